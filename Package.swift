@@ -1,0 +1,46 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [.strictMemorySafety()]
+
+let package = Package(
+    name: "swift-reactor",
+    products: [
+        .library(name: "Reactor", targets: ["Reactor"]),
+        .library(name: "LoadGenerator", targets: ["LoadGenerator"]),
+        .executable(name: "reactor", targets: ["ReactorCommand"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+    ],
+    targets: [
+        .target(name: "CReactor"),
+        .target(
+            name: "Reactor",
+            dependencies: ["CReactor", .product(name: "SystemPackage", package: "swift-system")],
+            swiftSettings: settings),
+        .target(
+            name: "LoadGenerator",
+            dependencies: ["Reactor", .product(name: "Histogram", package: "hdrhistogram-swift")],
+            swiftSettings: settings),
+        .target(name: "Demos", dependencies: ["Reactor"], swiftSettings: settings),
+        .executableTarget(
+            name: "ReactorCommand",
+            dependencies: [
+                "Reactor", "Demos", "LoadGenerator",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+            ],
+            swiftSettings: settings),
+        .testTarget(name: "ReactorTests", dependencies: ["Reactor"], swiftSettings: settings),
+        .testTarget(name: "DemosTests", dependencies: ["Demos"], swiftSettings: settings),
+        .testTarget(name: "LoadGeneratorTests", dependencies: ["LoadGenerator", "Demos"], swiftSettings: settings),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: ["ReactorCommand", .product(name: "Subprocess", package: "swift-subprocess")],
+            swiftSettings: settings),
+    ]
+)

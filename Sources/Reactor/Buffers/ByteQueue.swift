@@ -1,0 +1,67 @@
+// Bytes that wait to be sent: first in, first out, in one piece of memory that is there only while something waits.
+
+/// A growing queue of bytes. An empty one owns no memory, so an idle connection pays for none.
+@safe struct ByteQueue: ~Copyable {
+    // Safe: `memory` is nil or holds `capacity` bytes; `head <= tail <= capacity`; freed when empty and in deinit.
+    private var memory: UnsafeMutableRawPointer?
+    private var capacity = 0
+    private var head = 0
+    private var tail = 0
+
+    init() {}
+
+    deinit { unsafe memory?.deallocate() }
+
+    var count: Int { tail - head }
+    var isEmpty: Bool { head == tail }
+
+    /// Adds bytes at the end.
+    mutating func append(_ source: RawSpan) {
+        guard !source.isEmpty else { return }
+        makeRoom(for: source.byteCount)
+        unsafe source.withUnsafeBytes { source in
+            unsafe (memory! + tail).copyMemory(from: source.baseAddress!, byteCount: source.count)
+        }
+        tail += source.byteCount
+    }
+
+    /// Lends the first bytes, at most `limit`.
+    borrowing func withFirst<Result>(_ limit: Int, _ body: (RawSpan) -> Result) -> Result {
+        guard let memory = unsafe memory else {
+            return body(RawSpan())
+        }
+        return body(unsafe UnsafeRawBufferPointer(start: memory + head, count: min(count, limit)).bytes)
+    }
+
+    /// Forgets the first `number` bytes; gives the memory back when none are left.
+    mutating func removeFirst(_ number: Int) {
+        precondition(number <= count, "more bytes than are queued")
+        head += number
+        if head == tail { removeAll() }
+    }
+
+    mutating func removeAll() {
+        unsafe memory?.deallocate()
+        unsafe memory = nil
+        (capacity, head, tail) = (0, 0, 0)
+    }
+
+    private mutating func makeRoom(for number: Int) {
+        if capacity - tail >= number { return }
+        let used = count
+        // Move to the front while that frees at least half: each byte is then moved at most once a doubling.
+        if let memory = unsafe memory, head >= capacity / 2, capacity - used >= number {
+            unsafe memory.copyMemory(from: memory + head, byteCount: used)
+        } else {
+            let larger = max(4096, max(used + number, capacity * 2))
+            let new = UnsafeMutableRawPointer.allocate(byteCount: larger, alignment: 16)
+            if let memory = unsafe memory {
+                unsafe new.copyMemory(from: memory + head, byteCount: used)
+                unsafe memory.deallocate()
+            }
+            unsafe memory = new
+            capacity = larger
+        }
+        (head, tail) = (0, used)
+    }
+}

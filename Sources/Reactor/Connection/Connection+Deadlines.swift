@@ -1,0 +1,75 @@
+// The deadlines of a connection, all on one timer. A message costs none of it: when the timer fires, it looks at when
+// something last happened and is set anew.
+
+extension Connection {
+    /// How often a paused connection is looked at where the selector does not tell hang-ups.
+    static let probeInterval: Int64 = 1_000_000_000
+
+    /// Expects a complete message within this time, whatever bytes drip in meanwhile; the connection is closed with
+    /// ``CloseReason/Kind/messageTimeout`` otherwise.
+    ///
+    /// A handler that parses messages calls this in ``ConnectionHandler/connected(_:)``, and ``messageArrived()`` for
+    /// each complete one. Without it, the first bytes count as the first message.
+    public func expectMessage(within time: Duration) {
+        guard life == .open else { return }
+        countsMessagesItself = true
+        awaitsMessage = true
+        deadline = loop.now + time.wholeNanoseconds
+        armDeadline(deadline)
+    }
+
+    /// A message is complete: the deadline of ``expectMessage(within:)`` is met.
+    public func messageArrived() { awaitsMessage = false }
+
+    /// Starts the timer when the connection begins.
+    func startDeadlines() { armDeadline(nextDeadline) }
+
+    /// Makes sure that the timer fires at `time` or earlier.
+    func armDeadline(_ time: MonotonicTime) {
+        guard time < .never, life != .closed else { return }
+        if timerTime <= time { return }
+        loop.timers.cancel(timer)
+        timer = loop.timers.schedule(at: time, .source(self))
+        timerTime = time
+    }
+
+    /// The next moment at which something may have taken too long.
+    private var nextDeadline: MonotonicTime {
+        if life == .lingering { return deadline }
+        var next = lastActivity + limits.idle
+        if awaitsMessage && life == .open { next = min(next, deadline) }
+        if !queue.isEmpty { next = min(next, lastProgress + limits.writeStall) }
+        if isRegistered && !loop.capabilities.reportsHangUp && loop.registry.interest(of: self).isEmpty {
+            next = min(next, loop.now + Self.probeInterval)
+        }
+        return next
+    }
+
+    /// The timer fired: is anything too late, and if not, when might it be?
+    func checkDeadlines() {
+        guard life != .closed else { return }
+        timer = .none
+        timerTime = .never
+        let now = loop.now
+        if life == .lingering {
+            if now >= deadline { return terminate(CloseReason(.closed)) }
+        } else if !queue.isEmpty && now >= lastProgress + limits.writeStall {
+            return terminate(CloseReason(.writeStalled))
+        } else if awaitsMessage && life == .open && now >= deadline {
+            return terminate(CloseReason(.messageTimeout))
+        } else if now >= lastActivity + limits.idle {
+            return terminate(CloseReason(.idle))
+        }
+        if !loop.capabilities.reportsHangUp { probe() }
+        armDeadline(nextDeadline)
+    }
+
+    /// Looks whether a connection that nothing is asked about has been reset, for selectors that do not tell.
+    private func probe() {
+        guard isRegistered, loop.registry.interest(of: self).isEmpty else { return }
+        var entry = [PollEntry(descriptor: name.rawValue, events: 0)]
+        var span = entry.mutableSpan
+        guard loop.kernel.poll(&span, timeout: .none).rawValue > 0 else { return }
+        ready(Readiness(rawValue: UInt16(bitPattern: span[0].found)))
+    }
+}

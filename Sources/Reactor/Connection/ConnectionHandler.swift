@@ -1,0 +1,47 @@
+// What a user of the framework implements: what happens to one connection.
+
+/// Handles the events of one connection, on its loop's thread.
+///
+///     final class Echo: ConnectionHandler {
+///         func received(_ bytes: RawSpan, on connection: Connection) {
+///             connection.write(bytes)
+///         }
+///     }
+///
+/// ``received(_:on:)`` is the only one that must be there. The calls come in this order, one at a time, and none while
+/// another of the same connection is running:
+///
+///     connected  (received | drained)*  ended?  drained*  closed
+///
+/// A call may do anything: write, pause, close this connection or another, stop the loop. A call that throws closes its
+/// connection with that reason. It should not block, for the whole loop waits meanwhile.
+public protocol ConnectionHandler: AnyObject {
+    /// The connection is there. Default: nothing.
+    func connected(_ connection: Connection) throws
+
+    /// Bytes arrived. They are lent: they belong to the loop and are overwritten when this returns.
+    ///
+    /// A stream has no message boundaries: one message may come in pieces, and many at once.
+    func received(_ bytes: RawSpan, on connection: Connection) throws
+
+    /// The peer will send no more. It may still read. Default: closes the connection, after what is queued was sent.
+    func ended(_ connection: Connection) throws
+
+    /// Output was above the high watermark and is below the low one now. Default: nothing.
+    func drained(_ connection: Connection) throws
+
+    /// The connection is gone and its descriptor closed. The last call, and exactly one for each connection that was
+    /// connected. Default: nothing.
+    func closed(_ connection: Connection, reason: CloseReason)
+}
+
+extension ConnectionHandler {
+    /// Does nothing.
+    public func connected(_ connection: Connection) {}
+    /// Closes the connection, after what is queued was sent.
+    public func ended(_ connection: Connection) { connection.close() }
+    /// Does nothing.
+    public func drained(_ connection: Connection) {}
+    /// Does nothing.
+    public func closed(_ connection: Connection, reason: CloseReason) {}
+}

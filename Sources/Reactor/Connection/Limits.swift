@@ -1,0 +1,110 @@
+// What a connection and a listener may use up. Everything has a default, and no default is "without limit" unless it
+// says so.
+
+/// The limits of a server and of each of its connections.
+///
+///     var limits = Limits()
+///     limits.idleTime = .seconds(300)
+///     try loop.listen(on: "0.0.0.0:7788", limits: limits) { _ in Echo() }
+public struct Limits: Sendable {
+    // MARK: A server
+
+    /// Connections at once; more are accepted and closed at once. Default: `nil`, which is 10,000 or 64 below the
+    /// process's descriptor limit, whichever is less.
+    public var connections: Int?
+    /// Connections at once from one address; a whole IPv6 /64 is one address. Default: `nil`, no limit of its own.
+    public var connectionsPerAddress: Int?
+    /// Connections that the kernel completes and keeps until they are accepted (listen(2)). Default: 511; the kernel
+    /// takes no more than `net.core.somaxconn`.
+    public var backlog = 511
+    /// Connections accepted in one turn of the loop. Default: 64.
+    public var acceptsPerTurn = 64
+
+    // MARK: Time
+
+    /// How long a connection may be without a byte in either direction. Default: 60 s; `nil` for ever.
+    public var idleTime: Duration? = .seconds(60)
+    /// How long a new connection may take to its first message. Default: 10 s; `nil` for ever. The first bytes count as
+    /// the first message, unless the handler says more with ``Connection/expectMessage(within:)``.
+    public var firstMessageTime: Duration? = .seconds(10)
+    /// How long queued output may make no progress. Default: 30 s; `nil` for ever.
+    public var writeStallTime: Duration? = .seconds(30)
+    /// How long a closed connection may wait for its peer to take the last bytes. Default: 5 s.
+    public var lingerTime: Duration = .seconds(5)
+
+    // MARK: Bytes
+
+    /// Receives a connection and turn. Default: 16.
+    public var receivesPerTurn = 16
+    /// Bytes received a connection and turn, after which others have their turn. Default: 256 KiB.
+    public var bytesReceivedPerTurn = 256 * 1024
+    /// Bytes sent from the queue a connection and turn. Default: 256 KiB.
+    public var bytesSentPerTurn = 256 * 1024
+    /// Queued output below which reading resumes. Default: 32 KiB.
+    public var outputLowWatermark = 32 * 1024
+    /// Queued output above which reading from this peer pauses. Default: 64 KiB.
+    public var outputHighWatermark = 64 * 1024
+    /// Queued output at which the connection is closed. Default: 1 MiB.
+    public var outputLimit = 1024 * 1024
+    /// Unread input that is thrown away while a closed connection lingers. Default: 64 KiB.
+    public var lingerBytes = 64 * 1024
+
+    // MARK: The kernel's part
+
+    /// Send small segments at once (`TCP_NODELAY`). Default: yes.
+    public var noDelay = true
+    /// Silence after which the peer is asked whether it is there. Default: 30 s, then 3 times every 10 s; `nil` never.
+    public var keepAlive: KeepAlive? = KeepAlive()
+    /// How long sent bytes may stay unacknowledged (`TCP_USER_TIMEOUT`). Default: 30 s; `nil` leaves it to the kernel.
+    public var userTimeout: Duration? = .seconds(30)
+    /// Bytes of the kernel's send buffer (`SO_SNDBUF`). Default: `nil`, the kernel's own choice.
+    public var sendBuffer: Int?
+    /// Bytes of the kernel's receive buffer (`SO_RCVBUF`). Default: `nil`, the kernel's own choice.
+    public var receiveBuffer: Int?
+
+    /// How the kernel finds out that a silent peer has gone (tcp(7)).
+    public struct KeepAlive: Sendable {
+        /// Silence before the first question; whole seconds. Default: 30 s.
+        public var idle: Duration = .seconds(30)
+        /// Time between questions; whole seconds. Default: 10 s.
+        public var interval: Duration = .seconds(10)
+        /// Questions without an answer. Default: 3.
+        public var count = 3
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// The defaults.
+    public init() {}
+}
+
+/// The part of ``Limits`` that a connection looks at, in units that cost nothing to compare. One for all connections of
+/// a listener.
+final class ConnectionLimits {
+    let idle: Int64
+    let firstMessage: Int64
+    let writeStall: Int64
+    let linger: Int64
+    let receivesPerTurn: Int
+    let bytesReceivedPerTurn: Int
+    let bytesSentPerTurn: Int
+    let low: Int
+    let high: Int
+    let hard: Int
+    let lingerBytes: Int
+
+    init(_ limits: Limits) {
+        idle = limits.idleTime?.wholeNanoseconds ?? .max
+        firstMessage = limits.firstMessageTime?.wholeNanoseconds ?? .max
+        writeStall = limits.writeStallTime?.wholeNanoseconds ?? .max
+        linger = limits.lingerTime.wholeNanoseconds
+        receivesPerTurn = max(1, limits.receivesPerTurn)
+        bytesReceivedPerTurn = max(1, limits.bytesReceivedPerTurn)
+        bytesSentPerTurn = max(1, limits.bytesSentPerTurn)
+        low = limits.outputLowWatermark
+        high = max(limits.outputHighWatermark, low)
+        hard = limits.outputLimit
+        lingerBytes = limits.lingerBytes
+    }
+}

@@ -1,0 +1,67 @@
+// How sources come and go, and what they ask of the loop between turns.
+
+import SystemPackage
+
+extension EventLoop {
+    /// Checks that the loop lives and that its selector can take a descriptor of this number.
+    func checkCapacity(for descriptor: FileDescriptor) throws(SocketError) {
+        if isShutDown { throw SocketError(.watch, subject: "descriptor \(descriptor.rawValue)", reason: "the loop has ended") }
+        guard let limit = selector.capabilities.descriptorLimit, descriptor.rawValue >= limit else { return }
+        throw SocketError(
+            .watch, subject: "descriptor \(descriptor.rawValue)",
+            reason: "\(backend) takes descriptors below \(limit) only; use epoll, poll or \(Backend.unlimitedSelect)")
+    }
+
+    func register(_ source: EventSource, wanting interest: Interest) { registry.add(source, wanting: interest) }
+
+    @inline(__always)
+    func setInterest(_ interest: Interest, of source: EventSource) { registry.setInterest(interest, of: source) }
+
+    /// Ends a registration. The source gets no event any more, not even one that was found already.
+    func deregister(_ source: EventSource, closesAlone: Bool) {
+        // A forked child has a duplicate of every socket: closing ours would leave it in the epoll set.
+        let alone = closesAlone && kernel.forkCount() == forksAtStart
+        registry.remove(source, from: selector, closesAlone: alone)
+    }
+
+    /// Has a source looked at in the next turn although no selector may say so.
+    func lookAgain(at source: EventSource, _ readiness: Readiness) {
+        readyAgain.append(ReadyEvent(token: source.token, readiness: readiness))
+    }
+
+    func treatAsAlwaysReady(_ source: EventSource) { alwaysReady.append(source) }
+
+    // MARK: Reports
+
+    /// A callback of this source has returned: was it slow?
+    @inline(__always)
+    func callbackReturned(from source: EventSource) {
+        let ticks = kernel.ticks()
+        if slowCallbacks.mayHaveBeenSlow(ticks) { judgeCallback(ticks, named: source.reportName) }
+        slowCallbacks.last = ticks
+    }
+
+    /// A callback without a source has returned: was it slow?
+    func callbackReturned(named name: String) {
+        let ticks = kernel.ticks()
+        if slowCallbacks.mayHaveBeenSlow(ticks) { judgeCallback(ticks, named: name) }
+        slowCallbacks.last = ticks
+    }
+
+    @inline(never)
+    private func judgeCallback(_ ticks: UInt64, named name: @autoclosure () -> String) {
+        let time = slowCallbacks.nanoseconds(until: ticks, now: kernel.now())
+        guard time >= slowCallbackThreshold.wholeNanoseconds else { return }
+        statistics.slowCallbacks += 1
+        report(.slowCallback, "\(name()) kept the loop waiting for \(time / 1_000_000) ms")
+    }
+
+    /// Reports, unless the same kind was reported within the last second.
+    func report(_ kind: LoopReport.Kind, _ text: @autoclosure () -> String) {
+        guard let onReport else { return }
+        let time = kernel.now()
+        if let last = lastReports[kind.number], time < last + 1_000_000_000 { return }
+        lastReports[kind.number] = time
+        onReport(LoopReport(kind: kind, description: text()))
+    }
+}

@@ -1,0 +1,171 @@
+// One turn of the loop. This is the only place where events become calls.
+//
+//     flush what was written -> tell the selector what changed -> wait -> read the clock
+//       -> events -> what is ready again -> newcomers -> timers -> tasks -> closings -> release
+//
+// Each step works on what was there when it began (invariant 8), and each list has a budget (invariant 6); while one of
+// them is not empty, the wait does not block (invariant 7).
+
+import SystemPackage
+
+extension EventLoop {
+    private static let taskBudget = 1024
+    private static let timerBudget = 4096
+    private static let closingBudget = 512
+
+    func performTurn(mayWait: Bool) throws(SocketError) {
+        if !unflushed.isEmpty { flushUnflushed() }
+        if registry.hasChanges { flushRegistry() }
+        try wait(mayWait: mayWait)
+        slowCallbacks.turnBegan(at: kernel.ticks())
+        statistics.turns += 1
+
+        dispatchFound()
+        if !readyAgain.isEmpty { dispatchReadyAgain() }
+        if !alwaysReady.isEmpty { dispatchAlwaysReady() }
+        if !listenersReady.isEmpty { acceptNewcomers() }
+        if timers.count > 0 { fireTimers() }
+        if !tasks.isEmpty { runTasks(budget: Self.taskBudget) }
+        if !closing.isEmpty { finishClosings(budget: Self.closingBudget) }
+        registry.releaseRetired()
+    }
+
+    // MARK: Waiting
+
+    private func wait(mayWait: Bool) throws(SocketError) {
+        let hasTasks = handle.mailbox.fallAsleep()
+        let timeout = mayWait && !hasTasks ? waitTimeout() : .none
+        let result = selector.wait(into: &found, timeout: timeout)
+        now = kernel.now()
+        if handle.mailbox.wakeUp() || hasTasks {
+            for task in handle.mailbox.takeAll() { tasks.append { task(self) } }
+        }
+        // Interrupted or out of memory: nothing was found, and the next turn computes its timeout anew.
+        if let errno = result.errno, errno.faultClass != .retry, errno.faultClass != .resources {
+            throw SocketError(.watch, subject: "descriptors with \(backend)", errno: errno)
+        }
+    }
+
+    private func waitTimeout() -> WaitTimeout {
+        guard
+            tasks.isEmpty, readyAgain.isEmpty, closing.isEmpty, unflushed.isEmpty, !registry.hasChanges, !isStopping,
+            !alwaysReady.contains(where: { !registry.interest(of: $0).isEmpty })
+        else { return .none }
+        guard let deadline = timers.soonest() else { return .forever }
+        // The clock as it is now: callbacks took their time since `now` was read.
+        return WaitTimeout(nanoseconds: max(0, deadline.nanoseconds - kernel.now().nanoseconds))
+    }
+
+    // MARK: Events
+
+    private func dispatchFound() {
+        statistics.events += found.count
+        var index = 0
+        while index < found.count {
+            dispatch(found[index])
+            index += 1
+        }
+        found.removeAll(keepingCapacity: true)
+    }
+
+    @inline(__always)
+    private func dispatch(_ event: ReadyEvent) {
+        guard let source = registry.source(for: event.token) else {
+            statistics.staleEvents += 1
+            return
+        }
+        // Hang-up and errors are told to everyone. Who wants nothing now would be told again and again.
+        if event.readiness.rawValue & (Readiness.hangUp.rawValue | Readiness.error.rawValue) != 0 {
+            registry.muteIfUnwanted(event.token, in: selector)
+        }
+        source.borrowed { $0.ready(event.readiness) }
+    }
+
+    private func dispatchReadyAgain() {
+        var batch = spareEvents
+        spareEvents = []
+        swap(&batch, &readyAgain)
+        for event in batch { dispatch(event) }
+        batch.removeAll(keepingCapacity: true)
+        spareEvents = batch
+    }
+
+    private func dispatchAlwaysReady() {
+        for source in alwaysReady where source.isRegistered {
+            let interest = registry.interest(of: source)
+            if !interest.isEmpty { source.ready(Readiness(rawValue: UInt16(interest.rawValue))) }
+        }
+        alwaysReady.removeAll { !$0.isRegistered }
+    }
+
+    private func acceptNewcomers() {
+        forEachTaken(from: \.listenersReady) { if $0.isRegistered { $0.readyAfterOthers() } }
+    }
+
+    // MARK: Timers and tasks
+
+    private func fireTimers() {
+        let mark = timers.mark
+        var left = Self.timerBudget
+        while left > 0, let action = timers.takeDue(at: now, before: mark) {
+            left -= 1
+            statistics.timersFired += 1
+            switch action {
+            case .call(let action):
+                action()
+                callbackReturned(named: "timer")
+            case .source(let source):
+                source.deadlineReached()
+            case .nothing:
+                break
+            }
+        }
+    }
+
+    func runTasks(budget: Int) {
+        let batch = tasks
+        tasks = []
+        for task in batch.prefix(budget) {
+            statistics.tasksRun += 1
+            task()
+            callbackReturned(named: "task")
+        }
+        if batch.count > budget { tasks.insert(contentsOf: batch.dropFirst(budget), at: 0) }
+    }
+
+    // MARK: The end of a turn
+
+    private func flushUnflushed() {
+        forEachTaken(from: \.unflushed) { $0.flushOutput() }
+    }
+
+    private func flushRegistry() {
+        let refused = registry.flush(to: selector)
+        for (source, errno) in refused { source.registrationFailed(errno) }
+    }
+
+    func finishClosings(budget: Int) {
+        var left = budget
+        var postponed: [EventSource] = []
+        forEachTaken(from: \.closing) { source in
+            if left > 0 {
+                left -= 1
+                source.finishClosing()
+            } else {
+                postponed.append(source)
+            }
+        }
+        if !postponed.isEmpty { closing.insert(contentsOf: postponed, at: 0) }
+    }
+
+    /// Calls `body` with the sources that are in a list now; what is added meanwhile stays for the next time.
+    private func forEachTaken(from list: ReferenceWritableKeyPath<EventLoop, [EventSource]>, _ body: (EventSource) -> Void)
+    {
+        var batch = spareSources
+        spareSources = []
+        swap(&batch, &self[keyPath: list])
+        for source in batch { body(source) }
+        batch.removeAll(keepingCapacity: true)
+        spareSources = batch
+    }
+}

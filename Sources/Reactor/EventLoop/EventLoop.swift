@@ -1,0 +1,209 @@
+// The reactor: one thread, one selector, and the turn that everything happens in. The turn itself is in
+// EventLoop+Turn.swift; here is what a loop owns and what can be asked of it.
+//
+// The twelve invariants, and where each is kept:
+//
+//   1. Handlers are called in one place a kind: Connection+Delivery, DescriptorWatch.ready, EventLoop+Turn (timers, tasks).
+//   2. The registry is the truth; changes are flushed once, before the wait.                        Registry
+//   3. An event is delivered only if its generation matches.                                        Registry
+//   4. Deregister, close, then `closed` exactly once.                                               Connection+Closing
+//   5. No user code inside `write`, `close`, `cancel`.                                              Connection
+//   6. Every inner loop has a budget; leftovers are ready again.                                    EventLoop+Turn
+//   7. The wait does not block iff work is queued; otherwise until the next deadline, rounded up.   EventLoop+Turn
+//   8. What is added during a turn runs in the next.                                                EventLoop+Turn
+//   9. Deadlines are monotonic.                                                                     TimerQueue
+//  10. Would-block is no error; `EINTR` is invisible.                                               SystemResult
+//  11. Every send is `MSG_NOSIGNAL`, every descriptor close-on-exec.                                CReactor
+//  12. Memory a connection is bounded by its limits.                                                Connection+Writing
+
+import SystemPackage
+
+/// An event loop: it waits until descriptors are ready, timers are due or tasks are given, and calls those concerned.
+///
+/// A loop, and everything that belongs to it, is used on one thread, the one that calls ``run()``. It is not `Sendable`,
+/// so that the compiler sees to that; other threads hold its ``handle``.
+///
+///     let loop = try EventLoop()
+///     loop.schedule(after: .seconds(1)) { print("one second") }
+///     try loop.run()
+///
+/// A loop that was made is either run, which ends in ``shutdown()``, or shut down.
+public final class EventLoop {
+    /// The system that this loop runs on.
+    public let kernel: any Kernel
+    /// The way in which it finds out what is ready.
+    public let backend: Backend
+    /// What other threads hold of this loop.
+    public let handle: LoopHandle
+    /// The moment at which the current turn began: the clock is read once a turn.
+    public internal(set) var now: MonotonicTime
+    /// What the loop has counted.
+    public internal(set) var statistics = LoopStatistics()
+    /// Called with what the operator should know, at most once a second a kind; on the loop's thread. Default: nobody.
+    public var onReport: ((LoopReport) -> Void)?
+    /// How long a callback may take before it is reported. Default: 25 ms.
+    public var slowCallbackThreshold: Duration = .milliseconds(25)
+
+    // MARK: What the turn works on
+
+    var selector: any Selector
+    var registry = Registry()
+    var timers = TimerQueue()
+    /// What the last wait found.
+    var found: [ReadyEvent] = []
+    /// What ran out of budget, or may have become ready unnoticed, and is looked at in the next turn.
+    var readyAgain: [ReadyEvent] = []
+    /// Listeners with newcomers, who come after those that are here.
+    var listenersReady: [EventSource] = []
+    /// Sources that were written to by others than themselves.
+    var unflushed: [EventSource] = []
+    /// Sources whose end has begun.
+    var closing: [EventSource] = []
+    /// Regular files.
+    var alwaysReady: [EventSource] = []
+    var tasks: [() -> Void] = []
+    /// Emptied lists, kept so that a turn allocates nothing.
+    var spareEvents: [ReadyEvent] = []
+    var spareSources: [EventSource] = []
+    var isStopping = false
+    var isInTurn = false
+    /// Nothing can be added any more.
+    public internal(set) var isShutDown = false
+
+    // MARK: What all connections share
+
+    /// Where every receive goes, before the handler has seen it.
+    let receiveBuffer = RawBuffer(capacity: 64 * 1024)
+    /// Where a handler's writes are gathered, until it returns.
+    let gatherBuffer = RawBuffer(capacity: 64 * 1024)
+    /// A descriptor that stands for nothing, spent when there are no others, to accept and refuse politely.
+    var reserve: OwnedDescriptor?
+    let forksAtStart: UInt32
+
+    var slowCallbacks: SlowCallbackDetector
+    var lastReports = [MonotonicTime?](repeating: nil, count: LoopReport.Kind.count)
+    private var wakeUp: WakeUp?
+
+    /// Makes a loop.
+    ///
+    /// - Parameters:
+    ///   - backend: how it finds out what is ready; epoll, level-triggered, unless said otherwise.
+    ///   - kernel: the system it runs on; Linux, unless a test says otherwise.
+    /// - Throws: ``SocketError`` when its descriptors cannot be had.
+    public init(backend: Backend = .epoll(), kernel: any Kernel = LinuxKernel.shared) throws(SocketError) {
+        self.kernel = kernel
+        self.backend = backend
+        selector = try backend.makeSelector(kernel)
+        let event = kernel.eventDescriptor()
+        handle = LoopHandle(mailbox: Mailbox(notify: kernel.notifier(for: event.descriptor)))
+        now = kernel.now()
+        forksAtStart = kernel.forkCount()
+        slowCallbacks = SlowCallbackDetector(ticks: kernel.ticks(), now: now)
+        if let errno = event.errno {
+            selector.close()
+            isShutDown = true
+            throw SocketError(.start, subject: "\(backend)", errno: errno)
+        }
+        let wakeUp = WakeUp(loop: self, OwnedDescriptor(event.descriptor))
+        self.wakeUp = wakeUp
+        do throws(SocketError) {
+            try checkCapacity(for: event.descriptor)
+        } catch {
+            shutdown()
+            throw error
+        }
+        register(wakeUp, wanting: .readable)
+    }
+
+    /// What the loop's selector can do.
+    public var capabilities: SelectorCapabilities { selector.capabilities }
+
+    /// How many descriptors are registered, the loop's own wake-up included.
+    public var registrationCount: Int { registry.count }
+
+    // MARK: Running
+
+    /// Runs until ``stop()``, then shuts the loop down: everything is closed, and told so.
+    ///
+    /// - Throws: ``SocketError`` when the selector fails, which no input can bring about; the loop is shut down then too.
+    public func run() throws(SocketError) {
+        precondition(!isInTurn, "run() was called from inside the loop")
+        precondition(!isShutDown, "a loop runs once")
+        defer { shutdown() }
+        while !isStopping { try turn() }
+    }
+
+    /// Runs one turn: waits for events, if nothing is left to do and `mayWait`, and handles what there is.
+    ///
+    /// For those who bring their own outer loop, and for tests. Who uses it calls ``shutdown()`` at the end.
+    /// - Parameter mayWait: whether the turn may sleep until something happens.
+    public func turn(mayWait: Bool = true) throws(SocketError) {
+        precondition(!isInTurn, "turn() was called from inside the loop")
+        precondition(!isShutDown, "the loop has ended")
+        isInTurn = true
+        defer { isInTurn = false }
+        try performTurn(mayWait: mayWait)
+    }
+
+    /// Ends ``run()`` at the end of this turn. On the loop's thread; others use ``LoopHandle/stop()``.
+    public func stop() { isStopping = true }
+
+    /// Closes everything that belongs to the loop, tells all handlers, runs the tasks that were given, and gives back
+    /// what the loop holds. Called by ``run()`` at its end; calling it again does nothing.
+    public func shutdown() {
+        precondition(!isInTurn, "shutdown() was called from inside the loop; call stop()")
+        if isShutDown { return }
+        isShutDown = true
+        isInTurn = true
+        for task in handle.mailbox.close() { tasks.append { task(self) } }
+        // Callbacks may begin new things or write; nothing new is taken, so this comes to an end.
+        runTasks(budget: .max)
+        for source in registry.all() where source !== wakeUp { source.loopEnded() }
+        while !closing.isEmpty { finishClosings(budget: .max) }
+        unflushed.removeAll()
+        if let wakeUp {
+            if wakeUp.isRegistered { registry.remove(wakeUp, from: selector, closesAlone: true) }
+            wakeUp.close()
+        }
+        wakeUp = nil
+        reserve.take()?.close(kernel)
+        registry.releaseRetired()
+        timers = TimerQueue()
+        readyAgain.removeAll()
+        alwaysReady.removeAll()
+        tasks.removeAll()
+        selector.close()
+        isInTurn = false
+    }
+
+    // MARK: Tasks and timers
+
+    /// Runs `task` in the next turn, on this loop. Other threads use ``LoopHandle/execute(_:)``.
+    public func execute(_ task: @escaping () -> Void) { tasks.append(task) }
+
+    /// Runs `action` after a time, and then again and again when it repeats.
+    ///
+    /// - Parameters:
+    ///   - delay: from the beginning of this turn; rounded up to nanoseconds, never early.
+    ///   - period: the time between firings, counted from the first deadline, so that it does not drift; a firing that
+    ///     the loop was too late for is left out. `nil` fires once.
+    ///   - action: called on the loop's thread.
+    /// - Returns: A handle to cancel it with.
+    @discardableResult
+    public func schedule(after delay: Duration, repeating period: Duration? = nil, _ action: @escaping () -> Void)
+        -> Timer
+    {
+        // Outside a turn, `now` may be long ago.
+        let start = isInTurn ? now : kernel.now()
+        let nanoseconds = max(0, delay.wholeNanoseconds)
+        let every = period.map { max(1, $0.wholeNanoseconds) } ?? 0
+        return timers.schedule(at: start + nanoseconds, every: every, .call(action))
+    }
+
+    /// Cancels a timer, in O(1). `false` when it had fired, or was cancelled before.
+    @discardableResult
+    public func cancel(_ timer: Timer) -> Bool { timers.cancel(timer) }
+
+    /// How many timers wait, the connections' deadlines included.
+    public var timerCount: Int { timers.count }
+}

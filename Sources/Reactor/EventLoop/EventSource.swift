@@ -1,0 +1,41 @@
+// The base of everything that a loop watches. It knows its loop and its registration; what readiness means to it is the
+// subclass's business.
+
+import SystemPackage
+
+/// Something with a descriptor that an event loop watches: a connection, a listener, a ``DescriptorWatch``.
+///
+/// Belongs to its loop's thread. The loop keeps a source alive from its registration to the end of the turn in which it
+/// was deregistered.
+public class EventSource {
+    /// The loop that this belongs to.
+    public final let loop: EventLoop
+    /// The descriptor's number. It is a name only: the number may be another's once this source is closed.
+    final let name: FileDescriptor
+    /// The registration, while there is one.
+    final var token = Token(rawValue: 0)
+    /// Whether the loop watches it.
+    final var isRegistered = false
+
+    init(loop: EventLoop, name: FileDescriptor) {
+        self.loop = loop
+        self.name = name
+    }
+
+    /// The selector, or the ready-again list, says that something may be done. A hint.
+    func ready(_ readiness: Readiness) {}
+    /// The same, after all that was ready before has had its turn. For listeners.
+    func readyAfterOthers() {}
+    /// The timer that carries this source fired.
+    func deadlineReached() {}
+    /// The turn ends: send what was written meanwhile.
+    func flushOutput() {}
+    /// The batch is over: close the descriptor and tell whoever waits for that.
+    func finishClosing() {}
+    /// The selector refused the registration.
+    func registrationFailed(_ errno: Errno) {}
+    /// The loop ends: begin to close.
+    func loopEnded() {}
+    /// What to call this source in a report.
+    var reportName: String { "\(type(of: self))" }
+}

@@ -1,0 +1,177 @@
+// Who is registered under which descriptor, and with what interest. Invariants 2 and 3 live here: the registry is the
+// truth and the selector's idea of it a cache, brought up to date once before each wait; and an event is delivered only
+// if its generation matches.
+//
+//     slot, by descriptor number:
+//
+//         nobody --add--> wanted, not told --flush--> wanted = told --remove--> nobody (generation + 1 at the next add)
+//                               ^                        |
+//                               +------ setInterest -----+
+
+import SystemPackage
+
+/// A reference that the registry keeps alive by itself, so that delivering an event counts none.
+///
+/// Safe: it is retained when it is made, and released only in ``Registry/releaseRetired()``, at the end of a turn, when
+/// no source is running.
+@safe struct SourceReference {
+    private let reference: Unmanaged<EventSource>
+
+    fileprivate init(retaining source: EventSource) { unsafe reference = .passRetained(source) }
+
+    /// Calls `body` with the source, without counting references.
+    @inline(__always)
+    func borrowed(_ body: (EventSource) -> Void) { unsafe reference._withUnsafeGuaranteedRef(body) }
+
+    /// The source, counted as usual.
+    var source: EventSource { unsafe reference.takeUnretainedValue() }
+
+    fileprivate func release() { unsafe reference.release() }
+}
+
+/// A table of sources by descriptor number.
+struct Registry: ~Copyable {
+    private struct Slot {
+        var source: SourceReference?
+        var generation: UInt32 = 0
+        /// What the source wants, and what the selector was told last.
+        var wanted: Interest?
+        var told: Interest?
+        /// In the list of changes.
+        var isChanged = false
+        /// Taken out of the selector because of a hang-up that nobody wants to hear of now.
+        var isMuted = false
+    }
+
+    private var slots: [Slot] = []
+    private var changed: [Int] = []
+    private var retired: [SourceReference] = []
+    private(set) var count = 0
+
+    deinit { precondition(count == 0 && retired.isEmpty, "the loop was dropped without being shut down") }
+
+    /// Enters a source under its descriptor; the selector is told before the next wait.
+    mutating func add(_ source: EventSource, wanting interest: Interest) {
+        let index = Int(source.name.rawValue)
+        while slots.count <= index { slots.append(Slot()) }
+        precondition(slots[index].source == nil, "descriptor \(index) is watched already")
+        slots[index].source = SourceReference(retaining: source)
+        slots[index].generation &+= 1
+        slots[index].wanted = interest
+        slots[index].isMuted = false
+        count += 1
+        source.token = Token(index: index, generation: slots[index].generation)
+        source.isRegistered = true
+        noteChange(index)
+    }
+
+    /// Changes what a source wants to know.
+    mutating func setInterest(_ interest: Interest, of source: EventSource) {
+        let index = source.token.index
+        if slots[index].wanted == interest { return }
+        slots[index].wanted = interest
+        noteChange(index)
+    }
+
+    /// What a registered source wants to know.
+    func interest(of source: EventSource) -> Interest { slots[source.token.index].wanted ?? [] }
+
+    private mutating func noteChange(_ index: Int) {
+        if slots[index].isChanged { return }
+        slots[index].isChanged = true
+        changed.append(index)
+    }
+
+    /// Takes a source out. It lives on until ``releaseRetired()``.
+    ///
+    /// - Parameter closesAlone: its descriptor is about to be closed and nobody else has it, so the kernel will forget
+    ///   it, if the selector relies on that.
+    mutating func remove(_ source: EventSource, from selector: any Selector, closesAlone: Bool) {
+        let index = source.token.index
+        if let told = slots[index].told {
+            if !(closesAlone && selector.capabilities.forgetsClosedDescriptors) {
+                _ = selector.change(source.name, token: source.token, from: told, to: nil)
+            }
+            slots[index].told = nil
+        }
+        retired.append(slots[index].source!)
+        slots[index].source = nil
+        slots[index].wanted = nil
+        source.isRegistered = false
+        count -= 1
+    }
+
+    /// Lets `new` take the place of `old` under the same descriptor and token, without a word to the selector.
+    mutating func replace(_ old: EventSource, by new: EventSource, wanting interest: Interest) {
+        let index = old.token.index
+        retired.append(slots[index].source!)
+        slots[index].source = SourceReference(retaining: new)
+        old.isRegistered = false
+        new.token = old.token
+        new.isRegistered = true
+        setInterest(interest, of: new)
+    }
+
+    /// Gives back the sources that were removed. Called when no source is running.
+    mutating func releaseRetired() {
+        if retired.isEmpty { return }
+        // The list is emptied first: releasing runs destructors, which are not ours.
+        var released: [SourceReference] = []
+        swap(&released, &retired)
+        for reference in released { reference.release() }
+    }
+
+    /// Whose event this is; `nil` when the registration is gone, or another's by now.
+    @inline(__always)
+    func source(for token: Token) -> SourceReference? {
+        let index = token.index
+        guard index < slots.count, slots[index].generation == token.generation else { return nil }
+        return slots[index].source
+    }
+
+    /// Takes a source out of the selector until it wants something again, because a hang-up or an error that it does
+    /// not want to hear of now cannot be masked.
+    mutating func muteIfUnwanted(_ token: Token, in selector: any Selector) {
+        let index = token.index
+        guard slots[index].wanted == [], let told = slots[index].told else { return }
+        _ = selector.change(FileDescriptor(rawValue: CInt(index)), token: token, from: told, to: nil)
+        slots[index].told = nil
+        slots[index].isMuted = true
+    }
+
+    /// Whether there is something to tell the selector.
+    var hasChanges: Bool { !changed.isEmpty }
+
+    /// Tells the selector what changed; answers the sources it refused, with its reason.
+    mutating func flush(to selector: any Selector) -> [(EventSource, Errno)] {
+        var refused: [(EventSource, Errno)] = []
+        for index in changed {
+            slots[index].isChanged = false
+            guard let source = slots[index].source?.source, let wanted = slots[index].wanted else {
+                continue
+            }
+            let told = slots[index].told
+            if told == wanted || (slots[index].isMuted && wanted == []) { continue }
+            if let errno = selector.change(source.name, token: source.token, from: told, to: wanted).errno {
+                refused.append((source, errno))
+                continue
+            }
+            slots[index].told = wanted
+            slots[index].isMuted = false
+        }
+        changed.removeAll(keepingCapacity: true)
+        return refused
+    }
+
+    /// Forgets what the selector was told, so that the next flush registers everything anew with another one.
+    mutating func retellAll() {
+        for index in slots.indices where slots[index].wanted != nil {
+            slots[index].told = nil
+            slots[index].isMuted = false
+            noteChange(index)
+        }
+    }
+
+    /// All sources, for the end of the loop.
+    func all() -> [EventSource] { slots.compactMap { $0.source?.source } }
+}

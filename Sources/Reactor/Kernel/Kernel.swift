@@ -1,0 +1,148 @@
+// The one door to the operating system. Everything above speaks to this protocol, at the level of system calls, so that
+// selectors, loop and connections can all be run on a simulated kernel. It knows nobody above it.
+
+public import SystemPackage
+
+/// One entry of an epoll wait, laid out as the kernel's `struct epoll_event` (epoll_event(3type)).
+@frozen
+public struct EpollEvent: Sendable, BitwiseCopyable {
+    /// The ready bits: ``Readiness`` has the same values.
+    public var events: UInt32
+    #if !arch(x86_64)
+        private var padding: UInt32 = 0
+    #endif
+    // Two halves, because x86-64 packs the structure and a UInt64 would be aligned.
+    private var low: UInt32
+    private var high: UInt32
+
+    /// The 64 bits given with the registration.
+    public var data: UInt64 { UInt64(high) << 32 | UInt64(low) }
+
+    /// An event with its bits and data.
+    public init(events: UInt32, data: UInt64) {
+        self.events = events
+        low = UInt32(truncatingIfNeeded: data)
+        high = UInt32(truncatingIfNeeded: data >> 32)
+    }
+}
+
+/// One entry of `poll`, laid out as the kernel's `struct pollfd` (poll(2)).
+@frozen
+public struct PollEntry: Sendable, BitwiseCopyable {
+    /// The descriptor to watch.
+    public var descriptor: CInt
+    /// What to watch for.
+    public var events: Int16
+    /// What was found.
+    public var found: Int16 = 0
+
+    /// An entry that watches `descriptor` for `events`.
+    public init(descriptor: CInt, events: Int16) {
+        self.descriptor = descriptor
+        self.events = events
+    }
+}
+
+/// What an epoll set is told about a descriptor (`EPOLL_CTL_ADD`, `_DEL`, `_MOD`; the same values).
+public enum EpollOperation: CInt, Sendable {
+    /// Starts watching.
+    case add = 1
+    /// Stops watching.
+    case delete = 2
+    /// Changes what is watched for.
+    case modify = 3
+}
+
+/// The system calls that the framework makes, each under its own name and with its man page's meaning.
+///
+/// Every call answers at once; none waits but ``epollWait(_:into:timeout:)``, ``poll(_:timeout:)`` and
+/// ``select(below:read:write:except:timeout:)``. All sockets and descriptors it makes are non-blocking and
+/// close-on-exec. An implementation reports `EINTR` as it comes: callers retry.
+///
+/// ``LinuxKernel`` is the real one. A loop and all that belongs to it call it on the loop's thread only, but for the
+/// function that ``notifier(for:)`` makes.
+public protocol Kernel: AnyObject {
+    // MARK: Time
+
+    /// The monotonic clock (clock_gettime(2), `CLOCK_MONOTONIC`).
+    func now() -> MonotonicTime
+    /// A counter that runs with time and costs next to nothing to read; its unit is unknown. It only tells whether it
+    /// is worth reading the clock.
+    func ticks() -> UInt64
+
+    // MARK: Readiness
+
+    /// epoll_create1(2).
+    func epollCreate() -> SystemResult
+    /// epoll_ctl(2).
+    func epollControl(
+        _ epoll: FileDescriptor, _ operation: EpollOperation, _ descriptor: FileDescriptor, events: UInt32, data: UInt64
+    ) -> SystemResult
+    /// epoll_pwait2(2); answers how many of `events` it filled, from the first.
+    func epollWait(_ epoll: FileDescriptor, into events: inout MutableSpan<EpollEvent>, timeout: WaitTimeout)
+        -> SystemResult
+    /// ppoll(2); answers how many entries have something found.
+    func poll(_ entries: inout MutableSpan<PollEntry>, timeout: WaitTimeout) -> SystemResult
+    /// pselect6(2) on bitmaps of 64-bit words, least significant bit first; answers how many bits are left set.
+    func select(
+        below limit: Int, read: inout MutableSpan<UInt64>, write: inout MutableSpan<UInt64>,
+        except: inout MutableSpan<UInt64>, timeout: WaitTimeout
+    ) -> SystemResult
+
+    // MARK: Sockets
+
+    /// socket(2): a TCP socket for addresses like this one.
+    func streamSocket(for address: SocketAddress) -> SystemResult
+    /// bind(2).
+    func bind(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult
+    /// listen(2).
+    func listen(_ socket: FileDescriptor, backlog: Int) -> SystemResult
+    /// accept4(2); sets `peer` when it succeeds.
+    func accept(_ listener: FileDescriptor, peer: inout SocketAddress) -> SystemResult
+    /// connect(2); `EINPROGRESS` is the usual answer.
+    func connect(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult
+    /// getsockname(2); sets `address` when it succeeds.
+    func localAddress(of socket: FileDescriptor, _ address: inout SocketAddress) -> SystemResult
+    /// setsockopt(2) with an integer.
+    func setOption(_ option: SocketOption, of socket: FileDescriptor, to value: Int) -> SystemResult
+    /// setsockopt(2) with `SO_LINGER` on and zero seconds: closing then resets the connection.
+    func setResetOnClose(_ socket: FileDescriptor) -> SystemResult
+    /// getsockopt(2) with `SO_ERROR`: fetches and clears the pending error, 0 when there is none.
+    func pendingError(of socket: FileDescriptor) -> SystemResult
+    /// recv(2); 0 is the end of the stream.
+    func receive(_ socket: FileDescriptor, into buffer: inout MutableRawSpan) -> SystemResult
+    /// send(2) with `MSG_NOSIGNAL`; answers how many bytes were taken.
+    func send(_ socket: FileDescriptor, _ bytes: RawSpan) -> SystemResult
+    /// shutdown(2) with `SHUT_WR`.
+    func shutdownWriting(_ socket: FileDescriptor) -> SystemResult
+
+    // MARK: Descriptors
+
+    /// close(2).
+    func close(_ descriptor: FileDescriptor) -> SystemResult
+    /// read(2).
+    func read(_ descriptor: FileDescriptor, into buffer: inout MutableRawSpan) -> SystemResult
+    /// write(2). For descriptors that are not sockets.
+    func write(_ descriptor: FileDescriptor, _ bytes: RawSpan) -> SystemResult
+    /// A descriptor that stands for nothing, kept in reserve (open(2) of `/dev/null`).
+    func reserveDescriptor() -> SystemResult
+    /// getrlimit(2), `RLIMIT_NOFILE`, the soft limit.
+    func descriptorLimit() -> SystemResult
+    /// How often this process has forked: a child shares the parent's epoll registrations.
+    func forkCount() -> UInt32
+
+    // MARK: Wake-up and signals
+
+    /// eventfd(2).
+    func eventDescriptor() -> SystemResult
+    /// What adds one to an eventfd, as a function that any thread may call while the descriptor is open.
+    func notifier(for event: FileDescriptor) -> @Sendable () -> SystemResult
+    /// Sets an eventfd back to zero.
+    func clearNotifications(_ event: FileDescriptor) -> SystemResult
+    /// signalfd(2) for these signals.
+    func signalDescriptor(for signals: [Signal]) -> SystemResult
+    /// Takes one signal from a signalfd; answers its number.
+    func readSignal(_ descriptor: FileDescriptor) -> SystemResult
+    /// pthread_sigmask(3): blocks or unblocks a signal for the calling thread; answers 1 when it was blocked before.
+    func setBlocked(_ signal: Signal, _ blocked: Bool) -> SystemResult
+}

@@ -1,0 +1,42 @@
+// Signals, as names for their numbers.
+
+/// A signal of the operating system (signal(7)).
+public struct Signal: RawRepresentable, Sendable, Hashable, CustomStringConvertible {
+    /// The signal's number.
+    public let rawValue: CInt
+
+    /// The signal with this number.
+    public init(rawValue: CInt) { self.rawValue = rawValue }
+
+    /// `SIGHUP`: the terminal hung up; by custom, read the settings again.
+    public static let hangUp = Signal(rawValue: 1)
+    /// `SIGINT`: interrupted from the keyboard.
+    public static let interrupt = Signal(rawValue: 2)
+    /// `SIGUSR1`: for the program's own use.
+    public static let user1 = Signal(rawValue: 10)
+    /// `SIGUSR2`: for the program's own use.
+    public static let user2 = Signal(rawValue: 12)
+    /// `SIGPIPE`: written to something that nobody reads.
+    public static let brokenPipe = Signal(rawValue: 13)
+    /// `SIGTERM`: please end.
+    public static let terminate = Signal(rawValue: 15)
+    /// `SIGCHLD`: a child process ended or stopped.
+    public static let child = Signal(rawValue: 17)
+    /// `SIGWINCH`: the terminal's size changed.
+    public static let windowChanged = Signal(rawValue: 28)
+
+    /// The signal's usual name, or its number.
+    public var description: String {
+        switch self {
+        case .hangUp: "SIGHUP"
+        case .interrupt: "SIGINT"
+        case .user1: "SIGUSR1"
+        case .user2: "SIGUSR2"
+        case .brokenPipe: "SIGPIPE"
+        case .terminate: "SIGTERM"
+        case .child: "SIGCHLD"
+        case .windowChanged: "SIGWINCH"
+        default: "signal \(rawValue)"
+        }
+    }
+}

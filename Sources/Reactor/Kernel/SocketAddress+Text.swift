@@ -1,0 +1,120 @@
+// A socket address as text (RFC 3986 host and port: `127.0.0.1:7788`, `[::1]:7788`) and from text, with or without a
+// look-up of names.
+
+import CReactor
+
+extension SocketAddress: CustomStringConvertible {
+    /// `ADDRESS:PORT`, an IPv6 address in brackets (RFC 5952).
+    public var description: String {
+        isIPv6 ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
+
+    /// The address without its port; a link-local IPv6 address has its interface's index behind `%`.
+    public var host: String {
+        switch storage {
+        case .ipv4(let address, _):
+            return "\(address >> 24).\(address >> 16 & 255).\(address >> 8 & 255).\(address & 255)"
+        case .ipv6(let high, let low, let scope, _):
+            var bytes = (high.bigEndian, low.bigEndian)
+            return unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { text in
+                guard unsafe inet_ntop(AF_INET6, &bytes, text.baseAddress, 64) != nil else { return "?" }
+                let address = unsafe String(cString: text.baseAddress!)
+                return scope == 0 ? address : "\(address)%\(scope)"
+            }
+        }
+    }
+
+    /// Parses `HOST:PORT` where the host is a numeric address, IPv6 in brackets. Looks nothing up.
+    ///
+    /// - Throws: ``SocketError`` that says what is wrong with the text.
+    public init(_ text: String) throws(SocketError) {
+        let (host, port) = try Self.split(text)
+        guard let address = SocketAddress(host: host, port: port) else {
+            throw SocketError(.parse, subject: text, reason: "\"\(host)\" is not a numeric address")
+        }
+        self = address
+    }
+
+    /// An address from a numeric host without brackets and a port; `nil` when the host is not numeric.
+    public init?(host: String, port: UInt16) {
+        var four = in_addr()
+        if unsafe inet_pton(AF_INET, host, &four) == 1 {
+            storage = .ipv4(address: UInt32(bigEndian: four.s_addr), port: port)
+            return
+        }
+        let parts = host.split(separator: "%", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let scope = parts.count == 1 ? 0 : UInt32(parts[1]) ?? Self.interfaceIndex(String(parts[1])) else {
+            return nil
+        }
+        var six: (UInt64, UInt64) = (0, 0)
+        guard let address = parts.first, unsafe inet_pton(AF_INET6, String(address), &six) == 1 else { return nil }
+        storage = .ipv6(high: UInt64(bigEndian: six.0), low: UInt64(bigEndian: six.1), scope: scope, port: port)
+    }
+
+    /// Parses `HOST:PORT` and, where the host is a name, asks the system's resolver for its addresses.
+    ///
+    /// This may block for seconds (getaddrinfo(3)): for start-up, never on a running loop.
+    /// - Returns: At least one address, in the order in which they should be tried (RFC 6724).
+    /// - Throws: ``SocketError`` when the text is malformed or the name has no address.
+    public static func resolve(_ text: String) throws(SocketError) -> [SocketAddress] {
+        let (host, port) = try split(text)
+        if let address = SocketAddress(host: host, port: port) { return [address] }
+        var hints = unsafe addrinfo()
+        unsafe hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
+        unsafe hints.ai_flags = AI_ADDRCONFIG
+        var list: UnsafeMutablePointer<addrinfo>? = nil
+        let code = unsafe getaddrinfo(host, nil, &hints, &list)
+        defer { unsafe freeaddrinfo(list) }
+        guard code == 0 else {
+            throw SocketError(.resolve, subject: text, reason: unsafe String(cString: gai_strerror(code)))
+        }
+        var addresses: [SocketAddress] = []
+        var next = unsafe list
+        while let entry = unsafe next?.pointee {
+            var address = SocketAddress.unspecified
+            let length = unsafe entry.ai_addrlen
+            let filled = unsafe SocketAddress.filled(&address) { pointer, capacity in
+                guard let source = unsafe entry.ai_addr, unsafe length <= capacity.pointee else { return -Int(EINVAL) }
+                unsafe pointer.copyMemory(from: source, byteCount: Int(length))
+                return 0
+            }
+            if filled.succeeded {
+                address.port = port
+                addresses.append(address)
+            }
+            unsafe next = entry.ai_next
+        }
+        guard !addresses.isEmpty else { throw SocketError(.resolve, subject: text, reason: "it has no address") }
+        return addresses
+    }
+
+    /// The index of a network interface by its name; `nil` when there is none of that name.
+    private static func interfaceIndex(_ name: String) -> UInt32? {
+        let index = unsafe if_nametoindex(name)
+        return index == 0 ? nil : index
+    }
+
+    /// Cuts `HOST:PORT` and `[HOST]:PORT`; the port is parsed digit by digit, because `Int("+4")` is 4.
+    private static func split(_ text: String) throws(SocketError) -> (host: String, port: UInt16) {
+        guard let colon = text.lastIndex(of: ":") else {
+            throw SocketError(.parse, subject: text, reason: "the port is missing; write HOST:PORT, as 127.0.0.1:7788")
+        }
+        let digits = text[text.index(after: colon)...]
+        guard !digits.isEmpty, digits.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }),
+            let port = UInt16(digits)
+        else {
+            throw SocketError(.parse, subject: text, reason: "\"\(digits)\" is not a port; ports are 0 to 65535")
+        }
+        var host = text[..<colon]
+        if host.hasPrefix("[") && host.hasSuffix("]") {
+            host = host.dropFirst().dropLast()
+        } else if host.contains(":") {
+            throw SocketError(.parse, subject: text, reason: "write an IPv6 address in brackets, as [::1]:7788")
+        }
+        guard !host.isEmpty else {
+            throw SocketError(
+                .parse, subject: text, reason: "the host is missing; 0.0.0.0 listens on all IPv4 addresses, [::] on all")
+        }
+        return (String(host), port)
+    }
+}

@@ -1,0 +1,34 @@
+// The numbers behind the option names, in the one folder that may ask the C library for them.
+
+import CReactor
+
+extension SocketOption {
+    /// `SO_REUSEADDR`: bind although connections of an earlier listener still wait to be forgotten.
+    public static let reuseAddress = SocketOption(level: SOL_SOCKET, name: SO_REUSEADDR)
+    /// `SO_KEEPALIVE`: ask a silent peer whether it is still there.
+    public static let keepAlive = SocketOption(level: SOL_SOCKET, name: SO_KEEPALIVE)
+    /// `SO_SNDBUF`, bytes: the kernel's send buffer (the kernel doubles the value).
+    public static let sendBuffer = SocketOption(level: SOL_SOCKET, name: SO_SNDBUF)
+    /// `SO_RCVBUF`, bytes: the kernel's receive buffer (the kernel doubles the value).
+    public static let receiveBuffer = SocketOption(level: SOL_SOCKET, name: SO_RCVBUF)
+    /// `TCP_NODELAY`: send small segments at once.
+    public static let noDelay = tcp(TCP_NODELAY)
+    /// `TCP_KEEPIDLE`, seconds of silence before the first question.
+    public static let keepAliveIdle = tcp(TCP_KEEPIDLE)
+    /// `TCP_KEEPINTVL`, seconds between questions.
+    public static let keepAliveInterval = tcp(TCP_KEEPINTVL)
+    /// `TCP_KEEPCNT`, unanswered questions before the peer is given up.
+    public static let keepAliveCount = tcp(TCP_KEEPCNT)
+    /// `TCP_USER_TIMEOUT`, milliseconds that sent bytes may stay unacknowledged.
+    public static let userTimeout = tcp(TCP_USER_TIMEOUT)
+    /// `IPV6_V6ONLY`: an IPv6 listener that takes no IPv4 connections.
+    public static let ipv6Only = SocketOption(level: CInt(IPPROTO_IPV6), name: CInt(IPV6_V6ONLY))
+    /// `IP_BIND_ADDRESS_NO_PORT`: bind to a source address and leave the port to `connect`, so that ports are shared
+    /// between destinations.
+    public static let bindAddressNoPort = SocketOption(
+        level: CInt(IPPROTO_IP), name: CInt(IP_BIND_ADDRESS_NO_PORT))
+
+    private static func tcp(_ name: CInt) -> SocketOption {
+        SocketOption(level: CInt(IPPROTO_TCP), name: name)
+    }
+}

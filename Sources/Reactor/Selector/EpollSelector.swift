@@ -1,0 +1,66 @@
+// epoll(7), level- and edge-triggered. The kernel keeps the registrations; this file translates bits.
+
+import SystemPackage
+
+/// Readiness by epoll(7): a wait costs what is ready, however many are idle.
+final class EpollSelector: Selector {
+    private static let edgeTriggered: UInt32 = 1 << 31  // EPOLLET
+    private static let peerClosed = UInt32(Readiness.peerClosed.rawValue)
+
+    let capabilities: SelectorCapabilities
+    private let kernel: any Kernel
+    private let isEdgeTriggered: Bool
+    private var epoll: OwnedDescriptor?
+    private let name: FileDescriptor
+    /// 256 events a wait, doubled up to 1,024 when a wait fills them.
+    private var events = [EpollEvent](repeating: EpollEvent(events: 0, data: 0), count: 256)
+
+    init(kernel: any Kernel, edgeTriggered: Bool) throws(SocketError) {
+        let made = kernel.epollCreate()
+        if let errno = made.errno { throw SocketError(.start, subject: "epoll", errno: errno) }
+        self.kernel = kernel
+        name = made.descriptor
+        epoll = OwnedDescriptor(made.descriptor)
+        isEdgeTriggered = edgeTriggered
+        capabilities = SelectorCapabilities(
+            isEdgeTriggered: edgeTriggered, isConstantTime: true, takesRegularFiles: false,
+            forgetsClosedDescriptors: true)
+    }
+
+    func change(_ descriptor: FileDescriptor, token: Token, from old: Interest?, to new: Interest?) -> SystemResult {
+        guard let new else {
+            return kernel.epollControl(name, .delete, descriptor, events: 0, data: 0)
+        }
+        // Edge-triggered, everything is asked for once and what is not wanted is not acted on: no change costs a call.
+        if isEdgeTriggered && old != nil && !new.contains(.priority) { return SystemResult(0) }
+        return kernel.epollControl(
+            name, old == nil ? .add : .modify, descriptor, events: bits(of: new), data: token.rawValue)
+    }
+
+    private func bits(of interest: Interest) -> UInt32 {
+        if isEdgeTriggered {
+            return UInt32(interest.union([.readable, .writable]).rawValue) | Self.peerClosed | Self.edgeTriggered
+        }
+        // The peer's half-close matters to readers only; told to a paused one, it would be told for ever.
+        return UInt32(interest.rawValue) | (interest.contains(.readable) ? Self.peerClosed : 0)
+    }
+
+    func wait(into ready: inout [ReadyEvent], timeout: WaitTimeout) -> SystemResult {
+        var span = events.mutableSpan
+        let result = kernel.epollWait(name, into: &span, timeout: timeout)
+        guard result.rawValue > 0 else { return result }
+        for index in 0..<result.rawValue {
+            let event = span[index]
+            ready.append(
+                ReadyEvent(
+                    token: Token(rawValue: event.data),
+                    readiness: Readiness(rawValue: UInt16(truncatingIfNeeded: event.events))))
+        }
+        if result.rawValue == events.count && events.count < 1024 {
+            events = [EpollEvent](repeating: EpollEvent(events: 0, data: 0), count: events.count * 2)
+        }
+        return result
+    }
+
+    func close() { epoll.take()?.close(kernel) }
+}

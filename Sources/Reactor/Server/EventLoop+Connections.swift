@@ -1,0 +1,78 @@
+// The two ways in which connections come to be: somebody connects to us, or we connect to somebody.
+
+extension EventLoop {
+    /// Listens for TCP connections and makes a handler for each.
+    ///
+    /// - Parameters:
+    ///   - address: where; port 0 lets the kernel choose, see ``Listener/address``. An IPv6 `::` takes IPv4
+    ///     connections too, unless the system is set otherwise.
+    ///   - limits: what the connections may use up, in all and each.
+    ///   - handler: makes the handler of a connection, when it was accepted. If it throws, the connection is closed.
+    /// - Throws: ``SocketError`` that names the address: in use, no permission, no such address, no descriptors.
+    @discardableResult
+    public func listen(
+        on address: SocketAddress, limits: Limits = Limits(),
+        handler: @escaping (Connection) throws -> any ConnectionHandler
+    ) throws(SocketError) -> Listener {
+        let acceptor = ConnectionAcceptor(loop: self, limits: limits, makeHandler: handler)
+        return try Listener(loop: self, on: address, limits: limits, delegate: acceptor)
+    }
+
+    /// Listens on a numeric address, as `127.0.0.1:7788` or `[::1]:7788`.
+    ///
+    /// As ``listen(on:limits:handler:)-(SocketAddress,_,_)``; names are looked up with ``SocketAddress/resolve(_:)``.
+    @discardableResult
+    public func listen(
+        on address: String, limits: Limits = Limits(), handler: @escaping (Connection) throws -> any ConnectionHandler
+    ) throws(SocketError) -> Listener {
+        try listen(on: SocketAddress(address), limits: limits, handler: handler)
+    }
+
+    /// Connects to a TCP server.
+    ///
+    /// - Parameters:
+    ///   - address: where to.
+    ///   - local: this side's address, its port usually 0; `nil` leaves it to the kernel.
+    ///   - timeout: how long the handshake may take. Default: 10 s.
+    ///   - limits: what the connection may use up.
+    ///   - handler: makes the handler, when the connection is there.
+    ///   - failed: told, in a later turn, why there will be no connection: refused, timed out, unreachable.
+    /// - Returns: The attempt, which can be cancelled.
+    /// - Throws: ``SocketError`` when the attempt cannot even begin: no descriptors, no ports, no route.
+    @discardableResult
+    public func connect(
+        to address: SocketAddress, from local: SocketAddress? = nil, timeout: Duration = .seconds(10),
+        limits: Limits = Limits(), handler: @escaping (Connection) throws -> any ConnectionHandler,
+        failed: @escaping (SocketError) -> Void
+    ) throws(SocketError) -> Connector {
+        let connectionLimits = ConnectionLimits(limits)
+        return try Connector(
+            loop: self, to: address, from: local, timeout: timeout, limits: limits,
+            connected: { connector, descriptor in
+                let loop = connector.loop
+                let connection = Connection(
+                    loop: loop, descriptor, peer: address, limits: connectionLimits, acceptor: nil)
+                loop.registry.replace(connector, by: connection, wanting: .readable)
+                connection.begin(handler)
+            },
+            failed: failed)
+    }
+}
+
+extension Connection {
+    /// Gives a registered connection its handler and begins.
+    func begin(_ makeHandler: (Connection) throws -> any ConnectionHandler) {
+        loop.statistics.connectionsOpened += 1
+        startDeadlines()
+        do {
+            handler = try makeHandler(self)
+        } catch {
+            loop.statistics.handlerErrors += 1
+            loop.report(.handlerError, "no handler for \(peer): \(error)")
+            terminate(CloseReason(.handlerError, error: error))
+        }
+        deliverConnected()
+        // What came with the connection was told to the connector; edge-triggered it is not told again.
+        if acceptor == nil && wantsToRead && loop.capabilities.isEdgeTriggered { loop.lookAgain(at: self, .readable) }
+    }
+}

@@ -1,0 +1,138 @@
+// A listening socket: binds, accepts within a budget, and gets by when descriptors run out. What becomes of an accepted
+// connection is its delegate's business.
+//
+//     listening --EMFILE, ENFILE, ENOBUFS, ENOMEM--> paused (10 ms, doubling to 1 s) --timer--> listening
+//         ^                                                                               |
+//         +------------------------- an accept succeeds: the pause is 10 ms again --------+
+
+import SystemPackage
+
+/// Takes over what a listener accepts.
+protocol ListenerDelegate: AnyObject {
+    func accepted(_ descriptor: consuming OwnedDescriptor, from peer: SocketAddress)
+}
+
+/// A listening socket on an event loop. Made by ``EventLoop/listen(on:limits:handler:)-(SocketAddress,_,_)``.
+public final class Listener: EventSource {
+    private static let firstPause = Duration.milliseconds(10)
+    private static let longestPause = Duration.seconds(1)
+    /// Connections refused with the reserve descriptor before a pause.
+    private static let politeRefusals = 16
+
+    /// Where it listens, with the real port where 0 was asked for.
+    public let address: SocketAddress
+    private let acceptsPerTurn: Int
+    private let delegate: any ListenerDelegate
+    private var descriptor: OwnedDescriptor?
+    private var isQueued = false
+    private var pause = Listener.firstPause
+    private var pauseTimer: Timer?
+
+    /// Binds and listens.
+    init(loop: EventLoop, on wanted: SocketAddress, limits: Limits, delegate: any ListenerDelegate) throws(SocketError) {
+        let kernel = loop.kernel
+        let made = kernel.streamSocket(for: wanted)
+        if let errno = made.errno { throw SocketError(.open, subject: "\(wanted)", errno: errno) }
+        let socket = OwnedDescriptor(made.descriptor)
+        var address = wanted
+        do throws(SocketError) {
+            try loop.checkCapacity(for: socket.name)
+            try limits.apply(to: socket.name, kernel, for: wanted)
+            for result in [
+                kernel.bind(socket.name, to: wanted), kernel.listen(socket.name, backlog: limits.backlog),
+                kernel.localAddress(of: socket.name, &address),
+            ] {
+                if let errno = result.errno { throw SocketError(.listen, subject: "\(wanted)", errno: errno) }
+            }
+        } catch {
+            socket.close(kernel)
+            throw error
+        }
+        if loop.reserve == nil {
+            let reserve = kernel.reserveDescriptor()
+            if reserve.succeeded { loop.reserve = OwnedDescriptor(reserve.descriptor) }
+        }
+        let name = socket.name
+        descriptor = consume socket
+        self.address = address
+        self.delegate = delegate
+        acceptsPerTurn = max(1, limits.acceptsPerTurn)
+        super.init(loop: loop, name: name)
+        loop.register(self, wanting: .readable)
+    }
+
+    /// Stops listening. Connections that were accepted are not concerned; those that the kernel had completed but this
+    /// listener had not accepted are reset.
+    public func close() {
+        guard isRegistered else { return }
+        if let pauseTimer { loop.cancel(pauseTimer) }
+        loop.deregister(self, closesAlone: true)
+        descriptor.take()?.close(loop.kernel)
+    }
+
+    override func loopEnded() { close() }
+
+    override func registrationFailed(_ errno: Errno) { pauseAccepting(errno) }
+
+    // MARK: Accepting
+
+    /// Newcomers wait until those that are connected have had their turn.
+    override func ready(_ readiness: Readiness) {
+        if isQueued { return }
+        isQueued = true
+        loop.listenersReady.append(self)
+    }
+
+    override func readyAfterOthers() {
+        isQueued = false
+        for _ in 0..<acceptsPerTurn {
+            var peer = SocketAddress.unspecified
+            let result = retryingInterrupts { loop.kernel.accept(name, peer: &peer) }
+            if let errno = result.errno {
+                switch errno.faultClass {
+                case .wouldBlock: return
+                case .peer: continue  // that connection is gone already; the next one is not
+                default: return pauseAccepting(errno)
+                }
+            }
+            pause = Self.firstPause
+            delegate.accepted(OwnedDescriptor(result.descriptor), from: peer)
+            if !isRegistered { return }
+        }
+        // Level-triggered, the kernel tells again by itself.
+        if loop.capabilities.isEdgeTriggered { loop.lookAgain(at: self, .readable) }
+    }
+
+    /// Descriptors or memory ran out: refuse some politely, and look again later.
+    private func pauseAccepting(_ errno: Errno) {
+        loop.statistics.acceptPauses += 1
+        loop.report(
+            .outOfResources, "\(SocketError(.accept, subject: "\(address)", errno: errno)) (accepting pauses for \(pause))")
+        if errno == .tooManyOpenFiles || errno == .tooManyOpenFilesInSystem { refuseWithReserve() }
+        loop.setInterest([], of: self)
+        if let pauseTimer { loop.cancel(pauseTimer) }
+        pauseTimer = loop.schedule(after: pause) { [unowned self] in
+            pauseTimer = nil
+            loop.setInterest(.readable, of: self)
+            if loop.capabilities.isEdgeTriggered { loop.lookAgain(at: self, .readable) }
+        }
+        pause = min(pause * 2, Self.longestPause)
+    }
+
+    /// Spends the reserve descriptor on accepting: the client sees an end of stream, and not a wait without end.
+    private func refuseWithReserve() {
+        for _ in 0..<Self.politeRefusals {
+            guard let reserve = loop.reserve.take() else { break }
+            reserve.close(loop.kernel)
+            var peer = SocketAddress.unspecified
+            let result = retryingInterrupts { loop.kernel.accept(name, peer: &peer) }
+            if result.succeeded {
+                OwnedDescriptor(result.descriptor).close(loop.kernel)
+                loop.statistics.connectionsRefused += 1
+            }
+            let again = loop.kernel.reserveDescriptor()
+            if again.succeeded { loop.reserve = OwnedDescriptor(again.descriptor) }
+            if !result.succeeded { break }
+        }
+    }
+}

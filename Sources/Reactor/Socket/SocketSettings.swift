@@ -1,0 +1,34 @@
+// The socket options behind the limits. They are set once, on a listener or before a connect: Linux hands a listener's
+// options on to the sockets it accepts, so a connection costs no system call for them.
+
+import SystemPackage
+
+extension Limits {
+    /// Sets the options that these limits ask for.
+    func apply(to socket: FileDescriptor, _ kernel: any Kernel, for address: SocketAddress, isListener: Bool = true)
+        throws(SocketError)
+    {
+        var settings: [(SocketOption, Int)] = []
+        if isListener { settings.append((.reuseAddress, 1)) }
+        if noDelay { settings.append((.noDelay, 1)) }
+        if let keepAlive {
+            settings.append((.keepAlive, 1))
+            settings.append((.keepAliveIdle, Self.seconds(keepAlive.idle)))
+            settings.append((.keepAliveInterval, Self.seconds(keepAlive.interval)))
+            settings.append((.keepAliveCount, max(1, keepAlive.count)))
+        }
+        if let userTimeout { settings.append((.userTimeout, Int(userTimeout.wholeNanoseconds / 1_000_000))) }
+        if let sendBuffer { settings.append((.sendBuffer, sendBuffer)) }
+        if let receiveBuffer { settings.append((.receiveBuffer, receiveBuffer)) }
+        for (option, value) in settings {
+            if let errno = kernel.setOption(option, of: socket, to: value).errno {
+                throw SocketError(.configure, subject: "\(address)", errno: errno)
+            }
+        }
+    }
+
+    /// Whole seconds, at least one.
+    private static func seconds(_ duration: Duration) -> Int {
+        max(1, Int((duration.wholeNanoseconds + 999_999_999) / 1_000_000_000))
+    }
+}
