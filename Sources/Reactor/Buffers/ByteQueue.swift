@@ -1,14 +1,12 @@
 // Bytes that wait to be sent: first in, first out, in one piece of memory that is there only while something waits.
 
-/// A growing queue of bytes. An empty one owns no memory, so an idle connection pays for none.
-@safe struct ByteQueue: ~Copyable {
+/// A growing queue of bytes. A connection has one only while something waits.
+@safe final class ByteQueue {
     // Safe: `memory` is nil or holds `capacity` bytes; `head <= tail <= capacity`; freed when empty and in deinit.
     private var memory: UnsafeMutableRawPointer?
     private var capacity = 0
     private var head = 0
     private var tail = 0
-
-    init() {}
 
     deinit { unsafe memory?.deallocate() }
 
@@ -16,7 +14,7 @@
     var isEmpty: Bool { head == tail }
 
     /// Adds bytes at the end.
-    mutating func append(_ source: RawSpan) {
+    func append(_ source: RawSpan) {
         guard !source.isEmpty else { return }
         makeRoom(for: source.byteCount)
         unsafe source.withUnsafeBytes { source in
@@ -26,7 +24,7 @@
     }
 
     /// Lends the first bytes, at most `limit`.
-    borrowing func withFirst<Result>(_ limit: Int, _ body: (RawSpan) -> Result) -> Result {
+    func withFirst<Result>(_ limit: Int, _ body: (RawSpan) -> Result) -> Result {
         guard let memory = unsafe memory else {
             return body(RawSpan())
         }
@@ -34,19 +32,19 @@
     }
 
     /// Forgets the first `number` bytes; gives the memory back when none are left.
-    mutating func removeFirst(_ number: Int) {
+    func removeFirst(_ number: Int) {
         precondition(number <= count, "more bytes than are queued")
         head += number
         if head == tail { removeAll() }
     }
 
-    mutating func removeAll() {
+    func removeAll() {
         unsafe memory?.deallocate()
         unsafe memory = nil
         (capacity, head, tail) = (0, 0, 0)
     }
 
-    private mutating func makeRoom(for number: Int) {
+    private func makeRoom(for number: Int) {
         if capacity - tail >= number { return }
         let used = count
         // Move to the front while that frees at least half: each byte is then moved at most once a doubling.

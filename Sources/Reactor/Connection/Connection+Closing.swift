@@ -40,14 +40,14 @@ extension Connection {
     /// The queue is empty after ``close()``.
     func lingerOrClose() {
         // Nothing can be lost where the peer has ended, or where it was sent nothing.
-        if hasEnded || bytesSent == 0 { return terminate(closeReason ?? CloseReason(.closed)) }
+        if hasEnded || sentCount == 0 { return terminate(closeReason ?? CloseReason(.closed)) }
         life = .lingering
         lingerBytesLeft = limits.lingerBytes
         if writing != .finished {
             writing = .finished
             _ = loop.kernel.shutdownWriting(name)
         }
-        deadline = loop.now + limits.linger
+        deadline = loop.turnTime + limits.linger
         armDeadline(deadline)
         readingResumed()
     }
@@ -58,7 +58,7 @@ extension Connection {
         life = .closed
         writing = .finished
         closeReason = reason
-        queue.removeAll()
+        queue = nil
         loop.timers.cancel(timer)
         if isRegistered { loop.deregister(self, closesAlone: isDescriptorPrivate) }
         loop.closing.append(self)
@@ -67,7 +67,7 @@ extension Connection {
     /// The end of the turn in which the connection ended.
     func closeDescriptor() {
         descriptor.take()?.close(loop.kernel)
-        loop.statistics.connectionsClosed += 1
+        loop.counters.connectionsClosed += 1
         acceptor?.connectionClosed(self)
         deliverClosed(closeReason ?? CloseReason(.closed))
     }

@@ -14,7 +14,7 @@ extension Connection {
         guard life == .open else { return }
         countsMessagesItself = true
         awaitsMessage = true
-        deadline = loop.now + time.wholeNanoseconds
+        deadline = loop.turnTime + time.wholeNanoseconds
         armDeadline(deadline)
     }
 
@@ -38,9 +38,9 @@ extension Connection {
         if life == .lingering { return deadline }
         var next = lastActivity + limits.idle
         if awaitsMessage && life == .open { next = min(next, deadline) }
-        if !queue.isEmpty { next = min(next, lastProgress + limits.writeStall) }
+        if queue != nil { next = min(next, lastProgress + limits.writeStall) }
         if isRegistered && !loop.capabilities.reportsHangUp && loop.registry.interest(of: self).isEmpty {
-            next = min(next, loop.now + Self.probeInterval)
+            next = min(next, loop.turnTime + Self.probeInterval)
         }
         return next
     }
@@ -50,10 +50,10 @@ extension Connection {
         guard life != .closed else { return }
         timer = .none
         timerTime = .never
-        let now = loop.now
+        let now = loop.turnTime
         if life == .lingering {
             if now >= deadline { return terminate(CloseReason(.closed)) }
-        } else if !queue.isEmpty && now >= lastProgress + limits.writeStall {
+        } else if queue != nil && now >= lastProgress + limits.writeStall {
             return terminate(CloseReason(.writeStalled))
         } else if awaitsMessage && life == .open && now >= deadline {
             return terminate(CloseReason(.messageTimeout))

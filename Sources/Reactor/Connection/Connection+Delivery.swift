@@ -6,7 +6,7 @@ extension Connection {
     @inline(__always)
     func deliverReceived() {
         guard let handler else { return }
-        loop.statistics.receives += 1
+        loop.counters.receives += 1
         isGathering = true
         do {
             try loop.receiveBuffer.withBytes { try handler.received($0, on: self) }
@@ -46,11 +46,11 @@ extension Connection {
         if life != .closed { sendGathered() } else { loop.gatherBuffer.removeAll() }
         isGathering = false
         // In the steady state nothing is queued and nothing has changed.
-        if !queue.isEmpty || life != .open || writing == .finishing || isPausedByPressure { settle() }
+        if queue != nil || life != .open || writing == .finishing || isPausedByPressure { settle() }
     }
 
     private func handlerThrew(_ error: any Error) {
-        loop.statistics.handlerErrors += 1
+        loop.counters.handlerErrors += 1
         loop.report(.handlerError, "\(reportName): \(error)")
         loop.gatherBuffer.removeAll()
         terminate(CloseReason(.handlerError, error: error))

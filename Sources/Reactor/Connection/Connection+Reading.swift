@@ -18,9 +18,9 @@ extension Connection {
                 return
             }
             let count = result.rawValue
-            lastActivity = loop.now
-            bytesReceived += count
-            loop.statistics.bytesReceived += count
+            lastActivity = loop.turnTime
+            receivedCount += count
+            loop.counters.bytesReceived += count
             if life == .lingering {
                 lingerBytesLeft -= count
                 if lingerBytesLeft <= 0 { return terminate(CloseReason(.closed)) }

@@ -32,7 +32,7 @@ extension Connection {
     @discardableResult
     public func write(_ bytes: RawSpan) -> WriteResult {
         guard life == .open && writing == .open else { return .closed }
-        if isGathering && queue.isEmpty {
+        if isGathering && queue == nil {
             if bytes.byteCount <= loop.gatherBuffer.free
                 && (bytes.byteCount < Self.directSize || !loop.gatherBuffer.isEmpty)
             {
@@ -40,7 +40,7 @@ extension Connection {
                 return .taken
             }
             sendGathered()
-            if life == .open && queue.isEmpty { return sendDirectly(bytes) }
+            if life == .open && queue == nil { return sendDirectly(bytes) }
             guard life == .open else { return .closed }
         }
         return enqueue(bytes)
@@ -49,12 +49,12 @@ extension Connection {
     /// Writes a string's UTF-8 bytes.
     @discardableResult
     public func write(_ text: String) -> WriteResult {
-        write(text.utf8Span.span.bytes)
+        unsafe write(text.utf8Span.span.bytes)
     }
 
     /// Writes an array's bytes.
     @discardableResult
-    public func write(_ bytes: [UInt8]) -> WriteResult { write(bytes.span.bytes) }
+    public func write(_ bytes: [UInt8]) -> WriteResult { unsafe write(bytes.span.bytes) }
 
     // MARK: Sending
 
@@ -66,7 +66,7 @@ extension Connection {
         let result = retryingInterrupts { loop.gatherBuffer.withBytes { kernel.send(name, $0) } }
         let sent = noteSent(result)
         if sent < count && life == .open {
-            loop.gatherBuffer.withBytes { queue.append($0.extracting(sent...)) }
+            loop.gatherBuffer.withBytes { _ = append($0.extracting(sent...)) }
         }
         loop.gatherBuffer.removeAll()
     }
@@ -80,18 +80,30 @@ extension Connection {
     }
 
     private func enqueue(_ bytes: RawSpan) -> WriteResult {
-        if queue.isEmpty { lastProgress = loop.now }
-        queue.append(bytes)
-        if queue.count > limits.hard {
+        let count = append(bytes)
+        if count > limits.hard {
             terminate(CloseReason(.outputLimit))
             return .closed
         }
         if !isGathering { askForFlush() }
-        return queue.count > limits.high ? .pressure : .taken
+        return count > limits.high ? .pressure : .taken
+    }
+
+    /// Adds to the queue; answers how much is in it now.
+    @discardableResult
+    private func append(_ bytes: RawSpan) -> Int {
+        if queue == nil {
+            if bytes.isEmpty { return 0 }
+            lastProgress = loop.turnTime
+            queue = ByteQueue()
+        }
+        queue?.append(bytes)
+        return queue?.count ?? 0
     }
 
     /// Sends from the queue, within the budget of a turn.
     func flushQueue() {
+        guard let queue else { return }
         let kernel = loop.kernel
         let limit = limits.bytesSentPerTurn
         let offered = min(queue.count, limit)
@@ -100,21 +112,22 @@ extension Connection {
         guard life != .closed else { return }
         if sent > 0 {
             queue.removeFirst(sent)
-            lastProgress = loop.now
+            lastProgress = loop.turnTime
+            if queue.isEmpty { self.queue = nil }
         }
         // All that was offered was taken and more is there: level-triggered the kernel tells again, edge-triggered not.
-        if sent == offered && !queue.isEmpty && loop.capabilities.isEdgeTriggered {
+        if sent == offered && self.queue != nil && loop.capabilities.isEdgeTriggered {
             loop.lookAgain(at: self, .writable)
         }
     }
 
     /// Counts what a send took; ends the connection if it failed. Answers the number of bytes taken.
     private func noteSent(_ result: SystemResult) -> Int {
-        loop.statistics.sends += 1
+        loop.counters.sends += 1
         if result.rawValue >= 0 {
-            loop.statistics.bytesSent += result.rawValue
-            bytesSent += result.rawValue
-            lastActivity = loop.now
+            loop.counters.bytesSent += result.rawValue
+            sentCount += result.rawValue
+            lastActivity = loop.turnTime
             return result.rawValue
         }
         if let errno = result.errno, !result.wouldBlock, errno.faultClass != .resources {
@@ -137,7 +150,7 @@ extension Connection {
     func flushUnflushed() {
         isUnflushed = false
         guard life != .closed else { return }
-        if !queue.isEmpty { flushQueue() }
+        if queue != nil { flushQueue() }
         settle()
     }
 
@@ -145,7 +158,7 @@ extension Connection {
     /// and closing that waited for an empty queue. Called after every send.
     func settle() {
         guard life != .closed else { return }
-        let count = queue.count
+        let count = queue?.count ?? 0
         if count == 0 {
             if writing == .finishing { shutdownWriting() }
             if life == .closing { return lingerOrClose() }
@@ -155,7 +168,7 @@ extension Connection {
         if count > limits.high && !isPausedByPressure {
             isPausedByPressure = true
             owesDrained = true
-            loop.statistics.pressurePauses += 1
+            loop.counters.pressurePauses += 1
         } else if count <= limits.low && isPausedByPressure {
             isPausedByPressure = false
             readingResumed()

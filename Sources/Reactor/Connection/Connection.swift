@@ -52,7 +52,10 @@ public final class Connection: EventSource {
     var countsMessagesItself = false
     var closeReason: CloseReason?
 
-    var queue = ByteQueue()
+    /// What waits to be sent; `nil` when nothing does.
+    var queue: ByteQueue?
+    var receivedCount = 0
+    var sentCount = 0
     /// Throws away input until it is used up, while lingering.
     var lingerBytesLeft = 0
 
@@ -69,9 +72,9 @@ public final class Connection: EventSource {
     var timerTime = MonotonicTime.never
 
     /// Bytes received since the connection began.
-    public internal(set) var bytesReceived = 0
+    public var bytesReceived: Int { receivedCount }
     /// Bytes that the kernel took since the connection began.
-    public internal(set) var bytesSent = 0
+    public var bytesSent: Int { sentCount }
 
     init(
         loop: EventLoop, _ descriptor: consuming OwnedDescriptor, peer: SocketAddress, limits: ConnectionLimits,
@@ -82,9 +85,9 @@ public final class Connection: EventSource {
         self.peer = peer
         self.limits = limits
         self.acceptor = acceptor
-        lastActivity = loop.now
-        lastProgress = loop.now
-        deadline = loop.now + limits.firstMessage
+        lastActivity = loop.turnTime
+        lastProgress = loop.turnTime
+        deadline = loop.turnTime + limits.firstMessage
         super.init(loop: loop, name: name)
     }
 
@@ -97,7 +100,7 @@ public final class Connection: EventSource {
     public var isClosed: Bool { life == .closed }
 
     /// Bytes that were written and not yet taken by the kernel.
-    public var queuedBytes: Int { queue.count + (isGathering ? loop.gatherBuffer.count : 0) }
+    public var queuedBytes: Int { (queue?.count ?? 0) + (isGathering ? loop.gatherBuffer.count : 0) }
 
     /// This side's address. Asks the kernel. `nil` when the connection is over.
     public var local: SocketAddress? {
@@ -144,9 +147,9 @@ public final class Connection: EventSource {
     func updateInterest() {
         guard isRegistered else { return }
         var interest: Interest = wantsToRead ? .readable : []
-        if !queue.isEmpty { interest.insert(.writable) }
+        if queue != nil { interest.insert(.writable) }
         loop.setInterest(interest, of: self)
-        if interest.isEmpty && !loop.capabilities.reportsHangUp { armDeadline(loop.now + Self.probeInterval) }
+        if interest.isEmpty && !loop.capabilities.reportsHangUp { armDeadline(loop.turnTime + Self.probeInterval) }
     }
 
     /// Something that kept the connection from reading has gone.
@@ -157,7 +160,7 @@ public final class Connection: EventSource {
     }
 
     override func ready(_ readiness: Readiness) {
-        if readiness.contains(.writable) && !queue.isEmpty {
+        if readiness.contains(.writable) && queue != nil {
             flushQueue()
             settle()
         }

@@ -52,7 +52,7 @@ extension EventLoop {
     private func judgeCallback(_ ticks: UInt64, named name: @autoclosure () -> String) {
         let time = slowCallbacks.nanoseconds(until: ticks, now: kernel.now())
         guard time >= slowCallbackThreshold.wholeNanoseconds else { return }
-        statistics.slowCallbacks += 1
+        counters.slowCallbacks += 1
         report(.slowCallback, "\(name()) kept the loop waiting for \(time / 1_000_000) ms")
     }
 

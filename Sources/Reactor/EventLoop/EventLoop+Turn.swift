@@ -16,11 +16,16 @@ extension EventLoop {
     func performTurn(mayWait: Bool) throws(SocketError) {
         if !unflushed.isEmpty { flushUnflushed() }
         if registry.hasChanges { flushRegistry() }
-        try wait(mayWait: mayWait)
+        var found = spareEvents
+        spareEvents = []
+        try wait(mayWait: mayWait, into: &found)
         slowCallbacks.turnBegan(at: kernel.ticks())
-        statistics.turns += 1
+        counters.turns += 1
 
-        dispatchFound()
+        counters.events += found.count
+        for event in found { dispatch(event) }
+        found.removeAll(keepingCapacity: true)
+        spareEvents = found
         if !readyAgain.isEmpty { dispatchReadyAgain() }
         if !alwaysReady.isEmpty { dispatchAlwaysReady() }
         if !listenersReady.isEmpty { acceptNewcomers() }
@@ -32,11 +37,11 @@ extension EventLoop {
 
     // MARK: Waiting
 
-    private func wait(mayWait: Bool) throws(SocketError) {
+    private func wait(mayWait: Bool, into found: inout [ReadyEvent]) throws(SocketError) {
         let hasTasks = handle.mailbox.fallAsleep()
         let timeout = mayWait && !hasTasks ? waitTimeout() : .none
         let result = selector.wait(into: &found, timeout: timeout)
-        now = kernel.now()
+        turnTime = kernel.now()
         if handle.mailbox.wakeUp() || hasTasks {
             for task in handle.mailbox.takeAll() { tasks.append { task(self) } }
         }
@@ -58,20 +63,10 @@ extension EventLoop {
 
     // MARK: Events
 
-    private func dispatchFound() {
-        statistics.events += found.count
-        var index = 0
-        while index < found.count {
-            dispatch(found[index])
-            index += 1
-        }
-        found.removeAll(keepingCapacity: true)
-    }
-
     @inline(__always)
     private func dispatch(_ event: ReadyEvent) {
         guard let source = registry.source(for: event.token) else {
-            statistics.staleEvents += 1
+            counters.staleEvents += 1
             return
         }
         // Hang-up and errors are told to everyone. Who wants nothing now would be told again and again.
@@ -82,12 +77,12 @@ extension EventLoop {
     }
 
     private func dispatchReadyAgain() {
-        var batch = spareEvents
-        spareEvents = []
-        swap(&batch, &readyAgain)
+        var batch = readyAgain
+        readyAgain = spareReadyAgain
+        spareReadyAgain = []
         for event in batch { dispatch(event) }
         batch.removeAll(keepingCapacity: true)
-        spareEvents = batch
+        spareReadyAgain = batch
     }
 
     private func dispatchAlwaysReady() {
@@ -107,9 +102,9 @@ extension EventLoop {
     private func fireTimers() {
         let mark = timers.mark
         var left = Self.timerBudget
-        while left > 0, let action = timers.takeDue(at: now, before: mark) {
+        while left > 0, let action = timers.takeDue(at: turnTime, before: mark) {
             left -= 1
-            statistics.timersFired += 1
+            counters.timersFired += 1
             switch action {
             case .call(let action):
                 action()
@@ -126,7 +121,7 @@ extension EventLoop {
         let batch = tasks
         tasks = []
         for task in batch.prefix(budget) {
-            statistics.tasksRun += 1
+            counters.tasksRun += 1
             task()
             callbackReturned(named: "task")
         }

@@ -36,9 +36,9 @@ public final class EventLoop {
     /// What other threads hold of this loop.
     public let handle: LoopHandle
     /// The moment at which the current turn began: the clock is read once a turn.
-    public internal(set) var now: MonotonicTime
+    public var now: MonotonicTime { turnTime }
     /// What the loop has counted.
-    public internal(set) var statistics = LoopStatistics()
+    public var statistics: LoopStatistics { counters }
     /// Called with what the operator should know, at most once a second a kind; on the loop's thread. Default: nobody.
     public var onReport: ((LoopReport) -> Void)?
     /// How long a callback may take before it is reported. Default: 25 ms.
@@ -46,11 +46,14 @@ public final class EventLoop {
 
     // MARK: What the turn works on
 
+    // Internal storage behind the public names: only for properties that no other module can reach does the compiler
+    // prove exclusive access once, instead of having it checked at every message.
+    var turnTime: MonotonicTime
+    var counters = LoopStatistics()
+
     var selector: any Selector
-    var registry = Registry()
+    let registry = Registry()
     var timers = TimerQueue()
-    /// What the last wait found.
-    var found: [ReadyEvent] = []
     /// What ran out of budget, or may have become ready unnoticed, and is looked at in the next turn.
     var readyAgain: [ReadyEvent] = []
     /// Listeners with newcomers, who come after those that are here.
@@ -64,6 +67,7 @@ public final class EventLoop {
     var tasks: [() -> Void] = []
     /// Emptied lists, kept so that a turn allocates nothing.
     var spareEvents: [ReadyEvent] = []
+    var spareReadyAgain: [ReadyEvent] = []
     var spareSources: [EventSource] = []
     var isStopping = false
     var isInTurn = false
@@ -96,9 +100,9 @@ public final class EventLoop {
         selector = try backend.makeSelector(kernel)
         let event = kernel.eventDescriptor()
         handle = LoopHandle(mailbox: Mailbox(notify: kernel.notifier(for: event.descriptor)))
-        now = kernel.now()
+        turnTime = kernel.now()
         forksAtStart = kernel.forkCount()
-        slowCallbacks = SlowCallbackDetector(ticks: kernel.ticks(), now: now)
+        slowCallbacks = SlowCallbackDetector(ticks: kernel.ticks(), now: turnTime)
         if let errno = event.errno {
             selector.close()
             isShutDown = true
@@ -194,7 +198,7 @@ public final class EventLoop {
         -> Timer
     {
         // Outside a turn, `now` may be long ago.
-        let start = isInTurn ? now : kernel.now()
+        let start = isInTurn ? turnTime : kernel.now()
         let nanoseconds = max(0, delay.wholeNanoseconds)
         let every = period.map { max(1, $0.wholeNanoseconds) } ?? 0
         return timers.schedule(at: start + nanoseconds, every: every, .call(action))

@@ -30,7 +30,10 @@ import SystemPackage
 }
 
 /// A table of sources by descriptor number.
-struct Registry: ~Copyable {
+///
+/// A class, so that a call of the selector is no access to a property of the loop that would have to be checked for
+/// exclusivity at every event.
+final class Registry {
     private struct Slot {
         var source: SourceReference?
         var generation: UInt32 = 0
@@ -51,7 +54,7 @@ struct Registry: ~Copyable {
     deinit { precondition(count == 0 && retired.isEmpty, "the loop was dropped without being shut down") }
 
     /// Enters a source under its descriptor; the selector is told before the next wait.
-    mutating func add(_ source: EventSource, wanting interest: Interest) {
+    func add(_ source: EventSource, wanting interest: Interest) {
         let index = Int(source.name.rawValue)
         while slots.count <= index { slots.append(Slot()) }
         precondition(slots[index].source == nil, "descriptor \(index) is watched already")
@@ -66,7 +69,7 @@ struct Registry: ~Copyable {
     }
 
     /// Changes what a source wants to know.
-    mutating func setInterest(_ interest: Interest, of source: EventSource) {
+    func setInterest(_ interest: Interest, of source: EventSource) {
         let index = source.token.index
         if slots[index].wanted == interest { return }
         slots[index].wanted = interest
@@ -76,7 +79,7 @@ struct Registry: ~Copyable {
     /// What a registered source wants to know.
     func interest(of source: EventSource) -> Interest { slots[source.token.index].wanted ?? [] }
 
-    private mutating func noteChange(_ index: Int) {
+    private func noteChange(_ index: Int) {
         if slots[index].isChanged { return }
         slots[index].isChanged = true
         changed.append(index)
@@ -86,7 +89,7 @@ struct Registry: ~Copyable {
     ///
     /// - Parameter closesAlone: its descriptor is about to be closed and nobody else has it, so the kernel will forget
     ///   it, if the selector relies on that.
-    mutating func remove(_ source: EventSource, from selector: any Selector, closesAlone: Bool) {
+    func remove(_ source: EventSource, from selector: any Selector, closesAlone: Bool) {
         let index = source.token.index
         if let told = slots[index].told {
             if !(closesAlone && selector.capabilities.forgetsClosedDescriptors) {
@@ -102,7 +105,7 @@ struct Registry: ~Copyable {
     }
 
     /// Lets `new` take the place of `old` under the same descriptor and token, without a word to the selector.
-    mutating func replace(_ old: EventSource, by new: EventSource, wanting interest: Interest) {
+    func replace(_ old: EventSource, by new: EventSource, wanting interest: Interest) {
         let index = old.token.index
         retired.append(slots[index].source!)
         slots[index].source = SourceReference(retaining: new)
@@ -113,7 +116,7 @@ struct Registry: ~Copyable {
     }
 
     /// Gives back the sources that were removed. Called when no source is running.
-    mutating func releaseRetired() {
+    func releaseRetired() {
         if retired.isEmpty { return }
         // The list is emptied first: releasing runs destructors, which are not ours.
         var released: [SourceReference] = []
@@ -131,7 +134,7 @@ struct Registry: ~Copyable {
 
     /// Takes a source out of the selector until it wants something again, because a hang-up or an error that it does
     /// not want to hear of now cannot be masked.
-    mutating func muteIfUnwanted(_ token: Token, in selector: any Selector) {
+    func muteIfUnwanted(_ token: Token, in selector: any Selector) {
         let index = token.index
         guard slots[index].wanted == [], let told = slots[index].told else { return }
         _ = selector.change(FileDescriptor(rawValue: CInt(index)), token: token, from: told, to: nil)
@@ -143,7 +146,7 @@ struct Registry: ~Copyable {
     var hasChanges: Bool { !changed.isEmpty }
 
     /// Tells the selector what changed; answers the sources it refused, with its reason.
-    mutating func flush(to selector: any Selector) -> [(EventSource, Errno)] {
+    func flush(to selector: any Selector) -> [(EventSource, Errno)] {
         var refused: [(EventSource, Errno)] = []
         for index in changed {
             slots[index].isChanged = false
@@ -164,7 +167,7 @@ struct Registry: ~Copyable {
     }
 
     /// Forgets what the selector was told, so that the next flush registers everything anew with another one.
-    mutating func retellAll() {
+    func retellAll() {
         for index in slots.indices where slots[index].wanted != nil {
             slots[index].told = nil
             slots[index].isMuted = false

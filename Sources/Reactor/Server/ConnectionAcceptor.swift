@@ -24,7 +24,7 @@ final class ConnectionAcceptor: ListenerDelegate {
     func accepted(_ descriptor: consuming OwnedDescriptor, from peer: SocketAddress) {
         if let refusal = refusal(of: descriptor.name, from: peer) {
             descriptor.close(loop.kernel)
-            loop.statistics.connectionsRefused += 1
+            loop.counters.connectionsRefused += 1
             loop.report(.connectionLimit, "refused \(peer): \(refusal)")
             return
         }

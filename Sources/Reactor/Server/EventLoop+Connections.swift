@@ -62,12 +62,12 @@ extension EventLoop {
 extension Connection {
     /// Gives a registered connection its handler and begins.
     func begin(_ makeHandler: (Connection) throws -> any ConnectionHandler) {
-        loop.statistics.connectionsOpened += 1
+        loop.counters.connectionsOpened += 1
         startDeadlines()
         do {
             handler = try makeHandler(self)
         } catch {
-            loop.statistics.handlerErrors += 1
+            loop.counters.handlerErrors += 1
             loop.report(.handlerError, "no handler for \(peer): \(error)")
             terminate(CloseReason(.handlerError, error: error))
         }

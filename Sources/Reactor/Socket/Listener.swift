@@ -105,7 +105,7 @@ public final class Listener: EventSource {
 
     /// Descriptors or memory ran out: refuse some politely, and look again later.
     private func pauseAccepting(_ errno: Errno) {
-        loop.statistics.acceptPauses += 1
+        loop.counters.acceptPauses += 1
         loop.report(
             .outOfResources, "\(SocketError(.accept, subject: "\(address)", errno: errno)) (accepting pauses for \(pause))")
         if errno == .tooManyOpenFiles || errno == .tooManyOpenFilesInSystem { refuseWithReserve() }
@@ -128,7 +128,7 @@ public final class Listener: EventSource {
             let result = retryingInterrupts { loop.kernel.accept(name, peer: &peer) }
             if result.succeeded {
                 OwnedDescriptor(result.descriptor).close(loop.kernel)
-                loop.statistics.connectionsRefused += 1
+                loop.counters.connectionsRefused += 1
             }
             let again = loop.kernel.reserveDescriptor()
             if again.succeeded { loop.reserve = OwnedDescriptor(again.descriptor) }
