@@ -1,52 +1,47 @@
-// A fixed piece of memory with one owner: the loop's receive and gather buffers. With ByteQueue, the one place outside
-// Kernel/ that holds raw memory for bytes.
+// Fixed pieces of memory: the loop's receive and gather buffers. With ByteQueue and GrowingTable, the one place outside
+// Kernel/ that holds raw memory.
 
-/// Bytes of a fixed capacity, of which the first ``count`` are filled. Not zeroed.
-///
-/// A class, so that lending its bytes to a handler is no access to a property of the loop that would have to be
-/// checked for exclusivity.
-@safe final class RawBuffer {
-    // Safe: allocated in init, freed in deinit, never handed out beyond a call; `count` never passes `capacity`.
-    private let bytes: UnsafeMutableRawBufferPointer
-    /// How many bytes are filled.
-    private(set) var count = 0
+/// Memory of a fixed capacity, not zeroed. A name for it, as cheap to pass around as a pointer: the loop, which
+/// allocates it, deallocates it in its deinit, and lends its bytes only for the duration of a call.
+@safe struct RawBuffer: BitwiseCopyable {
+    // Safe: every use checks its bounds, and nothing but the loop and its connections, which keep the loop alive, has it.
+    private let memory: UnsafeMutableRawPointer
+    let capacity: Int
 
-    init(capacity: Int) {
-        unsafe bytes = .allocate(byteCount: capacity, alignment: 64)
+    static func allocate(capacity: Int) -> RawBuffer {
+        unsafe RawBuffer(memory: .allocate(byteCount: capacity, alignment: 64), capacity: capacity)
     }
 
-    deinit { unsafe bytes.deallocate() }
+    private init(memory: UnsafeMutableRawPointer, capacity: Int) {
+        unsafe self.memory = memory
+        self.capacity = capacity
+    }
 
-    var capacity: Int { unsafe bytes.count }
-    var isEmpty: Bool { count == 0 }
-    var free: Int { unsafe bytes.count - count }
+    func deallocate() { unsafe memory.deallocate() }
 
-    /// Lends the whole memory to be filled from its start, and notes how much was.
+    /// Lends the whole memory to be filled from its start; answers how much was, or why not.
     @inline(__always)
     func fill(_ body: (inout MutableRawSpan) -> SystemResult) -> SystemResult {
-        var span = unsafe bytes.mutableBytes
-        let result = body(&span)
-        precondition(result.rawValue <= capacity, "more bytes than the buffer holds")
-        count = max(0, result.rawValue)
-        return result
+        var span = unsafe UnsafeMutableRawBufferPointer(start: memory, count: capacity).mutableBytes
+        return body(&span)
     }
 
-    /// Adds bytes behind those that are there. They must fit into ``free``.
+    /// Copies bytes to a place in the memory. They must fit.
     @inline(__always)
-    func append(_ source: RawSpan) {
-        precondition(source.byteCount <= free, "more bytes than the buffer holds")
+    func store(_ source: RawSpan, at offset: Int) {
+        precondition(offset >= 0 && source.byteCount <= capacity - offset, "more bytes than the buffer holds")
         unsafe source.withUnsafeBytes { source in
             guard let start = source.baseAddress else { return }
-            unsafe (bytes.baseAddress! + count).copyMemory(from: start, byteCount: source.count)
+            unsafe (memory + offset).copyMemory(from: start, byteCount: source.count)
         }
-        count += source.byteCount
     }
 
-    /// Lends the filled bytes.
+    /// Lends the first `count` bytes.
     @inline(__always)
-    func withBytes<Result, Failure: Error>(_ body: (RawSpan) throws(Failure) -> Result) throws(Failure) -> Result {
-        try body(unsafe UnsafeRawBufferPointer(start: bytes.baseAddress, count: count).bytes)
+    func withBytes<Result, Failure: Error>(_ count: Int, _ body: (RawSpan) throws(Failure) -> Result) throws(Failure)
+        -> Result
+    {
+        precondition(count >= 0 && count <= capacity, "more bytes than the buffer holds")
+        return try body(unsafe UnsafeRawBufferPointer(start: memory, count: count).bytes)
     }
-
-    func removeAll() { count = 0 }
 }

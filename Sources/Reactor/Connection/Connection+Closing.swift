@@ -10,43 +10,42 @@ extension Connection {
     /// If the peer may still be sending, the connection lingers within ``Limits/lingerTime``, so that the last bytes
     /// reach it. ``ConnectionHandler/closed(_:reason:)`` comes at the end of all this.
     public func close() {
-        guard life == .open else { return }
-        life = .closing
-        closeReason = CloseReason(hasEnded ? .ended : .closed)
-        askForFlush()  // while the handler runs, its return flushes
+        guard state.isOpen else { return }
+        state.insert(.closing)
+        closeReason = CloseReason(state.contains(.ended) ? .ended : .closed)
+        askForFlush()
     }
 
     /// Resets the connection now: what is queued is lost, and the peer sees an error (RFC 9293, 3.5.2).
     public func abort() {
-        guard life != .closed else { return }
+        guard !state.isClosed else { return }
         _ = loop.kernel.setResetOnClose(name)
         terminate(CloseReason(.aborted))
     }
 
     /// Sends what is queued, then ends this side's stream; the peer may go on sending (half-close).
     public func finish() {
-        guard life == .open && writing == .open else { return }
-        writing = .finishing
+        guard state.isDisjoint(with: .keepsFromWriting) else { return }
+        state.insert(.finishing)
         askForFlush()
     }
 
     /// The queue is empty after ``finish()``.
     func shutdownWriting() {
-        writing = .finished
+        state.remove(.finishing)
+        state.insert(.finished)
         _ = loop.kernel.shutdownWriting(name)
-        if hasEnded { terminate(CloseReason(.ended)) }
+        if state.contains(.ended) { terminate(CloseReason(.ended)) }
     }
 
     /// The queue is empty after ``close()``.
     func lingerOrClose() {
         // Nothing can be lost where the peer has ended, or where it was sent nothing.
-        if hasEnded || sentCount == 0 { return terminate(closeReason ?? CloseReason(.closed)) }
-        life = .lingering
+        if state.contains(.ended) || sentCount == 0 { return terminate(closeReason ?? CloseReason(.closed)) }
+        if !state.contains(.finished) { _ = loop.kernel.shutdownWriting(name) }
+        state.remove([.closing, .pausedByUser, .pausedByPressure])
+        state.formUnion([.lingering, .finished])
         lingerBytesLeft = limits.lingerBytes
-        if writing != .finished {
-            writing = .finished
-            _ = loop.kernel.shutdownWriting(name)
-        }
         deadline = loop.turnTime + limits.linger
         armDeadline(deadline)
         readingResumed()
@@ -54,13 +53,13 @@ extension Connection {
 
     /// Ends the connection now. The rest follows at the end of the turn.
     func terminate(_ reason: CloseReason) {
-        guard life != .closed else { return }
-        life = .closed
-        writing = .finished
+        guard !state.isClosed else { return }
+        state.subtract([.closing, .lingering, .queued, .finishing])
+        state.formUnion([.closed, .finished])
         closeReason = reason
         queue = nil
         loop.timers.cancel(timer)
-        if isRegistered { loop.deregister(self, closesAlone: isDescriptorPrivate) }
+        if isRegistered { loop.deregister(self, closesAlone: !state.contains(.descriptorShared)) }
         loop.closing.append(self)
     }
 

@@ -11,34 +11,38 @@ extension Connection {
     /// A handler that parses messages calls this in ``ConnectionHandler/connected(_:)``, and ``messageArrived()`` for
     /// each complete one. Without it, the first bytes count as the first message.
     public func expectMessage(within time: Duration) {
-        guard life == .open else { return }
-        countsMessagesItself = true
-        awaitsMessage = true
+        guard state.isOpen else { return }
+        state.remove(.awaitsFirstBytes)
+        state.insert(.awaitsMessage)
         deadline = loop.turnTime + time.wholeNanoseconds
         armDeadline(deadline)
     }
 
     /// A message is complete: the deadline of ``expectMessage(within:)`` is met.
-    public func messageArrived() { awaitsMessage = false }
+    public func messageArrived() { state.remove(.awaitsMessage) }
 
     /// Starts the timer when the connection begins.
     func startDeadlines() { armDeadline(nextDeadline) }
 
     /// Makes sure that the timer fires at `time` or earlier.
     func armDeadline(_ time: MonotonicTime) {
-        guard time < .never, life != .closed else { return }
+        guard time < .never, !state.isClosed else { return }
         if timerTime <= time { return }
         loop.timers.cancel(timer)
         timer = loop.timers.schedule(at: time, .source(self))
         timerTime = time
     }
 
+    private var isAwaitingMessage: Bool {
+        state.isOpen && !state.isDisjoint(with: [.awaitsFirstBytes, .awaitsMessage])
+    }
+
     /// The next moment at which something may have taken too long.
     private var nextDeadline: MonotonicTime {
-        if life == .lingering { return deadline }
+        if state.contains(.lingering) { return deadline }
         var next = lastActivity + limits.idle
-        if awaitsMessage && life == .open { next = min(next, deadline) }
-        if queue != nil { next = min(next, lastProgress + limits.writeStall) }
+        if isAwaitingMessage { next = min(next, deadline) }
+        if state.contains(.queued) { next = min(next, lastProgress + limits.writeStall) }
         if isRegistered && !loop.capabilities.reportsHangUp && loop.registry.interest(of: self).isEmpty {
             next = min(next, loop.turnTime + Self.probeInterval)
         }
@@ -47,15 +51,15 @@ extension Connection {
 
     /// The timer fired: is anything too late, and if not, when might it be?
     func checkDeadlines() {
-        guard life != .closed else { return }
+        guard !state.isClosed else { return }
         timer = .none
         timerTime = .never
         let now = loop.turnTime
-        if life == .lingering {
+        if state.contains(.lingering) {
             if now >= deadline { return terminate(CloseReason(.closed)) }
-        } else if queue != nil && now >= lastProgress + limits.writeStall {
+        } else if state.contains(.queued) && now >= lastProgress + limits.writeStall {
             return terminate(CloseReason(.writeStalled))
-        } else if awaitsMessage && life == .open && now >= deadline {
+        } else if isAwaitingMessage && now >= deadline {
             return terminate(CloseReason(.messageTimeout))
         } else if now >= lastActivity + limits.idle {
             return terminate(CloseReason(.idle))

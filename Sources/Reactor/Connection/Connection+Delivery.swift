@@ -2,14 +2,14 @@
 // Invariant 1: handlers are called here and nowhere else.
 
 extension Connection {
-    /// Lends the receive buffer to the handler.
+    /// Lends the first `count` bytes of the receive buffer to the handler.
     @inline(__always)
-    func deliverReceived() {
-        guard let handler else { return }
-        loop.counters.receives += 1
-        isGathering = true
+    func deliverReceived(_ count: Int) {
+        guard let handler = unsafe runningHandler else { return }
+        loop.counters.receives &+= 1
+        state.insert(.gathering)
         do {
-            try loop.receiveBuffer.withBytes { try handler.received($0, on: self) }
+            try loop.receiveBuffer.withBytes(count) { (bytes: RawSpan) in try handler.received(bytes, on: self) }
         } catch {
             handlerThrew(error)
         }
@@ -21,12 +21,13 @@ extension Connection {
     func deliverEnded() { deliver { try $0.ended(self) } }
 
     func deliverDrained() {
-        owesDrained = false
+        state.remove(.owesDrained)
         deliver { try $0.drained(self) }
     }
 
     func deliverClosed(_ reason: CloseReason) {
         guard let handler else { return }
+        unsafe runningHandler = nil
         self.handler = nil  // the handler may hold the connection: the circle ends here
         handler.closed(self, reason: reason)
         loop.callbackReturned(named: String(describing: type(of: handler)))
@@ -34,7 +35,7 @@ extension Connection {
 
     private func deliver(_ call: (any ConnectionHandler) throws -> Void) {
         guard let handler else { return }
-        isGathering = true
+        state.insert(.gathering)
         do { try call(handler) } catch { handlerThrew(error) }
         handlerReturned()
     }
@@ -43,16 +44,15 @@ extension Connection {
     @inline(__always)
     private func handlerReturned() {
         loop.callbackReturned(from: self)
-        if life != .closed { sendGathered() } else { loop.gatherBuffer.removeAll() }
-        isGathering = false
+        if state.isClosed { loop.gathered = 0 } else { sendGathered() }
+        state.remove(.gathering)
         // In the steady state nothing is queued and nothing has changed.
-        if queue != nil || life != .open || writing == .finishing || isPausedByPressure { settle() }
+        if !state.isDisjoint(with: .needsSettling) { settle() }
     }
 
     private func handlerThrew(_ error: any Error) {
         loop.counters.handlerErrors += 1
         loop.report(.handlerError, "\(reportName): \(error)")
-        loop.gatherBuffer.removeAll()
         terminate(CloseReason(.handlerError, error: error))
     }
 }

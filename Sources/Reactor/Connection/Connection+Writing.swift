@@ -31,17 +31,25 @@ extension Connection {
     /// ``Limits/outputLimit`` the connection is closed.
     @discardableResult
     public func write(_ bytes: RawSpan) -> WriteResult {
-        guard life == .open && writing == .open else { return .closed }
-        if isGathering && queue == nil {
-            if bytes.byteCount <= loop.gatherBuffer.free
-                && (bytes.byteCount < Self.directSize || !loop.gatherBuffer.isEmpty)
-            {
-                loop.gatherBuffer.append(bytes)
-                return .taken
-            }
+        // Almost always: a small piece, by the running handler, with nothing before it.
+        let gathered = loop.gathered
+        if state.intersection(.decidesWriting) == .gathering && bytes.byteCount < Self.directSize
+            && bytes.byteCount <= loop.gatherBuffer.capacity &- gathered
+        {
+            loop.gatherBuffer.store(bytes, at: gathered)
+            loop.gathered = gathered &+ bytes.byteCount
+            return .taken
+        }
+        return writeOtherwise(bytes)
+    }
+
+    @inline(never)
+    private func writeOtherwise(_ bytes: RawSpan) -> WriteResult {
+        guard state.isDisjoint(with: .keepsFromWriting) else { return .closed }
+        if state.contains(.gathering) && !state.contains(.queued) {
             sendGathered()
-            if life == .open && queue == nil { return sendDirectly(bytes) }
-            guard life == .open else { return .closed }
+            if state.isClosed { return .closed }
+            if !state.contains(.queued) { return sendDirectly(bytes) }
         }
         return enqueue(bytes)
     }
@@ -58,24 +66,27 @@ extension Connection {
 
     // MARK: Sending
 
-    /// The handler returned: one send for all that it wrote.
+    /// The handler returned, or the buffer is full: one send for all that it wrote.
+    @inline(__always)
     func sendGathered() {
-        guard !loop.gatherBuffer.isEmpty else { return }
-        let kernel = loop.kernel
-        let count = loop.gatherBuffer.count
-        let result = retryingInterrupts { loop.gatherBuffer.withBytes { kernel.send(name, $0) } }
-        let sent = noteSent(result)
-        if sent < count && life == .open {
-            loop.gatherBuffer.withBytes { _ = append($0.extracting(sent...)) }
+        let count = loop.gathered
+        guard count > 0 else { return }
+        loop.gathered = 0
+        let result = retryingInterrupts {
+            loop.gatherBuffer.withBytes(count) { (bytes: RawSpan) in loop.kernel.send(name, bytes) }
         }
-        loop.gatherBuffer.removeAll()
+        if result.rawValue == count { noteSent(count) } else { keepUnsent(count, result) }
+    }
+
+    /// The kernel did not take all that was gathered.
+    @inline(never)
+    private func keepUnsent(_ count: Int, _ result: SystemResult) {
+        guard let sent = judgeSend(result) else { return }
+        loop.gatherBuffer.withBytes(count) { (bytes: RawSpan) in _ = append(bytes.extracting(sent...)) }
     }
 
     private func sendDirectly(_ bytes: RawSpan) -> WriteResult {
-        let kernel = loop.kernel
-        let result = retryingInterrupts { kernel.send(name, bytes) }
-        let sent = noteSent(result)
-        guard life == .open else { return .closed }
+        guard let sent = judgeSend(retryingInterrupts { loop.kernel.send(name, bytes) }) else { return .closed }
         return sent == bytes.byteCount ? .taken : enqueue(bytes.extracting(sent...))
     }
 
@@ -85,17 +96,17 @@ extension Connection {
             terminate(CloseReason(.outputLimit))
             return .closed
         }
-        if !isGathering { askForFlush() }
+        askForFlush()
         return count > limits.high ? .pressure : .taken
     }
 
     /// Adds to the queue; answers how much is in it now.
-    @discardableResult
     private func append(_ bytes: RawSpan) -> Int {
         if queue == nil {
             if bytes.isEmpty { return 0 }
             lastProgress = loop.turnTime
             queue = ByteQueue()
+            state.insert(.queued)
         }
         queue?.append(bytes)
         return queue?.count ?? 0
@@ -104,76 +115,79 @@ extension Connection {
     /// Sends from the queue, within the budget of a turn.
     func flushQueue() {
         guard let queue else { return }
-        let kernel = loop.kernel
-        let limit = limits.bytesSentPerTurn
-        let offered = min(queue.count, limit)
-        let result = retryingInterrupts { queue.withFirst(limit) { kernel.send(name, $0) } }
-        let sent = noteSent(result)
-        guard life != .closed else { return }
+        let offered = min(queue.count, limits.bytesSentPerTurn)
+        let result = retryingInterrupts { queue.withFirst(offered) { loop.kernel.send(name, $0) } }
+        guard let sent = judgeSend(result) else { return }
         if sent > 0 {
             queue.removeFirst(sent)
             lastProgress = loop.turnTime
-            if queue.isEmpty { self.queue = nil }
         }
-        // All that was offered was taken and more is there: level-triggered the kernel tells again, edge-triggered not.
-        if sent == offered && self.queue != nil && loop.capabilities.isEdgeTriggered {
+        if queue.isEmpty {
+            self.queue = nil
+            state.remove(.queued)
+        } else if sent == offered && loop.isEdgeTriggered {
+            // All that was offered was taken, so there is no edge to come: level-triggered, the kernel tells again.
             loop.lookAgain(at: self, .writable)
         }
     }
 
-    /// Counts what a send took; ends the connection if it failed. Answers the number of bytes taken.
-    private func noteSent(_ result: SystemResult) -> Int {
-        loop.counters.sends += 1
-        if result.rawValue >= 0 {
-            loop.counters.bytesSent += result.rawValue
-            sentCount += result.rawValue
-            lastActivity = loop.turnTime
+    /// What a send came to: the bytes taken, none of them if it would block; `nil` if it ended the connection.
+    private func judgeSend(_ result: SystemResult) -> Int? {
+        guard let errno = result.errno else {
+            noteSent(result.rawValue)
             return result.rawValue
         }
-        if let errno = result.errno, !result.wouldBlock, errno.faultClass != .resources {
-            terminate(CloseReason(.failed, error: SocketError(.send, subject: "\(peer)", errno: errno)))
-        }
-        // Out of buffers (ENOBUFS, ENOMEM) is "not now" for one connection: its bytes wait, its stall deadline watches.
-        return 0
+        // Out of buffers (ENOBUFS, ENOMEM) is "not now" too: the bytes wait, and their stall deadline watches.
+        if errno.faultClass == .wouldBlock || errno.faultClass == .resources { return 0 }
+        terminate(CloseReason(.failed, error: SocketError(.send, subject: "\(peer)", errno: errno)))
+        return nil
+    }
+
+    @inline(__always)
+    private func noteSent(_ count: Int) {
+        loop.counters.sends &+= 1
+        loop.counters.bytesSent &+= count
+        sentCount &+= count
+        lastActivity = loop.turnTime
     }
 
     // MARK: Between callbacks
 
-    /// Has the connection flushed at the end of the turn.
+    /// Has the connection flushed at the end of the turn; while its handler runs, that flushes when it returns.
     func askForFlush() {
-        if isUnflushed || isGathering { return }
-        isUnflushed = true
+        guard state.isDisjoint(with: [.unflushed, .gathering]) else { return }
+        state.insert(.unflushed)
         loop.unflushed.append(self)
     }
 
-    /// The turn ends, or a new one begins: send what others wrote.
+    /// A new turn begins: send what others wrote.
     func flushUnflushed() {
-        isUnflushed = false
-        guard life != .closed else { return }
-        if queue != nil { flushQueue() }
+        state.remove(.unflushed)
+        guard !state.isClosed else { return }
+        flushQueue()
         settle()
     }
 
     /// Brings everything in line with what is queued now: interest, pressure, the deadline, and the steps of finishing
-    /// and closing that waited for an empty queue. Called after every send.
+    /// and closing that waited for an empty queue. Called whenever one of them may have changed.
     func settle() {
-        guard life != .closed else { return }
+        guard !state.isClosed else { return }
         let count = queue?.count ?? 0
         if count == 0 {
-            if writing == .finishing { shutdownWriting() }
-            if life == .closing { return lingerOrClose() }
+            if state.contains(.finishing) { shutdownWriting() }
+            if state.contains(.closing) { lingerOrClose() }
+            guard !state.isClosed else { return }
         } else {
             armDeadline(lastProgress + limits.writeStall)
         }
-        if count > limits.high && !isPausedByPressure {
-            isPausedByPressure = true
-            owesDrained = true
+        if count > limits.high && !state.contains(.pausedByPressure) {
+            state.formUnion([.pausedByPressure, .owesDrained])
             loop.counters.pressurePauses += 1
-        } else if count <= limits.low && isPausedByPressure {
-            isPausedByPressure = false
+        } else if count <= limits.low && state.contains(.pausedByPressure) {
+            state.remove(.pausedByPressure)
             readingResumed()
         }
         updateInterest()
-        if owesDrained && !isPausedByPressure && life == .open { deliverDrained() }
+        if state.contains(.owesDrained) && !state.contains(.pausedByPressure) && state.isOpen { deliverDrained() }
     }
 }

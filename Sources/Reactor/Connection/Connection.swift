@@ -1,19 +1,6 @@
 // One TCP connection: what it is made of, and what its user can ask of it. How it reads, writes, ends and keeps its
-// deadlines stands in the files beside this one; every call of its handler is in Connection+Delivery.swift.
-//
-// Two directions, each open until it has ended; `close()` and `abort()` end both.
-//
-//     reading:   open --end of stream--> ended
-//                (paused: by the user, by pressure; the kernel then keeps the bytes, and the peer waits)
-//
-//     writing:   open --finish()--> finishing --queue empty, shutdown(2)--> finished
-//
-//     life:      open --close()--> closing --queue empty--> lingering --peer ended, or enough--> closed
-//                  |                  |                                                            ^
-//                  +------------------+---- abort(), error, deadline, limit, both ended -----------+
-//
-// `closing` reads nothing more; `lingering` has shut down writing and throws input away, because closing a socket with
-// unread input resets it, and a reset may destroy the last reply before the peer has read it (RFC 1122, 4.2.2.13).
+// deadlines stands in the files beside this one; its states are drawn in ConnectionState.swift; every call of its handler
+// is in Connection+Delivery.swift.
 
 public import SystemPackage
 
@@ -21,43 +8,25 @@ public import SystemPackage
 ///
 /// Used on its loop's thread only. Calls after the end do nothing.
 public final class Connection: EventSource {
-    enum Life: UInt8 { case open, closing, lingering, closed }
-    enum Writing: UInt8 { case open, finishing, finished }
-
     /// The peer's address.
     public let peer: SocketAddress
     let limits: ConnectionLimits
-    var handler: (any ConnectionHandler)?
     /// Told when the connection is over, so that limits are kept.
     let acceptor: ConnectionAcceptor?
     var descriptor: OwnedDescriptor?
-
-    // MARK: State
-
-    var life = Life.open
-    var writing = Writing.open
-    var hasEnded = false
-    var isPausedByUser = false
-    var isPausedByPressure = false
-    /// The handler is running, and what it writes is gathered.
-    var isGathering = false
-    /// In the loop's list of connections to be flushed.
-    var isUnflushed = false
-    /// Nobody but the framework has ever seen the descriptor.
-    var isDescriptorPrivate = true
-    /// ``drained`` has to be told.
-    var owesDrained = false
-    var awaitsMessage = true
-    /// The handler says itself when a message is complete.
-    var countsMessagesItself = false
+    var handler: (any ConnectionHandler)?
+    // Safe: the same object as `handler`, which is set once and released only after the connection's last delivery;
+    // so delivering bytes counts no references.
+    unowned(unsafe) var runningHandler: (any ConnectionHandler)?
+    var state: ConnectionState = .awaitsFirstBytes
     var closeReason: CloseReason?
 
-    /// What waits to be sent; `nil` when nothing does.
+    /// What waits to be sent; there exactly while the state says `queued`.
     var queue: ByteQueue?
+    /// Input that is still thrown away while lingering.
+    var lingerBytesLeft = 0
     var receivedCount = 0
     var sentCount = 0
-    /// Throws away input until it is used up, while lingering.
-    var lingerBytesLeft = 0
 
     // MARK: Time
 
@@ -70,11 +39,6 @@ public final class Connection: EventSource {
     var timer = Timer.none
     /// When the timer fires.
     var timerTime = MonotonicTime.never
-
-    /// Bytes received since the connection began.
-    public var bytesReceived: Int { receivedCount }
-    /// Bytes that the kernel took since the connection began.
-    public var bytesSent: Int { sentCount }
 
     init(
         loop: EventLoop, _ descriptor: consuming OwnedDescriptor, peer: SocketAddress, limits: ConnectionLimits,
@@ -94,18 +58,24 @@ public final class Connection: EventSource {
     // MARK: Asking
 
     /// Whether the connection is open in both directions and ``close()`` was not called.
-    public var isOpen: Bool { life == .open && !hasEnded && writing == .open }
+    public var isOpen: Bool { state.isDisjoint(with: [.notOpen, .ended, .finishing, .finished]) }
 
     /// Whether the connection is over: its descriptor is closed, or about to be.
-    public var isClosed: Bool { life == .closed }
+    public var isClosed: Bool { state.isClosed }
+
+    /// Bytes received since the connection began.
+    public var bytesReceived: Int { receivedCount }
+
+    /// Bytes that the kernel took since the connection began.
+    public var bytesSent: Int { sentCount }
 
     /// Bytes that were written and not yet taken by the kernel.
-    public var queuedBytes: Int { (queue?.count ?? 0) + (isGathering ? loop.gatherBuffer.count : 0) }
+    public var queuedBytes: Int { (queue?.count ?? 0) + (state.contains(.gathering) ? loop.gathered : 0) }
 
     /// This side's address. Asks the kernel. `nil` when the connection is over.
     public var local: SocketAddress? {
         var address = SocketAddress.unspecified
-        guard life != .closed, loop.kernel.localAddress(of: name, &address).succeeded else { return nil }
+        guard !state.isClosed, loop.kernel.localAddress(of: name, &address).succeeded else { return nil }
         return address
     }
 
@@ -114,8 +84,8 @@ public final class Connection: EventSource {
     ///
     /// From then on, closing costs one system call more, since a duplicate may have been made of it.
     public var fileDescriptor: FileDescriptor? {
-        guard life != .closed else { return nil }
-        isDescriptorPrivate = false
+        guard !state.isClosed else { return nil }
+        state.insert(.descriptorShared)
         return name
     }
 
@@ -124,30 +94,26 @@ public final class Connection: EventSource {
     /// Stops reading: the kernel keeps what arrives, and the peer has to wait. ``ConnectionHandler/received(_:on:)`` is
     /// not called until ``resumeReading()``.
     public func pauseReading() {
-        isPausedByUser = true
+        guard state.isOpen else { return }
+        state.insert(.pausedByUser)
         updateInterest()
     }
 
     /// Reads again, unless output is above its watermark, when reading resumes by itself.
     public func resumeReading() {
-        isPausedByUser = false
+        guard state.contains(.pausedByUser) else { return }
+        state.remove(.pausedByUser)
         readingResumed()
     }
 
     /// Whether nothing is read now: by ``pauseReading()``, or because the peer does not read what it is sent.
-    public var isReadingPaused: Bool { isPausedByUser || isPausedByPressure }
-
-    // MARK: The loop's calls
-
-    var wantsToRead: Bool {
-        (life == .open && !hasEnded && !isPausedByUser && !isPausedByPressure) || life == .lingering
-    }
+    public var isReadingPaused: Bool { !state.isDisjoint(with: [.pausedByUser, .pausedByPressure]) }
 
     /// Tells the registry what the connection waits for.
     func updateInterest() {
         guard isRegistered else { return }
-        var interest: Interest = wantsToRead ? .readable : []
-        if queue != nil { interest.insert(.writable) }
+        var interest: Interest = state.wantsToRead ? .readable : []
+        if state.contains(.queued) { interest.insert(.writable) }
         loop.setInterest(interest, of: self)
         if interest.isEmpty && !loop.capabilities.reportsHangUp { armDeadline(loop.turnTime + Self.probeInterval) }
     }
@@ -156,19 +122,23 @@ public final class Connection: EventSource {
     func readingResumed() {
         updateInterest()
         // An edge that came meanwhile is not told again: look as if it had come now.
-        if isRegistered && wantsToRead && loop.capabilities.isEdgeTriggered { loop.lookAgain(at: self, .readable) }
+        if isRegistered && state.wantsToRead && loop.isEdgeTriggered { loop.lookAgain(at: self, .readable) }
     }
 
+    // MARK: The loop's calls
+
     override func ready(_ readiness: Readiness) {
-        if readiness.contains(.writable) && queue != nil {
+        // Almost always: bytes, and nothing else.
+        if readiness == .readable && state.wantsToRead { return read(readiness) }
+        if readiness.contains(.writable) && state.contains(.queued) {
             flushQueue()
             settle()
         }
-        if wantsToRead {
-            if readiness.rawValue & ~Readiness.writable.rawValue != 0 { read(readiness) }
-        } else if life != .closed, !readiness.isDisjoint(with: [.error, .invalid]) {
+        if state.wantsToRead {
+            if readiness != .writable { read(readiness) }
+        } else if !state.isClosed, !readiness.isDisjoint(with: [.error, .invalid]) {
             failWithPendingError()
-        } else if readiness.contains(.hangUp), hasEnded || life == .closing, life != .closed {
+        } else if readiness.contains(.hangUp), !state.isClosed, !state.isDisjoint(with: [.ended, .closing]) {
             // Both directions are over: what is queued can reach nobody.
             terminate(CloseReason(.failed, error: SocketError(.send, subject: "\(peer)", errno: .brokenPipe)))
         }

@@ -23,7 +23,7 @@ public final class DescriptorWatch: EventSource {
             let added = newValue.subtracting(interest)
             loop.setInterest(newValue, of: self)
             // An edge that came while nobody wanted it is not told again: look as if it had come now.
-            if !added.isEmpty && loop.capabilities.isEdgeTriggered {
+            if !added.isEmpty && loop.isEdgeTriggered {
                 loop.lookAgain(at: self, Readiness(rawValue: UInt16(added.rawValue)))
             }
         }

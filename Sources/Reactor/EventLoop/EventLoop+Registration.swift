@@ -29,7 +29,10 @@ extension EventLoop {
         readyAgain.append(ReadyEvent(token: source.token, readiness: readiness))
     }
 
-    func treatAsAlwaysReady(_ source: EventSource) { alwaysReady.append(source) }
+    func treatAsAlwaysReady(_ source: EventSource) {
+        alwaysReady.append(source)
+        hasAlwaysReady = true
+    }
 
     // MARK: Reports
 

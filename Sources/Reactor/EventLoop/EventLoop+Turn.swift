@@ -14,33 +14,30 @@ extension EventLoop {
     private static let closingBudget = 512
 
     func performTurn(mayWait: Bool) throws(SocketError) {
-        if !unflushed.isEmpty { flushUnflushed() }
+        if !unflushed.isEmpty { unflushed.drain { $0.flushOutput() } }
         if registry.hasChanges { flushRegistry() }
-        var found = spareEvents
-        spareEvents = []
-        try wait(mayWait: mayWait, into: &found)
+        try wait(mayWait: mayWait)
         slowCallbacks.turnBegan(at: kernel.ticks())
         counters.turns += 1
 
         counters.events += found.count
-        for event in found { dispatch(event) }
-        found.removeAll(keepingCapacity: true)
-        spareEvents = found
-        if !readyAgain.isEmpty { dispatchReadyAgain() }
-        if !alwaysReady.isEmpty { dispatchAlwaysReady() }
-        if !listenersReady.isEmpty { acceptNewcomers() }
-        if timers.count > 0 { fireTimers() }
+        for index in 0..<found.count { dispatch(found[index]) }
+        found.removeAll()
+        if !readyAgain.isEmpty { readyAgain.drain { dispatch($0) } }
+        if hasAlwaysReady { dispatchAlwaysReady() }
+        if !listenersReady.isEmpty { listenersReady.drain { if $0.isRegistered { $0.readyAfterOthers() } } }
+        if timers.mayBeDue(at: turnTime) { fireTimers() }
         if !tasks.isEmpty { runTasks(budget: Self.taskBudget) }
-        if !closing.isEmpty { finishClosings(budget: Self.closingBudget) }
+        if !closing.isEmpty { closing.drain(budget: Self.closingBudget) { $0.finishClosing() } }
         registry.releaseRetired()
     }
 
     // MARK: Waiting
 
-    private func wait(mayWait: Bool, into found: inout [ReadyEvent]) throws(SocketError) {
+    private func wait(mayWait: Bool) throws(SocketError) {
         let hasTasks = handle.mailbox.fallAsleep()
         let timeout = mayWait && !hasTasks ? waitTimeout() : .none
-        let result = selector.wait(into: &found, timeout: timeout)
+        let result = selector.wait(into: found, timeout: timeout)
         turnTime = kernel.now()
         if handle.mailbox.wakeUp() || hasTasks {
             for task in handle.mailbox.takeAll() { tasks.append { task(self) } }
@@ -54,7 +51,7 @@ extension EventLoop {
     private func waitTimeout() -> WaitTimeout {
         guard
             tasks.isEmpty, readyAgain.isEmpty, closing.isEmpty, unflushed.isEmpty, !registry.hasChanges, !isStopping,
-            !alwaysReady.contains(where: { !registry.interest(of: $0).isEmpty })
+            !(hasAlwaysReady && alwaysReady.contains { !registry.interest(of: $0).isEmpty })
         else { return .none }
         guard let deadline = timers.soonest() else { return .forever }
         // The clock as it is now: callbacks took their time since `now` was read.
@@ -76,25 +73,13 @@ extension EventLoop {
         source.borrowed { $0.ready(event.readiness) }
     }
 
-    private func dispatchReadyAgain() {
-        var batch = readyAgain
-        readyAgain = spareReadyAgain
-        spareReadyAgain = []
-        for event in batch { dispatch(event) }
-        batch.removeAll(keepingCapacity: true)
-        spareReadyAgain = batch
-    }
-
     private func dispatchAlwaysReady() {
         for source in alwaysReady where source.isRegistered {
             let interest = registry.interest(of: source)
             if !interest.isEmpty { source.ready(Readiness(rawValue: UInt16(interest.rawValue))) }
         }
         alwaysReady.removeAll { !$0.isRegistered }
-    }
-
-    private func acceptNewcomers() {
-        forEachTaken(from: \.listenersReady) { if $0.isRegistered { $0.readyAfterOthers() } }
+        hasAlwaysReady = !alwaysReady.isEmpty
     }
 
     // MARK: Timers and tasks
@@ -118,49 +103,17 @@ extension EventLoop {
     }
 
     func runTasks(budget: Int) {
-        let batch = tasks
-        tasks = []
-        for task in batch.prefix(budget) {
+        tasks.drain(budget: budget) { task in
             counters.tasksRun += 1
             task()
             callbackReturned(named: "task")
         }
-        if batch.count > budget { tasks.insert(contentsOf: batch.dropFirst(budget), at: 0) }
     }
 
-    // MARK: The end of a turn
-
-    private func flushUnflushed() {
-        forEachTaken(from: \.unflushed) { $0.flushOutput() }
-    }
+    // MARK: Telling the selector
 
     private func flushRegistry() {
         let refused = registry.flush(to: selector)
         for (source, errno) in refused { source.registrationFailed(errno) }
-    }
-
-    func finishClosings(budget: Int) {
-        var left = budget
-        var postponed: [EventSource] = []
-        forEachTaken(from: \.closing) { source in
-            if left > 0 {
-                left -= 1
-                source.finishClosing()
-            } else {
-                postponed.append(source)
-            }
-        }
-        if !postponed.isEmpty { closing.insert(contentsOf: postponed, at: 0) }
-    }
-
-    /// Calls `body` with the sources that are in a list now; what is added meanwhile stays for the next time.
-    private func forEachTaken(from list: ReferenceWritableKeyPath<EventLoop, [EventSource]>, _ body: (EventSource) -> Void)
-    {
-        var batch = spareSources
-        spareSources = []
-        swap(&batch, &self[keyPath: list])
-        for source in batch { body(source) }
-        batch.removeAll(keepingCapacity: true)
-        spareSources = batch
     }
 }

@@ -53,22 +53,23 @@ public final class EventLoop {
 
     var selector: any Selector
     let registry = Registry()
-    var timers = TimerQueue()
+    let timers = TimerQueue()
     /// What ran out of budget, or may have become ready unnoticed, and is looked at in the next turn.
-    var readyAgain: [ReadyEvent] = []
+    let readyAgain = WorkList<ReadyEvent>()
     /// Listeners with newcomers, who come after those that are here.
-    var listenersReady: [EventSource] = []
+    let listenersReady = WorkList<EventSource>()
     /// Sources that were written to by others than themselves.
-    var unflushed: [EventSource] = []
+    let unflushed = WorkList<EventSource>()
     /// Sources whose end has begun.
-    var closing: [EventSource] = []
+    let closing = WorkList<EventSource>()
+    let tasks = WorkList<() -> Void>()
     /// Regular files.
     var alwaysReady: [EventSource] = []
-    var tasks: [() -> Void] = []
-    /// Emptied lists, kept so that a turn allocates nothing.
-    var spareEvents: [ReadyEvent] = []
-    var spareReadyAgain: [ReadyEvent] = []
-    var spareSources: [EventSource] = []
+    var hasAlwaysReady = false
+    /// What the last wait found.
+    let found = ReadyList()
+    /// ``SelectorCapabilities/isEdgeTriggered`` of the selector.
+    let isEdgeTriggered: Bool
     var isStopping = false
     var isInTurn = false
     /// Nothing can be added any more.
@@ -77,9 +78,11 @@ public final class EventLoop {
     // MARK: What all connections share
 
     /// Where every receive goes, before the handler has seen it.
-    let receiveBuffer = RawBuffer(capacity: 64 * 1024)
+    let receiveBuffer = RawBuffer.allocate(capacity: 64 * 1024)
     /// Where a handler's writes are gathered, until it returns.
-    let gatherBuffer = RawBuffer(capacity: 64 * 1024)
+    let gatherBuffer = RawBuffer.allocate(capacity: 64 * 1024)
+    /// How much of it is filled.
+    var gathered = 0
     /// A descriptor that stands for nothing, spent when there are no others, to accept and refuse politely.
     var reserve: OwnedDescriptor?
     let forksAtStart: UInt32
@@ -98,6 +101,7 @@ public final class EventLoop {
         self.kernel = kernel
         self.backend = backend
         selector = try backend.makeSelector(kernel)
+        isEdgeTriggered = selector.capabilities.isEdgeTriggered
         let event = kernel.eventDescriptor()
         handle = LoopHandle(mailbox: Mailbox(notify: kernel.notifier(for: event.descriptor)))
         turnTime = kernel.now()
@@ -119,7 +123,12 @@ public final class EventLoop {
         register(wakeUp, wanting: .readable)
     }
 
-    /// What the loop's selector can do.
+    deinit {
+        receiveBuffer.deallocate()
+        gatherBuffer.deallocate()
+    }
+
+    /// The abilities of the loop's selector.
     public var capabilities: SelectorCapabilities { selector.capabilities }
 
     /// How many descriptors are registered, the loop's own wake-up included.
@@ -160,10 +169,10 @@ public final class EventLoop {
         isShutDown = true
         isInTurn = true
         for task in handle.mailbox.close() { tasks.append { task(self) } }
-        // Callbacks may begin new things or write; nothing new is taken, so this comes to an end.
         runTasks(budget: .max)
         for source in registry.all() where source !== wakeUp { source.loopEnded() }
-        while !closing.isEmpty { finishClosings(budget: .max) }
+        // Callbacks may end others, but nothing new is taken, so this comes to an end.
+        while !closing.isEmpty { closing.drain { $0.finishClosing() } }
         unflushed.removeAll()
         if let wakeUp {
             if wakeUp.isRegistered { registry.remove(wakeUp, from: selector, closesAlone: true) }
@@ -172,7 +181,7 @@ public final class EventLoop {
         wakeUp = nil
         reserve.take()?.close(kernel)
         registry.releaseRetired()
-        timers = TimerQueue()
+        timers.removeAll()
         readyAgain.removeAll()
         alwaysReady.removeAll()
         tasks.removeAll()

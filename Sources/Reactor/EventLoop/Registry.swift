@@ -14,7 +14,7 @@ import SystemPackage
 ///
 /// Safe: it is retained when it is made, and released only in ``Registry/releaseRetired()``, at the end of a turn, when
 /// no source is running.
-@safe struct SourceReference {
+@safe struct SourceReference: BitwiseCopyable {
     private let reference: Unmanaged<EventSource>
 
     fileprivate init(retaining source: EventSource) { unsafe reference = .passRetained(source) }
@@ -34,7 +34,7 @@ import SystemPackage
 /// A class, so that a call of the selector is no access to a property of the loop that would have to be checked for
 /// exclusivity at every event.
 final class Registry {
-    private struct Slot {
+    private struct Slot: BitwiseCopyable {
         var source: SourceReference?
         var generation: UInt32 = 0
         /// What the source wants, and what the selector was told last.
@@ -46,9 +46,9 @@ final class Registry {
         var isMuted = false
     }
 
-    private var slots: [Slot] = []
-    private var changed: [Int] = []
-    private var retired: [SourceReference] = []
+    private let slots = GrowingTable(filledWith: Slot())
+    private let changed = WorkList<Int>()
+    private let retired = WorkList<SourceReference>()
     private(set) var count = 0
 
     deinit { precondition(count == 0 && retired.isEmpty, "the loop was dropped without being shut down") }
@@ -56,7 +56,7 @@ final class Registry {
     /// Enters a source under its descriptor; the selector is told before the next wait.
     func add(_ source: EventSource, wanting interest: Interest) {
         let index = Int(source.name.rawValue)
-        while slots.count <= index { slots.append(Slot()) }
+        slots.grow(toInclude: index)
         precondition(slots[index].source == nil, "descriptor \(index) is watched already")
         slots[index].source = SourceReference(retaining: source)
         slots[index].generation &+= 1
@@ -117,11 +117,7 @@ final class Registry {
 
     /// Gives back the sources that were removed. Called when no source is running.
     func releaseRetired() {
-        if retired.isEmpty { return }
-        // The list is emptied first: releasing runs destructors, which are not ours.
-        var released: [SourceReference] = []
-        swap(&released, &retired)
-        for reference in released { reference.release() }
+        if !retired.isEmpty { retired.drain { $0.release() } }
     }
 
     /// Whose event this is; `nil` when the registration is gone, or another's by now.
@@ -148,27 +144,24 @@ final class Registry {
     /// Tells the selector what changed; answers the sources it refused, with its reason.
     func flush(to selector: any Selector) -> [(EventSource, Errno)] {
         var refused: [(EventSource, Errno)] = []
-        for index in changed {
+        changed.drain { index in
             slots[index].isChanged = false
-            guard let source = slots[index].source?.source, let wanted = slots[index].wanted else {
-                continue
-            }
+            guard let source = slots[index].source?.source, let wanted = slots[index].wanted else { return }
             let told = slots[index].told
-            if told == wanted || (slots[index].isMuted && wanted == []) { continue }
+            if told == wanted || (slots[index].isMuted && wanted == []) { return }
             if let errno = selector.change(source.name, token: source.token, from: told, to: wanted).errno {
                 refused.append((source, errno))
-                continue
+                return
             }
             slots[index].told = wanted
             slots[index].isMuted = false
         }
-        changed.removeAll(keepingCapacity: true)
         return refused
     }
 
     /// Forgets what the selector was told, so that the next flush registers everything anew with another one.
     func retellAll() {
-        for index in slots.indices where slots[index].wanted != nil {
+        for index in 0..<slots.count where slots[index].wanted != nil {
             slots[index].told = nil
             slots[index].isMuted = false
             noteChange(index)
@@ -176,5 +169,5 @@ final class Registry {
     }
 
     /// All sources, for the end of the loop.
-    func all() -> [EventSource] { slots.compactMap { $0.source?.source } }
+    func all() -> [EventSource] { (0..<slots.count).compactMap { slots[$0].source?.source } }
 }

@@ -25,7 +25,7 @@ enum TimerAction {
 }
 
 /// The timers of one loop.
-struct TimerQueue: ~Copyable {
+final class TimerQueue {
     private struct Node {
         let deadline: MonotonicTime
         let sequence: UInt64
@@ -51,13 +51,16 @@ struct TimerQueue: ~Copyable {
     private var freeSlots: [UInt32] = []
     private var lastSequence: UInt64 = 0
     private var stale = 0
-
     /// How many timers wait.
-    var count: Int { heap.count - stale }
+    private(set) var count = 0
+    /// The deadline at the top of the heap, which may be a cancelled one. Beside the heap, because it is looked at in
+    /// every turn.
+    private var top = MonotonicTime.never
 
     /// Sets a timer.
-    mutating func schedule(at deadline: MonotonicTime, every period: Int64 = 0, _ action: TimerAction) -> Timer {
+    func schedule(at deadline: MonotonicTime, every period: Int64 = 0, _ action: TimerAction) -> Timer {
         lastSequence += 1
+        count += 1
         let sequence = lastSequence
         let slot: UInt32
         if let free = freeSlots.popLast() {
@@ -73,9 +76,10 @@ struct TimerQueue: ~Copyable {
 
     /// Cancels a timer; `false` when it has fired or was cancelled before.
     @discardableResult
-    mutating func cancel(_ timer: Timer) -> Bool {
+    func cancel(_ timer: Timer) -> Bool {
         guard isWaiting(timer) else { return false }
         free(timer.slot)
+        count -= 1
         stale += 1
         // Swept when half is stale: each node is swept once, so a cancel is O(1) on average.
         if stale > 64 && stale > heap.count / 2 { sweep() }
@@ -83,21 +87,26 @@ struct TimerQueue: ~Copyable {
     }
 
     func isWaiting(_ timer: Timer) -> Bool {
-        timer.sequence != 0 && slots[Int(timer.slot)].sequence == timer.sequence
+        timer.sequence != 0 && Int(timer.slot) < slots.count && slots[Int(timer.slot)].sequence == timer.sequence
     }
 
     /// When the soonest timer is due; `nil` when none waits.
-    mutating func soonest() -> MonotonicTime? {
-        dropStaleTop()
-        return heap.first?.deadline
+    @inline(__always)
+    func soonest() -> MonotonicTime? {
+        if stale > 0 { dropStaleTop() }
+        return count > 0 ? top : nil
     }
+
+    /// Whether a timer may be due at `now`.
+    @inline(__always)
+    func mayBeDue(at now: MonotonicTime) -> Bool { top <= now }
 
     /// A mark between timers that are set already and those that will be.
     var mark: UInt64 { lastSequence }
 
     /// Takes out the next timer that is due at `now` and was set before `mark`; a periodic one is set anew, at the first
     /// multiple of its period that is still to come: it neither drifts nor fires in a burst.
-    mutating func takeDue(at now: MonotonicTime, before mark: UInt64) -> TimerAction? {
+    func takeDue(at now: MonotonicTime, before mark: UInt64) -> TimerAction? {
         dropStaleTop()
         guard let top = heap.first, top.deadline <= now, top.sequence <= mark else { return nil }
         removeTop()
@@ -110,25 +119,34 @@ struct TimerQueue: ~Copyable {
             push(Node(deadline: top.deadline + (late / period + 1) * period, sequence: top.sequence, slot: top.slot))
         } else {
             free(top.slot)
+            count -= 1
         }
         return action
     }
 
-    private mutating func free(_ slot: UInt32) {
+    /// Forgets all timers.
+    func removeAll() {
+        heap = []
+        slots = []
+        freeSlots = []
+        (stale, count, top) = (0, 0, .never)
+    }
+
+    private func free(_ slot: UInt32) {
         slots[Int(slot)] = Slot(action: .nothing, period: 0, sequence: 0)
         freeSlots.append(slot)
     }
 
     private func isStale(_ node: Node) -> Bool { slots[Int(node.slot)].sequence != node.sequence }
 
-    private mutating func dropStaleTop() {
+    private func dropStaleTop() {
         while stale > 0, let top = heap.first, isStale(top) {
             removeTop()
             stale -= 1
         }
     }
 
-    private mutating func sweep() {
+    private func sweep() {
         var kept: [Node] = []
         kept.reserveCapacity(heap.count - stale)
         for node in heap where !isStale(node) { kept.append(node) }
@@ -138,11 +156,12 @@ struct TimerQueue: ~Copyable {
         if heap.count > 1 {
             for index in stride(from: (heap.count - 2) / 4, through: 0, by: -1) { siftDown(heap[index], from: index) }
         }
+        top = heap.first?.deadline ?? .never
     }
 
     // MARK: The heap: the children of i are 4i+1 ... 4i+4
 
-    private mutating func push(_ node: Node) {
+    private func push(_ node: Node) {
         heap.append(node)
         var index = heap.count - 1
         while index > 0 {
@@ -152,14 +171,16 @@ struct TimerQueue: ~Copyable {
             index = parent
         }
         heap[index] = node
+        if index == 0 { top = node.deadline }
     }
 
-    private mutating func removeTop() {
+    private func removeTop() {
         let last = heap.removeLast()
         if !heap.isEmpty { siftDown(last, from: 0) }
+        top = heap.first?.deadline ?? .never
     }
 
-    private mutating func siftDown(_ node: Node, from start: Int) {
+    private func siftDown(_ node: Node, from start: Int) {
         var index = start
         while true {
             let first = index * 4 + 1

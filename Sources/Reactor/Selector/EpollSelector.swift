@@ -45,7 +45,7 @@ final class EpollSelector: Selector {
         return UInt32(interest.rawValue) | (interest.contains(.readable) ? Self.peerClosed : 0)
     }
 
-    func wait(into ready: inout [ReadyEvent], timeout: WaitTimeout) -> SystemResult {
+    func wait(into ready: ReadyList, timeout: WaitTimeout) -> SystemResult {
         var span = events.mutableSpan
         let result = kernel.epollWait(name, into: &span, timeout: timeout)
         guard result.rawValue > 0 else { return result }

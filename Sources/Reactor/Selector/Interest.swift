@@ -2,7 +2,7 @@
 // no selector has to translate them twice.
 
 /// What someone wants to know about a descriptor. Hang-up and errors are told without being asked for.
-public struct Interest: OptionSet, Sendable, Hashable {
+public struct Interest: OptionSet, BitwiseCopyable, Sendable, Hashable {
     /// The bits, as ``Readiness`` has them.
     public let rawValue: UInt8
 
@@ -19,7 +19,7 @@ public struct Interest: OptionSet, Sendable, Hashable {
 }
 
 /// What a selector found out about a descriptor. A hint, not a promise: the operation may still block.
-public struct Readiness: OptionSet, Sendable, Hashable, CustomStringConvertible {
+public struct Readiness: OptionSet, BitwiseCopyable, Sendable, Hashable, CustomStringConvertible {
     /// The bits of poll(2).
     public let rawValue: UInt16
 
@@ -62,7 +62,7 @@ public struct Readiness: OptionSet, Sendable, Hashable, CustomStringConvertible 
 ///
 /// The generation grows by one each time the number is registered anew; it wraps after four thousand million
 /// registrations of one number, and an event would have to be that old to be taken for a new one.
-public struct Token: Sendable, Hashable {
+public struct Token: BitwiseCopyable, Sendable, Hashable {
     /// Both halves in one word, as it is given to epoll.
     public let rawValue: UInt64
 
@@ -78,7 +78,7 @@ public struct Token: Sendable, Hashable {
 }
 
 /// One thing that a wait found.
-public struct ReadyEvent: Sendable, Hashable {
+public struct ReadyEvent: BitwiseCopyable, Sendable, Hashable {
     /// Whose it is.
     public let token: Token
     /// What was found.

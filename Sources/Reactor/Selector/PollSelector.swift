@@ -49,7 +49,7 @@ final class PollSelector: Selector {
             | (interest.contains(.readable) ? Int16(bitPattern: Readiness.peerClosed.rawValue) : 0)
     }
 
-    func wait(into ready: inout [ReadyEvent], timeout: WaitTimeout) -> SystemResult {
+    func wait(into ready: ReadyList, timeout: WaitTimeout) -> SystemResult {
         var span = entries.mutableSpan
         let result = kernel.poll(&span, timeout: timeout)
         guard result.rawValue > 0 else { return result }

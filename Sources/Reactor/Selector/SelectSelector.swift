@@ -64,7 +64,7 @@ final class SelectSelector: Selector {
         }
     }
 
-    func wait(into ready: inout [ReadyEvent], timeout: WaitTimeout) -> SystemResult {
+    func wait(into ready: ReadyList, timeout: WaitTimeout) -> SystemResult {
         for word in read.indices {  // element by element: assigning the arrays would allocate anew at each wait
             readFound[word] = read[word]
             writeFound[word] = write[word]
@@ -76,7 +76,7 @@ final class SelectSelector: Selector {
         let result = kernel.select(
             below: registered.count, read: &readSpan, write: &writeSpan, except: &exceptSpan, timeout: timeout)
         // One closed descriptor fails the whole call: find the culprits.
-        if result.errno == .badFileDescriptor { return findInvalid(into: &ready) }
+        if result.errno == .badFileDescriptor { return findInvalid(into: ready) }
         guard result.rawValue > 0 else { return result }
         var found = 0
         for word in 0..<(registered.count + 63) / 64 {
@@ -97,7 +97,7 @@ final class SelectSelector: Selector {
     }
 
     /// Asks poll(2) about each registered descriptor, because select does not say which one is not open.
-    private func findInvalid(into ready: inout [ReadyEvent]) -> SystemResult {
+    private func findInvalid(into ready: ReadyList) -> SystemResult {
         var found = 0
         for number in registered.indices where registered[number] {
             var entry = [PollEntry(descriptor: CInt(number), events: 0)]

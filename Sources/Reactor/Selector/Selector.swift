@@ -49,7 +49,7 @@ public protocol Selector: AnyObject {
     ///
     /// Answers the number of events found; `EINTR` ends the wait early and is not hidden, because the caller has a
     /// timeout to compute anew.
-    func wait(into ready: inout [ReadyEvent], timeout: WaitTimeout) -> SystemResult
+    func wait(into ready: ReadyList, timeout: WaitTimeout) -> SystemResult
 
     /// Gives back what the selector holds. Nothing is called afterwards.
     func close()

@@ -66,6 +66,7 @@ extension Connection {
         startDeadlines()
         do {
             handler = try makeHandler(self)
+            unsafe runningHandler = handler
         } catch {
             loop.counters.handlerErrors += 1
             loop.report(.handlerError, "no handler for \(peer): \(error)")
@@ -73,6 +74,6 @@ extension Connection {
         }
         deliverConnected()
         // What came with the connection was told to the connector; edge-triggered it is not told again.
-        if acceptor == nil && wantsToRead && loop.capabilities.isEdgeTriggered { loop.lookAgain(at: self, .readable) }
+        if acceptor == nil && state.wantsToRead && loop.isEdgeTriggered { loop.lookAgain(at: self, .readable) }
     }
 }

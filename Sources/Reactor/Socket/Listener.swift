@@ -100,7 +100,7 @@ public final class Listener: EventSource {
             if !isRegistered { return }
         }
         // Level-triggered, the kernel tells again by itself.
-        if loop.capabilities.isEdgeTriggered { loop.lookAgain(at: self, .readable) }
+        if loop.isEdgeTriggered { loop.lookAgain(at: self, .readable) }
     }
 
     /// Descriptors or memory ran out: refuse some politely, and look again later.
@@ -114,7 +114,7 @@ public final class Listener: EventSource {
         pauseTimer = loop.schedule(after: pause) { [unowned self] in
             pauseTimer = nil
             loop.setInterest(.readable, of: self)
-            if loop.capabilities.isEdgeTriggered { loop.lookAgain(at: self, .readable) }
+            if loop.isEdgeTriggered { loop.lookAgain(at: self, .readable) }
         }
         pause = min(pause * 2, Self.longestPause)
     }
