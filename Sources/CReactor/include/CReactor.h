@@ -34,21 +34,24 @@
 #define IP_BIND_ADDRESS_NO_PORT 24
 #endif
 
-static inline long creactor_result(long result) { return result < 0 ? -(long)errno : result; }
+// Inlined into the Swift caller: a call of a call would cost as much as all that Swift adds.
+#define CREACTOR_CALL static inline __attribute__((always_inline))
+
+CREACTOR_CALL long creactor_result(long result) { return result < 0 ? -(long)errno : result; }
 
 // MARK: epoll
 
 enum { creactor_epoll_event_size = sizeof(struct epoll_event) };
 
-static inline long creactor_epoll_create(void) { return creactor_result(epoll_create1(EPOLL_CLOEXEC)); }
+CREACTOR_CALL long creactor_epoll_create(void) { return creactor_result(epoll_create1(EPOLL_CLOEXEC)); }
 
-static inline long creactor_epoll_ctl(int epoll, int operation, int fd, uint32_t events, uint64_t data) {
+CREACTOR_CALL long creactor_epoll_ctl(int epoll, int operation, int fd, uint32_t events, uint64_t data) {
   struct epoll_event event = {.events = events, .data = {.u64 = data}};
   return creactor_result(epoll_ctl(epoll, operation, fd, &event));
 }
 
 // A nanosecond timeout where the kernel has one (Linux 5.11); -ENOSYS where it has not.
-static inline long creactor_epoll_pwait2(int epoll, void *events, int count, int64_t nanoseconds) {
+CREACTOR_CALL long creactor_epoll_pwait2(int epoll, void *events, int count, int64_t nanoseconds) {
 #ifdef SYS_epoll_pwait2
   struct { int64_t seconds, nanoseconds; } timeout = {nanoseconds / 1000000000, nanoseconds % 1000000000};
   return creactor_result(syscall(SYS_epoll_pwait2, epoll, events, count, nanoseconds < 0 ? 0 : &timeout, 0, 0));
@@ -57,19 +60,19 @@ static inline long creactor_epoll_pwait2(int epoll, void *events, int count, int
 #endif
 }
 
-static inline long creactor_epoll_wait(int epoll, void *events, int count, int milliseconds) {
+CREACTOR_CALL long creactor_epoll_wait(int epoll, void *events, int count, int milliseconds) {
   return creactor_result(epoll_wait(epoll, (struct epoll_event *)events, count, milliseconds));
 }
 
 // MARK: poll and select
 
-static inline long creactor_poll(void *entries, unsigned long count, int64_t nanoseconds) {
+CREACTOR_CALL long creactor_poll(void *entries, unsigned long count, int64_t nanoseconds) {
   struct timespec timeout = {nanoseconds / 1000000000, nanoseconds % 1000000000};
   return creactor_result(ppoll((struct pollfd *)entries, count, nanoseconds < 0 ? 0 : &timeout, 0));
 }
 
 // The system call takes bitmaps of any length; only the C library's fd_set ends at 1,024.
-static inline long creactor_select(int highest, void *read, void *write, void *except, int64_t nanoseconds) {
+CREACTOR_CALL long creactor_select(int highest, void *read, void *write, void *except, int64_t nanoseconds) {
   struct timespec timeout = {nanoseconds / 1000000000, nanoseconds % 1000000000};
   return creactor_result(
       syscall(SYS_pselect6, highest, read, write, except, nanoseconds < 0 ? 0 : &timeout, 0));
@@ -77,53 +80,53 @@ static inline long creactor_select(int highest, void *read, void *write, void *e
 
 // MARK: sockets
 
-static inline long creactor_socket(int family, int type) {
+CREACTOR_CALL long creactor_socket(int family, int type) {
   return creactor_result(socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 }
-static inline long creactor_accept(int fd, void *address, socklen_t *length) {
+CREACTOR_CALL long creactor_accept(int fd, void *address, socklen_t *length) {
   return creactor_result(accept4(fd, (struct sockaddr *)address, length, SOCK_NONBLOCK | SOCK_CLOEXEC));
 }
-static inline long creactor_bind(int fd, const void *address, socklen_t length) {
+CREACTOR_CALL long creactor_bind(int fd, const void *address, socklen_t length) {
   return creactor_result(bind(fd, (const struct sockaddr *)address, length));
 }
-static inline long creactor_connect(int fd, const void *address, socklen_t length) {
+CREACTOR_CALL long creactor_connect(int fd, const void *address, socklen_t length) {
   return creactor_result(connect(fd, (const struct sockaddr *)address, length));
 }
-static inline long creactor_listen(int fd, int backlog) { return creactor_result(listen(fd, backlog)); }
-static inline long creactor_getsockname(int fd, void *address, socklen_t *length) {
+CREACTOR_CALL long creactor_listen(int fd, int backlog) { return creactor_result(listen(fd, backlog)); }
+CREACTOR_CALL long creactor_getsockname(int fd, void *address, socklen_t *length) {
   return creactor_result(getsockname(fd, (struct sockaddr *)address, length));
 }
-static inline long creactor_setsockopt(int fd, int level, int name, int value) {
+CREACTOR_CALL long creactor_setsockopt(int fd, int level, int name, int value) {
   return creactor_result(setsockopt(fd, level, name, &value, sizeof value));
 }
-static inline long creactor_setsockopt_linger(int fd, int on, int seconds) {
+CREACTOR_CALL long creactor_setsockopt_linger(int fd, int on, int seconds) {
   struct linger value = {on, seconds};
   return creactor_result(setsockopt(fd, SOL_SOCKET, SO_LINGER, &value, sizeof value));
 }
-static inline long creactor_getsockopt(int fd, int level, int name) {
+CREACTOR_CALL long creactor_getsockopt(int fd, int level, int name) {
   int value = 0;
   socklen_t length = sizeof value;
   long result = creactor_result(getsockopt(fd, level, name, &value, &length));
   return result < 0 ? result : value;
 }
-static inline long creactor_recv(int fd, void *bytes, size_t count) {
+CREACTOR_CALL long creactor_recv(int fd, void *bytes, size_t count) {
   return creactor_result(recv(fd, bytes, count, 0));
 }
-static inline long creactor_send(int fd, const void *bytes, size_t count) {
+CREACTOR_CALL long creactor_send(int fd, const void *bytes, size_t count) {
   return creactor_result(send(fd, bytes, count, MSG_NOSIGNAL));
 }
-static inline long creactor_shutdown_write(int fd) { return creactor_result(shutdown(fd, SHUT_WR)); }
+CREACTOR_CALL long creactor_shutdown_write(int fd) { return creactor_result(shutdown(fd, SHUT_WR)); }
 
 // MARK: descriptors
 
-static inline long creactor_read(int fd, void *bytes, size_t count) { return creactor_result(read(fd, bytes, count)); }
-static inline long creactor_write(int fd, const void *bytes, size_t count) {
+CREACTOR_CALL long creactor_read(int fd, void *bytes, size_t count) { return creactor_result(read(fd, bytes, count)); }
+CREACTOR_CALL long creactor_write(int fd, const void *bytes, size_t count) {
   return creactor_result(write(fd, bytes, count));
 }
-static inline long creactor_close(int fd) { return creactor_result(close(fd)); }
-static inline long creactor_eventfd(void) { return creactor_result(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)); }
-static inline long creactor_open_null(void) { return creactor_result(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
-static inline long creactor_descriptor_limit(void) {
+CREACTOR_CALL long creactor_close(int fd) { return creactor_result(close(fd)); }
+CREACTOR_CALL long creactor_eventfd(void) { return creactor_result(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)); }
+CREACTOR_CALL long creactor_open_null(void) { return creactor_result(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+CREACTOR_CALL long creactor_descriptor_limit(void) {
   struct rlimit limit;
   long result = creactor_result(getrlimit(RLIMIT_NOFILE, &limit));
   return result < 0 ? result : limit.rlim_cur > INT32_MAX ? INT32_MAX : (long)limit.rlim_cur;
@@ -131,7 +134,7 @@ static inline long creactor_descriptor_limit(void) {
 
 // MARK: signals
 
-static inline long creactor_signalfd(uint64_t signals) {
+CREACTOR_CALL long creactor_signalfd(uint64_t signals) {
   sigset_t set;
   sigemptyset(&set);
   for (int number = 1; number < 64; number++)
@@ -139,14 +142,14 @@ static inline long creactor_signalfd(uint64_t signals) {
   return creactor_result(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
 }
 // Blocks (or unblocks) a signal for this thread; 1 when it was blocked before, 0 when not.
-static inline long creactor_block_signal(int number, int block) {
+CREACTOR_CALL long creactor_block_signal(int number, int block) {
   sigset_t set, before;
   sigemptyset(&set);
   sigaddset(&set, number);
   int error = pthread_sigmask(block ? SIG_BLOCK : SIG_UNBLOCK, &set, &before);
   return error ? -(long)error : sigismember(&before, number);
 }
-static inline long creactor_read_signal(int fd) {
+CREACTOR_CALL long creactor_read_signal(int fd) {
   struct signalfd_siginfo information;
   long result = creactor_result(read(fd, &information, sizeof information));
   return result < 0 ? result : (long)information.ssi_signo;
@@ -154,7 +157,7 @@ static inline long creactor_read_signal(int fd) {
 
 // MARK: time
 
-static inline int64_t creactor_monotonic_nanoseconds(void) {
+CREACTOR_CALL int64_t creactor_monotonic_nanoseconds(void) {
   struct timespec time;
   clock_gettime(CLOCK_MONOTONIC, &time);
   return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
@@ -162,7 +165,7 @@ static inline int64_t creactor_monotonic_nanoseconds(void) {
 
 // The processor's own counter: a few cycles to read, no unit. Where a processor has none that a program may read,
 // the clock stands in for it.
-static inline uint64_t creactor_ticks(void) {
+CREACTOR_CALL uint64_t creactor_ticks(void) {
 #if defined(__x86_64__)
   return __builtin_ia32_rdtsc();
 #elif defined(__aarch64__)

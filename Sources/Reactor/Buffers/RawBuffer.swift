@@ -36,12 +36,18 @@
         }
     }
 
-    /// Lends the first `count` bytes.
+    /// Lends the first `count` bytes to a call.
     @inline(__always)
-    func withBytes<Result, Failure: Error>(_ count: Int, _ body: (RawSpan) throws(Failure) -> Result) throws(Failure)
-        -> Result
-    {
+    func lend(_ count: Int, to body: (RawSpan) -> SystemResult) -> SystemResult {
+        let bytes = unsafe prefix(count).bytes
+        return body(bytes)
+    }
+
+    /// The first `count` bytes, to be lent as a span while the loop lives. No closure: it would cost the caller's
+    /// references a retain and a release.
+    @inline(__always)
+    func prefix(_ count: Int) -> UnsafeRawBufferPointer {
         precondition(count >= 0 && count <= capacity, "more bytes than the buffer holds")
-        return try body(unsafe UnsafeRawBufferPointer(start: memory, count: count).bytes)
+        return unsafe UnsafeRawBufferPointer(start: memory, count: count)
     }
 }

@@ -52,6 +52,7 @@ extension Connection {
     }
 
     /// Ends the connection now. The rest follows at the end of the turn.
+    @inline(never)
     func terminate(_ reason: CloseReason) {
         guard !state.isClosed else { return }
         state.subtract([.closing, .lingering, .queued, .finishing])

@@ -2,14 +2,24 @@
 // Invariant 1: handlers are called here and nowhere else.
 
 extension Connection {
+    /// Gives the connection its handler.
+    func setHandler(_ handler: any ConnectionHandler) { unsafe box = .passRetained(HandlerBox(handler)) }
+
+    /// The handler's type, for reports.
+    var handlerName: String {
+        guard let box = unsafe box else { return "connection" }
+        return unsafe box._withUnsafeGuaranteedRef { String(describing: type(of: $0.handler)) }
+    }
+
     /// Lends the first `count` bytes of the receive buffer to the handler.
     @inline(__always)
     func deliverReceived(_ count: Int) {
-        guard let handler = unsafe runningHandler else { return }
+        guard let box = unsafe box else { return }
         loop.counters.receives &+= 1
         state.insert(.gathering)
         do {
-            try loop.receiveBuffer.withBytes(count) { (bytes: RawSpan) in try handler.received(bytes, on: self) }
+            let bytes = unsafe loop.receiveBuffer.prefix(count).bytes
+            try unsafe box._withUnsafeGuaranteedRef { try $0.handler.received(bytes, on: self) }
         } catch {
             handlerThrew(error)
         }
@@ -26,17 +36,17 @@ extension Connection {
     }
 
     func deliverClosed(_ reason: CloseReason) {
-        guard let handler else { return }
-        unsafe runningHandler = nil
-        self.handler = nil  // the handler may hold the connection: the circle ends here
+        guard let box = unsafe box else { return }
+        unsafe self.box = nil  // the handler may hold the connection: the circle ends here
+        let handler = unsafe box.takeRetainedValue().handler
         handler.closed(self, reason: reason)
         loop.callbackReturned(named: String(describing: type(of: handler)))
     }
 
     private func deliver(_ call: (any ConnectionHandler) throws -> Void) {
-        guard let handler else { return }
+        guard let box = unsafe box else { return }
         state.insert(.gathering)
-        do { try call(handler) } catch { handlerThrew(error) }
+        do { try unsafe box._withUnsafeGuaranteedRef { try call($0.handler) } } catch { handlerThrew(error) }
         handlerReturned()
     }
 
@@ -50,6 +60,7 @@ extension Connection {
         if !state.isDisjoint(with: .needsSettling) { settle() }
     }
 
+    @inline(never)
     private func handlerThrew(_ error: any Error) {
         loop.counters.handlerErrors += 1
         loop.report(.handlerError, "\(reportName): \(error)")

@@ -4,35 +4,51 @@
 import SystemPackage
 
 extension Connection {
-    /// Receives while there is something, within the budget of a turn.
+    /// Receives once, and goes on if there may be more.
     @inline(__always)
     func read(_ readiness: Readiness) {
-        let capacity = loop.receiveBuffer.capacity
+        let count = receiveOnce()
         // A short read emptied the socket; if the stream has ended or failed, one more receive says so.
-        let shortReadSaysEmpty = readiness.isDisjoint(with: [.peerClosed, .hangUp, .error])
-        var receivesLeft = limits.receivesPerTurn
-        var bytesLeft = limits.bytesReceivedPerTurn
-        repeat {
-            let result = retryingInterrupts { loop.receiveBuffer.fill { loop.kernel.receive(name, into: &$0) } }
-            let count = result.rawValue
-            guard count > 0 else { return finishReading(result) }
-            lastActivity = loop.turnTime
-            receivedCount &+= count
-            loop.counters.bytesReceived &+= count
-            if state.contains(.lingering) {
-                discardWhileLingering(count)
-            } else {
-                state.remove(.awaitsFirstBytes)
-                deliverReceived(count)
-            }
-            if !state.wantsToRead || (count < capacity && shortReadSaysEmpty) { return }
-            receivesLeft &-= 1
-            bytesLeft &-= count
-        } while receivesLeft > 0 && bytesLeft > 0
-        // Level-triggered, the kernel tells again by itself.
-        if loop.isEdgeTriggered { loop.lookAgain(at: self, readiness) }
+        if count < loop.receiveBuffer.capacity && readiness.isDisjoint(with: [.peerClosed, .hangUp, .error]) { return }
+        if count > 0 { readOn(readiness, after: count) }
     }
 
+    /// Receives on while there is something, within the budget of a turn.
+    @inline(never)
+    private func readOn(_ readiness: Readiness, after first: Int) {
+        let shortReadSaysEmpty = readiness.isDisjoint(with: [.peerClosed, .hangUp, .error])
+        var receivesLeft = limits.receivesPerTurn - 1
+        var bytesLeft = limits.bytesReceivedPerTurn - first
+        while receivesLeft > 0 && bytesLeft > 0 {
+            guard state.wantsToRead else { return }
+            let count = receiveOnce()
+            if count == 0 || (count < loop.receiveBuffer.capacity && shortReadSaysEmpty) { return }
+            receivesLeft -= 1
+            bytesLeft -= count
+        }
+        // Level-triggered, the kernel tells again by itself.
+        if loop.isEdgeTriggered && state.wantsToRead { loop.lookAgain(at: self, readiness) }
+    }
+
+    /// Receives and delivers; answers the number of bytes, or 0 when there were none.
+    @inline(__always)
+    private func receiveOnce() -> Int {
+        let result = loop.receive(from: name)
+        let count = result.rawValue
+        guard count > 0 else { return finishReading(result) }
+        lastActivity = loop.turnTime
+        receivedCount &+= count
+        loop.counters.bytesReceived &+= count
+        if state.contains(.lingering) {
+            discardWhileLingering(count)
+        } else {
+            state.remove(.awaitsFirstBytes)
+            deliverReceived(count)
+        }
+        return count
+    }
+
+    @inline(never)
     private func discardWhileLingering(_ count: Int) {
         lingerBytesLeft -= count
         if lingerBytesLeft <= 0 { terminate(CloseReason(.closed)) }
@@ -40,12 +56,14 @@ extension Connection {
 
     /// A receive brought no bytes: nothing there, the end, or an error.
     @inline(never)
-    private func finishReading(_ result: SystemResult) {
-        if result.wouldBlock { return }
+    private func finishReading(_ result: SystemResult) -> Int {
+        if result.wasInterrupted { return receiveOnceAgain() }
+        if result.wouldBlock { return 0 }
         let isLingering = state.contains(.lingering)
         if let errno = result.errno {
             let error = SocketError(.receive, subject: "\(peer)", errno: errno)
-            return terminate(isLingering ? CloseReason(.closed) : CloseReason(.failed, error: error))
+            terminate(isLingering ? CloseReason(.closed) : CloseReason(.failed, error: error))
+            return 0
         }
         state.insert(.ended)
         if isLingering || state.contains(.finished) {
@@ -54,7 +72,12 @@ extension Connection {
             updateInterest()
             deliverEnded()
         }
+        return 0
     }
+
+    /// The receive was interrupted before it did anything.
+    @inline(never)
+    private func receiveOnceAgain() -> Int { receiveOnce() }
 
     /// The selector saw an error that no receive will tell, because nothing is read now.
     func failWithPendingError() {

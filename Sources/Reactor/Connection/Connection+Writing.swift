@@ -72,17 +72,19 @@ extension Connection {
         let count = loop.gathered
         guard count > 0 else { return }
         loop.gathered = 0
-        let result = retryingInterrupts {
-            loop.gatherBuffer.withBytes(count) { (bytes: RawSpan) in loop.kernel.send(name, bytes) }
-        }
+        let result = loop.sendGathered(count, to: name)
         if result.rawValue == count { noteSent(count) } else { keepUnsent(count, result) }
     }
 
     /// The kernel did not take all that was gathered.
     @inline(never)
-    private func keepUnsent(_ count: Int, _ result: SystemResult) {
+    private func keepUnsent(_ count: Int, _ first: SystemResult) {
+        var result = first
+        while result.wasInterrupted {
+            result = loop.sendGathered(count, to: name)
+        }
         guard let sent = judgeSend(result) else { return }
-        loop.gatherBuffer.withBytes(count) { (bytes: RawSpan) in _ = append(bytes.extracting(sent...)) }
+        _ = append(unsafe loop.gatherBuffer.prefix(count).bytes.extracting(sent...))
     }
 
     private func sendDirectly(_ bytes: RawSpan) -> WriteResult {
@@ -170,6 +172,7 @@ extension Connection {
 
     /// Brings everything in line with what is queued now: interest, pressure, the deadline, and the steps of finishing
     /// and closing that waited for an empty queue. Called whenever one of them may have changed.
+    @inline(never)
     func settle() {
         guard !state.isClosed else { return }
         let count = queue?.count ?? 0

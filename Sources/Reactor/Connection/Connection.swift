@@ -7,17 +7,16 @@ public import SystemPackage
 /// A TCP connection on an event loop.
 ///
 /// Used on its loop's thread only. Calls after the end do nothing.
-public final class Connection: EventSource {
+@safe public final class Connection: EventSource {
     /// The peer's address.
     public let peer: SocketAddress
     let limits: ConnectionLimits
     /// Told when the connection is over, so that limits are kept.
     let acceptor: ConnectionAcceptor?
     var descriptor: OwnedDescriptor?
-    var handler: (any ConnectionHandler)?
-    // Safe: the same object as `handler`, which is set once and released only after the connection's last delivery;
-    // so delivering bytes counts no references.
-    unowned(unsafe) var runningHandler: (any ConnectionHandler)?
+    // Safe: retained in `begin`, released in `deliverClosed`, the last delivery, and nil from then on; no delivery runs
+    // inside another of the same connection.
+    var box: Unmanaged<HandlerBox>?
     var state: ConnectionState = .awaitsFirstBytes
     var closeReason: CloseReason?
 
@@ -157,6 +156,6 @@ public final class Connection: EventSource {
     override func loopEnded() { terminate(CloseReason(.loopEnded)) }
 
     override var reportName: String {
-        "\(handler.map { String(describing: type(of: $0)) } ?? "connection") of \(peer)"
+        "\(handlerName) of \(peer)"
     }
 }

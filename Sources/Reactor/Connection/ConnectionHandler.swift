@@ -45,3 +45,11 @@ extension ConnectionHandler {
     /// Does nothing.
     public func closed(_ connection: Connection, reason: CloseReason) {}
 }
+
+/// Holds a handler in a constant, which can be called without counting references, unlike a property that might change
+/// meanwhile.
+final class HandlerBox {
+    let handler: any ConnectionHandler
+
+    init(_ handler: any ConnectionHandler) { self.handler = handler }
+}

@@ -6,19 +6,20 @@ public import SystemPackage
 /// One entry of an epoll wait, laid out as the kernel's `struct epoll_event` (epoll_event(3type)).
 @frozen
 public struct EpollEvent: Sendable, BitwiseCopyable {
-    /// The ready bits: ``Readiness`` has the same values.
+    /// What was found: ``Readiness`` has the same values.
     public var events: UInt32
     #if !arch(x86_64)
-        private var padding: UInt32 = 0
+        @usableFromInline var padding: UInt32 = 0
     #endif
     // Two halves, because x86-64 packs the structure and a UInt64 would be aligned.
-    private var low: UInt32
-    private var high: UInt32
+    @usableFromInline var low: UInt32
+    @usableFromInline var high: UInt32
 
     /// The 64 bits given with the registration.
-    public var data: UInt64 { UInt64(high) << 32 | UInt64(low) }
+    @inlinable public var data: UInt64 { UInt64(high) << 32 | UInt64(low) }
 
     /// An event with its bits and data.
+    @inlinable
     public init(events: UInt32, data: UInt64) {
         self.events = events
         low = UInt32(truncatingIfNeeded: data)

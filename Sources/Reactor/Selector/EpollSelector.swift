@@ -12,8 +12,6 @@ final class EpollSelector: Selector {
     private let isEdgeTriggered: Bool
     private var epoll: OwnedDescriptor?
     private let name: FileDescriptor
-    /// 256 events a wait, doubled up to 1,024 when a wait fills them.
-    private var events = [EpollEvent](repeating: EpollEvent(events: 0, data: 0), count: 256)
 
     init(kernel: any Kernel, edgeTriggered: Bool) throws(SocketError) {
         let made = kernel.epollCreate()
@@ -46,20 +44,7 @@ final class EpollSelector: Selector {
     }
 
     func wait(into ready: ReadyList, timeout: WaitTimeout) -> SystemResult {
-        var span = events.mutableSpan
-        let result = kernel.epollWait(name, into: &span, timeout: timeout)
-        guard result.rawValue > 0 else { return result }
-        for index in 0..<result.rawValue {
-            let event = span[index]
-            ready.append(
-                ReadyEvent(
-                    token: Token(rawValue: event.data),
-                    readiness: Readiness(rawValue: UInt16(truncatingIfNeeded: event.events))))
-        }
-        if result.rawValue == events.count && events.count < 1024 {
-            events = [EpollEvent](repeating: EpollEvent(events: 0, data: 0), count: events.count * 2)
-        }
-        return result
+        ready.fill { kernel.epollWait(name, into: &$0, timeout: timeout) }
     }
 
     func close() { epoll.take()?.close(kernel) }

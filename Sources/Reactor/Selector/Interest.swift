@@ -67,6 +67,7 @@ public struct Token: BitwiseCopyable, Sendable, Hashable {
     public let rawValue: UInt64
 
     /// A token from the word that epoll gave back.
+    @inlinable
     public init(rawValue: UInt64) { self.rawValue = rawValue }
 
     init(index: Int, generation: UInt32) {
@@ -77,16 +78,19 @@ public struct Token: BitwiseCopyable, Sendable, Hashable {
     var generation: UInt32 { UInt32(truncatingIfNeeded: rawValue >> 32) }
 }
 
-/// One thing that a wait found.
-public struct ReadyEvent: BitwiseCopyable, Sendable, Hashable {
-    /// Whose it is.
-    public let token: Token
-    /// What was found.
-    public let readiness: Readiness
+/// One thing that a wait found. It is laid out as epoll's own event, whose bits are poll's, so that epoll fills a
+/// ``ReadyList`` by itself and nothing has to be translated.
+public typealias ReadyEvent = EpollEvent
 
+extension ReadyEvent {
     /// An event for a registration.
     public init(token: Token, readiness: Readiness) {
-        self.token = token
-        self.readiness = readiness
+        self.init(events: UInt32(readiness.rawValue), data: token.rawValue)
     }
+
+    /// Whose it is.
+    @inlinable public var token: Token { Token(rawValue: data) }
+
+    /// What was found.
+    @inlinable public var readiness: Readiness { Readiness(rawValue: UInt16(truncatingIfNeeded: events)) }
 }

@@ -65,8 +65,7 @@ extension Connection {
         loop.counters.connectionsOpened += 1
         startDeadlines()
         do {
-            handler = try makeHandler(self)
-            unsafe runningHandler = handler
+            setHandler(try makeHandler(self))
         } catch {
             loop.counters.handlerErrors += 1
             loop.report(.handlerError, "no handler for \(peer): \(error)")

@@ -1,0 +1,51 @@
+// A table that is looked up at every event: plain memory behind an index, so that a look-up is one load, with neither
+// reference counting nor a check for exclusive access.
+
+/// Elements by index, 0 to ``count`` - 1; it grows and never shrinks.
+@safe final class GrowingTable<Element: BitwiseCopyable> {
+    // Safe: `memory` holds `capacity` initialized elements; every index is checked; freed in deinit. The elements are
+    // bitwise copyable, so none has to be destroyed.
+    private var memory: UnsafeMutablePointer<Element>
+    private(set) var count: Int
+    private let empty: Element
+
+    init(count: Int = 64, filledWith empty: Element) {
+        self.empty = empty
+        self.count = count
+        unsafe memory = .allocate(capacity: count)
+        unsafe memory.initialize(repeating: empty, count: count)
+    }
+
+    deinit { unsafe memory.deallocate() }
+
+    @inline(__always)
+    subscript(index: Int) -> Element {
+        get {
+            precondition(UInt(bitPattern: index) < UInt(bitPattern: count))
+            return unsafe memory[index]
+        }
+        _modify {
+            precondition(UInt(bitPattern: index) < UInt(bitPattern: count))
+            yield unsafe &memory[index]
+        }
+    }
+
+    /// Lends all elements, to be written.
+    @inline(__always)
+    func withElements<Result>(_ body: (inout MutableSpan<Element>) -> Result) -> Result {
+        var span = unsafe UnsafeMutableBufferPointer(start: memory, count: count).mutableSpan
+        return body(&span)
+    }
+
+    /// Makes `index` valid; new elements are empty.
+    func grow(toInclude index: Int) {
+        guard index >= count else { return }
+        let larger = max(count * 2, index + 1)
+        let new = UnsafeMutablePointer<Element>.allocate(capacity: larger)
+        unsafe new.initialize(repeating: empty, count: larger)
+        unsafe new.update(from: memory, count: count)
+        unsafe memory.deallocate()
+        unsafe memory = new
+        count = larger
+    }
+}

@@ -1,0 +1,63 @@
+// The state of a connection as one set of facts, so that the way of a message tests many of them at once.
+//
+// Two directions, each open until it has ended; `close()` and `abort()` end both.
+//
+//     reading:   open --end of stream--> ended
+//                (paused: by the user, by pressure; the kernel then keeps the bytes, and the peer waits)
+//
+//     writing:   open --finish()--> finishing --queue empty, shutdown(2)--> finished
+//
+//     life:      open --close()--> closing --queue empty--> lingering --peer ended, or enough--> closed
+//                  |                  |                                                            ^
+//                  +------------------+---- abort(), error, deadline, limit, both ended -----------+
+//
+// `closing` reads nothing more; `lingering` has shut down writing and throws input away, because closing a socket with
+// unread input resets it, and a reset may destroy the last reply before the peer has read it (RFC 1122, 4.2.2.13).
+
+/// What is true of a connection.
+struct ConnectionState: OptionSet {
+    let rawValue: UInt16
+
+    // Life: at most one of these; none is "open".
+    static let closing = ConnectionState(rawValue: 1 << 0)
+    static let lingering = ConnectionState(rawValue: 1 << 1)
+    static let closed = ConnectionState(rawValue: 1 << 2)
+
+    // Reading.
+    static let ended = ConnectionState(rawValue: 1 << 3)
+    static let pausedByUser = ConnectionState(rawValue: 1 << 4)
+    static let pausedByPressure = ConnectionState(rawValue: 1 << 5)
+
+    // Writing.
+    static let finishing = ConnectionState(rawValue: 1 << 6)
+    static let finished = ConnectionState(rawValue: 1 << 7)
+    /// Bytes wait in the queue.
+    static let queued = ConnectionState(rawValue: 1 << 8)
+    /// The handler is running, and what it writes is gathered.
+    static let gathering = ConnectionState(rawValue: 1 << 9)
+    /// In the loop's list of connections to be flushed.
+    static let unflushed = ConnectionState(rawValue: 1 << 10)
+    /// `drained` has to be told.
+    static let owesDrained = ConnectionState(rawValue: 1 << 11)
+
+    // The first message.
+    static let awaitsFirstBytes = ConnectionState(rawValue: 1 << 12)
+    /// The handler says itself when a message is complete, and one is awaited.
+    static let awaitsMessage = ConnectionState(rawValue: 1 << 13)
+
+    /// The user was given the descriptor, and may have duplicated it.
+    static let descriptorShared = ConnectionState(rawValue: 1 << 14)
+
+    // What is tested together.
+    static let notOpen: ConnectionState = [.closing, .lingering, .closed]
+    static let keepsFromReading: ConnectionState = [.closing, .closed, .ended, .pausedByUser, .pausedByPressure]
+    static let keepsFromWriting: ConnectionState = [.closing, .lingering, .closed, .finishing, .finished]
+    static let decidesWriting: ConnectionState = [.keepsFromWriting, .gathering, .queued]
+    static let needsSettling: ConnectionState = [
+        .closing, .lingering, .closed, .finishing, .queued, .pausedByPressure, .owesDrained,
+    ]
+
+    var isOpen: Bool { isDisjoint(with: .notOpen) }
+    var isClosed: Bool { contains(.closed) }
+    var wantsToRead: Bool { isDisjoint(with: .keepsFromReading) }
+}

@@ -1,0 +1,18 @@
+// The calls of the hot path, beside the buffers that they use. As methods of the loop they borrow its kernel; asked for
+// from a connection, it would be retained and released at every message.
+
+import SystemPackage
+
+extension EventLoop {
+    /// Receives into the loop's one buffer.
+    @inline(__always)
+    func receive(from socket: FileDescriptor) -> SystemResult {
+        receiveBuffer.fill { kernel.receive(socket, into: &$0) }
+    }
+
+    /// Sends the first `count` bytes that were gathered.
+    @inline(__always)
+    func sendGathered(_ count: Int, to socket: FileDescriptor) -> SystemResult {
+        gatherBuffer.lend(count) { kernel.send(socket, $0) }
+    }
+}
