@@ -1,21 +1,15 @@
 // Fixed pieces of memory: the loop's receive and gather buffers. With ByteQueue and GrowingTable, the one place outside
 // Kernel/ that holds raw memory.
 
-/// Memory of a fixed capacity, not zeroed. A name for it, as cheap to pass around as a pointer: the loop, which
+/// 64 KiB of memory, not zeroed. A name for it, as cheap to pass around as a pointer: the loop, which
 /// allocates it, deallocates it in its deinit, and lends its bytes only for the duration of a call.
 @safe struct RawBuffer: BitwiseCopyable {
     // Safe: every use checks its bounds, and nothing but the loop and its connections, which keep the loop alive, has it.
     private let memory: UnsafeMutableRawPointer
-    let capacity: Int
+    var capacity: Int { Self.size }
+    private static var size: Int { 64 * 1024 }
 
-    static func allocate(capacity: Int) -> RawBuffer {
-        unsafe RawBuffer(memory: .allocate(byteCount: capacity, alignment: 64), capacity: capacity)
-    }
-
-    private init(memory: UnsafeMutableRawPointer, capacity: Int) {
-        unsafe self.memory = memory
-        self.capacity = capacity
-    }
+    static func allocate() -> RawBuffer { unsafe RawBuffer(memory: .allocate(byteCount: size, alignment: 64)) }
 
     func deallocate() { unsafe memory.deallocate() }
 
@@ -26,14 +20,16 @@
         return body(&span)
     }
 
-    /// Copies bytes to a place in the memory. They must fit.
+    /// Copies bytes to a place in the memory; `false` if they do not fit.
     @inline(__always)
-    func store(_ source: RawSpan, at offset: Int) {
-        precondition(offset >= 0 && source.byteCount <= capacity - offset, "more bytes than the buffer holds")
+    func store(_ source: RawSpan, at offset: Int) -> Bool {
+        // One comparison: an offset beyond the end makes the difference negative.
+        guard offset >= 0, source.byteCount <= capacity &- offset else { return false }
         unsafe source.withUnsafeBytes { source in
             guard let start = source.baseAddress else { return }
             unsafe (memory + offset).copyMemory(from: start, byteCount: source.count)
         }
+        return true
     }
 
     /// Lends the first `count` bytes to a call.

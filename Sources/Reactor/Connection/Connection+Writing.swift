@@ -32,12 +32,7 @@ extension Connection {
     @discardableResult
     public func write(_ bytes: RawSpan) -> WriteResult {
         // Almost always: a small piece, by the running handler, with nothing before it.
-        let gathered = loop.gathered
-        if state.intersection(.decidesWriting) == .gathering && bytes.byteCount < Self.directSize
-            && bytes.byteCount <= loop.gatherBuffer.capacity &- gathered
-        {
-            loop.gatherBuffer.store(bytes, at: gathered)
-            loop.gathered = gathered &+ bytes.byteCount
+        if state.intersection(.decidesWriting) == .gathering && bytes.byteCount < Self.directSize && loop.gather(bytes) {
             return .taken
         }
         return writeOtherwise(bytes)

@@ -10,6 +10,15 @@ extension EventLoop {
         receiveBuffer.fill { kernel.receive(socket, into: &$0) }
     }
 
+    /// Copies bytes behind those that were gathered; `false` if they do not fit.
+    @inline(__always)
+    func gather(_ bytes: RawSpan) -> Bool {
+        let start = gathered
+        guard gatherBuffer.store(bytes, at: start) else { return false }
+        gathered = start &+ bytes.byteCount
+        return true
+    }
+
     /// Sends the first `count` bytes that were gathered.
     @inline(__always)
     func sendGathered(_ count: Int, to socket: FileDescriptor) -> SystemResult {

@@ -78,9 +78,9 @@ public final class EventLoop {
     // MARK: What all connections share
 
     /// Where every receive goes, before the handler has seen it.
-    let receiveBuffer = RawBuffer.allocate(capacity: 64 * 1024)
+    let receiveBuffer = RawBuffer.allocate()
     /// Where a handler's writes are gathered, until it returns.
-    let gatherBuffer = RawBuffer.allocate(capacity: 64 * 1024)
+    let gatherBuffer = RawBuffer.allocate()
     /// How much of it is filled.
     var gathered = 0
     /// A descriptor that stands for nothing, spent when there are no others, to accept and refuse politely.

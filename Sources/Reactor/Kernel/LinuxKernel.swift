@@ -186,3 +186,4 @@ public final class LinuxKernel: Kernel, Sendable {
         SystemResult(rawValue: creactor_block_signal(signal.rawValue, blocked ? 1 : 0))
     }
 }
+
