@@ -30,7 +30,7 @@ let package = Package(
         .executableTarget(
             name: "ReactorCommand",
             dependencies: [
-                "Reactor", "Demos", "LoadGenerator",
+                "CReactor", "Reactor", "Demos", "LoadGenerator",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ],

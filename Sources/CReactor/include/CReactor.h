@@ -16,6 +16,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
@@ -175,6 +176,17 @@ CREACTOR_CALL uint64_t creactor_ticks(void) {
 #else
   return (uint64_t)creactor_monotonic_nanoseconds();
 #endif
+}
+
+// MARK: processors
+
+// Keeps this thread, and those that it starts from now on, on one processor.
+CREACTOR_CALL long creactor_pin(int processor) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (processor < 0 || processor >= CPU_SETSIZE) return -EINVAL;
+  CPU_SET(processor, &set);
+  return creactor_result(sched_setaffinity(0, sizeof set, &set));
 }
 
 // MARK: forks

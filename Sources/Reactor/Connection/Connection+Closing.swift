@@ -70,5 +70,6 @@ extension Connection {
         loop.counters.connectionsClosed += 1
         acceptor?.connectionClosed(self)
         deliverClosed(closeReason ?? CloseReason(.closed))
+        loop.connectionFinished()
     }
 }

@@ -51,13 +51,17 @@ extension Connection {
 
     /// Writes a string's UTF-8 bytes.
     @discardableResult
-    public func write(_ text: String) -> WriteResult {
-        unsafe write(text.utf8Span.span.bytes)
+    public func write(_ text: String) -> WriteResult { write(text.utf8Span.span) }
+
+    /// Writes the bytes of a span.
+    @discardableResult
+    public func write(_ bytes: Span<UInt8>) -> WriteResult {
+        unsafe write(bytes.bytes)  // safe: a UInt8 has no padding that would be uninitialized
     }
 
     /// Writes an array's bytes.
     @discardableResult
-    public func write(_ bytes: [UInt8]) -> WriteResult { unsafe write(bytes.span.bytes) }
+    public func write(_ bytes: [UInt8]) -> WriteResult { write(bytes.span) }
 
     // MARK: Sending
 

@@ -71,6 +71,8 @@ public final class EventLoop {
     /// ``SelectorCapabilities/isEdgeTriggered`` of the selector.
     let isEdgeTriggered: Bool
     var isStopping = false
+    /// Whether ``drain(within:)`` was called: the loop stops when its last connection has ended.
+    public internal(set) var isDraining = false
     var isInTurn = false
     /// Nothing can be added any more.
     public internal(set) var isShutDown = false

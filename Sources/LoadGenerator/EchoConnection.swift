@@ -1,0 +1,165 @@
+// One connection of the modes echo and idle: the hot path of a load. A message costs one clock reading, one comparison,
+// one record in a histogram and one write; nothing is allocated for it.
+//
+//     settingUp --first message echoed--> up --closed, or a wrong byte--> gone
+//         +----------------- closed, or a wrong byte --------------------> gone
+
+internal import Reactor
+
+/// A connection that sends messages and checks their echoes.
+final class EchoConnection: ConnectionHandler {
+    enum Life: UInt8 { case settingUp, up, gone }
+
+    private let workload: EchoWorkload
+    private let ledger: Ledger
+    private let kernel: any Kernel
+    private let pattern: BytePattern
+    private let depth: Int
+    private let dialled: Int64
+    private(set) var life = Life.settingUp
+    private var connection: Connection?
+    private var stream: EchoStream
+
+    /// When the messages in flight were sent, oldest first, in a ring.
+    private var sendTimes: [Int64]
+    private var oldest = 0
+
+    // An open loop. The messages of this connection are numbered; those below `due` should have been sent.
+    private var schedule: SendSchedule?
+    private var ordinal = 0
+    private var due = 0
+    private var answered = 0
+
+    init(_ workload: EchoWorkload, number: Int, dialled: Int64) {
+        self.workload = workload
+        self.dialled = dialled
+        ledger = workload.ledger
+        kernel = workload.loop.kernel
+        pattern = workload.pattern
+        depth = workload.depth
+        sendTimes = [Int64](repeating: 0, count: workload.depth)
+        stream = EchoStream(workload.pattern, size: workload.size, number: number)
+    }
+
+    // MARK: What the workload says
+
+    /// The time is taken from now on: sends as many messages as may be in flight.
+    func beginClosedLoop(at now: Int64) {
+        if life == .up { send(ledger.take(depth), at: now) }
+    }
+
+    /// The time is taken from now on, and messages will become due.
+    func beginOpenLoop(_ schedule: SendSchedule, ordinal: Int) {
+        self.schedule = schedule
+        self.ordinal = ordinal
+    }
+
+    /// A message should be sent now.
+    func messageIsDue(at now: Int64) {
+        guard life == .up else { return ledger.lost(1) }
+        due += 1
+        if stream.inFlight < depth { send(1, at: now) }
+    }
+
+    /// The end: what is still owed counts as late.
+    func finish() {
+        if owed > 0 { fail(.timeout, "\(workload.address) owed \(owed) messages at the end") }
+        connection?.close()
+    }
+
+    // MARK: Messages
+
+    func connected(_ connection: Connection) {
+        if workload.isFinished { return connection.close() }
+        self.connection = connection
+        connection.expectMessage(within: workload.connectTimeout)
+        send(1, at: dialled)
+    }
+
+    func received(_ bytes: RawSpan, on connection: Connection) {
+        let now = kernel.now().nanoseconds
+        guard pattern.matches(bytes, at: stream.receivePosition), let completed = stream.receive(bytes.byteCount) else {
+            return mismatched(on: connection)
+        }
+        if completed == 0 { return }
+        guard life == .up else { return firstEcho(at: now, on: connection) }
+        if schedule == nil {
+            for _ in 0..<completed { ledger.latency.record(now - takeSendTime()) }
+            ledger.completed(completed, at: now)
+            send(ledger.take(completed), at: now)
+        } else {
+            answeredOpenLoop(completed, at: now)
+        }
+        if ledger.isDone { workload.nothingOutstanding() }
+    }
+
+    private func answeredOpenLoop(_ completed: Int, at now: Int64) {
+        guard let schedule else { return }
+        for _ in 0..<completed {
+            ledger.latency.record(now - schedule.time(ofMessage: answered, onConnection: ordinal))
+            ledger.uncorrected.record(now - takeSendTime())
+            answered += 1
+        }
+        ledger.completed(completed, at: now)
+        send(min(due - answered, depth) - stream.inFlight, at: now)
+    }
+
+    @inline(__always)
+    private func send(_ messages: Int, at now: Int64) {
+        guard messages > 0, let connection else { return }
+        var place = oldest + stream.inFlight
+        for _ in 0..<messages {
+            if place >= depth { place -= depth }
+            sendTimes[place] = now
+            place += 1
+        }
+        var left = stream.send(messages)
+        while left > 0 {
+            let count = min(left, BytePattern.chunk)
+            pattern.write(at: stream.takePosition(of: count), count: count, to: connection)
+            left -= count
+        }
+    }
+
+    @inline(__always)
+    private func takeSendTime() -> Int64 {
+        let time = sendTimes[oldest]
+        oldest = oldest + 1 == depth ? 0 : oldest + 1
+        return time
+    }
+
+    private func firstEcho(at now: Int64, on connection: Connection) {
+        connection.messageArrived()
+        life = .up
+        _ = takeSendTime()
+        ledger.connectionMade(after: now - dialled)
+        workload.setUpEnded(of: self)
+    }
+
+    // MARK: The end
+
+    private func mismatched(on connection: Connection) {
+        fail(.mismatch, "\(connection.peer) sent back what it had not been sent")
+        connection.abort()
+    }
+
+    func closed(_ connection: Connection, reason: CloseReason) {
+        if life != .gone && !workload.isFinished { fail(LoadErrors.Kind(reason), "\(connection.peer): \(reason)") }
+        self.connection = nil
+    }
+
+    /// Counts the failure, once, and what is lost with the connection.
+    private func fail(_ kind: LoadErrors.Kind, _ example: @autoclosure () -> String) {
+        let before = life
+        let losing = owed
+        life = .gone
+        ledger.failed(kind, losing: losing, example())
+        if !workload.isFinished { workload.isGone(self, before: before) }
+    }
+
+    /// Messages that count, were due or sent, and did not come back.
+    private var owed: Int {
+        if life != .up { return 0 }
+        return schedule == nil ? stream.inFlight : due - answered
+    }
+}

@@ -1,0 +1,175 @@
+// The modes echo and idle: connections are set up in bounded batches, one message each; then, in mode echo, messages go
+// to and fro until the ledger says that all are back.
+
+internal import Reactor
+
+/// Connections that stay open.
+final class EchoWorkload: Workload {
+    let loop: EventLoop
+    let ledger: Ledger
+    let pattern: BytePattern
+    let address: SocketAddress
+    let size: Int
+    let depth: Int
+    let connectTimeout: Duration
+    /// Nothing counts any more.
+    private(set) var isFinished = false
+
+    private let configuration: LoadConfiguration
+    /// `nil` when the work is done: it owns this object.
+    private var generator: LoadGenerator?
+    private let dialer: Dialer
+
+    /// All that are or were up, in the order of the open loop's rounds.
+    private var members: [EchoConnection] = []
+    private(set) var connectionCount = 0
+    private var dialled = 0
+    private var settingUp = 0
+
+    private var schedule: SendSchedule?
+    /// The messages of the open loop that were due so far.
+    private var due = 0
+    private var sendTimer: Timer?
+    private lazy var sendWhatIsDue: () -> Void = { [unowned self] in sendDue() }
+
+    init(_ generator: LoadGenerator, _ ledger: Ledger) {
+        self.generator = generator
+        self.ledger = ledger
+        configuration = generator.configuration
+        loop = generator.loop
+        dialer = Dialer(configuration, on: loop)
+        pattern = BytePattern(messageSize: configuration.size)
+        address = configuration.address
+        size = configuration.size
+        depth = configuration.depth
+        connectTimeout = configuration.connectTimeout
+    }
+
+    // MARK: Setting up
+
+    func setUp() {
+        while dialled < configuration.connections && settingUp < configuration.connectingAtOnce {
+            dial()
+        }
+        if settingUp == 0 { generator?.setUpDone() }
+    }
+
+    private func dial() {
+        let number = dialled
+        dialled += 1
+        settingUp += 1
+        let now = loop.kernel.now().nanoseconds
+        let error = dialer.dial(
+            { [self] _ in EchoConnection(self, number: number, dialled: now) },
+            failed: { [self] error in
+                guard !isFinished else { return }
+                dialFailed(error)
+                setUp()
+            })
+        if let error { dialFailed(error) }
+    }
+
+    private func dialFailed(_ error: SocketError) {
+        settingUp -= 1
+        ledger.failed(LoadErrors.Kind(connecting: error), error.description)
+    }
+
+    /// A connection is up.
+    func setUpEnded(of member: EchoConnection) {
+        if isFinished { return member.finish() }
+        settingUp -= 1
+        connectionCount += 1
+        members.append(member)
+        setUp()
+    }
+
+    /// A connection failed.
+    func isGone(_ member: EchoConnection, before: EchoConnection.Life) {
+        if before == .up {
+            connectionCount -= 1
+            nothingOutstandingPerhaps()
+        } else {
+            settingUp -= 1
+            setUp()
+        }
+    }
+
+    // MARK: Working
+
+    func begin(at now: Int64) {
+        if configuration.mode == .idle { return }
+        members.removeAll { $0.life == .gone }
+        if let rate = configuration.rate {
+            beginOpenLoop(rate, at: now)
+        } else {
+            ledger.allow(configuration.messages ?? .max)
+            for member in members { member.beginClosedLoop(at: now) }
+        }
+    }
+
+    private func beginOpenLoop(_ rate: Double, at now: Int64) {
+        let total =
+            configuration.messages
+            ?? configuration.duration.map { SendSchedule.messages(in: $0, rate: rate) } ?? .max
+        let schedule = SendSchedule(start: now, rate: rate, connections: members.count, total: total)
+        self.schedule = schedule
+        for (ordinal, member) in members.enumerated() { member.beginOpenLoop(schedule, ordinal: ordinal) }
+        sendDue()
+    }
+
+    var scheduledEnd: Int64? { schedule?.end }
+
+    /// Sends what is due by now, and comes back when the next message is.
+    private func sendDue() {
+        guard let schedule else { return }
+        sendTimer = nil
+        let now = loop.kernel.now().nanoseconds
+        let dueNow = schedule.due(at: now)
+        ledger.becameDue(dueNow - due)
+        var member = due % members.count
+        while due < dueNow {
+            members[member].messageIsDue(at: now)
+            due += 1
+            member = member + 1 == members.count ? 0 : member + 1
+        }
+        if due < schedule.total {
+            // A timer counts from the beginning of the turn.
+            sendTimer = loop.schedule(after: .nanoseconds(schedule.time(of: due) - loop.now.nanoseconds), sendWhatIsDue)
+        } else {
+            nothingOutstandingPerhaps()
+        }
+    }
+
+    func stopSending(at now: Int64) {
+        if let sendTimer { loop.cancel(sendTimer) }
+        sendTimer = nil
+        ledger.stopSending()
+        schedule?.end(after: due)
+        nothingOutstandingPerhaps()
+    }
+
+    /// Every message that was begun is back.
+    func nothingOutstanding() {
+        if let schedule, due < schedule.total { return }
+        generator?.workDone()
+    }
+
+    private func nothingOutstandingPerhaps() {
+        // With the last connection, whatever is still to be sent has lost those who could send it.
+        if connectionCount == 0 {
+            generator?.workDone()
+        } else if configuration.mode != .idle && ledger.isDone {
+            nothingOutstanding()
+        }
+    }
+
+    // MARK: The end
+
+    func finish() {
+        isFinished = true
+        generator = nil
+        if let sendTimer { loop.cancel(sendTimer) }
+        for member in members { member.finish() }
+        members = []
+    }
+}

@@ -1,0 +1,93 @@
+// What can go wrong with the connections of a load, counted by kind. Each count is of connections, or of attempts to
+// make one; messages that were lost with them are counted in LoadResult.unanswered.
+
+internal import Reactor
+internal import SystemPackage
+
+/// Errors of a load, counted by kind.
+public struct LoadErrors: Sendable, Hashable, CustomStringConvertible {
+    /// A kind of error. New ones may be added.
+    public struct Kind: Sendable, Hashable, CustomStringConvertible {
+        fileprivate let index: Int
+        /// The kind's name, as `connectRefused`.
+        public let name: String
+        /// The kind in words.
+        public let description: String
+
+        private init(_ index: Int, _ name: String, _ description: String) {
+            (self.index, self.name, self.description) = (index, name, description)
+        }
+
+        /// Nobody listened.
+        public static let connectRefused = Kind(0, "connectRefused", "refused")
+        /// The connection was not made within ``LoadConfiguration/connectTimeout``.
+        public static let connectTimeout = Kind(1, "connectTimeout", "not connected in time")
+        /// The connection was not made for another reason: no ports, no descriptors, no route.
+        public static let connectFailed = Kind(2, "connectFailed", "not connected")
+        /// The server reset the connection.
+        public static let reset = Kind(3, "reset", "reset by the server")
+        /// The server ended the connection.
+        public static let closedEarly = Kind(4, "closedEarly", "closed by the server")
+        /// A byte came back that had not been sent, or not there.
+        public static let mismatch = Kind(5, "mismatch", "echo differs from what was sent")
+        /// Echoes were still due when the wait for them was over.
+        public static let timeout = Kind(6, "timeout", "echo not in time")
+        /// The connection failed for another reason.
+        public static let failed = Kind(7, "failed", "failed")
+
+        /// All kinds.
+        public static let all: [Kind] = [
+            .connectRefused, .connectTimeout, .connectFailed, .reset, .closedEarly, .mismatch, .timeout, .failed,
+        ]
+    }
+
+    private var counts = [Int](repeating: 0, count: Kind.all.count)
+    private var examples = [String?](repeating: nil, count: Kind.all.count)
+
+    init() {}
+
+    /// How many connections failed in this way.
+    public subscript(kind: Kind) -> Int { counts[kind.index] }
+
+    /// How many connections failed.
+    public var total: Int { counts.reduce(0, +) }
+
+    /// What the first error of a kind said, in one line.
+    public func example(of kind: Kind) -> String? { examples[kind.index] }
+
+    /// The counts of the kinds that occurred, or `none`.
+    public var description: String {
+        let found = Kind.all.filter { self[$0] > 0 }.map { "\(self[$0]) \($0)" }
+        return found.isEmpty ? "none" : found.joined(separator: ", ")
+    }
+
+    mutating func count(_ kind: Kind, _ example: @autoclosure () -> String) {
+        counts[kind.index] += 1
+        if examples[kind.index] == nil { examples[kind.index] = example() }
+    }
+}
+
+extension LoadErrors.Kind {
+    /// The kind of an error that kept a connection from being made.
+    init(connecting error: SocketError) {
+        switch error.errno {
+        case .connectionRefused: self = .connectRefused
+        case .timedOut: self = .connectTimeout
+        default: self = .connectFailed
+        }
+    }
+
+    /// The kind of a connection's end that the load did not bring about.
+    init(_ reason: CloseReason) {
+        switch reason.kind {
+        case .ended: self = .closedEarly
+        case .messageTimeout: self = .timeout
+        case .failed:
+            switch (reason.error as? SocketError)?.errno {
+            case .connectionReset, .brokenPipe, .connectionAbort: self = .reset
+            default: self = .failed
+            }
+        default: self = .failed
+        }
+    }
+}

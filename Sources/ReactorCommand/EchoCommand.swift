@@ -1,0 +1,109 @@
+// `reactor echo`: the echo server as a program.
+
+import ArgumentParser
+import Demos
+import Reactor
+
+struct EchoCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "echo",
+        abstract: "Run an echo server: what a client sends comes back.",
+        discussion: """
+            Try it with:  nc 127.0.0.1 7788
+            It prints one line when it listens, and a summary when it ends. SIGINT (ctrl-C) and SIGTERM drain: no new \
+            connections, what is queued is sent, then it exits with status 0; a second one ends it at once.
+            """)
+
+    @Option(help: ArgumentHelp("Where to listen, HOST:PORT; port 0 lets the system choose.", valueName: "address"))
+    var listen = "127.0.0.1:7788"
+
+    @Option(
+        help: ArgumentHelp("How the loop finds out what is ready: \(BackendArgument.names).", valueName: "name"),
+        transform: BackendArgument.parse)
+    var backend = Backend.epoll(.levelTriggered)
+
+    @Flag(help: "Answer in upper case (ASCII letters).")
+    var upper = false
+
+    @OptionGroup var limits: LimitOptions
+
+    @Option(
+        help: ArgumentHelp("How long to drain when asked to end.", valueName: "time"),
+        transform: DurationArgument.required)
+    var drain = Duration.seconds(5)
+
+    @Flag(help: "Print all of the loop's counters at the end.")
+    var stats = false
+
+    @Option(help: .hidden)
+    var cpu: Int?
+
+    func validate() throws {
+        try limits.check()
+    }
+
+    func run() throws {
+        let address = try AddressArgument.parse(listen)
+        if let cpu { try Processor.pin(to: cpu) }
+        let limits = limits.limits
+        do throws(SocketError) {
+            let loop = try EventLoop(backend: backend)
+            loop.onReport = { StandardError.write("reactor: \($0)\n") }
+            try serve(on: address, loop, limits)
+            print(Summary.line(loop.statistics))
+            if stats { print(Summary.table(loop.statistics)) }
+        } catch {
+            throw CommandFailure("\(error)")
+        }
+    }
+
+    private func serve(on address: SocketAddress, _ loop: EventLoop, _ limits: Limits) throws(SocketError) {
+        do throws(SocketError) {
+            // Blocked before anybody can know that the server is there.
+            for signal in [Signal.interrupt, .terminate] {
+                try loop.watchSignal(signal) {
+                    if loop.isDraining { loop.stop() } else { loop.drain(within: drain) }
+                }
+            }
+            let listener = try loop.listen(on: address, limits: limits) { [upper] _ in Echo(upperCase: upper) }
+            print(
+                "listening on \(listener.address) (\(backend), at most \(limits.effectiveConnections()) connections)")
+            StandardOutput.flush()
+        } catch {
+            loop.shutdown()
+            throw error
+        }
+        try loop.run()
+    }
+
+    /// What the server did, in words.
+    private enum Summary {
+        static func line(_ counters: LoopStatistics) -> String {
+            """
+            served \(counters.connectionsOpened) connections (\(counters.connectionsRefused) refused), \
+            \(counters.bytesReceived) bytes received, \(counters.bytesSent) sent
+            """
+        }
+
+        static func table(_ counters: LoopStatistics) -> String {
+            let rows: [(String, Int)] = [
+                ("turns of the loop", counters.turns),
+                ("events", counters.events),
+                ("events of closed registrations, dropped", counters.staleEvents),
+                ("connections opened", counters.connectionsOpened),
+                ("connections closed", counters.connectionsClosed),
+                ("connections refused", counters.connectionsRefused),
+                ("pauses of accepting", counters.acceptPauses),
+                ("receives", counters.receives),
+                ("sends", counters.sends),
+                ("pauses of reading because a peer did not read", counters.pressurePauses),
+                ("timers fired", counters.timersFired),
+                ("tasks run", counters.tasksRun),
+                ("slow callbacks", counters.slowCallbacks),
+                ("handlers that threw", counters.handlerErrors),
+            ]
+            return rows.map { "  \(String(repeating: " ", count: max(0, 12 - "\($0.1)".count)))\($0.1)  \($0.0)" }
+                .joined(separator: "\n")
+        }
+    }
+}

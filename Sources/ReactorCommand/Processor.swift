@@ -1,0 +1,16 @@
+// Keeping this process on one processor, so that measurements of server and load do not disturb each other.
+
+import ArgumentParser
+import CReactor
+
+/// The processors of this machine.
+enum Processor {
+    /// Keeps this thread, and those that it will start, on one processor (sched_setaffinity(2)).
+    ///
+    /// - Throws: `ValidationError` when there is no such processor, or this process may not use it.
+    static func pin(to number: Int) throws {
+        guard let number = CInt(exactly: number), creactor_pin(number) == 0 else {
+            throw ValidationError("--cpu \(number): this process has no such processor; they are counted from 0 (see nproc)")
+        }
+    }
+}

@@ -1,0 +1,38 @@
+// The command line: one subcommand a program, and what they have in common, which is how they fail.
+
+import ArgumentParser
+
+/// The root command: `reactor`.
+@main
+struct ReactorCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "reactor",
+        abstract: "A TCP server framework's demos and measuring tools.",
+        version: "0.1.0",
+        subcommands: [EchoCommand.self, LoadCommand.self])
+
+    /// Runs the command; what fails is told in one line, where ArgumentParser would add its usage text.
+    ///
+    /// The exit status is 0, 64 for a command line that makes no sense, or 1 when the command itself failed. Not `async`:
+    /// a loop's signals are those of the main thread, and an asynchronous main does not promise to stay on it.
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch {
+            let status = exitCode(for: error)
+            let message = message(for: error)
+            // Help and version are errors to ArgumentParser, and successes.
+            if status.isSuccess || message.isEmpty { exit(withError: error) }
+            StandardError.write("reactor: \(message)\n")
+            exit(withError: status)
+        }
+    }
+}
+
+/// A failure of a command, in one line: what, why and what to do. The exit status is 1.
+struct CommandFailure: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) { self.description = description }
+}
