@@ -3,10 +3,6 @@
 #ifndef CREACTOR_H
 #define CREACTOR_H
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1
-#endif
-
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +12,6 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
@@ -30,6 +25,13 @@
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+
+// No _GNU_SOURCE here: it would give fd_set and others a definition that differs from the one in Swift's Glibc module,
+// and such modules cannot be imported together. What it would declare is declared by hand.
+struct timespec;
+extern int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
+extern int ppoll(struct pollfd *entries, nfds_t count, const struct timespec *timeout, const sigset_t *mask);
+extern long syscall(long number, ...);
 
 #ifndef IP_BIND_ADDRESS_NO_PORT
 #define IP_BIND_ADDRESS_NO_PORT 24
@@ -55,7 +57,8 @@ CREACTOR_CALL long creactor_epoll_ctl(int epoll, int operation, int fd, uint32_t
 CREACTOR_CALL long creactor_epoll_pwait2(int epoll, void *events, int count, int64_t nanoseconds) {
 #ifdef SYS_epoll_pwait2
   struct { int64_t seconds, nanoseconds; } timeout = {nanoseconds / 1000000000, nanoseconds % 1000000000};
-  return creactor_result(syscall(SYS_epoll_pwait2, epoll, events, count, nanoseconds < 0 ? 0 : &timeout, 0, 0));
+  return creactor_result(
+      syscall(SYS_epoll_pwait2, epoll, events, count, nanoseconds < 0 ? (void *)0 : &timeout, (void *)0, 0L));
 #else
   return -ENOSYS;
 #endif
@@ -72,11 +75,12 @@ CREACTOR_CALL long creactor_poll(void *entries, unsigned long count, int64_t nan
   return creactor_result(ppoll((struct pollfd *)entries, count, nanoseconds < 0 ? 0 : &timeout, 0));
 }
 
-// The system call takes bitmaps of any length; only the C library's fd_set ends at 1,024.
+// The system call takes bitmaps of any length; only the C library's fd_set ends at 1,024. The last argument goes over
+// the stack: it must be as wide as a pointer, or its upper half is whatever was there (EFAULT).
 CREACTOR_CALL long creactor_select(int highest, void *read, void *write, void *except, int64_t nanoseconds) {
   struct timespec timeout = {nanoseconds / 1000000000, nanoseconds % 1000000000};
   return creactor_result(
-      syscall(SYS_pselect6, highest, read, write, except, nanoseconds < 0 ? 0 : &timeout, 0));
+      syscall(SYS_pselect6, highest, read, write, except, nanoseconds < 0 ? (void *)0 : &timeout, (void *)0));
 }
 
 // MARK: sockets
@@ -182,11 +186,10 @@ CREACTOR_CALL uint64_t creactor_ticks(void) {
 
 // Keeps this thread, and those that it starts from now on, on one processor.
 CREACTOR_CALL long creactor_pin(int processor) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (processor < 0 || processor >= CPU_SETSIZE) return -EINVAL;
-  CPU_SET(processor, &set);
-  return creactor_result(sched_setaffinity(0, sizeof set, &set));
+  unsigned char set[128] = {0};  // 1,024 processors, a bit each
+  if (processor < 0 || processor >= 1024) return -EINVAL;
+  set[processor / 8] = (unsigned char)(1 << processor % 8);
+  return creactor_result(syscall(SYS_sched_setaffinity, 0L, sizeof set, set));
 }
 
 // MARK: forks

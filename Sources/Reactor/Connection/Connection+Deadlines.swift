@@ -4,6 +4,8 @@
 extension Connection {
     /// How often a paused connection is looked at where the selector does not tell hang-ups.
     static let probeInterval: Int64 = 1_000_000_000
+    /// When a send that found no memory is tried again.
+    static let bufferRetryInterval: Int64 = 10_000_000
 
     /// Expects a complete message within this time, whatever bytes drip in meanwhile; the connection is closed with
     /// ``CloseReason/Kind/messageTimeout`` otherwise.
@@ -63,6 +65,10 @@ extension Connection {
             return terminate(CloseReason(.messageTimeout))
         } else if now >= lastActivity + limits.idle {
             return terminate(CloseReason(.idle))
+        }
+        if state.contains(.outOfBuffers) {
+            state.remove(.outOfBuffers)
+            flushUnflushed()
         }
         if !loop.capabilities.reportsHangUp { probe() }
         armDeadline(nextDeadline)

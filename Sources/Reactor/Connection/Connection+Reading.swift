@@ -8,15 +8,18 @@ extension Connection {
     @inline(__always)
     func read(_ readiness: Readiness) {
         let count = receiveOnce()
-        // A short read emptied the socket; if the stream has ended or failed, one more receive says so.
-        if count < loop.receiveBuffer.capacity && readiness.isDisjoint(with: [.peerClosed, .hangUp, .error]) { return }
+        if count < loop.receiveBuffer.capacity && readiness.isDisjoint(with: Self.saysMore) { return }
         if count > 0 { readOn(readiness, after: count) }
     }
+
+    /// A short read emptied the socket, but if one of these was told: if the stream has ended or failed, one more receive
+    /// says so, and one that stopped at urgent data is followed by more (tcp(7), "Sockets API").
+    private static var saysMore: Readiness { [.peerClosed, .hangUp, .error, .priority] }
 
     /// Receives on while there is something, within the budget of a turn.
     @inline(never)
     private func readOn(_ readiness: Readiness, after first: Int) {
-        let shortReadSaysEmpty = readiness.isDisjoint(with: [.peerClosed, .hangUp, .error])
+        let shortReadSaysEmpty = readiness.isDisjoint(with: Self.saysMore)
         var receivesLeft = limits.receivesPerTurn - 1
         var bytesLeft = limits.bytesReceivedPerTurn - first
         while receivesLeft > 0 && bytesLeft > 0 {
@@ -66,11 +69,13 @@ extension Connection {
             return 0
         }
         state.insert(.ended)
-        if isLingering || state.contains(.finished) {
-            terminate(CloseReason(isLingering ? .closed : .ended))
+        if isLingering {
+            terminate(CloseReason(.closed))
         } else {
+            let isOver = state.contains(.finished)
             updateInterest()
             deliverEnded()
+            if isOver { terminate(CloseReason(.ended)) }
         }
         return 0
     }

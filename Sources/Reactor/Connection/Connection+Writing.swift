@@ -92,13 +92,16 @@ extension Connection {
     }
 
     private func enqueue(_ bytes: RawSpan) -> WriteResult {
-        let count = append(bytes)
-        if count > limits.hard {
+        if bytes.byteCount > limits.hard - (queue?.count ?? 0) {
             terminate(CloseReason(.outputLimit))
             return .closed
         }
+        let count = append(bytes)
         askForFlush()
-        return count > limits.high ? .pressure : .taken
+        if count <= limits.high { return .taken }
+        // Whoever is told to hold back waits for `drained`, even if the next send takes everything.
+        state.insert(.owesDrained)
+        return .pressure
     }
 
     /// Adds to the queue; answers how much is in it now.
@@ -138,8 +141,13 @@ extension Connection {
             noteSent(result.rawValue)
             return result.rawValue
         }
-        // Out of buffers (ENOBUFS, ENOMEM) is "not now" too: the bytes wait, and their stall deadline watches.
-        if errno.faultClass == .wouldBlock || errno.faultClass == .resources { return 0 }
+        if errno.faultClass == .wouldBlock { return 0 }
+        if errno.faultClass == .resources {
+            // Out of buffers (ENOBUFS, ENOMEM) is "not now" too: the bytes wait, and their stall deadline watches.
+            state.insert(.outOfBuffers)
+            armDeadline(loop.turnTime + Self.bufferRetryInterval)
+            return 0
+        }
         terminate(CloseReason(.failed, error: SocketError(.send, subject: "\(peer)", errno: errno)))
         return nil
     }
@@ -190,6 +198,6 @@ extension Connection {
             readingResumed()
         }
         updateInterest()
-        if state.contains(.owesDrained) && !state.contains(.pausedByPressure) && state.isOpen { deliverDrained() }
+        if state.contains(.owesDrained) && count <= limits.low && state.isOpen { deliverDrained() }
     }
 }

@@ -112,7 +112,7 @@ public import SystemPackage
     func updateInterest() {
         guard isRegistered else { return }
         var interest: Interest = state.wantsToRead ? .readable : []
-        if state.contains(.queued) { interest.insert(.writable) }
+        if state.contains(.queued) && !state.contains(.outOfBuffers) { interest.insert(.writable) }
         loop.setInterest(interest, of: self)
         if interest.isEmpty && !loop.capabilities.reportsHangUp { armDeadline(loop.turnTime + Self.probeInterval) }
     }
@@ -121,7 +121,10 @@ public import SystemPackage
     func readingResumed() {
         updateInterest()
         // An edge that came meanwhile is not told again: look as if it had come now.
-        if isRegistered && state.wantsToRead && loop.isEdgeTriggered { loop.lookAgain(at: self, .readable) }
+        // The end may have been among what was told: read until there is nothing, whatever a receive brings.
+        if isRegistered && state.wantsToRead && loop.isEdgeTriggered {
+            loop.lookAgain(at: self, [.readable, .peerClosed])
+        }
     }
 
     // MARK: The loop's calls

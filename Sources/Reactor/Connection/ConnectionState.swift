@@ -47,6 +47,8 @@ struct ConnectionState: OptionSet {
 
     /// The user was given the descriptor, and may have duplicated it.
     static let descriptorShared = ConnectionState(rawValue: 1 << 14)
+    /// The kernel had no memory for a send: tried again by timer, for the selector would say "writable" at once.
+    static let outOfBuffers = ConnectionState(rawValue: 1 << 15)
 
     // What is tested together.
     static let notOpen: ConnectionState = [.closing, .lingering, .closed]

@@ -32,8 +32,11 @@ public final class DescriptorWatch: EventSource {
     /// Ends the watch, at once: the handler is not called again, and the descriptor may be closed.
     public func cancel() {
         guard isRegistered else { return }
-        handler = nil
         loop.deregister(self, closesAlone: false)
+        // Released last, and after the change: what it holds may cancel this watch as it goes.
+        let released = handler
+        handler = nil
+        withExtendedLifetime(released) {}
     }
 
     override func ready(_ readiness: Readiness) {

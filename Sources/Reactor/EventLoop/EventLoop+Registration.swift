@@ -5,10 +5,12 @@ import SystemPackage
 extension EventLoop {
     /// Checks that the loop lives and that its selector can take a descriptor of this number.
     func checkCapacity(for descriptor: FileDescriptor) throws(SocketError) {
-        if isShutDown { throw SocketError(.watch, subject: "descriptor \(descriptor.rawValue)", reason: "the loop has ended") }
+        let subject = "descriptor \(descriptor.rawValue)"
+        if isShutDown { throw SocketError(.watch, subject: subject, reason: "the loop has ended") }
+        if descriptor.rawValue < 0 { throw SocketError(.watch, subject: subject, errno: .badFileDescriptor) }
         guard let limit = selector.capabilities.descriptorLimit, descriptor.rawValue >= limit else { return }
         throw SocketError(
-            .watch, subject: "descriptor \(descriptor.rawValue)",
+            .watch, subject: subject,
             reason: "\(backend) takes descriptors below \(limit) only; use epoll, poll or \(Backend.unlimitedSelect)")
     }
 
@@ -26,10 +28,14 @@ extension EventLoop {
 
     /// Has a source looked at in the next turn although no selector may say so.
     func lookAgain(at source: EventSource, _ readiness: Readiness) {
-        readyAgain.append(ReadyEvent(token: source.token, readiness: readiness))
+        // Once a source: an edge in each turn would else add an entry to each turn, and every entry reads a full budget.
+        if source.readyAgain.isEmpty { readyAgain.append(ReadyEvent(token: source.token, readiness: readiness)) }
+        source.readyAgain.formUnion(readiness)
     }
 
     func treatAsAlwaysReady(_ source: EventSource) {
+        // The selector refuses it anew at each change of its interest.
+        if alwaysReady.contains(where: { $0 === source }) { return }
         alwaysReady.append(source)
         hasAlwaysReady = true
     }

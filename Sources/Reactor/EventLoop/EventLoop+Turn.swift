@@ -17,17 +17,19 @@ extension EventLoop {
         if !unflushed.isEmpty { unflushed.drain { $0.flushOutput() } }
         if registry.hasChanges { flushRegistry() }
         try wait(mayWait: mayWait)
+        // What events add from here on waits for the next turn (invariant 8).
+        let (againCount, lastTimer, taskCount) = (readyAgain.count, timers.mark, tasks.count)
         slowCallbacks.turnBegan(at: kernel.ticks())
         counters.turns += 1
 
         counters.events += found.count
         for index in 0..<found.count { dispatch(found[index]) }
         found.removeAll()
-        if !readyAgain.isEmpty { readyAgain.drain { dispatch($0) } }
+        if againCount > 0 { readyAgain.drain(budget: againCount) { dispatchAgain($0) } }
         if hasAlwaysReady { dispatchAlwaysReady() }
         if !listenersReady.isEmpty { listenersReady.drain { if $0.isRegistered { $0.readyAfterOthers() } } }
-        if timers.mayBeDue(at: turnTime) { fireTimers() }
-        if !tasks.isEmpty { runTasks(budget: Self.taskBudget) }
+        if timers.mayBeDue(at: turnTime) { fireTimers(upTo: lastTimer) }
+        if taskCount > 0 { runTasks(budget: min(taskCount, Self.taskBudget)) }
         if !closing.isEmpty { closing.drain(budget: Self.closingBudget) { $0.finishClosing() } }
         registry.releaseRetired()
     }
@@ -73,6 +75,14 @@ extension EventLoop {
         source.borrowed { $0.ready(event.readiness) }
     }
 
+    /// Looks again at a source, for all that it was to be looked at for.
+    private func dispatchAgain(_ event: ReadyEvent) {
+        guard let source = registry.source(for: event.token)?.source else { return }
+        let readiness = source.readyAgain
+        source.readyAgain = []
+        dispatch(ReadyEvent(token: event.token, readiness: readiness))
+    }
+
     private func dispatchAlwaysReady() {
         for source in alwaysReady where source.isRegistered {
             let interest = registry.interest(of: source)
@@ -84,8 +94,7 @@ extension EventLoop {
 
     // MARK: Timers and tasks
 
-    private func fireTimers() {
-        let mark = timers.mark
+    private func fireTimers(upTo mark: UInt64) {
         var left = Self.timerBudget
         while left > 0, let action = timers.takeDue(at: turnTime, before: mark) {
             left -= 1

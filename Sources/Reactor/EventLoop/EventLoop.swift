@@ -185,10 +185,12 @@ public final class EventLoop {
         registry.releaseRetired()
         timers.removeAll()
         readyAgain.removeAll()
-        alwaysReady.removeAll()
+        let ended = alwaysReady
+        alwaysReady = []
         tasks.removeAll()
         selector.close()
         isInTurn = false
+        withExtendedLifetime(ended) {}
     }
 
     // MARK: Tasks and timers
@@ -217,7 +219,10 @@ public final class EventLoop {
 
     /// Cancels a timer, in O(1). `false` when it had fired, or was cancelled before.
     @discardableResult
-    public func cancel(_ timer: Timer) -> Bool { timers.cancel(timer) }
+    public func cancel(_ timer: Timer) -> Bool {
+        let action = timers.cancel(timer)
+        return action != nil
+    }
 
     /// How many timers wait, the connections' deadlines included.
     public var timerCount: Int { timers.count }

@@ -14,6 +14,8 @@ public class EventSource {
     final let name: FileDescriptor
     /// The registration, while there is one.
     final var token = Token(rawValue: 0)
+    /// What it is to be looked at for in the next turn; empty when it is not in the loop's list.
+    final var readyAgain: Readiness = []
     /// Whether the loop watches it.
     final var isRegistered = false
 
@@ -32,8 +34,13 @@ public class EventSource {
     func flushOutput() {}
     /// The batch is over: close the descriptor and tell whoever waits for that.
     func finishClosing() {}
-    /// The selector refused the registration.
-    func registrationFailed(_ errno: Errno) {}
+    /// The selector refused the registration. For those who cannot do without, it is tried again.
+    func registrationFailed(_ errno: Errno) {
+        loop.schedule(after: .milliseconds(10)) { [weak self] in
+            guard let self, isRegistered else { return }
+            loop.registry.retell(self)
+        }
+    }
     /// The loop ends: begin to close.
     func loopEnded() {}
     /// What to call this source in a report.

@@ -76,6 +76,9 @@ final class Registry {
         noteChange(index)
     }
 
+    /// Tells the selector once more what it refused.
+    func retell(_ source: EventSource) { noteChange(source.token.index) }
+
     /// What a registered source wants to know.
     func interest(of source: EventSource) -> Interest { slots[source.token.index].wanted ?? [] }
 

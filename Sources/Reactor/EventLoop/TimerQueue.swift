@@ -74,19 +74,24 @@ final class TimerQueue {
         return Timer(slot: slot, sequence: sequence)
     }
 
-    /// Cancels a timer; `false` when it has fired or was cancelled before.
+    /// Cancels a timer and answers what it would have done; `nil` when it has fired or was cancelled before.
+    ///
+    /// What it would have done is the caller's to release, when the queue is no longer being changed: the last reference
+    /// to an object may hang on it, and that object may cancel timers as it goes.
     @discardableResult
-    func cancel(_ timer: Timer) -> Bool {
-        guard isWaiting(timer) else { return false }
+    func cancel(_ timer: Timer) -> TimerAction? {
+        guard isWaiting(timer) else { return nil }
+        let action = slots[Int(timer.slot)].action
         free(timer.slot)
         count -= 1
         stale += 1
         // Swept when half is stale: each node is swept once, so a cancel is O(1) on average.
         if stale > 64 && stale > heap.count / 2 { sweep() }
-        return true
+        return action
     }
 
     func isWaiting(_ timer: Timer) -> Bool {
+        // A handle may outlive the timers that it was one of: those of an ended loop are gone.
         timer.sequence != 0 && Int(timer.slot) < slots.count && slots[Int(timer.slot)].sequence == timer.sequence
     }
 
@@ -126,10 +131,12 @@ final class TimerQueue {
 
     /// Forgets all timers.
     func removeAll() {
+        let ended = slots
         heap = []
         slots = []
         freeSlots = []
         (stale, count, top) = (0, 0, .never)
+        withExtendedLifetime(ended) {}  // released last: what they hold may use the queue as it goes
     }
 
     private func free(_ slot: UInt32) {

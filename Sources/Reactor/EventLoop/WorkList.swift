@@ -8,7 +8,7 @@ final class WorkList<Element> {
     private var items: [Element] = []
     private var spare: [Element] = []
     /// A number of its own, because it is looked at in every turn, and asking the array would be a checked access.
-    private var count = 0
+    private(set) var count = 0
 
     @inline(__always) var isEmpty: Bool { count == 0 }
 
@@ -18,8 +18,10 @@ final class WorkList<Element> {
     }
 
     func removeAll() {
+        let ended = items
         items = []
         count = 0
+        withExtendedLifetime(ended) {}  // released last: what they hold may use the list as it goes
     }
 
     /// Calls `body` with the elements that are in the list now, at most `budget`; the rest stays in front.

@@ -37,13 +37,14 @@ extension SocketAddress: CustomStringConvertible {
 
     /// An address from a numeric host without brackets and a port; `nil` when the host is not numeric.
     public init?(host: String, port: UInt16) {
+        if host.utf8.contains(0) { return nil }  // the C library would read only what is before it
         var four = in_addr()
         if unsafe inet_pton(AF_INET, host, &four) == 1 {
             storage = .ipv4(address: UInt32(bigEndian: four.s_addr), port: port)
             return
         }
         let parts = host.split(separator: "%", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let scope = parts.count == 1 ? 0 : UInt32(parts[1]) ?? Self.interfaceIndex(String(parts[1])) else {
+        guard let scope = parts.count == 1 ? 0 : Self.number(parts[1]) ?? Self.interfaceIndex(String(parts[1])) else {
             return nil
         }
         var six: (UInt64, UInt64) = (0, 0)
@@ -88,6 +89,11 @@ extension SocketAddress: CustomStringConvertible {
         return addresses
     }
 
+    /// A number of ASCII digits and nothing else: `UInt32("+4")` is 4.
+    private static func number(_ digits: Substring) -> UInt32? {
+        digits.utf8.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 } ? UInt32(digits) : nil
+    }
+
     /// The index of a network interface by its name; `nil` when there is none of that name.
     private static func interfaceIndex(_ name: String) -> UInt32? {
         let index = unsafe if_nametoindex(name)
@@ -100,9 +106,7 @@ extension SocketAddress: CustomStringConvertible {
             throw SocketError(.parse, subject: text, reason: "the port is missing; write HOST:PORT, as 127.0.0.1:7788")
         }
         let digits = text[text.index(after: colon)...]
-        guard !digits.isEmpty, digits.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }),
-            let port = UInt16(digits)
-        else {
+        guard let number = number(digits), let port = UInt16(exactly: number) else {
             throw SocketError(.parse, subject: text, reason: "\"\(digits)\" is not a port; ports are 0 to 65535")
         }
         var host = text[..<colon]

@@ -30,14 +30,15 @@ final class EpollSelector: Selector {
             return kernel.epollControl(name, .delete, descriptor, events: 0, data: 0)
         }
         // Edge-triggered, everything is asked for once and what is not wanted is not acted on: no change costs a call.
-        if isEdgeTriggered && old != nil && !new.contains(.priority) { return SystemResult(0) }
+        if isEdgeTriggered && old != nil { return SystemResult(0) }
         return kernel.epollControl(
             name, old == nil ? .add : .modify, descriptor, events: bits(of: new), data: token.rawValue)
     }
 
     private func bits(of interest: Interest) -> UInt32 {
         if isEdgeTriggered {
-            return UInt32(interest.union([.readable, .writable]).rawValue) | Self.peerClosed | Self.edgeTriggered
+            let everything: Interest = [.readable, .writable, .priority]
+            return UInt32(everything.rawValue) | Self.peerClosed | Self.edgeTriggered
         }
         // The peer's half-close matters to readers only; told to a paused one, it would be told for ever.
         return UInt32(interest.rawValue) | (interest.contains(.readable) ? Self.peerClosed : 0)

@@ -73,6 +73,8 @@ extension Connection {
         }
         deliverConnected()
         // What came with the connection was told to the connector; edge-triggered it is not told again.
-        if acceptor == nil && state.wantsToRead && loop.isEdgeTriggered { loop.lookAgain(at: self, .readable) }
+        if acceptor == nil && state.wantsToRead && loop.isEdgeTriggered {
+            loop.lookAgain(at: self, [.readable, .peerClosed])
+        }
     }
 }

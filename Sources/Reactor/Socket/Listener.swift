@@ -48,10 +48,7 @@ public final class Listener: EventSource {
             socket.close(kernel)
             throw error
         }
-        if loop.reserve == nil {
-            let reserve = kernel.reserveDescriptor()
-            if reserve.succeeded { loop.reserve = OwnedDescriptor(reserve.descriptor) }
-        }
+        loop.restoreReserve()
         let name = socket.name
         descriptor = consume socket
         self.address = address
@@ -113,6 +110,7 @@ public final class Listener: EventSource {
         if let pauseTimer { loop.cancel(pauseTimer) }
         pauseTimer = loop.schedule(after: pause) { [unowned self] in
             pauseTimer = nil
+            loop.restoreReserve()
             loop.setInterest(.readable, of: self)
             if loop.isEdgeTriggered { loop.lookAgain(at: self, .readable) }
         }
@@ -130,9 +128,17 @@ public final class Listener: EventSource {
                 OwnedDescriptor(result.descriptor).close(loop.kernel)
                 loop.counters.connectionsRefused += 1
             }
-            let again = loop.kernel.reserveDescriptor()
-            if again.succeeded { loop.reserve = OwnedDescriptor(again.descriptor) }
+            loop.restoreReserve()
             if !result.succeeded { break }
         }
+    }
+}
+
+extension EventLoop {
+    /// Sees to it that there is a descriptor in reserve, if one can be had.
+    fileprivate func restoreReserve() {
+        if reserve != nil { return }
+        let made = kernel.reserveDescriptor()
+        if made.succeeded { reserve = OwnedDescriptor(made.descriptor) }
     }
 }
