@@ -26,7 +26,8 @@ final class Dialer {
     {
         do throws(SocketError) {
             try loop.connect(
-                to: address, from: sources.take(), timeout: timeout, limits: limits, handler: makeHandler, failed: failed)
+                to: address, from: sources.take(), timeout: timeout, limits: limits, handler: makeHandler,
+                failed: failed)
             return nil
         } catch {
             return error

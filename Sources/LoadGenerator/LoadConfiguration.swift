@@ -95,7 +95,8 @@ public struct LoadConfiguration: Sendable {
         }
     }
 
-    private static func check(_ name: String, _ value: Int, within range: ClosedRange<Int>) throws(LoadConfigurationError)
+    private static func check(_ name: String, _ value: Int, within range: ClosedRange<Int>)
+        throws(LoadConfigurationError)
     {
         guard !range.contains(value) else { return }
         let bound = value < range.lowerBound ? "at least \(range.lowerBound)" : "at most \(range.upperBound)"

@@ -6,10 +6,14 @@ import Reactor
 struct LimitOptions: ParsableArguments {
     private static let defaults = Limits()
 
-    @Option(help: ArgumentHelp("Connections at once; more are refused. (default: 10000, or what descriptors allow)", valueName: "n"))
+    @Option(
+        help: ArgumentHelp(
+            "Connections at once; more are refused. (default: 10000, or what descriptors allow)", valueName: "n"))
     var maxConnections: Int?
 
-    @Option(help: ArgumentHelp("Connections at once from one address; an IPv6 /64 is one. (default: no limit)", valueName: "n"))
+    @Option(
+        help: ArgumentHelp(
+            "Connections at once from one address; an IPv6 /64 is one. (default: no limit)", valueName: "n"))
     var maxConnectionsPerAddress: Int?
 
     @Option(help: ArgumentHelp("Connections that wait to be accepted.", valueName: "n"))
@@ -21,7 +25,8 @@ struct LimitOptions: ParsableArguments {
     var idleTimeout = DurationArgument(LimitOptions.defaults.idleTime)
 
     @Option(
-        help: ArgumentHelp("Close a connection that has sent nothing for this long from its start; 0 never.", valueName: "time"),
+        help: ArgumentHelp(
+            "Close a connection that has sent nothing for this long from its start; 0 never.", valueName: "time"),
         transform: DurationArgument.init)
     var firstMessageTimeout = DurationArgument(LimitOptions.defaults.firstMessageTime)
 

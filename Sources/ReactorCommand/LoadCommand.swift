@@ -29,7 +29,8 @@ struct LoadCommand: ParsableCommand {
             echoes that are still due.
             """)
 
-    @Argument(help: "The echo server, as 127.0.0.1:7788, [::1]:7788 or localhost:7788.", transform: AddressArgument.parse)
+    @Argument(
+        help: "The echo server, as 127.0.0.1:7788, [::1]:7788 or localhost:7788.", transform: AddressArgument.parse)
     var address: SocketAddress
 
     @Option(help: "Connections at once.")
@@ -133,7 +134,8 @@ struct LoadCommand: ParsableCommand {
         let errors = result.errors
         if errors[.mismatch] > 0 {
             let example = errors.example(of: .mismatch) ?? ""
-            throw CommandFailure("\(errors[.mismatch]) connections got wrong bytes back (\(example)); is it an echo server?")
+            throw CommandFailure(
+                "\(errors[.mismatch]) connections got wrong bytes back (\(example)); is it an echo server?")
         }
         guard result.connectionsMade == 0, !result.wasStopped else { return }
         let first = LoadErrors.Kind.all.first { errors[$0] > 0 }

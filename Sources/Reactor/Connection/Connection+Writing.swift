@@ -32,7 +32,8 @@ extension Connection {
     @discardableResult
     public func write(_ bytes: RawSpan) -> WriteResult {
         // Almost always: a small piece, by the running handler, with nothing before it.
-        if state.intersection(.decidesWriting) == .gathering && bytes.byteCount < Self.directSize && loop.gather(bytes) {
+        if state.intersection(.decidesWriting) == .gathering && bytes.byteCount < Self.directSize && loop.gather(bytes)
+        {
             return .taken
         }
         return writeOtherwise(bytes)

@@ -36,7 +36,8 @@ extension Errno {
             .retry
         case .resourceTemporarilyUnavailable, .nowInProgress, .alreadyInProcess:
             .wouldBlock
-        case .connectionReset, .brokenPipe, .connectionAbort, .connectionRefused, .timedOut, .hostIsDown, .noRouteToHost,
+        case .connectionReset, .brokenPipe, .connectionAbort, .connectionRefused, .timedOut, .hostIsDown,
+            .noRouteToHost,
             .networkUnreachable, .networkDown, .networkReset, .protocolError, .socketShutdown, .socketNotConnected,
             .protocolNotAvailable, .notSupportedOnSocket, .nonetworkErrno, .notPermitted:
             .peer

@@ -117,7 +117,8 @@ extension SocketAddress: CustomStringConvertible {
         }
         guard !host.isEmpty else {
             throw SocketError(
-                .parse, subject: text, reason: "the host is missing; 0.0.0.0 listens on all IPv4 addresses, [::] on all")
+                .parse, subject: text, reason: "the host is missing; 0.0.0.0 listens on all IPv4 addresses, [::] on all"
+            )
         }
         return (String(host), port)
     }

@@ -69,7 +69,8 @@ public struct SocketError: Error, Sendable, CustomStringConvertible {
 
     private static func hint(_ operation: Operation, _ errno: Errno) -> String? {
         switch (operation, errno) {
-        case (.listen, .addressInUse): "another server has it: end that one, or choose another port (0 for any free one)"
+        case (.listen, .addressInUse):
+            "another server has it: end that one, or choose another port (0 for any free one)"
         case (.listen, .permissionDenied): "ports below 1024 need root or CAP_NET_BIND_SERVICE: choose a higher one"
         case (.listen, .addressNotAvailable): "this machine has no such address"
         case (.connect, .connectionRefused): "nobody listens there"

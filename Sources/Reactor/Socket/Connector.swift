@@ -35,7 +35,9 @@ public final class Connector: EventSource {
                 }
             }
             // Not retried when interrupted: the connect goes on by itself (connect(2), EINTR).
-            if let errno = kernel.connect(socket.name, to: address).errno, errno != .nowInProgress, errno != .interrupted {
+            if let errno = kernel.connect(socket.name, to: address).errno, errno != .nowInProgress,
+                errno != .interrupted
+            {
                 throw SocketError(.connect, subject: "\(address)", errno: errno)
             }
         } catch {

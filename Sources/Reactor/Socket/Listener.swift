@@ -29,7 +29,8 @@ public final class Listener: EventSource {
     private var pauseTimer: Timer?
 
     /// Binds and listens.
-    init(loop: EventLoop, on wanted: SocketAddress, limits: Limits, delegate: any ListenerDelegate) throws(SocketError) {
+    init(loop: EventLoop, on wanted: SocketAddress, limits: Limits, delegate: any ListenerDelegate) throws(SocketError)
+    {
         let kernel = loop.kernel
         let made = kernel.streamSocket(for: wanted)
         if let errno = made.errno { throw SocketError(.open, subject: "\(wanted)", errno: errno) }
@@ -104,7 +105,8 @@ public final class Listener: EventSource {
     private func pauseAccepting(_ errno: Errno) {
         loop.counters.acceptPauses += 1
         loop.report(
-            .outOfResources, "\(SocketError(.accept, subject: "\(address)", errno: errno)) (accepting pauses for \(pause))")
+            .outOfResources,
+            "\(SocketError(.accept, subject: "\(address)", errno: errno)) (accepting pauses for \(pause))")
         if errno == .tooManyOpenFiles || errno == .tooManyOpenFilesInSystem { refuseWithReserve() }
         loop.setInterest([], of: self)
         if let pauseTimer { loop.cancel(pauseTimer) }

@@ -1,0 +1,77 @@
+// A kernel that keeps account of descriptors: whatever is made must be closed, exactly once, and nothing is used after
+// it was closed. It can also run out of them, as a process does at its limit.
+
+import Glibc
+import Reactor
+import SystemPackage
+
+/// Linux with an account of descriptors.
+final class CountingKernel: ForwardingKernel {
+    /// What is open now.
+    private(set) var open: Set<CInt> = []
+    /// How many were made in all.
+    private(set) var made = 0
+    /// What went wrong, in words.
+    private(set) var faults: [String] = []
+    /// From this number on, making another fails with `EMFILE`.
+    var limit = Int.max
+    /// Makes each new descriptor known: its number.
+    private(set) var accepted: [CInt] = []
+
+    private func make(_ call: () -> SystemResult) -> SystemResult {
+        if open.count >= limit { return SystemResult(.tooManyOpenFiles) }
+        let result = call()
+        guard result.succeeded else { return result }
+        made += 1
+        let number = result.descriptor.rawValue
+        if !open.insert(number).inserted { faults.append("descriptor \(number) was closed behind the kernel's back") }
+        if fcntl(number, F_GETFD) & FD_CLOEXEC == 0 { faults.append("descriptor \(number) is inherited by children") }
+        return result
+    }
+
+    private func use(_ descriptor: FileDescriptor, _ call: String = #function) {
+        if !open.contains(descriptor.rawValue) {
+            faults.append("\(call) on descriptor \(descriptor.rawValue), not open")
+        }
+    }
+
+    override func epollCreate() -> SystemResult { make(base.epollCreate) }
+    override func streamSocket(for address: SocketAddress) -> SystemResult { make { base.streamSocket(for: address) } }
+    override func accept(_ listener: FileDescriptor, peer: inout SocketAddress) -> SystemResult {
+        use(listener)
+        let result = make { base.accept(listener, peer: &peer) }
+        if result.succeeded { accepted.append(result.descriptor.rawValue) }
+        return result
+    }
+    override func eventDescriptor() -> SystemResult { make(base.eventDescriptor) }
+    override func signalDescriptor(for signals: [Signal]) -> SystemResult {
+        make { base.signalDescriptor(for: signals) }
+    }
+    override func reserveDescriptor() -> SystemResult { make(base.reserveDescriptor) }
+
+    override func close(_ descriptor: FileDescriptor) -> SystemResult {
+        use(descriptor)
+        open.remove(descriptor.rawValue)
+        return base.close(descriptor)
+    }
+    override func receive(_ socket: FileDescriptor, into buffer: inout MutableRawSpan) -> SystemResult {
+        use(socket)
+        return base.receive(socket, into: &buffer)
+    }
+    override func send(_ socket: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
+        use(socket)
+        return base.send(socket, bytes)
+    }
+    override func shutdownWriting(_ socket: FileDescriptor) -> SystemResult {
+        use(socket)
+        return base.shutdownWriting(socket)
+    }
+    override func connect(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult {
+        use(socket)
+        return base.connect(socket, to: address)
+    }
+    override func setResetOnClose(_ socket: FileDescriptor) -> SystemResult {
+        use(socket)
+        return base.setResetOnClose(socket)
+    }
+}

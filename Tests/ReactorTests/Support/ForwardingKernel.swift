@@ -1,0 +1,76 @@
+// The system as the tests see it: every call goes to another kernel, and subclasses change what they want to change.
+
+import Reactor
+import SystemPackage
+
+/// A kernel that hands everything on.
+class ForwardingKernel: Kernel {
+    let base: any Kernel
+
+    init(_ base: any Kernel = LinuxKernel.shared) { self.base = base }
+
+    func now() -> MonotonicTime { base.now() }
+    func ticks() -> UInt64 { base.ticks() }
+
+    func epollCreate() -> SystemResult { base.epollCreate() }
+
+    func epollControl(
+        _ epoll: FileDescriptor, _ operation: EpollOperation, _ descriptor: FileDescriptor, events: UInt32, data: UInt64
+    ) -> SystemResult {
+        base.epollControl(epoll, operation, descriptor, events: events, data: data)
+    }
+
+    func epollWait(_ epoll: FileDescriptor, into events: inout MutableSpan<EpollEvent>, timeout: WaitTimeout)
+        -> SystemResult
+    { base.epollWait(epoll, into: &events, timeout: timeout) }
+
+    func poll(_ entries: inout MutableSpan<PollEntry>, timeout: WaitTimeout) -> SystemResult {
+        base.poll(&entries, timeout: timeout)
+    }
+
+    func select(
+        below limit: Int, read: inout MutableSpan<UInt64>, write: inout MutableSpan<UInt64>,
+        except: inout MutableSpan<UInt64>, timeout: WaitTimeout
+    ) -> SystemResult {
+        base.select(below: limit, read: &read, write: &write, except: &except, timeout: timeout)
+    }
+
+    func streamSocket(for address: SocketAddress) -> SystemResult { base.streamSocket(for: address) }
+    func bind(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult { base.bind(socket, to: address) }
+    func listen(_ socket: FileDescriptor, backlog: Int) -> SystemResult { base.listen(socket, backlog: backlog) }
+    func accept(_ listener: FileDescriptor, peer: inout SocketAddress) -> SystemResult {
+        base.accept(listener, peer: &peer)
+    }
+    func connect(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult {
+        base.connect(socket, to: address)
+    }
+    func localAddress(of socket: FileDescriptor, _ address: inout SocketAddress) -> SystemResult {
+        base.localAddress(of: socket, &address)
+    }
+    func setOption(_ option: SocketOption, of socket: FileDescriptor, to value: Int) -> SystemResult {
+        base.setOption(option, of: socket, to: value)
+    }
+    func setResetOnClose(_ socket: FileDescriptor) -> SystemResult { base.setResetOnClose(socket) }
+    func pendingError(of socket: FileDescriptor) -> SystemResult { base.pendingError(of: socket) }
+    func receive(_ socket: FileDescriptor, into buffer: inout MutableRawSpan) -> SystemResult {
+        base.receive(socket, into: &buffer)
+    }
+    func send(_ socket: FileDescriptor, _ bytes: RawSpan) -> SystemResult { base.send(socket, bytes) }
+    func shutdownWriting(_ socket: FileDescriptor) -> SystemResult { base.shutdownWriting(socket) }
+
+    func close(_ descriptor: FileDescriptor) -> SystemResult { base.close(descriptor) }
+    func read(_ descriptor: FileDescriptor, into buffer: inout MutableRawSpan) -> SystemResult {
+        base.read(descriptor, into: &buffer)
+    }
+    func write(_ descriptor: FileDescriptor, _ bytes: RawSpan) -> SystemResult { base.write(descriptor, bytes) }
+    func reserveDescriptor() -> SystemResult { base.reserveDescriptor() }
+    func descriptorLimit() -> SystemResult { base.descriptorLimit() }
+    func forkCount() -> UInt32 { base.forkCount() }
+
+    func eventDescriptor() -> SystemResult { base.eventDescriptor() }
+    func notifier(for event: FileDescriptor) -> @Sendable () -> SystemResult { base.notifier(for: event) }
+    func clearNotifications(_ event: FileDescriptor) -> SystemResult { base.clearNotifications(event) }
+    func signalDescriptor(for signals: [Signal]) -> SystemResult { base.signalDescriptor(for: signals) }
+    func readSignal(_ descriptor: FileDescriptor) -> SystemResult { base.readSignal(descriptor) }
+    func setBlocked(_ signal: Signal, _ blocked: Bool) -> SystemResult { base.setBlocked(signal, blocked) }
+}
