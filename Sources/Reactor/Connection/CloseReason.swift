@@ -4,29 +4,36 @@
 public struct CloseReason: Sendable, CustomStringConvertible {
     /// The kinds of reasons. New ones may be added.
     public struct Kind: Sendable, Hashable, CustomStringConvertible {
-        /// The reason in words.
-        public let description: String
+        private let number: UInt8
 
         /// ``Connection/close()`` was called, here.
-        public static let closed = Kind(description: "closed here")
+        public static let closed = Kind(number: 0)
         /// ``Connection/abort()`` was called, here.
-        public static let aborted = Kind(description: "aborted here")
+        public static let aborted = Kind(number: 1)
         /// The peer ended its stream and the connection was finished after that.
-        public static let ended = Kind(description: "ended by the peer")
+        public static let ended = Kind(number: 2)
         /// The peer reset the connection, or the network lost it; ``CloseReason/error`` says more.
-        public static let failed = Kind(description: "failed")
+        public static let failed = Kind(number: 3)
         /// No byte in either direction for ``Limits/idleTime``.
-        public static let idle = Kind(description: "idle for too long")
+        public static let idle = Kind(number: 4)
         /// No complete first message within ``Limits/firstMessageTime``.
-        public static let messageTimeout = Kind(description: "no message in time")
+        public static let messageTimeout = Kind(number: 5)
         /// Queued output made no progress for ``Limits/writeStallTime``.
-        public static let writeStalled = Kind(description: "the peer stopped reading")
+        public static let writeStalled = Kind(number: 6)
         /// More output waited than ``Limits/outputLimit``.
-        public static let outputLimit = Kind(description: "too much output was waiting")
+        public static let outputLimit = Kind(number: 7)
         /// The handler threw ``CloseReason/error``.
-        public static let handlerError = Kind(description: "its handler failed")
+        public static let handlerError = Kind(number: 8)
         /// The loop ended.
-        public static let loopEnded = Kind(description: "the loop ended")
+        public static let loopEnded = Kind(number: 9)
+
+        private static let words = [
+            "closed here", "aborted here", "ended by the peer", "failed", "idle for too long", "no message in time",
+            "the peer stopped reading", "too much output was waiting", "its handler failed", "the loop ended",
+        ]
+
+        /// The reason in words.
+        public var description: String { Self.words[Int(number)] }
     }
 
     /// What kind of end it was.

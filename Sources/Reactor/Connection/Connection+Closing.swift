@@ -45,7 +45,7 @@ extension Connection {
         if !state.contains(.finished) { _ = loop.kernel.shutdownWriting(name) }
         state.remove([.closing, .pausedByUser, .pausedByPressure])
         state.formUnion([.lingering, .finished])
-        lingerBytesLeft = limits.lingerBytes
+        lingerBytesLeft = Int32(clamping: limits.lingerBytes)
         deadline = loop.turnTime + limits.linger
         armDeadline(deadline)
         readingResumed()

@@ -53,7 +53,7 @@ extension Connection {
 
     @inline(never)
     private func discardWhileLingering(_ count: Int) {
-        lingerBytesLeft -= count
+        lingerBytesLeft -= Int32(clamping: count)
         if lingerBytesLeft <= 0 { terminate(CloseReason(.closed)) }
     }
 

@@ -8,22 +8,24 @@ public import SystemPackage
 ///
 /// Used on its loop's thread only. Calls after the end do nothing.
 @safe public final class Connection: EventSource {
+    // The small ones stand together: an idle connection is counted in bytes.
+
+    var state: ConnectionState = .awaitsFirstBytes
+    /// Input that is still thrown away while lingering.
+    var lingerBytesLeft: Int32 = 0
+    var descriptor: OwnedDescriptor?
     /// The peer's address.
     public let peer: SocketAddress
     let limits: ConnectionLimits
     /// Told when the connection is over, so that limits are kept.
     let acceptor: ConnectionAcceptor?
-    var descriptor: OwnedDescriptor?
     // Safe: retained in `begin`, released in `deliverClosed`, the last delivery, and nil from then on; no delivery runs
     // inside another of the same connection.
     var box: Unmanaged<HandlerBox>?
-    var state: ConnectionState = .awaitsFirstBytes
     var closeReason: CloseReason?
 
     /// What waits to be sent; there exactly while the state says `queued`.
     var queue: ByteQueue?
-    /// Input that is still thrown away while lingering.
-    var lingerBytesLeft = 0
     var receivedCount = 0
     var sentCount = 0
 

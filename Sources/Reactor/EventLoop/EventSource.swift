@@ -10,10 +10,10 @@ import SystemPackage
 public class EventSource {
     /// The loop that this belongs to.
     public final let loop: EventLoop
-    /// The descriptor's number. It is a name only: the number may be another's once this source is closed.
-    final let name: FileDescriptor
     /// The registration, while there is one.
     final var token = Token(rawValue: 0)
+    /// The descriptor's number. It is a name only: the number may be another's once this source is closed.
+    final let name: FileDescriptor
     /// What it is to be looked at for in the next turn; empty when it is not in the loop's list.
     final var readyAgain: Readiness = []
     /// Whether the loop watches it.
