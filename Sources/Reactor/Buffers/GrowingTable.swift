@@ -2,9 +2,8 @@
 // reference counting nor a check for exclusive access.
 
 /// Elements by index, 0 to ``count`` - 1; it grows and never shrinks.
-@safe final class GrowingTable<Element: BitwiseCopyable> {
-    // Safe: `memory` holds `capacity` initialized elements; every index is checked; freed in deinit. The elements are
-    // bitwise copyable, so none has to be destroyed.
+@safe final class GrowingTable<Element> {
+    // Safe: `memory` holds `count` initialized elements, every index is checked, and deinit destroys and frees them.
     private var memory: UnsafeMutablePointer<Element>
     private(set) var count: Int
     private let empty: Element
@@ -16,7 +15,10 @@
         unsafe memory.initialize(repeating: empty, count: count)
     }
 
-    deinit { unsafe memory.deallocate() }
+    deinit {
+        unsafe memory.deinitialize(count: count)
+        unsafe memory.deallocate()
+    }
 
     @inline(__always)
     subscript(index: Int) -> Element {
@@ -38,12 +40,17 @@
     }
 
     /// Makes `index` valid; new elements are empty.
+    @inline(__always)
     func grow(toInclude index: Int) {
-        guard index >= count else { return }
+        if index >= count { growTable(toInclude: index) }
+    }
+
+    @inline(never)
+    private func growTable(toInclude index: Int) {
         let larger = max(count * 2, index + 1)
         let new = UnsafeMutablePointer<Element>.allocate(capacity: larger)
-        unsafe new.initialize(repeating: empty, count: larger)
-        unsafe new.update(from: memory, count: count)
+        unsafe new.moveInitialize(from: memory, count: count)
+        unsafe (new + count).initialize(repeating: empty, count: larger - count)
         unsafe memory.deallocate()
         unsafe memory = new
         count = larger

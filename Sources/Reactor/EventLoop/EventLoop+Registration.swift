@@ -51,9 +51,10 @@ extension EventLoop {
     }
 
     /// A callback without a source has returned: was it slow?
-    func callbackReturned(named name: String) {
+    @inline(__always)
+    func callbackReturned(named name: @autoclosure () -> String) {
         let ticks = kernel.ticks()
-        if slowCallbacks.mayHaveBeenSlow(ticks) { judgeCallback(ticks, named: name) }
+        if slowCallbacks.mayHaveBeenSlow(ticks) { judgeCallback(ticks, named: name()) }
         slowCallbacks.last = ticks
     }
 

@@ -6,6 +6,8 @@
 //     free --schedule--> waiting --due--> taken out (free again, or waiting anew when it repeats)
 //       ^                   |
 //       +------ cancel -----+     (its node stays in the heap, recognised as stale by its sequence number)
+//
+// Both are tables of plain memory: a million timers are set and cancelled without a check for exclusive access.
 
 /// Names a timer that was set. It may be kept after the timer has fired: it then names nothing.
 public struct Timer: Sendable, Hashable {
@@ -40,15 +42,19 @@ final class TimerQueue {
 
     private struct Slot {
         var action: TimerAction
-        /// Nanoseconds between firings; 0 for once.
+        /// Nanoseconds between firings, 0 for once; in a free slot the next free one, -1 for none.
         var period: Int64
         /// The sequence number of the valid node; 0 when free.
         var sequence: UInt64
     }
 
-    private var heap: [Node] = []
-    private var slots: [Slot] = []
-    private var freeSlots: [UInt32] = []
+    private static let noSlot: Int64 = -1
+
+    private let heap = GrowingTable(filledWith: Node(deadline: .never, sequence: 0, slot: 0))
+    private var heapCount = 0
+    private var slots = TimerQueue.noSlots()
+    private var slotCount = 0
+    private var firstFree = TimerQueue.noSlot
     private var lastSequence: UInt64 = 0
     private var stale = 0
     /// How many timers wait.
@@ -57,21 +63,20 @@ final class TimerQueue {
     /// every turn.
     private var top = MonotonicTime.never
 
+    private static func noSlots() -> GrowingTable<Slot> {
+        GrowingTable(filledWith: Slot(action: .nothing, period: noSlot, sequence: 0))
+    }
+
+    // MARK: Setting and cancelling
+
     /// Sets a timer.
     func schedule(at deadline: MonotonicTime, every period: Int64 = 0, _ action: TimerAction) -> Timer {
         lastSequence += 1
         count += 1
-        let sequence = lastSequence
-        let slot: UInt32
-        if let free = freeSlots.popLast() {
-            slot = free
-            slots[Int(slot)] = Slot(action: action, period: period, sequence: sequence)
-        } else {
-            slot = UInt32(slots.count)
-            slots.append(Slot(action: action, period: period, sequence: sequence))
-        }
-        push(Node(deadline: deadline, sequence: sequence, slot: slot))
-        return Timer(slot: slot, sequence: sequence)
+        let slot = takeFreeSlot()
+        slots[slot] = Slot(action: action, period: period, sequence: lastSequence)
+        push(Node(deadline: deadline, sequence: lastSequence, slot: UInt32(slot)))
+        return Timer(slot: UInt32(slot), sequence: lastSequence)
     }
 
     /// Cancels a timer and answers what it would have done; `nil` when it has fired or was cancelled before.
@@ -81,19 +86,46 @@ final class TimerQueue {
     @discardableResult
     func cancel(_ timer: Timer) -> TimerAction? {
         guard isWaiting(timer) else { return nil }
-        let action = slots[Int(timer.slot)].action
-        free(timer.slot)
+        let action = free(Int(timer.slot))
         count -= 1
         stale += 1
         // Swept when half is stale: each node is swept once, so a cancel is O(1) on average.
-        if stale > 64 && stale > heap.count / 2 { sweep() }
+        if stale > 64 && stale > heapCount / 2 { sweep() }
         return action
     }
 
     func isWaiting(_ timer: Timer) -> Bool {
         // A handle may outlive the timers that it was one of: those of an ended loop are gone.
-        timer.sequence != 0 && Int(timer.slot) < slots.count && slots[Int(timer.slot)].sequence == timer.sequence
+        timer.sequence != 0 && Int(timer.slot) < slotCount && slots[Int(timer.slot)].sequence == timer.sequence
     }
+
+    /// Forgets all timers.
+    func removeAll() {
+        let ended = slots
+        slots = Self.noSlots()
+        (heapCount, slotCount, firstFree, stale, count, top) = (0, 0, Self.noSlot, 0, 0, .never)
+        withExtendedLifetime(ended) {}  // released last: what they hold may use the queue as it goes
+    }
+
+    private func takeFreeSlot() -> Int {
+        if firstFree != Self.noSlot {
+            let slot = Int(firstFree)
+            firstFree = slots[slot].period
+            return slot
+        }
+        slots.grow(toInclude: slotCount)
+        slotCount += 1
+        return slotCount - 1
+    }
+
+    private func free(_ slot: Int) -> TimerAction {
+        let action = slots[slot].action
+        slots[slot] = Slot(action: .nothing, period: firstFree, sequence: 0)
+        firstFree = Int64(slot)
+        return action
+    }
+
+    // MARK: Firing
 
     /// When the soonest timer is due; `nil` when none waits.
     @inline(__always)
@@ -113,64 +145,53 @@ final class TimerQueue {
     /// multiple of its period that is still to come: it neither drifts nor fires in a burst.
     func takeDue(at now: MonotonicTime, before mark: UInt64) -> TimerAction? {
         dropStaleTop()
-        guard let top = heap.first, top.deadline <= now, top.sequence <= mark else { return nil }
+        guard count > 0, heap[0].deadline <= now, heap[0].sequence <= mark else { return nil }
+        let node = heap[0]
         removeTop()
-        let slot = Int(top.slot)
-        let action = slots[slot].action
-        if slots[slot].period > 0 {
-            let period = slots[slot].period
-            let late = now.nanoseconds - top.deadline.nanoseconds
-            // The same sequence number, so that the handle which the user has goes on naming it.
-            push(Node(deadline: top.deadline + (late / period + 1) * period, sequence: top.sequence, slot: top.slot))
-        } else {
-            free(top.slot)
+        let slot = Int(node.slot)
+        let period = slots[slot].period
+        if period == 0 {
             count -= 1
+            return free(slot)
         }
-        return action
+        let late = now.nanoseconds - node.deadline.nanoseconds
+        // The same sequence number, so that the handle which the user has goes on naming it.
+        push(Node(deadline: node.deadline + (late / period + 1) * period, sequence: node.sequence, slot: node.slot))
+        return slots[slot].action
     }
 
-    /// Forgets all timers.
-    func removeAll() {
-        let ended = slots
-        heap = []
-        slots = []
-        freeSlots = []
-        (stale, count, top) = (0, 0, .never)
-        withExtendedLifetime(ended) {}  // released last: what they hold may use the queue as it goes
-    }
-
-    private func free(_ slot: UInt32) {
-        slots[Int(slot)] = Slot(action: .nothing, period: 0, sequence: 0)
-        freeSlots.append(slot)
-    }
+    // MARK: Stale nodes
 
     private func isStale(_ node: Node) -> Bool { slots[Int(node.slot)].sequence != node.sequence }
 
     private func dropStaleTop() {
-        while stale > 0, let top = heap.first, isStale(top) {
+        while stale > 0 && isStale(heap[0]) {
             removeTop()
             stale -= 1
         }
     }
 
     private func sweep() {
-        var kept: [Node] = []
-        kept.reserveCapacity(heap.count - stale)
-        for node in heap where !isStale(node) { kept.append(node) }
-        // Sorted is a valid heap, but costs more than it is worth: sift from the last parent.
-        heap = kept
-        stale = 0
-        if heap.count > 1 {
-            for index in stride(from: (heap.count - 2) / 4, through: 0, by: -1) { siftDown(heap[index], from: index) }
+        var kept = 0
+        for index in 0..<heapCount where !isStale(heap[index]) {
+            heap[kept] = heap[index]
+            kept += 1
         }
-        top = heap.first?.deadline ?? .never
+        heapCount = kept
+        stale = 0
+        // A heap again: sift down from the last parent to the first.
+        for index in stride(from: (kept + 2) / 4 - 1, through: 0, by: -1) { siftDown(heap[index], from: index) }
+        noteTop()
     }
 
     // MARK: The heap: the children of i are 4i+1 ... 4i+4
 
+    private func noteTop() { top = heapCount > 0 ? heap[0].deadline : .never }
+
     private func push(_ node: Node) {
-        heap.append(node)
-        var index = heap.count - 1
+        heap.grow(toInclude: heapCount)
+        var index = heapCount
+        heapCount += 1
         while index > 0 {
             let parent = (index - 1) / 4
             if !(node < heap[parent]) { break }
@@ -182,19 +203,21 @@ final class TimerQueue {
     }
 
     private func removeTop() {
-        let last = heap.removeLast()
-        if !heap.isEmpty { siftDown(last, from: 0) }
-        top = heap.first?.deadline ?? .never
+        heapCount -= 1
+        if heapCount > 0 { siftDown(heap[heapCount], from: 0) }
+        noteTop()
     }
 
     private func siftDown(_ node: Node, from start: Int) {
         var index = start
         while true {
             let first = index * 4 + 1
-            if first >= heap.count { break }
+            if first >= heapCount { break }
             var least = first
-            for child in (first + 1)..<max(first + 1, min(first + 4, heap.count)) where heap[child] < heap[least] {
-                least = child
+            var child = first + 1
+            while child < min(first + 4, heapCount) {
+                if heap[child] < heap[least] { least = child }
+                child += 1
             }
             if !(heap[least] < node) { break }
             heap[index] = heap[least]
