@@ -3,6 +3,7 @@
 import ArgumentParser
 import Demos
 import Reactor
+import SystemPackage
 
 struct EchoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -35,8 +36,11 @@ struct EchoCommand: ParsableCommand {
     @Flag(help: "Print all of the loop's counters at the end.")
     var stats = false
 
-    @Option(help: .hidden)
+    @Option(help: ArgumentHelp("Stay on this processor.", visibility: .hidden))
     var cpu: Int?
+
+    @Flag(help: ArgumentHelp("End when standard input does: nobody is left who wanted this server.", visibility: .hidden))
+    var endWithInput = false
 
     func validate() throws {
         try limits.check()
@@ -65,6 +69,8 @@ struct EchoCommand: ParsableCommand {
                     if loop.isDraining { loop.stop() } else { loop.drain(within: drain) }
                 }
             }
+            // Whoever asks for this writes nothing: whatever is told about the pipe is that its other end is gone.
+            if endWithInput { try loop.watch(.standardInput, for: .readable) { _ in loop.stop() } }
             let listener = try loop.listen(on: address, limits: limits) { [upper] _ in Echo(upperCase: upper) }
             print(
                 "listening on \(listener.address) (\(backend), at most \(limits.effectiveConnections()) connections)")

@@ -1,0 +1,68 @@
+// The facts about the machine that figures mean nothing without.
+
+import FoundationEssentials
+import Reactor
+import SystemPackage
+
+/// The machine that a bench runs on, and how it uses it.
+struct BenchMachine: Encodable, Sendable {
+    /// The processors that this process may use.
+    let processors: [Int]
+    let processorName: String?
+    /// The kernel's release.
+    let kernel: String
+    /// How many descriptors each process may open.
+    let descriptors: Int
+    /// Where the server and the load stay; `nil` when there is only one processor, which they share.
+    let serverProcessor: Int?
+    let loadProcessor: Int?
+
+    init(processors: [Int], processorName: String?, kernel: String, descriptors: Int) {
+        self.processors = processors
+        self.processorName = processorName
+        self.kernel = kernel
+        self.descriptors = descriptors
+        let canPin = processors.count > 1
+        serverProcessor = canPin ? processors[0] : nil
+        loadProcessor = canPin ? processors[1] : nil
+    }
+
+    /// This machine, as proc(5) describes it.
+    static func current() -> BenchMachine {
+        let status = ProcessFile.text("/proc/self/status") ?? ""
+        let allowed = field("Cpus_allowed_list", in: status).flatMap(parseList) ?? []
+        let name = ProcessFile.text("/proc/cpuinfo").flatMap { field("model name", in: $0) }
+        let kernel = ProcessFile.text("/proc/sys/kernel/osrelease").map { "\($0.prefix { !$0.isNewline })" }
+        return BenchMachine(
+            processors: allowed.isEmpty ? [0] : allowed, processorName: name, kernel: kernel ?? "of unknown release",
+            descriptors: LinuxKernel.shared.descriptorLimit().rawValue)
+    }
+
+    /// The value of the first line `NAME : VALUE`.
+    private static func field(_ name: String, in text: String) -> String? {
+        for line in text.split(whereSeparator: \.isNewline) {
+            let parts = line.split(separator: ":", maxSplits: 1)
+            guard parts.count == 2, trimmed(parts[0]) == name else { continue }
+            return trimmed(parts[1])
+        }
+        return nil
+    }
+
+    private static func trimmed(_ text: Substring) -> String {
+        let start = text.drop { $0.isWhitespace }
+        return String(start.reversed().drop { $0.isWhitespace }.reversed())
+    }
+
+    /// Parses a list of processors as the kernel writes it: `0-3,8`. `nil` when it is none.
+    static func parseList(_ text: String) -> [Int]? {
+        var numbers: [Int] = []
+        for part in text.split(separator: ",") {
+            let ends = part.split(separator: "-").compactMap { Int($0) }
+            guard let first = ends.first, let last = ends.last, ends.count <= 2, first <= last, last < 1 << 16 else {
+                return nil
+            }
+            numbers += Array(first...last)
+        }
+        return numbers.isEmpty ? nil : numbers
+    }
+}

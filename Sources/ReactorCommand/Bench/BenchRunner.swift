@@ -1,0 +1,96 @@
+// The course of a bench: rounds of scenarios of back ends, one sample after another, so that whatever the machine does
+// besides falls on all back ends alike.
+
+import Reactor
+
+/// Carries out a plan.
+struct BenchRunner {
+    let plan: BenchPlan
+    let machine: BenchMachine
+    /// Told what is being measured, and what came of it.
+    let progress: BenchProgress
+    private let processes: BenchProcesses
+
+    init(_ plan: BenchPlan, on machine: BenchMachine, _ progress: BenchProgress) {
+        self.plan = plan
+        self.machine = machine
+        self.progress = progress
+        processes = BenchProcesses(serverProcessor: machine.serverProcessor, loadProcessor: machine.loadProcessor)
+    }
+
+    /// Takes all samples. A sample that fails is noted, and the others are taken.
+    ///
+    /// - Throws: `SocketError` when a selector cannot be had, `CancellationError` when the task is cancelled.
+    func run() async throws -> BenchReport {
+        var report = BenchReport(plan, on: machine)
+        let start = ContinuousClock.now
+        let capabilities = try plan.backends.map(Self.capabilities)
+        var sample = 0
+        for round in 1...plan.rounds {
+            for (row, scenario) in plan.scenarios.enumerated() {
+                for (column, backend) in plan.backends.enumerated() {
+                    let cell = row * plan.backends.count + column
+                    sample += 1
+                    try Task.checkCancellation()
+                    if let obstacle = BenchPlan.obstacle(
+                        to: scenario, capabilities[column], descriptors: machine.descriptors)
+                    {
+                        report.cells[cell].note = obstacle
+                        continue
+                    }
+                    if let patience = plan.patience, ContinuousClock.now - start > patience {
+                        report.cells[cell].note = "left out: the time was up"
+                        continue
+                    }
+                    let name = "round \(round), \(scenario.title), \(backend)"
+                    progress.began(name, sample, of: plan.samples)
+                    do {
+                        let figures = try await take(scenario, backend)
+                        report.cells[cell].rounds.append(figures)
+                        progress.ended(name, figures)
+                    } catch {
+                        if Task.isCancelled { throw CancellationError() }
+                        report.cells[cell].note = "failed"
+                        report.failures.append("\(name): \(error)")
+                    }
+                }
+            }
+        }
+        return report
+    }
+
+    /// Takes one sample, of a server that was started for it.
+    private func take(_ scenario: BenchScenario, _ backend: Backend) async throws -> BenchFigures {
+        try await processes.withServer(backend, connections: scenario.connections) { server in
+            try await processes.withIdleConnections(scenario.idle, to: server) {
+                guard let before = server.status.cpuTime() else { throw CommandFailure("the server has ended") }
+                let load = try await processes.load(server, connections: scenario.active, for: plan.duration)
+                guard let after = server.status.cpuTime() else { throw CommandFailure("the server has ended") }
+                return try Self.figures(load, serverTime: after - before, connections: scenario.active)
+            }
+        }
+    }
+
+    private static func figures(
+        _ load: BenchProcesses.LoadFindings, serverTime: Int64, connections: Int
+    ) throws -> BenchFigures {
+        guard load.connectionsLeft == connections else {
+            throw CommandFailure("only \(load.connectionsLeft) of \(connections) connections held to the end")
+        }
+        guard let latency = load.latency, load.messages > 0 else { throw CommandFailure("no message came back") }
+        // The server's time includes the message that each connection exchanges at first.
+        let messages = Double(load.messages + load.connectionsMade)
+        return BenchFigures(
+            messages: load.messages, messagesPerSecond: load.messagesPerSecond, p50Nanoseconds: latency.p50Nanoseconds,
+            p99Nanoseconds: latency.p99Nanoseconds, p999Nanoseconds: latency.p999Nanoseconds,
+            maxNanoseconds: latency.maxNanoseconds,
+            serverCPUMicrosecondsPerMessage: Double(serverTime) / 1e3 / messages,
+            loadCPUMicrosecondsPerMessage: load.cpuMicrosecondsPerMessage ?? 0)
+    }
+
+    private static func capabilities(of backend: Backend) throws -> SelectorCapabilities {
+        let loop = try EventLoop(backend: backend)
+        defer { loop.shutdown() }
+        return loop.capabilities
+    }
+}
