@@ -2,24 +2,25 @@
 
 public import Reactor
 
-/// Answers every byte with the same byte, or with its upper-case letter.
+/// Answers every byte with the same byte.
 public final class Echo: ConnectionHandler {
-    private let upperCase: Bool
-
-    /// An echo; `upperCase` turns the ASCII letters a to z into A to Z on their way. Default: no.
-    public init(upperCase: Bool = false) { self.upperCase = upperCase }
+    /// An echo.
+    public init() {}
 
     /// Sends the bytes back.
     public func received(_ bytes: RawSpan, on connection: Connection) {
-        if upperCase {
-            writeUpperCase(bytes, to: connection)
-        } else {
-            connection.write(bytes)
-        }
+        connection.write(bytes)
     }
+}
 
-    /// Piece by piece through a buffer of fixed size, so that nothing is allocated; the pieces leave together.
-    private func writeUpperCase(_ bytes: RawSpan, to connection: Connection) {
+/// Answers every byte with the same byte, but the ASCII letters a to z with A to Z.
+public final class UpperCaseEcho: ConnectionHandler {
+    /// An echo in upper case.
+    public init() {}
+
+    /// Sends the bytes back, piece by piece through a buffer of fixed size, so that nothing is allocated; the pieces leave
+    /// together.
+    public func received(_ bytes: RawSpan, on connection: Connection) {
         var piece = InlineArray<4096, UInt8>(repeating: 0)
         var offset = 0
         while offset < bytes.byteCount {

@@ -39,7 +39,8 @@ struct EchoCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Stay on this processor.", visibility: .hidden))
     var cpu: Int?
 
-    @Flag(help: ArgumentHelp("End when standard input does: nobody is left who wanted this server.", visibility: .hidden))
+    @Flag(
+        help: ArgumentHelp("End when standard input does: nobody is left who wanted this server.", visibility: .hidden))
     var endWithInput = false
 
     func validate() throws {
@@ -71,7 +72,9 @@ struct EchoCommand: ParsableCommand {
             }
             // Whoever asks for this writes nothing: whatever is told about the pipe is that its other end is gone.
             if endWithInput { try loop.watch(.standardInput, for: .readable) { _ in loop.stop() } }
-            let listener = try loop.listen(on: address, limits: limits) { [upper] _ in Echo(upperCase: upper) }
+            let listener = try loop.listen(on: address, limits: limits) { [upper] _ in
+                if upper { UpperCaseEcho() } else { Echo() }
+            }
             print(
                 "listening on \(listener.address) (\(backend), at most \(limits.effectiveConnections()) connections)")
             StandardOutput.flush()

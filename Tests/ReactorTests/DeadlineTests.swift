@@ -103,13 +103,14 @@ import Testing
         try withLoop(backend) { loop in
             let limits = limits {
                 $0.writeStallTime = .milliseconds(150)
+                $0.outputLimit = 8 << 20
                 $0.sendBuffer = 8192
             }
-            let (client, recorder) = try loop.accepted(limits: limits, receiveBuffer: 2048)
-            loop.execute { recorder.connection!.write(pattern(300_000)) }
+            let (client, recorder) = try loop.accepted(limits: limits)
+            loop.execute { recorder.connection!.write(pattern(6_000_000)) }
             var moved = 0
             let reader = loop.schedule(after: .zero, repeating: .milliseconds(15)) {
-                for _ in 0..<20 { if case .bytes = client.receive(2048) { moved += 1 } }
+                for _ in 0..<20 { if case .bytes = client.receive(4096) { moved += 1 } }
             }
             try loop.run(for: .milliseconds(400))
             #expect(!recorder.isClosed && moved > 20)

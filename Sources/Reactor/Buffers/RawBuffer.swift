@@ -15,9 +15,9 @@
 
     /// Lends the whole memory to be filled from its start; answers how much was, or why not.
     @inline(__always)
-    func fill(_ body: (inout MutableRawSpan) -> SystemResult) -> SystemResult {
-        var span = unsafe UnsafeMutableRawBufferPointer(start: memory, count: capacity).mutableBytes
-        return body(&span)
+    func fill(_ body: (consuming MutableRawSpan) -> SystemResult) -> SystemResult {
+        let span = unsafe UnsafeMutableRawBufferPointer(start: memory, count: capacity).mutableBytes
+        return body(span)
     }
 
     /// Copies bytes to a place in the memory; `false` if they do not fit.

@@ -7,7 +7,7 @@ extension EventLoop {
     /// Receives into the loop's one buffer.
     @inline(__always)
     func receive(from socket: FileDescriptor) -> SystemResult {
-        receiveBuffer.fill { kernel.receive(socket, into: &$0) }
+        receiveBuffer.fill { kernel.receive(socket, into: $0) }
     }
 
     /// Copies bytes behind those that were gathered; `false` if they do not fit.

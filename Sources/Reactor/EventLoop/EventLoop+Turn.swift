@@ -23,7 +23,7 @@ extension EventLoop {
         counters.turns += 1
 
         counters.events += found.count
-        for index in 0..<found.count { dispatch(found[index]) }
+        found.forEach { dispatch($0) }
         found.removeAll()
         if againCount > 0 { readyAgain.drain(budget: againCount) { dispatchAgain($0) } }
         if hasAlwaysReady { dispatchAlwaysReady() }

@@ -111,7 +111,7 @@ public protocol Kernel: AnyObject {
     /// getsockopt(2) with `SO_ERROR`: fetches and clears the pending error, 0 when there is none.
     func pendingError(of socket: FileDescriptor) -> SystemResult
     /// recv(2); 0 is the end of the stream.
-    func receive(_ socket: FileDescriptor, into buffer: inout MutableRawSpan) -> SystemResult
+    func receive(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult
     /// send(2) with `MSG_NOSIGNAL`; answers how many bytes were taken.
     func send(_ socket: FileDescriptor, _ bytes: RawSpan) -> SystemResult
     /// shutdown(2) with `SHUT_WR`.
@@ -122,7 +122,7 @@ public protocol Kernel: AnyObject {
     /// close(2).
     func close(_ descriptor: FileDescriptor) -> SystemResult
     /// read(2).
-    func read(_ descriptor: FileDescriptor, into buffer: inout MutableRawSpan) -> SystemResult
+    func read(_ descriptor: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult
     /// write(2). For descriptors that are not sockets.
     func write(_ descriptor: FileDescriptor, _ bytes: RawSpan) -> SystemResult
     /// A descriptor that stands for nothing, kept in reserve (open(2) of `/dev/null`).

@@ -136,7 +136,7 @@ public final class LinuxKernel: Kernel, Sendable {
     }
 
     /// recv(2); 0 is the end of the stream.
-    public func receive(_ socket: FileDescriptor, into buffer: inout MutableRawSpan) -> SystemResult {
+    public func receive(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
         unsafe buffer.withUnsafeMutableBytes { bytes in
             unsafe SystemResult(rawValue: creactor_recv(socket.rawValue, bytes.baseAddress, bytes.count))
         }
@@ -162,7 +162,7 @@ public final class LinuxKernel: Kernel, Sendable {
     }
 
     /// read(2).
-    public func read(_ descriptor: FileDescriptor, into buffer: inout MutableRawSpan) -> SystemResult {
+    public func read(_ descriptor: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
         unsafe buffer.withUnsafeMutableBytes { bytes in
             unsafe SystemResult(rawValue: creactor_read(descriptor.rawValue, bytes.baseAddress, bytes.count))
         }

@@ -35,6 +35,14 @@ public final class ReadyList {
         return result
     }
 
+    /// Calls `body` with each event, in order; the list must not change meanwhile.
+    @inline(__always)
+    func forEach(_ body: (ReadyEvent) -> Void) {
+        events.withElements { span in
+            for index in 0..<number { body(span[index]) }
+        }
+    }
+
     /// Forgets all events.
     public func removeAll() { number = 0 }
 }

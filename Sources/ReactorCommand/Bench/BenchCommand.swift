@@ -35,13 +35,15 @@ struct BenchCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Which to compare, of \(BackendArgument.names). (default: select,poll,epoll-lt,epoll-et)", valueName: "list"),
+            "Which to compare, of \(BackendArgument.names). (default: select,poll,epoll-lt,epoll-et)", valueName: "list"
+        ),
         transform: { try BenchCommand.list($0, of: BackendArgument.parse) })
     var backends: [Backend]?
 
     @Option(
         help: ArgumentHelp(
-            "What to measure. (default: \(BenchScenario.all.map(\.description).joined(separator: ",")))", valueName: "list"),
+            "What to measure. (default: \(BenchScenario.all.map(\.description).joined(separator: ",")))",
+            valueName: "list"),
         transform: { try BenchCommand.list($0, of: BenchScenario.init) })
     var scenarios: [BenchScenario]?
 
@@ -53,7 +55,8 @@ struct BenchCommand: ParsableCommand {
         transform: DurationArgument.required)
     var duration: Duration?
 
-    @Option(help: ArgumentHelp("Writes all figures, of every round, as JSON; '-' is standard output.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("Writes all figures, of every round, as JSON; '-' is standard output.", valueName: "file"))
     var json: String?
 
     @Flag(help: "A line on standard error for each sample.")

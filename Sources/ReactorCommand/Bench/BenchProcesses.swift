@@ -49,7 +49,8 @@ struct BenchProcesses: Sendable {
         ) { execution in
             var lines = execution.standardOutput.strings().makeAsyncIterator()
             guard let line = try await lines.next(), let address = Self.address(in: line) else {
-                throw CommandFailure("the server (\(backend)) did not start; try: reactor \(arguments.joined(separator: " "))")
+                throw CommandFailure(
+                    "the server (\(backend)) did not start; try: reactor \(arguments.joined(separator: " "))")
             }
             let status = ProcessStatus(number: execution.processIdentifier.value)
             let value = try await body(Server(status: status, address: address))
@@ -142,6 +143,7 @@ struct BenchProcesses: Sendable {
         options.processGroupID = 0
         return Configuration(
             executable: .path("/proc/self/exe"),
-            arguments: Arguments(executablePathOverride: "reactor", remainingValues: arguments), platformOptions: options)
+            arguments: Arguments(executablePathOverride: "reactor", remainingValues: arguments),
+            platformOptions: options)
     }
 }

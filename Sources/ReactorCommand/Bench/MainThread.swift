@@ -37,7 +37,9 @@ enum MainThread {
         }
         try loop.run()
         if let received { throw ExitCode(128 + received.rawValue) }
-        guard let result = outcome.result.withLock({ $0 }) else { preconditionFailure("the work stops the loop at its end") }
+        guard let result = outcome.result.withLock({ $0 }) else {
+            preconditionFailure("the work stops the loop at its end")
+        }
         return try result.get()
     }
 }

@@ -54,9 +54,9 @@ final class CountingKernel: ForwardingKernel {
         open.remove(descriptor.rawValue)
         return base.close(descriptor)
     }
-    override func receive(_ socket: FileDescriptor, into buffer: inout MutableRawSpan) -> SystemResult {
+    override func receive(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
         use(socket)
-        return base.receive(socket, into: &buffer)
+        return base.receive(socket, into: buffer)
     }
     override func send(_ socket: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
         use(socket)

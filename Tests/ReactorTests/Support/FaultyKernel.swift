@@ -101,9 +101,9 @@ final class FaultyKernel: ForwardingKernel {
         fault(.connect) ?? base.connect(socket, to: address)
     }
 
-    override func receive(_ socket: FileDescriptor, into buffer: inout MutableRawSpan) -> SystemResult {
+    override func receive(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
         if let fault = fault(.receive) { return fault }
-        if receiveLimit >= buffer.byteCount { return base.receive(socket, into: &buffer) }
+        if receiveLimit >= buffer.byteCount { return base.receive(socket, into: buffer) }
         let limit = receiveLimit
         let count = unsafe buffer.withUnsafeMutableBytes { unsafe recv(socket.rawValue, $0.baseAddress, limit, 0) }
         return SystemResult(rawValue: count < 0 ? -Int(errno) : count)

@@ -52,15 +52,15 @@ class ForwardingKernel: Kernel {
     }
     func setResetOnClose(_ socket: FileDescriptor) -> SystemResult { base.setResetOnClose(socket) }
     func pendingError(of socket: FileDescriptor) -> SystemResult { base.pendingError(of: socket) }
-    func receive(_ socket: FileDescriptor, into buffer: inout MutableRawSpan) -> SystemResult {
-        base.receive(socket, into: &buffer)
+    func receive(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
+        base.receive(socket, into: buffer)
     }
     func send(_ socket: FileDescriptor, _ bytes: RawSpan) -> SystemResult { base.send(socket, bytes) }
     func shutdownWriting(_ socket: FileDescriptor) -> SystemResult { base.shutdownWriting(socket) }
 
     func close(_ descriptor: FileDescriptor) -> SystemResult { base.close(descriptor) }
-    func read(_ descriptor: FileDescriptor, into buffer: inout MutableRawSpan) -> SystemResult {
-        base.read(descriptor, into: &buffer)
+    func read(_ descriptor: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
+        base.read(descriptor, into: buffer)
     }
     func write(_ descriptor: FileDescriptor, _ bytes: RawSpan) -> SystemResult { base.write(descriptor, bytes) }
     func reserveDescriptor() -> SystemResult { base.reserveDescriptor() }
