@@ -11,54 +11,43 @@ final class EchoConnection: ConnectionHandler {
     enum Life: UInt8 { case settingUp, up, gone }
 
     private let workload: EchoWorkload
-    private let ledger: Ledger
-    private let kernel: any Kernel
-    private let pattern: BytePattern
-    private let depth: Int
-    private let dialled: Int64
-    private(set) var life = Life.settingUp
     private var connection: Connection?
     private var stream: EchoStream
-
-    /// When the messages in flight were sent, oldest first, in a ring.
-    private var sendTimes: [Int64]
-    private var oldest = 0
+    /// When the message in flight was sent, at depth 1; the usual case is spared what a ring costs.
+    private var sentAt: Int64 = 0
+    /// When the messages in flight were sent, at any other depth.
+    private var sendTimes: SendTimes
+    private(set) var life = Life.settingUp
 
     // An open loop. The messages of this connection are numbered; those below `due` should have been sent.
-    private var schedule: SendSchedule?
     private var ordinal = 0
     private var due = 0
     private var answered = 0
 
+    private let dialled: Int64
+
     init(_ workload: EchoWorkload, number: Int, dialled: Int64) {
         self.workload = workload
         self.dialled = dialled
-        ledger = workload.ledger
-        kernel = workload.loop.kernel
-        pattern = workload.pattern
-        depth = workload.depth
-        sendTimes = [Int64](repeating: 0, count: workload.depth)
         stream = EchoStream(workload.pattern, size: workload.size, number: number)
+        sendTimes = SendTimes(depth: workload.depth)
     }
 
     // MARK: What the workload says
 
     /// The time is taken from now on: sends as many messages as may be in flight.
     func beginClosedLoop(at now: Int64) {
-        if life == .up { send(ledger.take(depth), at: now) }
+        if life == .up { send(workload.ledger.take(workload.depth), at: now) }
     }
 
-    /// The time is taken from now on, and messages will become due.
-    func beginOpenLoop(_ schedule: SendSchedule, ordinal: Int) {
-        self.schedule = schedule
-        self.ordinal = ordinal
-    }
+    /// The time is taken from now on, and messages will become due: this connection is one of so many in turn.
+    func beginOpenLoop(ordinal: Int) { self.ordinal = ordinal }
 
     /// A message should be sent now.
     func messageIsDue(at now: Int64) {
-        guard life == .up else { return ledger.lost(1) }
+        guard life == .up else { return workload.ledger.lost(1) }
         due += 1
-        if stream.inFlight < depth { send(1, at: now) }
+        if stream.inFlight < workload.depth { send(1, at: now) }
     }
 
     /// The end: what is still owed counts as late.
@@ -77,62 +66,56 @@ final class EchoConnection: ConnectionHandler {
     }
 
     func received(_ bytes: RawSpan, on connection: Connection) {
-        let now = kernel.now().nanoseconds
-        guard pattern.matches(bytes, at: stream.receivePosition), let completed = stream.receive(bytes.byteCount) else {
-            return mismatched(on: connection)
-        }
+        let now = workload.kernel.now().nanoseconds
+        guard workload.pattern.matches(bytes, at: stream.receivePosition),
+            let completed = stream.receive(bytes.byteCount)
+        else { return mismatched(on: connection) }
         if completed == 0 { return }
         guard life == .up else { return firstEcho(at: now, on: connection) }
-        if schedule == nil {
-            for _ in 0..<completed { ledger.latency.record(now - takeSendTime()) }
-            ledger.completed(completed, at: now)
-            send(ledger.take(completed), at: now)
+        let ledger = workload.ledger
+        ledger.completed(completed, at: now)
+        if let schedule = workload.schedule {
+            recordOpenLoop(completed, schedule, at: now)
+            send(min(due - answered, workload.depth) - stream.inFlight, at: now)
         } else {
-            answeredOpenLoop(completed, at: now)
+            for _ in 0..<completed { ledger.latency.record(now - takeSendTime()) }
+            send(ledger.take(completed), at: now)
         }
         if ledger.isDone { workload.nothingOutstanding() }
     }
 
-    private func answeredOpenLoop(_ completed: Int, at now: Int64) {
-        guard let schedule else { return }
+    private func recordOpenLoop(_ completed: Int, _ schedule: SendSchedule, at now: Int64) {
         for _ in 0..<completed {
-            ledger.latency.record(now - schedule.time(ofMessage: answered, onConnection: ordinal))
-            ledger.uncorrected.record(now - takeSendTime())
+            workload.ledger.latency.record(now - schedule.time(ofMessage: answered, onConnection: ordinal))
+            workload.ledger.uncorrected.record(now - takeSendTime())
             answered += 1
         }
-        ledger.completed(completed, at: now)
-        send(min(due - answered, depth) - stream.inFlight, at: now)
     }
 
     @inline(__always)
     private func send(_ messages: Int, at now: Int64) {
         guard messages > 0, let connection else { return }
-        var place = oldest + stream.inFlight
-        for _ in 0..<messages {
-            if place >= depth { place -= depth }
-            sendTimes[place] = now
-            place += 1
+        if workload.depth == 1 {
+            sentAt = now
+        } else {
+            sendTimes.append(now, count: messages, behind: stream.inFlight)
         }
         var left = stream.send(messages)
         while left > 0 {
             let count = min(left, BytePattern.chunk)
-            pattern.write(at: stream.takePosition(of: count), count: count, to: connection)
+            workload.pattern.write(at: stream.takePosition(of: count), count: count, to: connection)
             left -= count
         }
     }
 
     @inline(__always)
-    private func takeSendTime() -> Int64 {
-        let time = sendTimes[oldest]
-        oldest = oldest + 1 == depth ? 0 : oldest + 1
-        return time
-    }
+    private func takeSendTime() -> Int64 { workload.depth == 1 ? sentAt : sendTimes.take() }
 
     private func firstEcho(at now: Int64, on connection: Connection) {
         connection.messageArrived()
         life = .up
         _ = takeSendTime()
-        ledger.connectionMade(after: now - dialled)
+        workload.ledger.connectionMade(after: now - dialled)
         workload.setUpEnded(of: self)
     }
 
@@ -153,13 +136,13 @@ final class EchoConnection: ConnectionHandler {
         let before = life
         let losing = owed
         life = .gone
-        ledger.failed(kind, losing: losing, example())
+        workload.ledger.failed(kind, losing: losing, example())
         if !workload.isFinished { workload.isGone(self, before: before) }
     }
 
     /// Messages that count, were due or sent, and did not come back.
     private var owed: Int {
         if life != .up { return 0 }
-        return schedule == nil ? stream.inFlight : due - answered
+        return workload.schedule == nil ? stream.inFlight : due - answered
     }
 }

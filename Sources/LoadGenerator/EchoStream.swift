@@ -3,37 +3,40 @@
 
 /// Where the messages of one connection stand.
 struct EchoStream {
-    private let period: Int
-    private let size: Int
-    /// Where in the pattern the next byte to send stands.
-    private var sendPosition: Int
-    /// Where in the pattern the next byte to come back stands.
-    private(set) var receivePosition: Int
+    // Half words: of many connections, what matters is how much of the processor's cache each of them takes.
+    private let period: Int32
+    private let size: Int32
+    private var sendAt: Int32
+    private var receiveAt: Int32
     /// Bytes that the message which is coming back still lacks.
-    private var missing: Int
+    private var missing: Int32
+    private var flying: Int32 = 0
+
     /// Messages that were sent and have not come back whole.
-    private(set) var inFlight = 0
+    var inFlight: Int { Int(flying) }
+    /// Where in the pattern the next byte to come back stands.
+    var receivePosition: Int { Int(receiveAt) }
 
     init(_ pattern: BytePattern, size: Int, number: Int) {
-        period = pattern.period
-        self.size = size
-        sendPosition = pattern.start(ofStream: number)
-        receivePosition = sendPosition
-        missing = size
+        period = Int32(pattern.period)
+        self.size = Int32(size)
+        sendAt = Int32(pattern.start(ofStream: number))
+        receiveAt = sendAt
+        missing = self.size
     }
 
     /// Counts messages as sent.
     ///
     /// - Returns: How many bytes these are; ``takePosition(of:)`` says which.
     mutating func send(_ messages: Int) -> Int {
-        inFlight += messages
-        return messages * size
+        flying += Int32(messages)
+        return messages * Int(size)
     }
 
     /// The position of the next `count` bytes to send.
     mutating func takePosition(of count: Int) -> Int {
-        defer { sendPosition = BytePattern.advance(sendPosition, by: count, period: period) }
-        return sendPosition
+        defer { sendAt = advance(sendAt, by: count) }
+        return Int(sendAt)
     }
 
     /// Counts bytes that came back, and were right, as received.
@@ -41,17 +44,21 @@ struct EchoStream {
     /// - Returns: How many messages they completed; `nil` when they are more than was sent, which is wrong even where they
     ///   look like what will be sent.
     mutating func receive(_ count: Int) -> Int? {
-        receivePosition = BytePattern.advance(receivePosition, by: count, period: period)
+        receiveAt = advance(receiveAt, by: count)
         var left = count
         var completed = 0
-        while left >= missing {
-            left -= missing
+        while left >= Int(missing) {
+            left -= Int(missing)
             missing = size
             completed += 1
         }
-        missing -= left
-        inFlight -= completed
-        if inFlight < 0 || (inFlight == 0 && missing != size) { return nil }
+        missing -= Int32(left)
+        flying -= Int32(completed)
+        if flying < 0 || (flying == 0 && missing != size) { return nil }
         return completed
+    }
+
+    private func advance(_ position: Int32, by count: Int) -> Int32 {
+        Int32(BytePattern.advance(Int(position), by: count, period: Int(period)))
     }
 }

@@ -6,6 +6,7 @@ internal import Reactor
 /// Connections that stay open.
 final class EchoWorkload: Workload {
     let loop: EventLoop
+    let kernel: any Kernel
     let ledger: Ledger
     let pattern: BytePattern
     let address: SocketAddress
@@ -26,7 +27,8 @@ final class EchoWorkload: Workload {
     private var dialled = 0
     private var settingUp = 0
 
-    private var schedule: SendSchedule?
+    /// When messages are due, in an open loop that has begun.
+    private(set) var schedule: SendSchedule?
     /// The messages of the open loop that were due so far.
     private var due = 0
     private var sendTimer: Timer?
@@ -37,6 +39,7 @@ final class EchoWorkload: Workload {
         self.ledger = ledger
         configuration = generator.configuration
         loop = generator.loop
+        kernel = loop.kernel
         dialer = Dialer(configuration, on: loop)
         pattern = BytePattern(messageSize: configuration.size)
         address = configuration.address
@@ -58,7 +61,7 @@ final class EchoWorkload: Workload {
         let number = dialled
         dialled += 1
         settingUp += 1
-        let now = loop.kernel.now().nanoseconds
+        let now = kernel.now().nanoseconds
         let error = dialer.dial(
             { [self] _ in EchoConnection(self, number: number, dialled: now) },
             failed: { [self] error in
@@ -113,7 +116,7 @@ final class EchoWorkload: Workload {
             ?? configuration.duration.map { SendSchedule.messages(in: $0, rate: rate) } ?? .max
         let schedule = SendSchedule(start: now, rate: rate, connections: members.count, total: total)
         self.schedule = schedule
-        for (ordinal, member) in members.enumerated() { member.beginOpenLoop(schedule, ordinal: ordinal) }
+        for (ordinal, member) in members.enumerated() { member.beginOpenLoop(ordinal: ordinal) }
         sendDue()
     }
 
@@ -123,7 +126,7 @@ final class EchoWorkload: Workload {
     private func sendDue() {
         guard let schedule else { return }
         sendTimer = nil
-        let now = loop.kernel.now().nanoseconds
+        let now = kernel.now().nanoseconds
         let dueNow = schedule.due(at: now)
         ledger.becameDue(dueNow - due)
         var member = due % members.count

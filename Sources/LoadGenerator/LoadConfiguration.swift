@@ -95,9 +95,9 @@ public struct LoadConfiguration: Sendable {
         }
     }
 
-    private static func check(_ name: String, _ value: Int, within range: ClosedRange<Int>)
-        throws(LoadConfigurationError)
-    {
+    private static func check(
+        _ name: String, _ value: Int, within range: ClosedRange<Int>
+    ) throws(LoadConfigurationError) {
         guard !range.contains(value) else { return }
         let bound = value < range.lowerBound ? "at least \(range.lowerBound)" : "at most \(range.upperBound)"
         throw LoadConfigurationError("\(name) of \(value) is out of range; use \(bound)")

@@ -24,8 +24,8 @@ struct LoadCommand: ParsableCommand {
               reactor load 127.0.0.1:7788 --connections 1000 --rate 20000 --duration 30s
               reactor load 127.0.0.1:7788 --mode churn --json result.json
 
-            It ends with status 0, with 1 when nothing came back or a wrong byte did, and with 64 when the command line makes \
-            no sense. Control-C ends the load early and prints what was found so far; a second one does not wait for the \
+            It ends with status 0, with 1 when nothing came back or a wrong byte did, and with 64 when the command line \
+            makes no sense. Control-C ends the load early and prints what was found so far; a second one does not wait for the \
             echoes that are still due.
             """)
 
@@ -54,15 +54,19 @@ struct LoadCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "echo; idle: connections are held in silence; churn: connect, one message, close, and again.",
+            "echo; idle: connections are held in silence; churn: connect, one message, close, and again. (default: echo)",
             valueName: "mode"),
         transform: LoadCommand.parseMode)
     var mode = LoadMode.echo
 
-    @Option(help: "The load's own selector: \(BackendArgument.names).", transform: BackendArgument.parse)
+    @Option(
+        help: "The load's own selector: \(BackendArgument.names). (default: epoll-lt)",
+        transform: BackendArgument.parse)
     var backend = Backend.epoll()
 
-    @Option(help: "How long a connection may take, and again its first echo.", transform: DurationArgument.init)
+    @Option(
+        help: "How long a connection may take, and again its first echo. (default: 5s)",
+        transform: DurationArgument.init)
     var connectTimeout: DurationArgument?
 
     @Option(help: ArgumentHelp("Writes the figures as JSON; '-' is standard output.", valueName: "file"))

@@ -10,8 +10,7 @@ enum Processor {
     /// - Throws: `ValidationError` when there is no such processor, or this process may not use it.
     static func pin(to number: Int) throws {
         guard let number = CInt(exactly: number), creactor_pin(number) == 0 else {
-            throw ValidationError(
-                "--cpu \(number): this process has no such processor; they are counted from 0 (see nproc)")
+            throw ValidationError("--cpu \(number): there is no such processor for this process; the first is 0")
         }
     }
 }

@@ -6,6 +6,9 @@
     import Glibc
 #endif
 
+/// write(2), under a name that a method called `write` does not hide.
+private let writeBytes = unsafe write(_:_:_:)
+
 /// The standard error stream, unbuffered.
 enum StandardError {
     /// Whether a terminal shows it (isatty(3)).
@@ -16,7 +19,7 @@ enum StandardError {
         var text = text
         text.withUTF8 { bytes in
             // The bytes are lent for this call, and no more than there are is written.
-            _ = unsafe Glibc.write(STDERR_FILENO, bytes.baseAddress, bytes.count)
+            _ = unsafe writeBytes(STDERR_FILENO, bytes.baseAddress, bytes.count)
         }
     }
 }
