@@ -76,7 +76,7 @@ public final class Listener: EventSource {
 
     /// Newcomers wait until those that are connected have had their turn.
     override func ready(_ readiness: Readiness) {
-        if isQueued { return }
+        if isQueued || pauseTimer != nil { return }  // edge-triggered, newcomers are told although accepting pauses
         isQueued = true
         loop.listenersReady.append(self)
     }
