@@ -116,7 +116,7 @@ import Testing
                 depth += 1
                 deepest = max(deepest, depth)
                 var marker = 0
-                let place = unsafe withUnsafePointer(to: &marker) { UInt(bitPattern: unsafe $0) }
+                let place = unsafe withUnsafePointer(to: &marker) { UInt(bitPattern: $0) }
                 (lowest, highest) = (min(lowest, place), max(highest, place))
                 rounds += 1
                 if rounds <= 10_000 { connection.write(pattern(6000)) }

@@ -75,8 +75,16 @@ final class EchoHandler: ConnectionHandler {
 
 /// Bytes that tell where they belong, so that loss and disorder are seen.
 func pattern(_ count: Int, from start: Int = 0) -> [UInt8] {
-    (start..<start + count).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ ($0 >> 8)) }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(count)
+    while bytes.count < count {
+        let place = (start + bytes.count) % patternPeriod.count
+        bytes += patternPeriod[place..<min(patternPeriod.count, place + count - bytes.count)]
+    }
+    return bytes
 }
+
+private let patternPeriod = (0..<65536).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ ($0 >> 8)) }
 
 struct TestFailure: Error, Equatable { let word: String }
 
