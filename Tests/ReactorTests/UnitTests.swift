@@ -115,7 +115,7 @@ import Testing
             isSame = isSame && queue.count == written - read
         }
         #expect(isSame)
-        queue.removeAll()
+        queue.removeAll(keeping: 0)
         #expect(queue.isEmpty && queue.withFirst(9) { $0.byteCount } == 0)
     }
 

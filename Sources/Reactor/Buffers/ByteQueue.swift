@@ -31,17 +31,20 @@
         return body(unsafe UnsafeRawBufferPointer(start: memory + head, count: min(count, limit)).bytes)
     }
 
-    /// Forgets the first `number` bytes; gives the memory back when none are left.
+    /// Forgets the first `number` bytes.
     func removeFirst(_ number: Int) {
         precondition(number <= count, "more bytes than are queued")
         head += number
-        if head == tail { removeAll() }
+        if head == tail { (head, tail) = (0, 0) }
     }
 
-    func removeAll() {
+    /// Forgets all bytes, and keeps the memory if it is no more than `limit` bytes.
+    func removeAll(keeping limit: Int) {
+        (head, tail) = (0, 0)
+        guard capacity > limit else { return }
         unsafe memory?.deallocate()
         unsafe memory = nil
-        (capacity, head, tail) = (0, 0, 0)
+        capacity = 0
     }
 
     private func makeRoom(for number: Int) {

@@ -41,7 +41,7 @@ extension Connection {
     /// The queue is empty after ``close()``.
     func lingerOrClose() {
         // Nothing can be lost where the peer has ended, or where it was sent nothing.
-        if state.contains(.ended) || sentCount == 0 { return terminate(closeReason ?? CloseReason(.closed)) }
+        if state.contains(.ended) || sentCount == 0 || limits.linger <= 0 { return terminate(closeReason ?? CloseReason(.closed)) }
         if !state.contains(.finished) { _ = loop.kernel.shutdownWriting(name) }
         state.remove([.closing, .pausedByUser, .pausedByPressure])
         state.formUnion([.lingering, .finished])
@@ -58,7 +58,7 @@ extension Connection {
         state.subtract([.closing, .lingering, .queued, .finishing])
         state.formUnion([.closed, .finished])
         closeReason = reason
-        queue = nil
+        dropQueue()
         loop.timers.cancel(timer)
         if isRegistered { loop.deregister(self, closesAlone: !state.contains(.descriptorShared)) }
         loop.closing.append(self)

@@ -110,7 +110,7 @@ extension Connection {
         if queue == nil {
             if bytes.isEmpty { return 0 }
             lastProgress = loop.turnTime
-            queue = ByteQueue()
+            queue = loop.takeQueue()
             state.insert(.queued)
         }
         queue?.append(bytes)
@@ -128,12 +128,19 @@ extension Connection {
             lastProgress = loop.turnTime
         }
         if queue.isEmpty {
-            self.queue = nil
-            state.remove(.queued)
+            dropQueue()
         } else if sent == offered && loop.isEdgeTriggered {
             // All that was offered was taken, so there is no edge to come: level-triggered, the kernel tells again.
             loop.lookAgain(at: self, .writable)
         }
+    }
+
+    /// Nothing waits any more.
+    func dropQueue() {
+        guard let queue else { return }
+        self.queue = nil
+        state.remove(.queued)
+        loop.recycle(queue)
     }
 
     /// What a send came to: the bytes taken, none of them if it would block; `nil` if it ended the connection.

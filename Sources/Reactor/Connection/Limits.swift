@@ -29,7 +29,7 @@ public struct Limits: Sendable {
     public var firstMessageTime: Duration? = .seconds(10)
     /// How long queued output may make no progress. Default: 30 s; `nil` for ever.
     public var writeStallTime: Duration? = .seconds(30)
-    /// How long a closed connection may wait for its peer to take the last bytes. Default: 5 s.
+    /// How long a closed connection may wait for its peer to take the last bytes. Default: 5 s; zero closes at once.
     public var lingerTime: Duration = .seconds(5)
 
     // MARK: Bytes

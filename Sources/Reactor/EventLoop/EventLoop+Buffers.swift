@@ -4,6 +4,19 @@
 import SystemPackage
 
 extension EventLoop {
+    private static let spareQueues = 64
+    private static let spareQueueCapacity = 16 * 1024
+
+    /// A queue for a connection that has something waiting: one that another is done with, or a new one.
+    func takeQueue() -> ByteQueue { queues.popLast() ?? ByteQueue() }
+
+    /// Takes back a queue that is no longer needed, so that writing in every turn allocates nothing.
+    func recycle(_ queue: ByteQueue) {
+        guard queues.count < Self.spareQueues else { return }
+        queue.removeAll(keeping: Self.spareQueueCapacity)
+        queues.append(queue)
+    }
+
     /// Receives into the loop's one buffer.
     @inline(__always)
     func receive(from socket: FileDescriptor) -> SystemResult {

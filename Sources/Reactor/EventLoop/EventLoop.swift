@@ -85,6 +85,8 @@ public final class EventLoop {
     let gatherBuffer = RawBuffer.allocate()
     /// How much of it is filled.
     var gathered = 0
+    /// Write queues that wait to be used again.
+    var queues: [ByteQueue] = []
     /// A descriptor that stands for nothing, spent when there are no others, to accept and refuse politely.
     var reserve: OwnedDescriptor?
     let forksAtStart: UInt32
