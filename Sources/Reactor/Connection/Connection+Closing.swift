@@ -68,7 +68,7 @@ extension Connection {
     func closeDescriptor() {
         descriptor.take()?.close(loop.kernel)
         loop.counters.connectionsClosed += 1
-        acceptor?.connectionClosed(self)
+        owner?.connectionClosed(self)
         deliverClosed(closeReason ?? CloseReason(.closed))
         loop.connectionFinished()
     }

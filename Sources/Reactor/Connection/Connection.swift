@@ -17,8 +17,8 @@ public import SystemPackage
     /// The peer's address.
     public let peer: SocketAddress
     let limits: ConnectionLimits
-    /// Told when the connection is over, so that limits are kept.
-    let acceptor: ConnectionAcceptor?
+    /// Told when the connection is over, so that limits are kept; `nil` for a connection that we made.
+    let owner: ConnectionOwner?
     // Safe: retained in `begin`, released in `deliverClosed`, the last delivery, and nil from then on; no delivery runs
     // inside another of the same connection.
     var box: Unmanaged<HandlerBox>?
@@ -43,13 +43,13 @@ public import SystemPackage
 
     init(
         loop: EventLoop, _ descriptor: consuming OwnedDescriptor, peer: SocketAddress, limits: ConnectionLimits,
-        acceptor: ConnectionAcceptor?
+        owner: ConnectionOwner?
     ) {
         let name = descriptor.name
         self.descriptor = consume descriptor
         self.peer = peer
         self.limits = limits
-        self.acceptor = acceptor
+        self.owner = owner
         lastActivity = loop.turnTime
         lastProgress = loop.turnTime
         deadline = loop.turnTime + limits.firstMessage
@@ -163,4 +163,10 @@ public import SystemPackage
     override var reportName: String {
         "\(handlerName) of \(peer)"
     }
+}
+
+/// Keeps count of connections. A class, not a protocol, because a reference to one is half as large.
+class ConnectionOwner {
+    /// A connection of this owner's is over: its descriptor is closed.
+    func connectionClosed(_ connection: Connection) {}
 }

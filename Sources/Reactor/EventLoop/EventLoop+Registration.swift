@@ -40,6 +40,11 @@ extension EventLoop {
         hasAlwaysReady = true
     }
 
+    /// A connection has ended: was it the last one that a draining loop waited for?
+    func connectionFinished() {
+        if isDraining && connectionCount == 0 { stop() }
+    }
+
     // MARK: Reports
 
     /// A callback of this source has returned: was it slow?

@@ -138,6 +138,9 @@ public final class EventLoop {
     /// How many descriptors are registered, the loop's own wake-up included.
     public var registrationCount: Int { registry.count }
 
+    /// Connections that are open, or whose end has not been told yet.
+    public var connectionCount: Int { counters.connectionsOpened - counters.connectionsClosed }
+
     // MARK: Running
 
     /// Runs until ``stop()``, then shuts the loop down: everything is closed, and told so.

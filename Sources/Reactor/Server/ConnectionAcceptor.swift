@@ -4,7 +4,7 @@
 import SystemPackage
 
 /// Makes connections of what a listener accepts, within limits.
-final class ConnectionAcceptor: ListenerDelegate {
+final class ConnectionAcceptor: ConnectionOwner, ListenerDelegate {
     private unowned let loop: EventLoop
     private let limits: ConnectionLimits
     private let maximum: Int
@@ -30,7 +30,7 @@ final class ConnectionAcceptor: ListenerDelegate {
         }
         count += 1
         if maximumPerAddress != nil { countByAddress[peer.limitKey, default: 0] += 1 }
-        let connection = Connection(loop: loop, descriptor, peer: peer, limits: limits, acceptor: self)
+        let connection = Connection(loop: loop, descriptor, peer: peer, limits: limits, owner: self)
         loop.register(connection, wanting: .readable)
         connection.begin(makeHandler)
     }
@@ -49,7 +49,7 @@ final class ConnectionAcceptor: ListenerDelegate {
         }
     }
 
-    func connectionClosed(_ connection: Connection) {
+    override func connectionClosed(_ connection: Connection) {
         count -= 1
         guard maximumPerAddress != nil, let left = countByAddress[connection.peer.limitKey] else { return }
         countByAddress[connection.peer.limitKey] = left > 1 ? left - 1 : nil

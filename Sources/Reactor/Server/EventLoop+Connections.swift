@@ -51,7 +51,7 @@ extension EventLoop {
             connected: { connector, descriptor in
                 let loop = connector.loop
                 let connection = Connection(
-                    loop: loop, descriptor, peer: address, limits: connectionLimits, acceptor: nil)
+                    loop: loop, descriptor, peer: address, limits: connectionLimits, owner: nil)
                 loop.registry.replace(connector, by: connection, wanting: .readable)
                 connection.begin(handler)
             },
@@ -73,7 +73,7 @@ extension Connection {
         }
         deliverConnected()
         // What came with the connection was told to the connector; edge-triggered it is not told again.
-        if acceptor == nil && state.wantsToRead && loop.isEdgeTriggered {
+        if owner == nil && state.wantsToRead && loop.isEdgeTriggered {
             loop.lookAgain(at: self, [.readable, .peerClosed])
         }
     }

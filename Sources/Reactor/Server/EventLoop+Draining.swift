@@ -19,12 +19,4 @@ extension EventLoop {
         schedule(after: time) { [unowned self] in stop() }
         connectionFinished()
     }
-
-    /// Connections that are open, or whose end has not been told yet.
-    public var connectionCount: Int { counters.connectionsOpened - counters.connectionsClosed }
-
-    /// A connection has ended: was it the last one that a draining loop waited for?
-    func connectionFinished() {
-        if isDraining && connectionCount == 0 { stop() }
-    }
 }
