@@ -16,7 +16,8 @@ enum AddressArgument {
             }
             return address
         } catch {
-            throw ValidationError(error.reason)
+            let advice = error.operation == .resolve ? "; check the name, or write the address in numbers" : ""
+            throw ValidationError(error.reason + advice)
         }
     }
 }

@@ -15,8 +15,10 @@ struct EchoCommand: ParsableCommand {
             connections, what is queued is sent, then it exits with status 0; a second one ends it at once.
             """)
 
-    @Option(help: ArgumentHelp("Where to listen, HOST:PORT; port 0 lets the system choose.", valueName: "address"))
-    var listen = "127.0.0.1:7788"
+    @Option(
+        help: ArgumentHelp("Where to listen, HOST:PORT; port 0 lets the system choose.", valueName: "address"),
+        transform: AddressArgument.parse)
+    var listen = SocketAddress.ipv4(127, 0, 0, 1, port: 7788)
 
     @Option(
         help: ArgumentHelp("How the loop finds out what is ready: \(BackendArgument.names).", valueName: "name"),
@@ -29,7 +31,7 @@ struct EchoCommand: ParsableCommand {
     @OptionGroup var limits: LimitOptions
 
     @Option(
-        help: ArgumentHelp("How long to drain when asked to end.", valueName: "time"),
+        parsing: .unconditional, help: ArgumentHelp("How long to drain when asked to end.", valueName: "time"),
         transform: DurationArgument.required)
     var drain = Duration.seconds(5)
 
@@ -39,22 +41,22 @@ struct EchoCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Stay on this processor.", visibility: .hidden))
     var cpu: Int?
 
-    @Flag(
-        help: ArgumentHelp("End when standard input does: nobody is left who wanted this server.", visibility: .hidden))
+    @Flag(help: ArgumentHelp("End when standard input does: who wanted this server is gone.", visibility: .hidden))
     var endWithInput = false
 
-    func validate() throws {
-        try limits.check()
-    }
-
     func run() throws {
-        let address = try AddressArgument.parse(listen)
         if let cpu { try Processor.pin(to: cpu) }
-        let limits = limits.limits
+        let loop: EventLoop
         do throws(SocketError) {
-            let loop = try EventLoop(backend: backend)
+            loop = try EventLoop(backend: backend)
+        } catch {
+            throw CommandFailure("\(error)")
+        }
+        let descriptorLimit = loop.capabilities.descriptorLimit
+        try limits.check(backend, descriptorLimit: descriptorLimit)
+        do throws(SocketError) {
             loop.onReport = { StandardError.write("reactor: \($0)\n") }
-            try serve(on: address, loop, limits)
+            try serve(on: listen, loop, limits.limits(descriptorLimit: descriptorLimit))
             print(Summary.line(loop.statistics))
             if stats { print(Summary.table(loop.statistics)) }
         } catch {

@@ -6,52 +6,77 @@ import Reactor
 struct LimitOptions: ParsableArguments {
     private static let defaults = Limits()
 
+    // Values are taken as they come, because otherwise "-1" would pass for an option, and its value for missing.
+
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
-            "Connections at once; more are refused. (default: 10000, or what descriptors allow)", valueName: "n"))
+            "Connections at once; more are refused. (default: 10000, or what descriptors allow)", valueName: "n"),
+        transform: CountArgument.parse)
     var maxConnections: Int?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
-            "Connections at once from one address; an IPv6 /64 is one. (default: no limit)", valueName: "n"))
+            "Connections at once from one address; an IPv6 /64 is one. (default: no limit)", valueName: "n"),
+        transform: CountArgument.parse)
     var maxConnectionsPerAddress: Int?
 
-    @Option(help: ArgumentHelp("Connections that wait to be accepted.", valueName: "n"))
+    @Option(
+        parsing: .unconditional, help: ArgumentHelp("Connections that wait to be accepted.", valueName: "n"),
+        transform: CountArgument.parse)
     var backlog = LimitOptions.defaults.backlog
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp("Close a connection after this long without a byte; 0 never.", valueName: "time"),
         transform: DurationArgument.init)
     var idleTimeout = DurationArgument(LimitOptions.defaults.idleTime)
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "Close a connection that has sent nothing for this long from its start; 0 never.", valueName: "time"),
         transform: DurationArgument.init)
     var firstMessageTimeout = DurationArgument(LimitOptions.defaults.firstMessageTime)
 
-    /// Checks what the parser cannot.
-    func check() throws {
-        for (name, value) in [
-            ("--max-connections", maxConnections), ("--max-connections-per-address", maxConnectionsPerAddress),
-            ("--backlog", backlog),
-        ] {
-            if let value, value < 1 { throw ValidationError("\(name) is \(value): it has to be at least 1") }
-        }
-        let descriptors = LinuxKernel.shared.descriptorLimit().rawValue
-        if let maxConnections, maxConnections > descriptors - 16 {
+    /// Checks the number of connections against the descriptors there are.
+    ///
+    /// - Parameters:
+    ///   - backend: the selector, which may take descriptors below a number only.
+    ///   - descriptorLimit: that number.
+    func check(_ backend: Backend, descriptorLimit: Int?) throws {
+        guard let maxConnections else { return }
+        let most = mostConnections(descriptorLimit: descriptorLimit)
+        guard maxConnections > most else { return }
+        if let descriptorLimit, most == descriptorLimit - Self.descriptorReserve {
             throw ValidationError(
                 """
-                --max-connections is \(maxConnections), but this process may open \(descriptors) descriptors: \
-                raise 'ulimit -n' or ask for at most \(descriptors - 16)
+                --max-connections is \(maxConnections), but \(backend) ends at \(descriptorLimit) descriptors: \
+                choose another --backend or ask for at most \(most)
                 """)
         }
+        throw ValidationError(
+            """
+            --max-connections is \(maxConnections), but this process may open \(most + Self.descriptorReserve) \
+            descriptors: raise 'ulimit -n' or ask for at most \(most)
+            """)
     }
 
-    /// The limits as the framework takes them.
-    var limits: Limits {
+    /// Descriptors that a server needs besides its connections.
+    private static let descriptorReserve = 16
+
+    private func mostConnections(descriptorLimit: Int?) -> Int {
+        let descriptors = LinuxKernel.shared.descriptorLimit()
+        let allowed = descriptors.succeeded ? descriptors.rawValue : .max
+        return max(1, min(allowed, descriptorLimit ?? .max) - Self.descriptorReserve)
+    }
+
+    /// The limits as the framework takes them, on a selector that takes descriptors below a number only.
+    func limits(descriptorLimit: Int?) -> Limits {
         var limits = Limits()
-        limits.connections = maxConnections
+        limits.connections =
+            maxConnections ?? min(limits.effectiveConnections(), mostConnections(descriptorLimit: descriptorLimit))
         limits.connectionsPerAddress = maxConnectionsPerAddress
         limits.backlog = backlog
         limits.idleTime = idleTimeout.duration

@@ -27,7 +27,7 @@ import Testing
     }
 }
 
-@Suite struct LoadCommandTests {
+@Suite struct LoadArgumentTests {
     private func configuration(_ arguments: String...) throws -> LoadConfiguration {
         let command = try #require(try ReactorCommand.parseAsRoot(["load"] + arguments) as? LoadCommand)
         return try command.makeConfiguration()

@@ -41,7 +41,9 @@ extension Connection {
     /// The queue is empty after ``close()``.
     func lingerOrClose() {
         // Nothing can be lost where the peer has ended, or where it was sent nothing.
-        if state.contains(.ended) || sentCount == 0 || limits.linger <= 0 { return terminate(closeReason ?? CloseReason(.closed)) }
+        if state.contains(.ended) || sentCount == 0 || limits.linger <= 0 {
+            return terminate(closeReason ?? CloseReason(.closed))
+        }
         if !state.contains(.finished) { _ = loop.kernel.shutdownWriting(name) }
         state.remove([.closing, .pausedByUser, .pausedByPressure])
         state.formUnion([.lingering, .finished])

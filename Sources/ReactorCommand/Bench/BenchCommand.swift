@@ -30,13 +30,13 @@ struct BenchCommand: ParsableCommand {
             and with 64 when the command line makes no sense. Control-C ends it, and the processes that it started.
             """)
 
-    @Flag(help: "Less than a minute: one round of short samples, and one scenario less.")
+    @Flag(help: "Less than a minute: one round of short samples.")
     var quick = false
 
     @Option(
         help: ArgumentHelp(
-            "Which to compare, of \(BackendArgument.names). (default: select,poll,epoll-lt,epoll-et)", valueName: "list"
-        ),
+            "Which to compare, of \(BackendArgument.names). (default: select,poll,epoll-lt,epoll-et)",
+            valueName: "list"),
         transform: { try BenchCommand.list($0, of: BackendArgument.parse) })
     var backends: [Backend]?
 
@@ -47,11 +47,14 @@ struct BenchCommand: ParsableCommand {
         transform: { try BenchCommand.list($0, of: BenchScenario.init) })
     var scenarios: [BenchScenario]?
 
-    @Option(help: ArgumentHelp("How often each is measured. (default: 3; with --quick 1)", valueName: "n"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("How often each is measured. (default: 3; with --quick 1)", valueName: "n"),
+        transform: CountArgument.parse)
     var rounds: Int?
 
     @Option(
-        help: ArgumentHelp("How long a sample takes. (default: 2s; with --quick 500ms)", valueName: "time"),
+        help: ArgumentHelp("How long a sample takes. (default: 2s; with --quick 700ms)", valueName: "time"),
         transform: DurationArgument.required)
     var duration: Duration?
 
@@ -63,7 +66,7 @@ struct BenchCommand: ParsableCommand {
     var verbose = false
 
     func validate() throws {
-        if let rounds, !(1...1000 ~= rounds) { throw ValidationError("--rounds is \(rounds): use 1 to 1000") }
+        if let rounds, rounds > 1000 { throw ValidationError("--rounds is \(rounds): use 1 to 1000") }
         if let duration, !(.milliseconds(10) ... .seconds(3600) ~= duration) {
             throw ValidationError("--duration is how long one sample takes: use 10ms to 1h")
         }

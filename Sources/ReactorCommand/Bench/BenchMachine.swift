@@ -13,15 +13,18 @@ struct BenchMachine: Encodable, Sendable {
     let kernel: String
     /// How many descriptors each process may open.
     let descriptors: Int
+    /// How many threads ran or wanted to, in the minute before the bench began.
+    let loadAverage: Double
     /// Where the server and the load stay; `nil` when there is only one processor, which they share.
     let serverProcessor: Int?
     let loadProcessor: Int?
 
-    init(processors: [Int], processorName: String?, kernel: String, descriptors: Int) {
+    init(processors: [Int], processorName: String?, kernel: String, descriptors: Int, loadAverage: Double) {
         self.processors = processors
         self.processorName = processorName
         self.kernel = kernel
         self.descriptors = descriptors
+        self.loadAverage = loadAverage
         let canPin = processors.count > 1
         serverProcessor = canPin ? processors[0] : nil
         loadProcessor = canPin ? processors[1] : nil
@@ -33,9 +36,10 @@ struct BenchMachine: Encodable, Sendable {
         let allowed = field("Cpus_allowed_list", in: status).flatMap(parseList) ?? []
         let name = ProcessFile.text("/proc/cpuinfo").flatMap { field("model name", in: $0) }
         let kernel = ProcessFile.text("/proc/sys/kernel/osrelease").map { "\($0.prefix { !$0.isNewline })" }
+        let load = ProcessFile.text("/proc/loadavg").flatMap { $0.split(separator: " ").first.flatMap { Double($0) } }
         return BenchMachine(
             processors: allowed.isEmpty ? [0] : allowed, processorName: name, kernel: kernel ?? "of unknown release",
-            descriptors: LinuxKernel.shared.descriptorLimit().rawValue)
+            descriptors: LinuxKernel.shared.descriptorLimit().rawValue, loadAverage: load ?? 0)
     }
 
     /// The value of the first line `NAME : VALUE`.

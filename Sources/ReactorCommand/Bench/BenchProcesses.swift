@@ -49,8 +49,8 @@ struct BenchProcesses: Sendable {
         ) { execution in
             var lines = execution.standardOutput.strings().makeAsyncIterator()
             guard let line = try await lines.next(), let address = Self.address(in: line) else {
-                throw CommandFailure(
-                    "the server (\(backend)) did not start; try: reactor \(arguments.joined(separator: " "))")
+                let command = arguments.joined(separator: " ")
+                throw CommandFailure("the server did not start; to see why: reactor \(command)")
             }
             let status = ProcessStatus(number: execution.processIdentifier.value)
             let value = try await body(Server(status: status, address: address))

@@ -24,7 +24,7 @@ struct BenchRunner {
     func run() async throws -> BenchReport {
         var report = BenchReport(plan, on: machine)
         let start = ContinuousClock.now
-        let capabilities = try plan.backends.map(Self.capabilities)
+        let descriptorLimits = try plan.backends.map(Self.descriptorLimit)
         var sample = 0
         for round in 1...plan.rounds {
             for (row, scenario) in plan.scenarios.enumerated() {
@@ -33,7 +33,7 @@ struct BenchRunner {
                     sample += 1
                     try Task.checkCancellation()
                     if let obstacle = BenchPlan.obstacle(
-                        to: scenario, capabilities[column], descriptors: machine.descriptors)
+                        to: scenario, descriptorLimit: descriptorLimits[column], descriptors: machine.descriptors)
                     {
                         report.cells[cell].note = obstacle
                         continue
@@ -88,9 +88,9 @@ struct BenchRunner {
             loadCPUMicrosecondsPerMessage: load.cpuMicrosecondsPerMessage ?? 0)
     }
 
-    private static func capabilities(of backend: Backend) throws -> SelectorCapabilities {
+    private static func descriptorLimit(of backend: Backend) throws -> Int? {
         let loop = try EventLoop(backend: backend)
         defer { loop.shutdown() }
-        return loop.capabilities
+        return loop.capabilities.descriptorLimit
     }
 }

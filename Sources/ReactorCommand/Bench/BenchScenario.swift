@@ -16,9 +16,6 @@ struct BenchScenario: Sendable, Hashable, CustomStringConvertible {
         [1, 64, 500].map { BenchScenario(active: $0) }
         + [0, 1_000, 5_000, 10_000].map { BenchScenario(active: 100, idle: $0) }
 
-    /// What `--quick` measures: ``all`` but the middle step of the idle connections.
-    static let quick = all.filter { $0.idle != 5_000 }
-
     init(active: Int, idle: Int = 0) {
         self.active = active
         self.idle = idle
@@ -33,13 +30,11 @@ struct BenchScenario: Sendable, Hashable, CustomStringConvertible {
             part.utf8.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 } ? Int(part) : nil
         }
         guard numbers.count == parts.count, let active = numbers.first, numbers.count <= 2 else {
-            throw ValidationError(
-                "\"\(text)\" is no scenario; write ACTIVE or ACTIVE+IDLE connections, as 64 or 100+1000")
+            throw ValidationError("\"\(text)\": write ACTIVE or ACTIVE+IDLE connections, as 64 or 100+1000")
         }
         let idle = numbers.count == 2 ? numbers[1] : 0
         guard 1...Self.most ~= active, 0...Self.most ~= idle else {
-            throw ValidationError(
-                "\"\(text)\": use 1 to \(Self.most) active connections beside at most \(Self.most) idle ones")
+            throw ValidationError("\"\(text)\": use 1 to \(Self.most) active connections and at most \(Self.most) idle")
         }
         self.init(active: active, idle: idle)
     }

@@ -20,9 +20,11 @@ enum BenchTable {
         } else {
             add("pinned", "nothing: server and load share the only processor, so trust server CPU alone")
         }
-        add(
-            "load",
-            "\(BenchPlan.messageSize)-byte messages, one in flight on each active connection, every byte verified")
+        if machine.loadAverage >= 0.5 {
+            let average = LoadSummary.text(machine.loadAverage, digits: 1)
+            add("busy", "the load average was \(average) before: what else runs here shows, in latency above all")
+        }
+        add("load", "\(BenchPlan.messageSize)-byte messages, one in flight on each active connection, verified")
         add("samples", "\(LoadSummary.text(plan.duration / .seconds(1), digits: 1)) s each; \(rounds)")
         if let leftOut = plan.leftOut { add("left out", leftOut) }
         add("columns", "latency from send to echo (closed loop); CPU time of the server process a message")

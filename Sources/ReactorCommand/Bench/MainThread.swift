@@ -1,21 +1,23 @@
 // The bridge from a synchronous command to asynchronous work.
 
 import ArgumentParser
+import Glibc
 import Reactor
 import Synchronization
 
 /// The main thread while asynchronous work goes on elsewhere.
 enum MainThread {
+    private static let thread = pthread_self()
+
     private final class Outcome<Value: Sendable>: Sendable {
         let result = Mutex<Result<Value, any Error>?>(nil)
     }
 
     /// Runs asynchronous work on other threads, and waits for it.
     ///
-    /// The main thread meanwhile runs an event loop for the signals that ask a command to end. They are blocked before the
-    /// first of those other threads is started, so that none of these is interrupted by one. The first of them cancels the
-    /// work, which ends the processes it has started; then the exit status is 128 and the signal's number, as a shell says
-    /// it.
+    /// The main thread meanwhile runs an event loop for the signals that ask a command to end. The first of them cancels
+    /// the work, which ends the processes it has started; then the exit status is 128 and the signal's number, as a shell
+    /// says it.
     /// - Throws: What the work throws, `ExitCode` after a signal, or `SocketError` when no event loop can be had.
     static func run<Value: Sendable>(_ work: @escaping @Sendable () async throws -> Value) throws -> Value {
         let loop = try EventLoop()
@@ -28,6 +30,7 @@ enum MainThread {
                 received = received ?? signal
                 task?.cancel()
             }
+            passToMainThread(signal)
         }
         task = Task {
             let result: Result<Value, any Error>
@@ -37,9 +40,17 @@ enum MainThread {
         }
         try loop.run()
         if let received { throw ExitCode(128 + received.rawValue) }
-        guard let result = outcome.result.withLock({ $0 }) else {
-            preconditionFailure("the work stops the loop at its end")
-        }
+        guard let result = outcome.result.withLock({ $0 }) else { preconditionFailure("the work stops the loop") }
         return try result.get()
+    }
+
+    /// Has a signal passed to the main thread, whose loop reads it, by whichever thread gets it.
+    ///
+    /// The main thread blocks it before the others are there, but not all of these take over what it blocks: the system's
+    /// thread pool has some that block nothing, and a signal goes to any thread that lets it (signal(7)). A started
+    /// process has the default action again.
+    private static func passToMainThread(_ signal: Signal) {
+        _ = thread  // Now: a signal handler may read it, but not make it.
+        _ = Glibc.signal(signal.rawValue) { number in _ = pthread_kill(MainThread.thread, number) }
     }
 }

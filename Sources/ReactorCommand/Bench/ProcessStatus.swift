@@ -51,9 +51,8 @@ struct ProcessStatus: Sendable {
     private func cpuTimeInTicks() -> Int64? {
         let ticksPerSecond = Int64(sysconf(CInt(_SC_CLK_TCK)))
         // The fields utime and stime, the 14th and 15th; the second may contain spaces and the third follows its ")".
-        guard let fields = fieldsOfStat, fields.count > 12, let user = Int64(fields[11]),
-            let system = Int64(fields[12]),
-            ticksPerSecond > 0
+        guard let fields = fieldsOfStat, fields.count > 12, ticksPerSecond > 0,
+            let user = Int64(fields[11]), let system = Int64(fields[12])
         else { return nil }
         return (user + system) * (1_000_000_000 / ticksPerSecond)
     }

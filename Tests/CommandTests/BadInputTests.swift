@@ -1,0 +1,96 @@
+// What makes no sense is refused with one line that says what, why, and what to do, before anything is begun.
+
+import Glibc
+import Subprocess
+import Testing
+
+@Suite struct BadInputTests {
+    struct Case: Sendable, CustomTestStringConvertible {
+        let arguments: [String]
+        let status: CInt
+        let words: [String]
+
+        init(_ line: String, exits status: CInt = 64, saying words: String...) {
+            arguments = line.split(separator: " ").map(String.init)
+            self.status = status
+            self.words = words
+        }
+
+        var testDescription: String { arguments.joined(separator: " ") }
+    }
+
+    static let cases = [
+        Case("echo --backend kqueue", saying: "kqueue", "--backend", "epoll-lt, epoll-et, poll, select"),
+        Case("echo --listen 127.0.0.1", saying: "--listen", "127.0.0.1", "port is missing", "HOST:PORT"),
+        Case("echo --listen :80", saying: "host is missing", "0.0.0.0"),
+        Case("echo --listen 127.0.0.1:99999", saying: "99999", "0 to 65535"),
+        Case("echo --listen 127.0.0.1:+80", saying: "+80", "0 to 65535"),
+        Case("echo --listen [::1:80", saying: "brackets"),
+        Case("echo --listen host.invalid:1", saying: "host.invalid", "check the name"),
+        Case("echo --listen 203.0.113.1:0", exits: 1, saying: "203.0.113.1", "this machine has no such address"),
+        Case("echo --max-connections 0", saying: "--max-connections", "at least 1"),
+        Case("echo --max-connections -1", saying: "--max-connections", "at least 1"),
+        Case("echo --max-connections many", saying: "many", "whole number"),
+        Case("echo --max-connections 99999999999999999999", saying: "--max-connections", "at most"),
+        Case("echo --max-connections 900000000", saying: "900000000", "ulimit -n", "at most"),
+        Case("echo --backend select --max-connections 1020", saying: "select", "1024", "at most 1008"),
+        Case("echo --max-connections-per-address 0", saying: "--max-connections-per-address", "at least 1"),
+        Case("echo --backlog 0", saying: "--backlog", "at least 1"),
+        Case("echo --idle-timeout 5", saying: "--idle-timeout", "500ms, 5s, 2m or 1h"),
+        Case("echo --idle-timeout -5s", saying: "--idle-timeout", "500ms, 5s, 2m or 1h"),
+        Case("echo --idle-timeout 99999999999999h", saying: "--idle-timeout", "a hundred years"),
+        Case("echo --drain 0", saying: "--drain", "above zero"),
+        Case("echo --cpu 100000", saying: "--cpu", "no such processor"),
+        Case("echo --bogus", saying: "--bogus"),
+        Case("load 127.0.0.1", saying: "127.0.0.1", "port is missing"),
+        Case("load 127.0.0.1:9 --connections 900000", saying: "900000", "ulimit -n", "at most"),
+        Case("load 127.0.0.1:9 --connections 0", saying: "connections", "at least 1"),
+        Case("load 127.0.0.1:9 --size 0", saying: "size", "at least 1"),
+        Case("load 127.0.0.1:9 --depth 99999999", saying: "depth", "at most"),
+        Case("load 127.0.0.1:9 --rate 0", saying: "rate", "use 0.001 to"),
+        Case("load 127.0.0.1:9 --mode fast", saying: "fast", "echo, idle, churn"),
+        Case("load 127.0.0.1:9 --json /nonexistent/file", exits: 1, saying: "/nonexistent/file", "name another file"),
+        Case("bench --backends poll,kqueue", saying: "--backends", "epoll-lt, epoll-et, poll, select"),
+        Case("bench --scenarios 1+", saying: "1+", "ACTIVE+IDLE"),
+        Case("bench --scenarios 0", saying: "--scenarios", "1 to"),
+        Case("bench --rounds 0", saying: "--rounds", "at least 1"),
+        Case("bench --rounds 1001", saying: "--rounds", "1 to 1000"),
+        Case("bench --duration 1ms", saying: "--duration", "10ms to 1h"),
+        Case("bench --json /nonexistent/file", exits: 1, saying: "/nonexistent/file", "name another file"),
+        Case("nonsense", saying: "nonsense"),
+    ]
+
+    @Test(arguments: cases) func isRefusedInOneLine(_ test: Case) async throws {
+        let outcome = try await Program.run(Program.reactor, test.arguments)
+        Self.expect(outcome, exits: test.status, saying: test.words)
+    }
+
+    @Test func portInUse() async throws {
+        _ = try await RunningServer.run { server in
+            let outcome = try await Program.run("echo", "--listen", server.address)
+            Self.expect(outcome, exits: 1, saying: [server.address, "in use", "choose another port"])
+        }
+    }
+
+    @Test(.enabled(if: geteuid() != 0, "to root every port is free"))
+    func privilegedPort() async throws {
+        let outcome = try await Program.run("echo", "--listen", "127.0.0.1:80")
+        Self.expect(outcome, exits: 1, saying: ["127.0.0.1:80", "permission denied", "choose a higher one"])
+    }
+
+    private static func expect(_ outcome: Program.Outcome, exits status: CInt, saying words: [String]) {
+        #expect(outcome.status == .exited(status))
+        #expect(outcome.output == "")
+        #expect(outcome.errorLines.count == 1, "\(outcome.error)")
+        #expect(outcome.error.hasPrefix("reactor: ") && outcome.error.hasSuffix("\n"))
+        for word in words { #expect(outcome.error.contains(word), "\(outcome.error)") }
+    }
+
+    @Test(arguments: [[], ["echo"], ["load"], ["bench"]])
+    func helpIsNoError(_ subcommand: [String]) async throws {
+        let outcome = try await Program.run(Program.reactor, subcommand + ["--help"])
+        #expect(outcome.status == .exited(0))
+        #expect(outcome.output.contains("USAGE: reactor"))
+        #expect(outcome.error == "")
+    }
+}

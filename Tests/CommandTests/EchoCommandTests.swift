@@ -1,0 +1,91 @@
+// `reactor echo`, tried as a user would.
+
+import Subprocess
+import Testing
+
+@testable import ReactorCommand
+
+/// Whether there is an `nc` to try the server with.
+@Sendable private func isNetcatHere() async -> Bool {
+    (try? await Executable.name("nc").resolveExecutablePath(in: .inherit)) != nil
+}
+
+@Suite struct EchoCommandTests {
+    static let backends = ["epoll-lt", "epoll-et", "poll", "select", "select-unlimited"]
+
+    @Test func printsOneLineWithTheRealPort() async throws {
+        let outcome = try await RunningServer.run { server in
+            #expect(server.firstLine.hasPrefix("listening on 127.0.0.1:"))
+            let port = try #require(Int(server.port))
+            #expect(port > 0)
+        }
+        #expect(outcome.status == .exited(0))
+        #expect(outcome.output == "served 0 connections (0 refused), 0 bytes received, 0 sent")
+        #expect(outcome.error == "")
+    }
+
+    @Test(.enabled("there is no nc", isNetcatHere), arguments: backends)
+    func answersNetcatThatHalfCloses(_ backend: String) async throws {
+        let outcome = try await RunningServer.run(["--backend", backend]) { server in
+            let answer = try await Self.netcat(server, sends: "hello\nthere\n")
+            #expect(answer == "hello\nthere\n")
+        }
+        #expect(outcome.status == .exited(0))
+        #expect(outcome.output == "served 1 connections (0 refused), 12 bytes received, 12 sent")
+    }
+
+    @Test(.enabled("there is no nc", isNetcatHere))
+    func answersInUpperCase() async throws {
+        _ = try await RunningServer.run(["--upper"]) { server in
+            let answer = try await Self.netcat(server, sends: "hello, wörld 1\n")
+            #expect(answer == "HELLO, WöRLD 1\n")
+        }
+    }
+
+    @Test(arguments: [Signal.interrupt, .terminate])
+    func endsWithASummaryWhenAsked(_ signal: Signal) async throws {
+        let outcome = try await RunningServer.run(["--stats"], endedBy: signal) { server in
+            let load = try await Program.run("load", server.address, "--messages", "10", "--connections", "2")
+            #expect(load.status == .exited(0))
+        }
+        #expect(outcome.status == .exited(0))
+        #expect(outcome.output.hasPrefix("served 2 connections (0 refused)"))
+        #expect(outcome.output.contains("turns of the loop"))
+        #expect(outcome.error == "")
+    }
+
+    @Test(arguments: [Signal.interrupt, .terminate])
+    func endsAlthoughAClientStays(_ signal: Signal) async throws {
+        // The client outlives the body: the server is asked to end while it is connected.
+        let (addresses, continuation) = AsyncStream<String>.makeStream()
+        let outcome = try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                for await address in addresses {
+                    // Ends when its connections do.
+                    _ = try await Program.run(
+                        "load", address, "--mode", "idle", "--connections", "3", "--duration", "none")
+                }
+            }
+            let outcome = try await RunningServer.run(["--drain", "300ms"], endedBy: signal) { server in
+                let before = try #require(server.process.descriptorCount())
+                continuation.yield(server.address)
+                continuation.finish()
+                while try #require(server.process.descriptorCount()) < before + 3 {
+                    try await Task.sleep(for: .milliseconds(10))
+                }
+            }
+            try await group.waitForAll()
+            return outcome
+        }
+        #expect(outcome.status == .exited(0))
+        #expect(outcome.output.hasPrefix("served 3 connections"))
+    }
+
+    /// Sends text with nc, which half-closes (-N) where its input ends, and answers what came back.
+    private static func netcat(_ server: RunningServer, sends text: String) async throws -> String {
+        try await Subprocess.run(
+            .name("nc"), arguments: ["-N", "127.0.0.1", server.port], input: .string(text),
+            output: .string(limit: Program.outputLimit)
+        ).standardOutput
+    }
+}

@@ -1,0 +1,61 @@
+// The built executable as a user starts it. Every process is bounded in time, and killed when its time is over.
+
+import Subprocess
+import SystemPackage
+import Testing
+
+/// The executable `reactor`, and other programs.
+enum Program {
+    /// What became of a process.
+    struct Outcome: Sendable {
+        let status: TerminationStatus
+        let output: String
+        let error: String
+
+        /// The lines of standard error.
+        var errorLines: [Substring] { error.split(whereSeparator: \.isNewline) }
+    }
+
+    /// A process took too long, and was killed.
+    struct TookTooLong: Error {}
+
+    static let patience = Duration.seconds(20)
+    static let outputLimit = 1 << 20
+
+    /// `reactor`, which is built beside the bundle of the tests.
+    static let reactor: Executable = {
+        for line in ProcessMaps.lines() where line.hasSuffix(".xctest") {
+            guard let start = line.firstIndex(of: "/"), let end = line.lastIndex(of: "/") else { continue }
+            return .path(FilePath("\(line[start...end])reactor"))
+        }
+        return .name("reactor")
+    }()
+
+    /// Runs `reactor` to its end.
+    static func run(_ arguments: String...) async throws -> Outcome { try await run(reactor, arguments) }
+
+    /// Runs a program to its end.
+    static func run(_ executable: Executable, _ arguments: [String]) async throws -> Outcome {
+        try await bounded {
+            let result = try await Subprocess.run(
+                executable, arguments: Arguments(arguments), output: .string(limit: outputLimit),
+                error: .string(limit: outputLimit))
+            return Outcome(
+                status: result.terminationStatus, output: result.standardOutput, error: result.standardError)
+        }
+    }
+
+    /// Waits for work no longer than ``patience``: it is cancelled then, which kills the processes it has started.
+    static func bounded<Value: Sendable>(_ work: @escaping @Sendable () async throws -> Value) async throws -> Value {
+        try await withThrowingTaskGroup(of: Value.self) { group in
+            group.addTask { try await work() }
+            group.addTask {
+                try await Task.sleep(for: patience)
+                throw TookTooLong()
+            }
+            defer { group.cancelAll() }
+            guard let value = try await group.next() else { throw TookTooLong() }
+            return value
+        }
+    }
+}

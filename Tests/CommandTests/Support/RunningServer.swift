@@ -1,0 +1,47 @@
+// An echo server in a process of its own, for the time of a test.
+
+import Subprocess
+import Testing
+
+@testable import ReactorCommand
+
+/// A server that listens.
+struct RunningServer: Sendable {
+    /// What it printed first.
+    let firstLine: String
+    /// Where it listens, as `127.0.0.1:40000`.
+    let address: String
+    /// What the kernel tells about it.
+    let process: ProcessStatus
+
+    var port: String { "\(address.split(separator: ":").last ?? "")" }
+
+    /// Runs `reactor echo --listen 127.0.0.1:0` and `body`, sends it a signal, and waits for its end.
+    ///
+    /// - Returns: What became of the server; its output is what came after the first line.
+    static func run(
+        _ arguments: [String] = [], endedBy signal: Signal = .terminate,
+        _ body: @escaping @Sendable (RunningServer) async throws -> Void
+    ) async throws -> Program.Outcome {
+        try await Program.bounded {
+            let all = ["echo", "--listen", "127.0.0.1:0"] + arguments
+            let result = try await Subprocess.run(
+                Program.reactor, arguments: Arguments(all), input: .none, output: .sequence,
+                error: .string(limit: Program.outputLimit)
+            ) { execution in
+                var lines = execution.standardOutput.strings().makeAsyncIterator()
+                let first = try #require(try await lines.next())
+                let words = first.split(separator: " ")
+                let address = try #require(words.count > 2 ? String(words[2]) : nil)
+                let process = ProcessStatus(number: execution.processIdentifier.value)
+                try await body(RunningServer(firstLine: first, address: address, process: process))
+                try execution.send(signal: signal)
+                var rest: [String] = []
+                while let line = try await lines.next() { rest.append(line) }
+                return rest.joined(separator: "\n")
+            }
+            return Program.Outcome(
+                status: result.terminationStatus, output: result.closureResult, error: result.standardError)
+        }
+    }
+}
