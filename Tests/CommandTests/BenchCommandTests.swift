@@ -53,16 +53,18 @@ import Testing
             try await Subprocess.run(
                 Program.reactor, arguments: Arguments(arguments), input: .none, output: .sequence, error: .discarded
             ) { execution in
-                try await Task.sleep(for: .seconds(2))
-                let children = Self.children(of: execution.processIdentifier.value)
+                // A server, the silent connections, and a load.
+                var children: [Substring] = []
+                try await eventually {
+                    children = Self.children(of: execution.processIdentifier.value)
+                    return children.count == 3
+                }
                 try execution.send(signal: .interrupt)
                 for try await _ in execution.standardOutput {}
                 return children
             }
         }
         #expect(result.terminationStatus == .exited(130))
-        // A server, the silent connections, and a load.
-        #expect(result.closureResult.count == 3)
         for child in result.closureResult { #expect(!FileManager.default.fileExists(atPath: "/proc/\(child)")) }
     }
 

@@ -70,9 +70,7 @@ import Testing
                 let before = try #require(server.process.descriptorCount())
                 continuation.yield(server.address)
                 continuation.finish()
-                while try #require(server.process.descriptorCount()) < before + 3 {
-                    try await Task.sleep(for: .milliseconds(10))
-                }
+                try await eventually { try #require(server.process.descriptorCount()) >= before + 3 }
             }
             try await group.waitForAll()
             return outcome
