@@ -16,12 +16,15 @@ struct EchoCommand: ParsableCommand {
             """)
 
     @Option(
-        help: ArgumentHelp("Where to listen, HOST:PORT; port 0 lets the system choose.", valueName: "address"),
+        help: ArgumentHelp(
+            "Where to listen, HOST:PORT; port 0 lets the system choose. (default: 127.0.0.1:7788)", valueName: "address"
+        ),
         transform: AddressArgument.parse)
     var listen = SocketAddress.ipv4(127, 0, 0, 1, port: 7788)
 
     @Option(
-        help: ArgumentHelp("How the loop finds out what is ready: \(BackendArgument.names).", valueName: "name"),
+        help: ArgumentHelp(
+            "How the loop finds out what is ready: \(BackendArgument.names). (default: epoll-lt)", valueName: "name"),
         transform: BackendArgument.parse)
     var backend = Backend.epoll(.levelTriggered)
 
@@ -31,7 +34,8 @@ struct EchoCommand: ParsableCommand {
     @OptionGroup var limits: LimitOptions
 
     @Option(
-        parsing: .unconditional, help: ArgumentHelp("How long to drain when asked to end.", valueName: "time"),
+        parsing: .unconditional,
+        help: ArgumentHelp("How long to drain when asked to end. (default: 5s)", valueName: "time"),
         transform: DurationArgument.required)
     var drain = Duration.seconds(5)
 

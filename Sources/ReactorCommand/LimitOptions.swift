@@ -23,20 +23,23 @@ struct LimitOptions: ParsableArguments {
     var maxConnectionsPerAddress: Int?
 
     @Option(
-        parsing: .unconditional, help: ArgumentHelp("Connections that wait to be accepted.", valueName: "n"),
+        parsing: .unconditional,
+        help: ArgumentHelp("Connections that wait to be accepted. (default: \(Limits().backlog))", valueName: "n"),
         transform: CountArgument.parse)
     var backlog = LimitOptions.defaults.backlog
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Close a connection after this long without a byte; 0 never.", valueName: "time"),
+        help: ArgumentHelp(
+            "Close a connection after this long without a byte; 0 never. (default: 60s)", valueName: "time"),
         transform: DurationArgument.init)
     var idleTimeout = DurationArgument(LimitOptions.defaults.idleTime)
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Close a connection that has sent nothing for this long from its start; 0 never.", valueName: "time"),
+            "Close a connection that has sent nothing for this long from its start; 0 never. (default: 10s)",
+            valueName: "time"),
         transform: DurationArgument.init)
     var firstMessageTimeout = DurationArgument(LimitOptions.defaults.firstMessageTime)
 
