@@ -79,6 +79,26 @@ import Testing
         #expect(outcome.output.hasPrefix("served 3 connections"))
     }
 
+    /// A bench that is killed cannot end its servers; they end by themselves.
+    @Test(arguments: backends) func endsWithItsInput(_ backend: String) async throws {
+        let outcome = try await Program.run(
+            "echo", "--listen", "127.0.0.1:0", "--backend", backend, "--end-with-input")
+        #expect(outcome.status == .exited(0))
+        #expect(outcome.output.contains("served 0 connections"))
+    }
+
+    /// With select, what is above its limit is refused, and what is below is served.
+    @Test func selectRefusesWhatItCannotWatch() async throws {
+        let outcome = try await RunningServer.run(["--backend", "select"]) { server in
+            #expect(server.firstLine.contains("at most 1008 connections"))
+            let load = try await Program.run(
+                "load", server.address, "--connections", "1100", "--messages", "5000")
+            #expect(load.output.contains("1008 connections at the end"))
+        }
+        #expect(outcome.status == .exited(0))
+        #expect(outcome.output.contains("served 1008 connections (92 refused)"))
+    }
+
     /// Sends text with nc, which half-closes (-N) where its input ends, and answers what came back.
     private static func netcat(_ server: RunningServer, sends text: String) async throws -> String {
         try await Subprocess.run(

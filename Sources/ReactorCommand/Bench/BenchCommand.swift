@@ -26,7 +26,7 @@ struct BenchCommand: ParsableCommand {
               reactor bench --json result.json
               reactor bench --backends poll,epoll-lt --scenarios 1+100,1+10000 --rounds 5
 
-            It takes about four minutes, with --quick less than one. It ends with status 0, with 1 when a sample failed, \
+            It takes about three minutes, with --quick less than one. It ends with status 0, with 1 when a sample failed, \
             and with 64 when the command line makes no sense. Control-C ends it, and the processes that it started.
             """)
 
