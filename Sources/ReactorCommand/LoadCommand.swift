@@ -33,23 +33,30 @@ struct LoadCommand: ParsableCommand {
         help: "The echo server, as 127.0.0.1:7788, [::1]:7788 or localhost:7788.", transform: AddressArgument.parse)
     var address: SocketAddress
 
-    @Option(help: "Connections at once.")
+    @Option(parsing: .unconditional, help: "Connections at once. (default: 64)", transform: CountArgument.parse)
     var connections = 64
 
-    @Option(help: "Bytes of a message.")
+    @Option(parsing: .unconditional, help: "Bytes of a message. (default: 64)", transform: CountArgument.parse)
     var size = 64
 
-    @Option(help: "Messages in flight on each connection.")
+    @Option(
+        parsing: .unconditional, help: "Messages in flight on each connection. (default: 1)",
+        transform: CountArgument.parse)
     var depth = 1
 
     @Option(
         help: "How long: 500ms, 5s, 2m, 1h; 'none' until control-C. (default: 5s)", transform: DurationArgument.init)
     var duration: DurationArgument?
 
-    @Option(help: "Exactly so many messages (mode churn: connections), instead of a duration.")
+    @Option(
+        parsing: .unconditional,
+        help: "Exactly so many messages (mode churn: connections), instead of a duration.",
+        transform: CountArgument.parse)
     var messages: Int?
 
-    @Option(help: "Messages a second, all connections together: an open loop. (default: as fast as echoes come)")
+    @Option(
+        parsing: .unconditional,
+        help: "Messages a second, all connections together: an open loop. (default: as fast as echoes come)")
     var rate: Double?
 
     @Option(

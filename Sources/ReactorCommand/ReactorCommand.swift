@@ -24,7 +24,10 @@ struct ReactorCommand: ParsableCommand {
             let message = message(for: error)
             // Help and version are errors to ArgumentParser, and successes.
             if status.isSuccess || message.isEmpty { exit(withError: error) }
-            StandardError.write("reactor: \(message)\n")
+            // The parser's own words say what is wrong, but not where to read on.
+            let isParsers = ["Unknown", "Unexpected", "Missing"].contains { message.hasPrefix($0) }
+            let advice = isParsers ? "; see 'reactor --help' and 'reactor COMMAND --help'" : ""
+            StandardError.write("reactor: \(message)\(advice)\n")
             exit(withError: status)
         }
     }

@@ -45,8 +45,10 @@ public final class SignalWatch: EventSource {
 extension EventLoop {
     /// Calls `handler` on the loop's thread whenever the process receives `signal`.
     ///
-    /// The signal is blocked for the calling thread, which must be the loop's. A process with more threads blocks it in
-    /// them too, by watching before it starts them: a signal goes to any thread that does not block it.
+    /// The signal is blocked for the calling thread, which must be the loop's. In a process with more threads it has to be
+    /// blocked in all of them, for it goes to any thread that does not block it (signal(7)): watch before they start.
+    /// Threads of Swift's concurrency pool may begin with no signal blocked whatever the others do; a process that uses
+    /// the pool forwards such a signal to the loop's thread, or does not watch it.
     /// - Throws: ``SocketError`` when no descriptor can be had.
     @discardableResult
     public func watchSignal(_ signal: Signal, _ handler: @escaping () -> Void) throws(SocketError) -> SignalWatch {
