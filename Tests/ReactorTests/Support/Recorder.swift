@@ -11,6 +11,8 @@ final class Recorder: ConnectionHandler {
     /// The bytes.
     private(set) var bytes: [UInt8] = []
     private(set) var reason: CloseReason?
+    /// `closed` was called, after which nothing else may be.
+    private var isOver = false
     /// How often `received` was called.
     private(set) var deliveries = 0
     /// The connection, as long as it is there.
@@ -29,9 +31,8 @@ final class Recorder: ConnectionHandler {
 
     private func note(_ call: String) {
         if call != "received" || calls.last != call { calls.append(call) }
-        if calls.filter({ $0 == "closed" }).count > 1 || (reason != nil && call != "closed") {
-            calls.append("!\(call) after closed")
-        }
+        if isOver { calls.append("!\(call) after closed") }
+        if call == "closed" { isOver = true }
     }
 
     func connected(_ connection: Connection) throws {
