@@ -61,6 +61,13 @@ public final class DescriptorWatch: EventSource {
         }
     }
 
+    override func descriptorLost() {
+        let lost = handler
+        handler = nil
+        lost?(.invalid)
+        loop.callbackReturned(from: self)
+    }
+
     override func loopEnded() { cancel() }
 }
 
@@ -70,12 +77,17 @@ extension EventLoop {
     /// The descriptor should be non-blocking, and stays its owner's: cancel the watch, then close it. On an
     /// edge-triggered loop the handler must read or write until the operation would block. A regular file is always
     /// ready, as it is for poll(2).
-    /// - Throws: ``SocketError`` when the selector cannot take a descriptor of this number.
+    /// - Throws: ``SocketError`` when the selector cannot take a descriptor of this number, or it is watched already.
     @discardableResult
     public func watch(
         _ descriptor: FileDescriptor, for interest: Interest, _ handler: @escaping (Readiness) -> Void
     ) throws(SocketError) -> DescriptorWatch {
         try checkCapacity(for: descriptor)
+        guard registry.source(of: descriptor) == nil else {
+            throw SocketError(
+                .watch, subject: "descriptor \(descriptor.rawValue)",
+                reason: "this loop watches it already; cancel that watch")
+        }
         let watch = DescriptorWatch(loop: self, name: descriptor, handler: handler)
         register(watch, wanting: interest)
         return watch

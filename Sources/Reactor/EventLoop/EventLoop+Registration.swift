@@ -14,7 +14,14 @@ extension EventLoop {
             reason: "\(backend) takes descriptors below \(limit) only; use epoll, poll or \(Backend.unlimitedSelect)")
     }
 
-    func register(_ source: EventSource, wanting interest: Interest) { registry.add(source, wanting: interest) }
+    func register(_ source: EventSource, wanting interest: Interest) {
+        // The kernel gave the number anew, so whoever is registered under it was closed without a word.
+        if let former = registry.source(of: source.name) {
+            deregister(former, closesAlone: false)
+            execute { former.descriptorLost() }
+        }
+        registry.add(source, wanting: interest)
+    }
 
     @inline(__always)
     func setInterest(_ interest: Interest, of source: EventSource) { registry.setInterest(interest, of: source) }

@@ -44,10 +44,15 @@ extension EventLoop {
         if handle.mailbox.wakeUp() || hasTasks {
             for task in handle.mailbox.takeAll() { tasks.append { task(self) } }
         }
-        // Interrupted or out of memory: nothing was found, and the next turn computes its timeout anew.
-        if let errno = result.errno, errno.faultClass != .retry, errno.faultClass != .resources {
+        // Interrupted: nothing was found, and the next turn computes its timeout anew.
+        guard let errno = result.errno, errno.faultClass != .retry else { return }
+        guard errno.faultClass == .resources else {
             throw SocketError(.watch, subject: "descriptors with \(backend)", errno: errno)
         }
+        // No memory for a wait: a short one that needs none, instead of trying again without a pause.
+        var nothing: [PollEntry] = []
+        var span = nothing.mutableSpan
+        _ = kernel.poll(&span, timeout: WaitTimeout(nanoseconds: 10_000_000))
     }
 
     private func waitTimeout() -> WaitTimeout {

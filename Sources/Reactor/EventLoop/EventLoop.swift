@@ -63,6 +63,8 @@ public final class EventLoop {
     /// Sources whose end has begun.
     let closing = WorkList<EventSource>()
     let tasks = WorkList<() -> Void>()
+    /// Signals that have a watch: a second one would take some of the first one's.
+    var watchedSignals: Set<Signal> = []
     /// Regular files.
     var alwaysReady: [EventSource] = []
     var hasAlwaysReady = false
@@ -155,7 +157,8 @@ public final class EventLoop {
 
     /// Runs one turn: waits for events, if nothing is left to do and `mayWait`, and handles what there is.
     ///
-    /// For those who bring their own outer loop, and for tests. Who uses it calls ``shutdown()`` at the end.
+    /// For those who bring their own outer loop, and for tests. Who uses it calls ``shutdown()`` at the end. What a
+    /// connection is asked between turns counts its deadlines from the beginning of the last one.
     /// - Parameter mayWait: whether the turn may sleep until something happens.
     public func turn(mayWait: Bool = true) throws(SocketError) {
         precondition(!isInTurn, "turn() was called from inside the loop")
@@ -201,7 +204,14 @@ public final class EventLoop {
     // MARK: Tasks and timers
 
     /// Runs `task` in the next turn, on this loop. Other threads use ``LoopHandle/execute(_:)``.
-    public func execute(_ task: @escaping () -> Void) { tasks.append(task) }
+    ///
+    /// - Returns: `false` when the loop has ended: the task was not taken and will not run.
+    @discardableResult
+    public func execute(_ task: @escaping () -> Void) -> Bool {
+        if isShutDown { return false }
+        tasks.append(task)
+        return true
+    }
 
     /// Runs `action` after a time, and then again and again when it repeats.
     ///

@@ -131,6 +131,12 @@ final class Registry {
         return slots[index].source
     }
 
+    /// Who is registered under a descriptor's number.
+    func source(of descriptor: FileDescriptor) -> EventSource? {
+        let index = Int(descriptor.rawValue)
+        return index < slots.count ? slots[index].source?.source : nil
+    }
+
     /// Takes a source out of the selector until it wants something again, because a hang-up or an error that it does
     /// not want to hear of now cannot be masked.
     func muteIfUnwanted(_ token: Token, in selector: any Selector) {

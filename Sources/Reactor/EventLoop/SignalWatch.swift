@@ -26,6 +26,7 @@ public final class SignalWatch: EventSource {
     public func cancel() {
         guard isRegistered else { return }
         loop.deregister(self, closesAlone: true)
+        loop.watchedSignals.remove(signal)
         descriptor.take()?.close(loop.kernel)
         if !wasBlocked { _ = loop.kernel.setBlocked(signal, false) }
     }
@@ -49,9 +50,12 @@ extension EventLoop {
     /// blocked in all of them, for it goes to any thread that does not block it (signal(7)): watch before they start.
     /// Threads of Swift's concurrency pool may begin with no signal blocked whatever the others do; a process that uses
     /// the pool forwards such a signal to the loop's thread, or does not watch it.
-    /// - Throws: ``SocketError`` when no descriptor can be had.
+    /// - Throws: ``SocketError`` when no descriptor can be had, or the loop watches this signal already.
     @discardableResult
     public func watchSignal(_ signal: Signal, _ handler: @escaping () -> Void) throws(SocketError) -> SignalWatch {
+        guard !watchedSignals.contains(signal) else {
+            throw SocketError(.signal, subject: "\(signal)", reason: "this loop watches it already")
+        }
         let made = kernel.signalDescriptor(for: [signal])
         if let errno = made.errno { throw SocketError(.signal, subject: "\(signal)", errno: errno) }
         let wasBlocked = kernel.setBlocked(signal, true).rawValue == 1
@@ -63,6 +67,7 @@ extension EventLoop {
             watch.abandon()
             throw error
         }
+        watchedSignals.insert(signal)
         register(watch, wanting: .readable)
         return watch
     }

@@ -5,37 +5,49 @@
 ///
 /// A class, so that working it off is no access to a property of the loop that would have to be checked for exclusivity.
 final class WorkList<Element> {
-    private var items: [Element] = []
+    /// What is being worked off, from `next` on; and what was added since.
+    private var batch: [Element] = []
+    private var next = 0
+    private var added: [Element] = []
     private var spare: [Element] = []
-    /// A number of its own, because it is looked at in every turn, and asking the array would be a checked access.
+    /// A number of its own, because it is looked at in every turn, and asking the arrays would be a checked access.
     private(set) var count = 0
 
     @inline(__always) var isEmpty: Bool { count == 0 }
 
     func append(_ element: Element) {
-        items.append(element)
+        added.append(element)
         count += 1
     }
 
     func removeAll() {
-        let ended = items
-        items = []
-        count = 0
+        let ended = (batch, added)
+        (batch, added, next, count) = ([], [], 0, 0)
         withExtendedLifetime(ended) {}  // released last: what they hold may use the list as it goes
     }
 
     /// Calls `body` with the elements that are in the list now, at most `budget`; the rest stays in front.
     func drain(budget: Int = .max, _ body: (Element) -> Void) {
-        var batch = items
-        items = spare
-        spare = []
-        if batch.count > budget {
-            items.append(contentsOf: batch[budget...])
-            batch.removeSubrange(budget...)
+        var left = min(budget, count)
+        while left > 0 {
+            if next == batch.count { takeAdded() }
+            let element = batch[next]
+            next += 1
+            count -= 1
+            left -= 1
+            body(element)
         }
-        count = items.count
-        for element in batch { body(element) }
-        batch.removeAll(keepingCapacity: true)
-        spare = batch
+        if next == batch.count { takeAdded() }
+    }
+
+    /// Goes on to what was added, and keeps the memory of what is done.
+    private func takeAdded() {
+        var done = batch
+        batch = added
+        added = spare
+        spare = []
+        next = 0
+        done.removeAll(keepingCapacity: true)
+        spare = done
     }
 }

@@ -34,7 +34,8 @@ extension EventLoop {
     ///   - address: where to.
     ///   - local: this side's address, its port usually 0; `nil` leaves it to the kernel.
     ///   - timeout: how long the handshake may take. Default: 10 s.
-    ///   - limits: what the connection may use up.
+    ///   - limits: what the connection may use up; ``Limits/firstMessageTime`` is for those who connect to us and does not
+    ///     count here.
     ///   - handler: makes the handler, when the connection is there.
     ///   - failed: told, in a later turn, why there will be no connection: refused, timed out, unreachable.
     /// - Returns: The attempt, which can be cancelled.
@@ -45,6 +46,8 @@ extension EventLoop {
         limits: Limits = Limits(), handler: @escaping (Connection) throws -> any ConnectionHandler,
         failed: @escaping (SocketError) -> Void
     ) throws(SocketError) -> Connector {
+        var limits = limits
+        limits.firstMessageTime = nil
         let connectionLimits = ConnectionLimits(limits)
         return try Connector(
             loop: self, to: address, from: local, timeout: timeout, limits: limits,
