@@ -3,14 +3,17 @@
 
 /// Elements by index, 0 to ``count`` - 1; it grows and never shrinks.
 @safe final class GrowingTable<Element> {
-    // Safe: `memory` holds `count` initialized elements, every index is checked, and deinit destroys and frees them.
+    // Safe: `memory` has room for `capacity` elements, of which `count` are initialized; every index is checked, and
+    // deinit destroys and frees them.
     private var memory: UnsafeMutablePointer<Element>
     private(set) var count: Int
+    private var capacity: Int
     private let empty: Element
 
     init(count: Int = 64, filledWith empty: Element) {
         self.empty = empty
         self.count = count
+        capacity = count
         unsafe memory = .allocate(capacity: count)
         unsafe memory.initialize(repeating: empty, count: count)
     }
@@ -45,14 +48,17 @@
         if index >= count { growTable(toInclude: index) }
     }
 
+    /// The room doubles, but only what is needed is written to: memory that nobody has touched costs nothing.
     @inline(never)
     private func growTable(toInclude index: Int) {
-        let larger = max(count * 2, index + 1)
-        let new = UnsafeMutablePointer<Element>.allocate(capacity: larger)
-        unsafe new.moveInitialize(from: memory, count: count)
-        unsafe (new + count).initialize(repeating: empty, count: larger - count)
-        unsafe memory.deallocate()
-        unsafe memory = new
-        count = larger
+        if index >= capacity {
+            capacity = max(capacity * 2, index + 1)
+            let new = UnsafeMutablePointer<Element>.allocate(capacity: capacity)
+            unsafe new.moveInitialize(from: memory, count: count)
+            unsafe memory.deallocate()
+            unsafe memory = new
+        }
+        unsafe (memory + count).initialize(repeating: empty, count: index + 1 - count)
+        count = index + 1
     }
 }

@@ -31,7 +31,7 @@ public final class ReadyList {
     public func fill(_ body: (inout MutableSpan<ReadyEvent>) -> SystemResult) -> SystemResult {
         let result = events.withElements(body)
         number = max(0, result.rawValue)
-        if number == events.count && number < Self.largestWait { events.grow(toInclude: number) }
+        if number == events.count && number < Self.largestWait { events.grow(toInclude: number * 2 - 1) }
         return result
     }
 
