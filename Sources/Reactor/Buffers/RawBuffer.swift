@@ -23,8 +23,8 @@
     /// Copies bytes to a place in the memory; `false` if they do not fit.
     @inline(__always)
     func store(_ source: RawSpan, at offset: Int) -> Bool {
-        // One comparison: an offset beyond the end makes the difference negative.
-        guard offset >= 0, source.byteCount <= capacity &- offset else { return false }
+        precondition(offset <= capacity)
+        guard source.byteCount <= capacity &- offset else { return false }
         unsafe source.withUnsafeBytes { source in
             guard let start = source.baseAddress else { return }
             unsafe (memory + offset).copyMemory(from: start, byteCount: source.count)
