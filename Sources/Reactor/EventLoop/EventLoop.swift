@@ -82,9 +82,9 @@ public final class EventLoop {
     // MARK: What all connections share
 
     /// Where every receive goes, before the handler has seen it.
-    let receiveBuffer = RawBuffer.allocate()
+    let receiveBuffer: RawBuffer
     /// Where a handler's writes are gathered, until it returns.
-    let gatherBuffer = RawBuffer.allocate()
+    let gatherBuffer: RawBuffer
     /// How much of it is filled.
     var gathered = 0
     /// Write queues that wait to be used again.
@@ -108,6 +108,9 @@ public final class EventLoop {
         self.backend = backend
         selector = try backend.makeSelector(kernel)
         isEdgeTriggered = selector.capabilities.isEdgeTriggered
+        // Behind the last call that may throw while there is no deinit yet to give them back.
+        receiveBuffer = .allocate()
+        gatherBuffer = .allocate()
         let event = kernel.eventDescriptor()
         handle = LoopHandle(mailbox: Mailbox(notify: kernel.notifier(for: event.descriptor)))
         turnTime = kernel.now()
