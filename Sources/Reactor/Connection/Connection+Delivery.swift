@@ -16,7 +16,7 @@ extension Connection {
     func deliverReceived(_ count: Int) {
         guard let box = unsafe box else { return }
         loop.counters.receives &+= 1
-        state.insert(.gathering)
+        state.formUnion(.gathering)
         do {
             let bytes = unsafe loop.receiveBuffer.prefix(count).bytes
             try unsafe box._withUnsafeGuaranteedRef { try $0.handler.received(bytes, on: self) }
@@ -45,8 +45,9 @@ extension Connection {
 
     private func deliver(_ call: (any ConnectionHandler) throws -> Void) {
         guard let box = unsafe box else { return }
-        state.insert(.gathering)
+        state.formUnion(.gathering)
         do { try unsafe box._withUnsafeGuaranteedRef { try call($0.handler) } } catch { handlerThrew(error) }
+        if loop.gathered > 0 { lastActivity = loop.turnTime }  // a receive has noted it already
         handlerReturned()
     }
 
@@ -55,7 +56,7 @@ extension Connection {
     private func handlerReturned() {
         loop.callbackReturned(from: self)
         if state.isClosed { loop.gathered = 0 } else { sendGathered() }
-        state.remove(.gathering)
+        state.subtract(.gathering)
         // In the steady state nothing is queued and nothing has changed.
         if !state.isDisjoint(with: .needsSettling) { settle() }
     }

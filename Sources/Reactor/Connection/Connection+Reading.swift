@@ -42,19 +42,18 @@ extension Connection {
         lastActivity = loop.turnTime
         receivedCount &+= count
         loop.counters.bytesReceived &+= count
-        if state.contains(.lingering) {
-            discardWhileLingering(count)
-        } else {
-            state.remove(.awaitsFirstBytes)
-            deliverReceived(count)
-        }
+        if state.isDisjoint(with: [.lingering, .awaitsFirstBytes]) || takeUnusual(count) { deliverReceived(count) }
         return count
     }
 
+    /// The first bytes are delivered; what comes while the connection lingers is thrown away, within limits.
     @inline(never)
-    private func discardWhileLingering(_ count: Int) {
+    private func takeUnusual(_ count: Int) -> Bool {
+        state.remove(.awaitsFirstBytes)
+        guard state.contains(.lingering) else { return true }
         lingerBytesLeft -= Int32(clamping: count)
         if lingerBytesLeft <= 0 { terminate(CloseReason(.closed)) }
+        return false
     }
 
     /// A receive brought no bytes: nothing there, the end, or an error.

@@ -147,6 +147,7 @@ extension Connection {
     private func judgeSend(_ result: SystemResult) -> Int? {
         guard let errno = result.errno else {
             noteSent(result.rawValue)
+            lastActivity = loop.turnTime
             return result.rawValue
         }
         if errno.faultClass == .wouldBlock { return 0 }
@@ -165,7 +166,6 @@ extension Connection {
         loop.counters.sends &+= 1
         loop.counters.bytesSent &+= count
         sentCount &+= count
-        lastActivity = loop.turnTime
     }
 
     // MARK: Between callbacks

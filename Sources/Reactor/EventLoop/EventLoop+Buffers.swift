@@ -1,5 +1,6 @@
 // The calls of the hot path, beside the buffers that they use. As methods of the loop they borrow its kernel; asked for
-// from a connection, it would be retained and released at every message.
+// from a connection, it would be retained and released at every message. On Linux they are called directly, which the
+// compiler resolves and puts in place; on any other kernel, through the protocol. The calls are the same.
 
 import SystemPackage
 
@@ -20,7 +21,8 @@ extension EventLoop {
     /// Receives into the loop's one buffer.
     @inline(__always)
     func receive(from socket: FileDescriptor) -> SystemResult {
-        receiveBuffer.fill { kernel.receive(socket, into: $0) }
+        if let linux { return receiveBuffer.fill { linux.receive(socket, into: $0) } }
+        return receiveBuffer.fill { kernel.receive(socket, into: $0) }
     }
 
     /// Copies bytes behind those that were gathered; `false` if they do not fit.
@@ -35,6 +37,14 @@ extension EventLoop {
     /// Sends the first `count` bytes that were gathered.
     @inline(__always)
     func sendGathered(_ count: Int, to socket: FileDescriptor) -> SystemResult {
-        gatherBuffer.lend(count) { kernel.send(socket, $0) }
+        if let linux { return gatherBuffer.lend(count) { linux.send(socket, $0) } }
+        return gatherBuffer.lend(count) { kernel.send(socket, $0) }
+    }
+
+    /// The tick counter.
+    @inline(__always)
+    func ticks() -> UInt64 {
+        if let linux { return linux.ticks() }
+        return kernel.ticks()
     }
 }

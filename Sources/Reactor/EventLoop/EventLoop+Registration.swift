@@ -57,7 +57,7 @@ extension EventLoop {
     /// A callback of this source has returned: was it slow?
     @inline(__always)
     func callbackReturned(from source: EventSource) {
-        let ticks = kernel.ticks()
+        let ticks = ticks()
         if slowCallbacks.mayHaveBeenSlow(ticks) { judgeCallback(ticks, named: source.reportName) }
         slowCallbacks.last = ticks
     }
@@ -65,7 +65,7 @@ extension EventLoop {
     /// A callback without a source has returned: was it slow?
     @inline(__always)
     func callbackReturned(named name: @autoclosure () -> String) {
-        let ticks = kernel.ticks()
+        let ticks = ticks()
         if slowCallbacks.mayHaveBeenSlow(ticks) { judgeCallback(ticks, named: name()) }
         slowCallbacks.last = ticks
     }

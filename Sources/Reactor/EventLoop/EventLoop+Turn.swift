@@ -19,7 +19,7 @@ extension EventLoop {
         try wait(mayWait: mayWait)
         // What events add from here on waits for the next turn (invariant 8).
         let (againCount, lastTimer, taskCount) = (readyAgain.count, timers.mark, tasks.count)
-        slowCallbacks.turnBegan(at: kernel.ticks())
+        slowCallbacks.turnBegan(at: ticks())
         counters.turns += 1
 
         counters.events += found.count

@@ -31,6 +31,8 @@ import SystemPackage
 public final class EventLoop {
     /// The system that this loop runs on.
     public let kernel: any Kernel
+    /// The same, if it is Linux itself: the calls of the hot path need no dynamic dispatch then.
+    let linux: LinuxKernel?
     /// The way in which it finds out what is ready.
     public let backend: Backend
     /// What other threads hold of this loop.
@@ -105,6 +107,7 @@ public final class EventLoop {
     /// - Throws: ``SocketError`` when its descriptors cannot be had.
     public init(backend: Backend = .epoll(), kernel: any Kernel = LinuxKernel.shared) throws(SocketError) {
         self.kernel = kernel
+        linux = kernel as? LinuxKernel
         self.backend = backend
         selector = try backend.makeSelector(kernel)
         isEdgeTriggered = selector.capabilities.isEdgeTriggered
