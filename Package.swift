@@ -7,6 +7,7 @@ let package = Package(
     name: "swift-reactor",
     products: [
         .library(name: "Reactor", targets: ["Reactor"]),
+        .library(name: "ReactorTesting", targets: ["ReactorTesting"]),
         .library(name: "LoadGenerator", targets: ["LoadGenerator"]),
         .executable(name: "reactor", targets: ["ReactorCommand"]),
     ],
@@ -23,6 +24,10 @@ let package = Package(
             dependencies: ["CReactor", .product(name: "SystemPackage", package: "swift-system")],
             swiftSettings: settings),
         .target(
+            name: "ReactorTesting",
+            dependencies: ["Reactor", .product(name: "SystemPackage", package: "swift-system")],
+            swiftSettings: settings),
+        .target(
             name: "LoadGenerator",
             dependencies: ["Reactor", .product(name: "Histogram", package: "hdrhistogram-swift")],
             swiftSettings: settings),
@@ -36,6 +41,9 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(name: "ReactorTests", dependencies: ["Reactor"], swiftSettings: settings),
+        .testTarget(
+            name: "ReactorTestingTests",
+            dependencies: ["Reactor", "ReactorTesting", .product(name: "SystemPackage", package: "swift-system")], swiftSettings: settings),
         .testTarget(name: "DemosTests", dependencies: ["Demos"], swiftSettings: settings),
         .testTarget(name: "LoadGeneratorTests", dependencies: ["LoadGenerator", "Demos"], swiftSettings: settings),
         .testTarget(

@@ -1,0 +1,100 @@
+// The system calls by name, and what their man pages say may go wrong with each: the list that torture works off.
+
+public import SystemPackage
+
+/// A system call of the simulated kernel.
+public enum KernelCall: UInt8, Sendable, Hashable, CaseIterable {
+    /// epoll_create1(2).
+    case epollCreate
+    /// epoll_ctl(2).
+    case epollControl
+    /// epoll_pwait2(2), ppoll(2) or pselect6(2).
+    case wait
+    /// socket(2).
+    case socket
+    /// bind(2).
+    case bind
+    /// listen(2).
+    case listen
+    /// accept4(2).
+    case accept
+    /// connect(2).
+    case connect
+    /// getsockname(2).
+    case localAddress
+    /// setsockopt(2).
+    case setOption
+    /// setsockopt(2) with `SO_LINGER`.
+    case setResetOnClose
+    /// getsockopt(2) with `SO_ERROR`.
+    case pendingError
+    /// recv(2).
+    case receive
+    /// send(2).
+    case send
+    /// shutdown(2).
+    case shutdown
+    /// close(2).
+    case close
+    /// read(2).
+    case read
+    /// write(2).
+    case write
+    /// open(2) of the reserve descriptor.
+    case reserve
+    /// eventfd(2).
+    case eventDescriptor
+    /// read(2) of an eventfd.
+    case clearNotifications
+    /// signalfd(2).
+    case signalDescriptor
+    /// read(2) of a signalfd.
+    case readSignal
+
+    /// The errors that its man page lists and that no mistake of the caller is needed for.
+    public var possibleErrors: [Errno] {
+        switch self {
+        case .epollCreate: [.tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory]
+        case .epollControl: [.noMemory, .noSpace]
+        case .wait: [.interrupted, .noMemory]
+        case .socket:
+            [
+                .permissionDenied, .addressFamilyNotSupported, .tooManyOpenFiles, .tooManyOpenFilesInSystem,
+                .noBufferSpace, .noMemory,
+            ]
+        case .bind: [.permissionDenied, .addressInUse, .addressNotAvailable, .noMemory]
+        case .listen: [.addressInUse]
+        case .accept:
+            [
+                .resourceTemporarilyUnavailable, .connectionAbort, .interrupted, .tooManyOpenFiles,
+                .tooManyOpenFilesInSystem, .noBufferSpace, .noMemory, .protocolError, .notPermitted, .networkDown,
+                .protocolNotAvailable, .hostIsDown, .noRouteToHost, .networkUnreachable,
+            ]
+        case .connect:
+            [
+                .permissionDenied, .notPermitted, .addressInUse, .addressNotAvailable, .resourceTemporarilyUnavailable,
+                .connectionRefused, .interrupted, .networkUnreachable, .timedOut,
+            ]
+        case .localAddress: [.noBufferSpace]
+        case .setOption, .setResetOnClose: [.noMemory, .noBufferSpace]
+        case .pendingError: [.noMemory]
+        case .receive:
+            [
+                .resourceTemporarilyUnavailable, .connectionReset, .interrupted, .noMemory, .timedOut,
+                .noRouteToHost,
+            ]
+        case .send:
+            [
+                .resourceTemporarilyUnavailable, .connectionReset, .brokenPipe, .interrupted, .noBufferSpace, .noMemory,
+                .timedOut, .noRouteToHost,
+            ]
+        case .shutdown: [.socketNotConnected]
+        case .close: [.interrupted, .ioError]
+        case .read: [.resourceTemporarilyUnavailable, .interrupted, .ioError]
+        case .write: [.resourceTemporarilyUnavailable, .interrupted, .ioError, .brokenPipe]
+        case .reserve: [.tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory, .interrupted]
+        case .eventDescriptor, .signalDescriptor: [.tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory]
+        case .clearNotifications, .readSignal: [.resourceTemporarilyUnavailable, .interrupted]
+        }
+    }
+}

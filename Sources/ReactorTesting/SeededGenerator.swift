@@ -1,0 +1,44 @@
+// Chance that can be repeated: one seed, and everything that a real kernel leaves open follows from it.
+
+/// A generator of pseudo-random numbers whose whole future follows from its seed (SplitMix64).
+///
+/// Its answers never change between versions of Swift, because it maps bits to ranges itself.
+public struct SeededGenerator: RandomNumberGenerator, Sendable {
+    private var state: UInt64
+
+    /// A generator with this seed.
+    public init(seed: UInt64) { state = seed }
+
+    /// The next 64 bits.
+    public mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var bits = state
+        bits = (bits ^ (bits >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        bits = (bits ^ (bits >> 27)) &* 0x94d0_49bb_1331_11eb
+        return bits ^ (bits >> 31)
+    }
+
+    /// A number from 0 to `count - 1`; 0 when `count` is below 2.
+    public mutating func below(_ count: Int) -> Int {
+        count < 2 ? 0 : Int(next().multipliedFullWidth(by: UInt64(count)).high)
+    }
+
+    /// A number in a range.
+    public mutating func number(in range: ClosedRange<Int>) -> Int {
+        range.lowerBound + below(range.upperBound - range.lowerBound + 1)
+    }
+
+    /// `true` with this probability. Costs no number when it is 0, so that faults that are off change nothing.
+    public mutating func chance(_ probability: Double) -> Bool {
+        probability > 0 && Double(next() >> 11) * 0x1p-53 < probability
+    }
+
+    /// One of several things.
+    public mutating func pick<Element>(_ things: [Element]) -> Element { things[below(things.count)] }
+
+    /// Brings an array into any order.
+    public mutating func shuffle<Element>(_ things: inout [Element]) {
+        guard things.count > 1 else { return }
+        for index in stride(from: things.count - 1, to: 0, by: -1) { things.swapAt(index, below(index + 1)) }
+    }
+}

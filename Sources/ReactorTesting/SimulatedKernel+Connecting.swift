@@ -1,0 +1,105 @@
+// The handshake: a request goes to whoever listens there, an answer comes back, and the connection waits to be accepted.
+// A full accept queue drops the request, which is sent again, as Linux does (listen(2), tcp(7)).
+
+public import Reactor
+public import SystemPackage
+
+extension SimulatedSocket {
+    /// Whether this listener is meant by connections to `address`.
+    func takes(_ address: SocketAddress) -> Bool {
+        guard local.port == address.port else { return false }
+        var any = SocketAddress.unspecified
+        any.port = address.port
+        return local == address || local == any || local == .ipv6(high: 0, low: 0, port: address.port)
+    }
+}
+
+extension SimulatedKernel {
+    private static let firstRetry: Int64 = 1_000_000_000
+    private static let retries = 6
+
+    /// connect(2).
+    public func connect(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult {
+        let errno = fault(.connect)
+        // Interrupted, the connect goes on by itself.
+        if let errno, errno != .interrupted { return leave(.connect, socket.rawValue, SystemResult(errno)) }
+        guard let file = self.socket(socket, .connect) else {
+            return leave(.connect, socket.rawValue, SystemResult(.badFileDescriptor))
+        }
+        let result = begin(file, to: address)
+        return leave(.connect, socket.rawValue, errno.map { SystemResult($0) } ?? result)
+    }
+
+    /// Begins to connect, or says how an attempt that began earlier went.
+    func begin(_ file: SimulatedSocket, to address: SocketAddress) -> SystemResult {
+        switch file.phase {
+        case .fresh:
+            file.phase = .connecting
+            file.peer = address
+            if file.local.port == 0 {
+                if file.local == .unspecified { file.local = .loopback(port: 0) }
+                file.local.port = freePort()
+            }
+            request(file, to: address, attempt: 0)
+            return SystemResult(.nowInProgress)
+        case .connecting: return SystemResult(.alreadyInProcess)
+        case .connected where !file.connectWasTold:
+            spin.noteProgress()
+            file.connectWasTold = true
+            return SystemResult(0)
+        case .connected: return SystemResult(.socketIsConnected)
+        case .dead:
+            // A connection that was reset before anybody asked was connected nevertheless.
+            if file.incoming != nil, !file.connectWasTold {
+                return SystemResult(file.takeError() ?? .connectionAbort)
+            }
+            return SystemResult(file.takeError() ?? .connectionAbort)
+        case .listening: return SystemResult(.notSupportedOnSocket)
+        }
+    }
+
+    private func request(_ client: SimulatedSocket, to address: SocketAddress, attempt: Int) {
+        clock.after(delay()) { [self, weak client] in
+            guard let client, client.phase == .connecting else { return }
+            guard let listener = listeners.first(where: { $0.takes(address) }) else {
+                clock.after(delay()) { [weak client] in client?.receiveReset(.connectionRefused) }
+                return
+            }
+            if listener.accepting.count > listener.backlog {
+                if attempt == Self.retries { return client.receiveReset(.timedOut) }
+                clock.after(Self.firstRetry << Int64(attempt)) { [weak client] in
+                    if let client { self.request(client, to: address, attempt: attempt + 1) }
+                }
+                return
+            }
+            establish(client, listener, at: address)
+        }
+    }
+
+    private func establish(_ client: SimulatedSocket, _ listener: SimulatedSocket, at address: SocketAddress) {
+        let server = newSocket()
+        server.local = address
+        server.peer = client.local
+        server.options = listener.options
+        server.sendBuffer = listener.sendBuffer
+        server.receiveBuffer = listener.receiveBuffer
+        let established = clock.now + delay()
+        let queued = established + delay()
+        server.outgoing = SimulatedPipe(self, from: server, to: client, notBefore: established)
+        client.outgoing = SimulatedPipe(self, from: client, to: server, notBefore: queued)
+        server.incoming = client.outgoing
+        client.incoming = server.outgoing
+        server.phase = .connected
+        clock.at(established) { [weak client] in
+            guard let client, client.phase == .connecting else { return server.reset() }
+            client.phase = .connected
+            client.wake(.writable)
+        }
+        clock.at(queued) { [weak listener] in
+            guard let listener, listener.phase == .listening, !listener.isAbandoned else { return server.reset() }
+            if server.phase == .dead { return }
+            listener.accepting.append(server)
+            listener.wake(.readable)
+        }
+    }
+}

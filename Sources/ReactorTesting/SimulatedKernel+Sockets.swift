@@ -1,0 +1,211 @@
+// Sockets: making, naming, listening, connecting, accepting and moving bytes.
+
+public import Reactor
+public import SystemPackage
+
+extension SimulatedKernel {
+    /// socket(2): a TCP socket.
+    public func streamSocket(for address: SocketAddress) -> SystemResult {
+        if let errno = fault(.socket) { return leave(.socket, -1, SystemResult(errno)) }
+        return leave(.socket, -1, open(newSocket()))
+    }
+
+    func newSocket() -> SimulatedSocket {
+        let socket = SimulatedSocket(self)
+        sockets.append(socket)
+        return socket
+    }
+
+    /// bind(2).
+    public func bind(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult {
+        if let errno = fault(.bind) { return leave(.bind, socket.rawValue, SystemResult(errno)) }
+        guard let file = self.socket(socket, .bind) else { return leave(.bind, socket.rawValue, notASocket(socket)) }
+        var local = address
+        if address.port == 0 {
+            local.port = freePort()
+        } else if listeners.contains(where: { $0.takes(address) }) {
+            return leave(.bind, socket.rawValue, SystemResult(.addressInUse))
+        }
+        file.local = local
+        return leave(.bind, socket.rawValue, SystemResult(0))
+    }
+
+    private func notASocket(_ descriptor: FileDescriptor) -> SystemResult {
+        SystemResult(file(descriptor.rawValue) == nil ? .badFileDescriptor : .notSocket)
+    }
+
+    func freePort() -> UInt16 {
+        repeat {
+            nextPort = nextPort == .max ? 32_768 : nextPort + 1
+        } while listeners.contains { $0.local.port == nextPort }
+        return nextPort
+    }
+
+    /// listen(2).
+    public func listen(_ socket: FileDescriptor, backlog: Int) -> SystemResult {
+        if let errno = fault(.listen) { return leave(.listen, socket.rawValue, SystemResult(errno)) }
+        guard let file = self.socket(socket, .listen) else {
+            return leave(.listen, socket.rawValue, notASocket(socket))
+        }
+        if listeners.contains(where: { $0 !== file && $0.takes(file.local) }) {
+            return leave(.listen, socket.rawValue, SystemResult(.addressInUse))
+        }
+        if file.phase == .fresh {
+            file.phase = .listening
+            listeners.append(file)
+        }
+        file.backlog = backlog
+        return leave(.listen, socket.rawValue, SystemResult(0), argument: backlog)
+    }
+
+    func stopListening(_ socket: SimulatedSocket) { listeners.removeAll { $0 === socket } }
+
+    /// accept4(2).
+    public func accept(_ listener: FileDescriptor, peer: inout SocketAddress) -> SystemResult {
+        let errno = fault(.accept)
+        guard let file = socket(listener, .accept) else {
+            return leave(.accept, listener.rawValue, notASocket(listener))
+        }
+        if let errno {
+            // An error of the network is one of the connection that was to be accepted.
+            if errno.faultClass == .peer, !file.accepting.isEmpty { file.accepting.removeFirst().reset() }
+            if errno.faultClass == .wouldBlock || errno.faultClass == .peer { wakeLater(file, .readable) }
+            return leave(.accept, listener.rawValue, SystemResult(errno))
+        }
+        guard file.phase == .listening else { return leave(.accept, listener.rawValue, SystemResult(.invalidArgument)) }
+        guard let socket = file.accepting.first else {
+            return leave(.accept, listener.rawValue, SystemResult(.resourceTemporarilyUnavailable))
+        }
+        let result = open(socket)
+        if result.succeeded {
+            spin.noteProgress()
+            file.accepting.removeFirst()
+            peer = socket.peer
+        }
+        return leave(.accept, listener.rawValue, result)
+    }
+
+    /// Tells edge-triggered watchers once more, because a fault made the program believe that nothing was there.
+    func wakeLater(_ file: SimulatedFile, _ news: Readiness) {
+        clock.after(delay()) { [weak file] in
+            guard let file else { return }
+            let now = file.readiness.intersection(news)
+            if !now.isEmpty { file.wake(now) }
+        }
+    }
+
+    /// getsockname(2).
+    public func localAddress(of socket: FileDescriptor, _ address: inout SocketAddress) -> SystemResult {
+        if let errno = fault(.localAddress) { return leave(.localAddress, socket.rawValue, SystemResult(errno)) }
+        guard let file = self.socket(socket, .localAddress) else {
+            return leave(.localAddress, socket.rawValue, notASocket(socket))
+        }
+        address = file.local
+        return leave(.localAddress, socket.rawValue, SystemResult(0))
+    }
+
+    /// setsockopt(2): noted; `SO_SNDBUF` and `SO_RCVBUF` set the sizes of the buffers.
+    public func setOption(_ option: SocketOption, of socket: FileDescriptor, to value: Int) -> SystemResult {
+        if let errno = fault(.setOption) { return leave(.setOption, socket.rawValue, SystemResult(errno)) }
+        guard let file = self.socket(socket, .setOption) else {
+            return leave(.setOption, socket.rawValue, notASocket(socket))
+        }
+        file.options[option] = value
+        if option == .sendBuffer { file.sendBuffer = max(1, value) }
+        if option == .receiveBuffer { file.receiveBuffer = max(1, value) }
+        return leave(.setOption, socket.rawValue, SystemResult(0), argument: value)
+    }
+
+    /// What a socket's option was set to, by the program or by inheritance from its listener; `nil` when it was not.
+    public func option(_ option: SocketOption, of socket: FileDescriptor) -> Int? {
+        (file(socket.rawValue) as? SimulatedSocket)?.options[option]
+    }
+
+    /// setsockopt(2) with `SO_LINGER` on and zero seconds.
+    public func setResetOnClose(_ socket: FileDescriptor) -> SystemResult {
+        if let errno = fault(.setResetOnClose) { return leave(.setResetOnClose, socket.rawValue, SystemResult(errno)) }
+        guard let file = self.socket(socket, .setResetOnClose) else {
+            return leave(.setResetOnClose, socket.rawValue, notASocket(socket))
+        }
+        file.resetsOnClose = true
+        return leave(.setResetOnClose, socket.rawValue, SystemResult(0))
+    }
+
+    /// getsockopt(2) with `SO_ERROR`.
+    public func pendingError(of socket: FileDescriptor) -> SystemResult {
+        if let errno = fault(.pendingError) { return leave(.pendingError, socket.rawValue, SystemResult(errno)) }
+        guard let file = self.socket(socket, .pendingError) else {
+            return leave(.pendingError, socket.rawValue, notASocket(socket))
+        }
+        return leave(.pendingError, socket.rawValue, SystemResult(Int(file.takeError()?.rawValue ?? 0)))
+    }
+
+    /// recv(2).
+    public func receive(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
+        let errno = fault(.receive)
+        guard let file = self.socket(socket, .receive) else {
+            return leave(.receive, socket.rawValue, notASocket(socket))
+        }
+        if let errno {
+            spoilReceive(file, errno)
+            return leave(.receive, socket.rawValue, SystemResult(errno))
+        }
+        if let incoming = file.incoming, incoming.canBeLate, random.chance(faults.shortTransfer) {
+            incoming.delayAll(but: random.number(in: 1...max(1, incoming.arrived)))
+        }
+        let capacity = buffer.byteCount
+        // Safe: the callee writes within the bounds of the buffer it is given.
+        let result = unsafe buffer.withUnsafeMutableBytes { unsafe file.receive(into: $0) }
+        if result.succeeded { spin.noteProgress() }
+        return leave(.receive, socket.rawValue, result, argument: capacity)
+    }
+
+    /// Makes a failed receive true.
+    private func spoilReceive(_ file: SimulatedSocket, _ errno: Errno) {
+        switch errno.faultClass {
+        case .wouldBlock:
+            if let incoming = file.incoming, incoming.canBeLate {
+                incoming.delayAll(but: 0)
+            } else {
+                wakeLater(file, [.readable, .peerClosed])
+            }
+        case .peer:
+            file.receiveReset(errno)
+            file.pendingError = nil
+        default: break
+        }
+    }
+
+    /// send(2).
+    public func send(_ socket: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
+        let errno = fault(.send)
+        guard let file = self.socket(socket, .send) else { return leave(.send, socket.rawValue, notASocket(socket)) }
+        if let errno {
+            if errno.faultClass == .wouldBlock { wakeLater(file, .writable) }
+            if errno.faultClass == .peer {
+                file.receiveReset(errno)
+                file.pendingError = nil
+            }
+            return leave(.send, socket.rawValue, SystemResult(errno), argument: bytes.byteCount)
+        }
+        var limit = Int.max
+        if bytes.byteCount > 1, random.chance(faults.shortTransfer) {
+            limit = random.number(in: 1...bytes.byteCount - 1)
+            wakeLater(file, .writable)
+        }
+        // Safe: the callee copies within the bounds of the bytes it is given.
+        let result = unsafe bytes.withUnsafeBytes { unsafe file.send($0, limit: limit) }
+        if result.succeeded { spin.noteProgress() }
+        return leave(.send, socket.rawValue, result, argument: bytes.byteCount)
+    }
+
+    /// shutdown(2) with `SHUT_WR`.
+    public func shutdownWriting(_ socket: FileDescriptor) -> SystemResult {
+        if let errno = fault(.shutdown) { return leave(.shutdown, socket.rawValue, SystemResult(errno)) }
+        guard let file = self.socket(socket, .shutdown) else {
+            return leave(.shutdown, socket.rawValue, notASocket(socket))
+        }
+        spin.noteProgress()
+        return leave(.shutdown, socket.rawValue, file.finish())
+    }
+}

@@ -1,0 +1,194 @@
+// A TCP socket: its life, what poll(2) says of it, and what happens to it when bytes, ends and resets arrive. What Linux
+// does is in net/ipv4/tcp.c (tcp_poll, tcp_recvmsg, tcp_reset); this is its outline.
+//
+//     fresh --bind--> fresh --listen--> listening
+//       |
+//       +--connect--> connecting --peer answers--> connected --reset--> dead
+//                         +------ refused, timed out ------------------> dead
+
+import Reactor
+import SystemPackage
+
+/// A TCP socket of the simulated kernel.
+final class SimulatedSocket: SimulatedFile {
+    enum Phase { case fresh, listening, connecting, connected, dead }
+
+    unowned let kernel: SimulatedKernel
+    var phase = Phase.fresh
+    var local = SocketAddress.unspecified
+    var peer = SocketAddress.unspecified
+    var options: [SocketOption: Int] = [:]
+    var sendBuffer: Int
+    var receiveBuffer: Int
+    var resetsOnClose = false
+
+    // Listening.
+    var backlog = 0
+    /// Connections that are complete and not accepted.
+    var accepting: [SimulatedSocket] = []
+
+    // Connecting.
+    /// connect(2) has answered that the socket is connected.
+    var connectWasTold = false
+
+    // Connected.
+    var incoming: SimulatedPipe?
+    var outgoing: SimulatedPipe?
+    var pendingError: Errno?
+    private(set) var hasFinished = false
+    /// The owner closed it; the kernel goes on sending what was written.
+    private(set) var isAbandoned = false
+    /// A send or a poll found no room: the next room is news (`SOCK_NOSPACE`).
+    private var wantsRoom = false
+
+    init(_ kernel: SimulatedKernel) {
+        self.kernel = kernel
+        sendBuffer = kernel.sendBuffer
+        receiveBuffer = kernel.receiveBuffer
+    }
+
+    // MARK: Readiness
+
+    override var readiness: Readiness {
+        switch phase {
+        case .fresh: return [.writable, .hangUp]
+        case .connecting: return []
+        case .listening: return accepting.isEmpty ? [] : .readable
+        case .connected, .dead: break
+        }
+        var found: Readiness = []
+        let isDead = phase == .dead
+        let receivedAll = isDead || incoming!.hasEnded
+        if receivedAll { found.formUnion([.readable, .peerClosed]) }
+        if receivedAll && (isDead || hasFinished) { found.insert(.hangUp) }
+        if let incoming, incoming.arrived > 0 { found.insert(.readable) }
+        if pendingError != nil { found.insert(.error) }
+        if isDead || hasFinished || hasRoom {
+            found.insert(.writable)
+        } else {
+            wantsRoom = true
+        }
+        return found
+    }
+
+    /// Writable means a third of the buffer is free (`sk_stream_is_writeable`).
+    private var hasRoom: Bool { outgoing!.unacknowledged * 3 <= sendBuffer * 2 }
+
+    // MARK: Moving bytes
+
+    /// recv(2).
+    func receive(into target: UnsafeMutableRawBufferPointer) -> SystemResult {
+        switch phase {
+        case .fresh, .listening: return SystemResult(.socketNotConnected)
+        case .connecting: return SystemResult(.resourceTemporarilyUnavailable)
+        case .connected, .dead: break
+        }
+        if let incoming {
+            if incoming.arrived > 0 { return SystemResult(unsafe incoming.take(into: target)) }
+            if incoming.hasEnded { return SystemResult(0) }
+        }
+        if let error = takeError() { return SystemResult(error) }
+        return phase == .dead ? SystemResult(0) : SystemResult(.resourceTemporarilyUnavailable)
+    }
+
+    /// send(2); takes at most `limit` bytes.
+    func send(_ source: UnsafeRawBufferPointer, limit: Int = .max) -> SystemResult {
+        if let error = takeError() { return SystemResult(error) }
+        switch phase {
+        case .fresh, .listening, .dead: return SystemResult(.brokenPipe)
+        case .connecting: return SystemResult(.resourceTemporarilyUnavailable)
+        case .connected: break
+        }
+        if hasFinished { return SystemResult(.brokenPipe) }
+        let count = min(source.count, limit, outgoing!.room(sendBuffer))
+        if count < source.count { wantsRoom = true }
+        if count == 0 && source.count > 0 { return SystemResult(.resourceTemporarilyUnavailable) }
+        unsafe outgoing!.append(UnsafeRawBufferPointer(rebasing: source[..<count]))
+        return SystemResult(count)
+    }
+
+    /// Room may have come: tell those who found none.
+    func spaceFreed() {
+        guard wantsRoom, phase == .connected, hasRoom else { return }
+        wantsRoom = false
+        wake(.writable)
+    }
+
+    func takeError() -> Errno? {
+        defer { pendingError = nil }
+        return pendingError
+    }
+
+    // MARK: Ends
+
+    /// shutdown(2), `SHUT_WR`.
+    func finish() -> SystemResult {
+        guard phase == .connected else { return SystemResult(.socketNotConnected) }
+        if !hasFinished {
+            hasFinished = true
+            outgoing?.end()
+            if incoming?.hasEnded == true { wake([.hangUp, .writable]) }
+        }
+        return SystemResult(0)
+    }
+
+    func endArrived() { wake(hasFinished ? [.readable, .peerClosed, .hangUp] : [.readable, .peerClosed]) }
+
+    /// Tells the peer that this connection is no more.
+    func sendReset() {
+        guard let outgoing else { return }
+        let time = outgoing.arrivalOfReset()
+        phase = .dead
+        outgoing.dropUnsent()
+        kernel.clock.at(time) { [weak outgoing] in outgoing?.reader?.receiveReset() }
+    }
+
+    /// A reset arrives, or the network gives up. What has arrived can still be received.
+    func receiveReset(_ errno: Errno = .connectionReset) {
+        guard phase == .connected || phase == .connecting else { return }
+        phase = .dead
+        // After the peer's end of stream, nobody waits for bytes: only a send can have failed (tcp_reset).
+        pendingError = incoming?.hasEnded == true ? .brokenPipe : errno
+        outgoing?.cut()
+        incoming?.cut()
+        wake(Readiness(rawValue: 0x201f))
+    }
+
+    /// The last descriptor was closed.
+    override func released() {
+        let before = phase
+        isAbandoned = true
+        switch before {
+        case .listening:
+            kernel.stopListening(self)
+            for socket in accepting { socket.reset() }
+            accepting = []
+        case .connected:
+            if resetsOnClose || incoming!.arrived > 0 {
+                reset()
+            } else if !hasFinished {
+                hasFinished = true
+                outgoing?.end()
+            }
+        case .fresh, .connecting, .dead:
+            phase = .dead
+        }
+    }
+
+    /// Resets the connection from this side.
+    func reset() {
+        guard phase == .connected else { return }
+        incoming?.cut()
+        sendReset()
+    }
+
+    /// Breaks the circles of references when the world ends.
+    func forget() {
+        incoming?.forget()
+        outgoing?.forget()
+        incoming = nil
+        outgoing = nil
+        accepting = []
+        onWake = nil
+    }
+}

@@ -1,0 +1,66 @@
+// What happened, one line each: the last of it to be read by people, and a digest of all of it, so that two runs can be
+// compared without keeping either. Lines are made of the record only when somebody reads them.
+
+import Reactor
+import SystemPackage
+
+/// A record of what a simulated world did.
+public struct Trace: Sendable {
+    struct Event: Sendable {
+        var time: Int64
+        var call: KernelCall?
+        var text: String?
+        var descriptor: CInt
+        var argument: Int
+        var result: Int
+    }
+
+    private var ring: [Event] = []
+    private var place = 0
+    private let capacity: Int
+    /// How many events there were.
+    public private(set) var count = 0
+    /// A hash of all events, in order: equal digests mean equal runs.
+    public private(set) var digest: UInt64 = 0xcbf2_9ce4_8422_2325
+
+    init(capacity: Int) { self.capacity = capacity }
+
+    mutating func note(_ event: Event) {
+        count += 1
+        mix(UInt64(bitPattern: event.time))
+        mix(UInt64(event.call?.rawValue ?? 255))
+        mix(UInt64(bitPattern: Int64(event.descriptor)))
+        mix(UInt64(bitPattern: Int64(event.argument)))
+        mix(UInt64(bitPattern: Int64(event.result)))
+        if let text = event.text { for byte in text.utf8 { mix(UInt64(byte)) } }
+        if ring.count < capacity {
+            ring.append(event)
+        } else if capacity > 0 {
+            ring[place] = event
+            place = (place + 1) % capacity
+        }
+    }
+
+    private mutating func mix(_ word: UInt64) {
+        digest = (digest ^ word) &* 0x100_0000_01b3
+        digest ^= digest >> 29
+    }
+
+    /// The last events, oldest first, one line each: the time in seconds, the call, what it was asked and what it
+    /// answered.
+    public var lines: [String] { (ring[place...] + ring[..<place]).map(Self.line) }
+
+    private static func line(_ event: Event) -> String {
+        let microseconds = event.time / 1000
+        let fraction = String(1_000_000 + microseconds % 1_000_000).dropFirst()
+        var line = "\(microseconds / 1_000_000).\(fraction) "
+        if let text = event.text { line += text }
+        guard let call = event.call else { return line }
+        line += "\(call)"
+        if event.descriptor >= 0 { line += " \(event.descriptor)" }
+        if event.argument != 0 { line += " (\(event.argument))" }
+        line += " = "
+        line += event.result < 0 ? "\(Errno(rawValue: CInt(-event.result)))" : "\(event.result)"
+        return line
+    }
+}
