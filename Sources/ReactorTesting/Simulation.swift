@@ -39,7 +39,7 @@ public final class Simulation {
     ///   - prepare: called with the kernel before the loop is made.
     /// - Throws: ``SocketError`` when a planned fault keeps the loop from being made.
     public init(
-        seed: UInt64, faults: Faults = .none, backend: Backend = .epoll(), traceLength: Int = 200,
+        seed: UInt64, faults: Faults = .none, backend: Backend = .epoll(), traceLength: Int = 100,
         prepare: (SimulatedKernel) -> Void = { _ in }
     ) throws(SocketError) {
         self.seed = seed
@@ -173,6 +173,6 @@ public struct SimulationFailure: Error, CustomStringConvertible {
 
     /// All of it, in lines.
     public var description: String {
-        "seed \(seed), \(backend):\n  \(reason)\nlast events:\n  " + lastEvents.suffix(60).joined(separator: "\n  ")
+        "seed \(seed), \(backend):\n  \(reason)\nlast events:\n  " + lastEvents.joined(separator: "\n  ")
     }
 }

@@ -1,0 +1,300 @@
+// A random program and the reference model that it is checked against: what each side must have seen of what the other
+// side gave.
+//
+//     random phase: clients and handlers do as they like -> settling: nobody does anything rash, everyone goes on to the
+//     end, nothing fails any more -> at the end everything must be accounted for
+
+public import Reactor
+
+/// A program made at random from a seed: connects, writes, pauses, half-closes, resets, closes inside callbacks, timers
+/// and stops, under faults of all kinds.
+///
+/// ``run(on:)`` runs it and throws what the reference model does not allow. The same seed is the same program.
+public final class RandomProgram {
+    /// What the program follows from.
+    public let seed: UInt64
+    private var random: SeededGenerator
+    private(set) var world: Simulation?
+    private(set) var isSettling = false
+    private var violations: [String] = []
+    private var limits = Limits()
+    private var faults = Faults.none
+
+    private final class Peer {
+        let client: SimulatedClient
+        var written = 0
+        var finished = false
+        var wasRude = false
+        init(_ client: SimulatedClient) { self.client = client }
+    }
+
+    private var peers: [Int: Peer] = [:]
+    private var servers: [Int: ProgramHandler] = [:]
+    private var connectors: [Int: ProgramHandler] = [:]
+    private var failedConnects = 0
+
+    /// How many of the last events a failure shows.
+    public var traceLength = 300
+
+    /// A program.
+    public init(seed: UInt64) {
+        self.seed = seed
+        random = SeededGenerator(seed: seed ^ 0x5052_4f47)
+    }
+
+    /// Runs the program on a back end.
+    ///
+    /// - Returns: The digest of its trace: the same for the same seed and back end.
+    /// - Throws: ``SimulationFailure`` with what was not as it should be.
+    @discardableResult
+    public func run(on backend: Backend) throws -> UInt64 {
+        chooseSurroundings()
+        let world = try Simulation(seed: seed, faults: faults, backend: backend, traceLength: traceLength) { kernel in
+            kernel.sendBuffer = random.pick([2048, 16_384, 65_536])
+            kernel.receiveBuffer = random.pick([80, 700, 16_384, 65_536])
+            if random.chance(0.1) { kernel.descriptorMaximum = random.number(in: 10...14) }
+        }
+        self.world = world
+        defer { self.world = nil }
+        let listener = try world.listen(limits: limits) { [unowned self] connection in
+            let number = Int(connection.peer.port) - Self.firstPort
+            let handler = ProgramHandler(self, number: number, isServer: true)
+            servers[number] = handler
+            return handler
+        }
+        let stops = random.chance(0.1)
+        let listenerCloses = random.chance(0.1)
+        for number in 0..<random.number(in: 1...6) { plan(number) }
+        addTimers()
+        if listenerCloses { later(random.number(in: 0...100_000)) { listener.close() } }
+        let end = world.now.advanced(by: .microseconds(random.number(in: 10_000...300_000)))
+        try world.run { world.now >= end }
+        if stops {
+            if random.chance(0.5) { world.loop.drain(within: .milliseconds(100)) }
+            later(50_000) { world.loop.stop() }
+            try world.runToEnd()
+        } else {
+            try settle()
+        }
+        try world.check()
+        checkAll(stopped: stops || listenerCloses)
+        if !violations.isEmpty { throw world.failure(violations.joined(separator: "\n  ")) }
+        return world.trace.digest
+    }
+
+    // MARK: The random phase
+
+    private static let firstPort = 20_000
+
+    private func chooseSurroundings() {
+        faults = random.pick([.none, .mild, .mild, .harsh])
+        if random.chance(0.5) { faults.reset = 0 }
+        limits.outputLowWatermark = random.pick([0, 100, 4096, 32_768])
+        limits.outputHighWatermark = limits.outputLowWatermark + random.pick([0, 500, 32_768])
+        limits.outputLimit = limits.outputHighWatermark + random.pick([8192, 65_536, 1_000_000])
+        limits.receivesPerTurn = random.pick([1, 2, 16])
+        limits.bytesReceivedPerTurn = random.pick([1, 5000, 262_144])
+        limits.bytesSentPerTurn = random.pick([1000, 262_144])
+        limits.acceptsPerTurn = random.pick([1, 64])
+        limits.backlog = random.pick([0, 2, 511])
+    }
+
+    /// Lets something happen in the loop after some microseconds.
+    func later(_ microseconds: Int, _ action: @escaping () -> Void) {
+        guard let loop = world?.loop, !loop.isShutDown else { return }
+        loop.schedule(after: .microseconds(microseconds), action)
+    }
+
+    private func plan(_ number: Int) {
+        let begin = random.number(in: 0...30_000)
+        if random.chance(0.2) {
+            later(begin) { [unowned self] in connect(number) }
+        } else {
+            world?.kernel.after(.microseconds(begin)) { [unowned self] in addClient(number) }
+        }
+    }
+
+    private static func address(_ number: Int) -> SocketAddress { .loopback(port: UInt16(firstPort + number)) }
+
+    private func connect(_ number: Int) {
+        guard let world, !isSettling, let address = world.address else { return }
+        do {
+            let connector = try world.loop.connect(
+                to: address, from: Self.address(number), timeout: .seconds(5), limits: limits,
+                handler: { [unowned self] _ in
+                    let handler = ProgramHandler(self, number: number, isServer: false)
+                    connectors[number] = handler
+                    return world.observe(handler)
+                },
+                failed: { [unowned self] _ in failedConnects += 1 })
+            if random.chance(0.1) { later(random.number(in: 0...100)) { connector.cancel() } }
+        } catch {
+            failedConnects += 1
+        }
+    }
+
+    private func addClient(_ number: Int) {
+        guard let world, !isSettling else { return }
+        let peer = Peer(world.connect(from: Self.address(number)))
+        peers[number] = peer
+        for _ in 0..<random.number(in: 1...8) {
+            world.kernel.after(.microseconds(random.number(in: 0...80_000))) { [unowned self] in act(number, peer) }
+        }
+        give(number, peer, 1)
+    }
+
+    private func give(_ number: Int, _ peer: Peer, _ count: Int) {
+        guard !peer.finished else { return }
+        var left = count
+        while left > 0 {
+            let piece = StreamPattern.slice(number * 2 + 1, from: peer.written, count: left)
+            peer.client.write(Array(piece))
+            peer.written += piece.count
+            left -= piece.count
+        }
+    }
+
+    private func act(_ number: Int, _ peer: Peer) {
+        if isSettling { return }
+        switch random.below(20) {
+        case 0...9: give(number, peer, random.pick([1, 100, 3000, 15_000]))
+        case 10...11: peer.client.stall()
+        case 12...14: peer.client.resume()
+        case 15: finish(peer)
+        case 16:
+            peer.wasRude = true
+            peer.finished = true
+            peer.client.reset()
+        case 17:
+            peer.wasRude = true
+            peer.finished = true
+            peer.client.close()
+        default: peer.client.pace = .microseconds(random.number(in: 0...500))
+        }
+    }
+
+    private func finish(_ peer: Peer) {
+        if peer.finished { return }
+        peer.finished = true
+        peer.client.finish()
+    }
+
+    /// A handler does something to another connection, in the middle of its own callback.
+    func actOnAnother(than number: Int, _ random: inout SeededGenerator) {
+        let others = (servers.keys.sorted().compactMap { servers[$0] }).filter { $0.number != number }
+        guard !others.isEmpty else { return }
+        let other = random.pick(others)
+        switch random.below(5) {
+        case 0: other.connection?.close()
+        case 1: other.connection?.abort()
+        case 2: other.pause(for: 5000)
+        case 3: other.connection?.finish()
+        default: other.write(1000)
+        }
+    }
+
+    /// Timers are never early, and in order.
+    private func addTimers() {
+        guard let world else { return }
+        var last = MonotonicTime(nanoseconds: 0)
+        for _ in 0..<random.number(in: 0...5) {
+            let due = world.now.advanced(by: .microseconds(random.number(in: 0...100_000)))
+            world.loop.schedule(after: world.now.duration(to: due)) { [unowned self] in
+                if world.now < due { violate("a timer fired early") }
+                if due < last { violate("timers fired out of order") }
+                last = due
+            }
+        }
+    }
+
+    // MARK: Settling
+
+    private func settle() throws {
+        guard let world else { return }
+        isSettling = true
+        world.kernel.faults = .none
+        world.kernel.descriptorMaximum = 20_000
+        for number in servers.keys.sorted() { servers[number]?.resume() }
+        for number in connectors.keys.sorted() {
+            connectors[number]?.resume()
+            connectors[number]?.connection?.finish()
+        }
+        for number in peers.keys.sorted() {
+            guard let peer = peers[number] else { continue }
+            peer.client.readSize = 65536
+            peer.client.pace = .zero
+            peer.client.resume()
+            finish(peer)
+        }
+        // A connect to a full backlog is tried again after 1, 2, 4 ... seconds.
+        try world.run(within: .seconds(25)) {
+            world.handlers.allSatisfy { $0.reason != nil || !$0.wasConnected }
+                && peers.values.allSatisfy { $0.client.isOver }
+        }
+    }
+
+    // MARK: The reference model
+
+    func violate(_ text: String) {
+        if violations.count < 20 { violations.append(text) }
+    }
+
+    /// Memory a connection is bounded: the hard limit, and what one callback gathered.
+    func checkQueue(of connection: Connection, _ number: Int) {
+        if connection.queuedBytes > limits.outputLimit + 65_536 {
+            violate("connection \(number): \(connection.queuedBytes) bytes are queued")
+        }
+    }
+
+    private func checkAll(stopped: Bool) {
+        for number in servers.keys.sorted() {
+            guard let server = servers[number] else { continue }
+            if let peer = peers[number] { check(number, server, peer, stopped) }
+            if let connector = connectors[number] {
+                check(number, from: server, to: connector)
+                check(number, from: connector, to: server)
+            }
+        }
+    }
+
+    private static func isClean(_ handler: ProgramHandler) -> Bool {
+        handler.reason?.kind == .closed || handler.reason?.kind == .ended
+    }
+
+    private func check(_ number: Int, _ server: ProgramHandler, _ peer: Peer, _ stopped: Bool) {
+        let client = peer.client
+        let isRight = unsafe client.received.withUnsafeBytes {
+            unsafe StreamPattern.matches(number * 2, from: 0, $0)
+        }
+        if !isRight { violate("client \(number): wrong bytes") }
+        if client.received.count > server.written + server.refused { violate("client \(number): too many bytes") }
+        if client.ended && Self.isClean(server) && client.received.count != server.written {
+            violate(
+                "client \(number): a clean end (\(server.reason!)) after \(client.received.count) of \(server.written)")
+        }
+        if server.received > peer.written { violate("connection \(number): more was received than sent") }
+        if server.ended && server.received != peer.written {
+            violate("connection \(number): ended after \(server.received) of \(peer.written)")
+        }
+        // Whatever ended it must have a cause.
+        guard let reason = server.reason else { return }
+        switch reason.kind {
+        case .failed where !peer.wasRude && faults.reset == 0 && faults.failingRegistration == 0:
+            violate("connection \(number): \(reason) without a cause")
+        case .idle, .messageTimeout, .writeStalled: violate("connection \(number): \(reason), but nobody was idle")
+        case .loopEnded where !stopped: violate("connection \(number): \(reason), but it was not stopped")
+        case .ended where client.wasReset && faults.reset == 0:
+            violate("client \(number): reset (\(client.error!)), but the server ended cleanly")
+        default: break
+        }
+    }
+
+    private func check(_ number: Int, from sender: ProgramHandler, to receiver: ProgramHandler) {
+        if receiver.received > sender.written + sender.refused {
+            violate("connection \(number): more was received than sent")
+        }
+        if receiver.ended && Self.isClean(sender) && receiver.received != sender.written {
+            violate("connection \(number): ended after \(receiver.received) of \(sender.written)")
+        }
+    }
+}
