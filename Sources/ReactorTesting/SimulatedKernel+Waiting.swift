@@ -139,6 +139,15 @@ extension SimulatedKernel {
         return view
     }
 
+    /// The descriptors that something can be done with, for reports.
+    private var readyNames: String {
+        files.indices.dropFirst(3).compactMap { number in
+            guard let file = files[number], file.onWake == nil else { return nil }
+            let wanted = file.watches.map { " of \($0.wanted)" }.joined()
+            return file.readiness.isEmpty ? nil : "\(number) (\(file.readiness)\(wanted))"
+        }.joined(separator: ", ")
+    }
+
     // MARK: Sleeping
 
     private func beginWait() -> Errno? {
@@ -168,7 +177,9 @@ extension SimulatedKernel {
             if !clock.advance(to: deadline.overflow ? .max : deadline.partialValue) { break }
         }
         let idle = spin.noteWait(at: clock.now, slept: clock.now > start)
-        if idle == idleWaitsPerSecond { violate("the loop spins: \(idle) waits in a second that came to nothing") }
+        if idle == idleWaitsPerSecond {
+            violate("the loop spins: \(idle) waits in a second that came to nothing; ready are \(readyNames)")
+        }
         return false
     }
 }

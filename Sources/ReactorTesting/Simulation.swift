@@ -119,6 +119,7 @@ public final class Simulation {
     /// Runs the loop for a time.
     public func run(for time: Duration) throws {
         let end = now.advanced(by: time)
+        kernel.after(time) {}  // something has to happen then, or the loop would sleep on
         try run(within: time + .seconds(1)) { kernel.now() >= end }
     }
 
