@@ -70,7 +70,11 @@ public final class Listener: EventSource {
 
     override func loopEnded() { close() }
 
-    override func registrationFailed(_ errno: Errno) { pauseAccepting(errno) }
+    override func registrationFailed(_ errno: Errno) {
+        pauseAccepting(errno)
+        // If it was the pause that was refused, the selector still tells of newcomers; taking out needs no memory.
+        loop.registry.muteIfUnwanted(token, in: loop.selector)
+    }
 
     // MARK: Accepting
 
