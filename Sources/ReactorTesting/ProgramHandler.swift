@@ -66,6 +66,12 @@ final class ProgramHandler: ConnectionHandler {
         replies = random.pick([0...0, 1...10, 1...2000, 500...9000])
     }
 
+    var description: String {
+        "\(number) (\(isServer ? "server" : "connector"), \(received) received\(ended ? " to the end" : ""), "
+            + "\(written) written, \(connection?.queuedBytes ?? 0) queued"
+            + "\(connection?.isReadingPaused == true ? ", paused" : ""))"
+    }
+
     func connected(_ connection: Connection) throws {
         self.connection = connection
         if random.chance(0.5) { write(random.number(in: replies)) }

@@ -229,11 +229,28 @@ public final class RandomProgram {
             peer.client.resume()
             finish(peer)
         }
-        // A connect to a full backlog is tried again after 1, 2, 4 ... seconds.
-        try world.run(within: .seconds(25)) {
-            world.handlers.allSatisfy { $0.reason != nil || !$0.wasConnected }
-                && peers.values.allSatisfy { $0.client.isOver }
+        // A connect to a full backlog is tried again after 1, 2, 4 ... seconds; and of two connections of the framework, one
+        // that closes reads no more, so that the other may hold back until the write stall ends it.
+        do {
+            try world.run(within: .seconds(50)) {
+                world.handlers.allSatisfy { $0.reason != nil || !$0.wasConnected }
+                    && peers.values.allSatisfy { $0.client.isOver }
+            }
+        } catch let failure as SimulationFailure {
+            throw world.failure(failure.reason + "; still there: " + remaining)
         }
+    }
+
+    /// Who has not come to an end, for reports.
+    private var remaining: String {
+        let clients = peers.keys.sorted().compactMap { number in
+            peers[number].flatMap { $0.client.isOver ? nil : "client \(number) (\($0.client.state))" }
+        }
+        let handlers =
+            (servers.keys.sorted().compactMap { servers[$0] }
+            + connectors.keys.sorted().compactMap { connectors[$0] })
+            .compactMap { $0.reason == nil && $0.connection != nil ? "connection \($0.description)" : nil }
+        return (clients + handlers).joined(separator: ", ")
     }
 
     // MARK: The reference model

@@ -64,6 +64,12 @@ public final class SimulatedClient {
     /// All that it has received, as text.
     public var text: String { String(decoding: received, as: UTF8.self) }
 
+    /// How it is, in a few words.
+    public var state: String {
+        "port \(address.port), \(socket.phase)" + (isStalled ? ", stalled" : "") + (finishes ? ", finished" : "")
+            + ", \(received.count) bytes received, \(unsent) unsent"
+    }
+
     // MARK: Doing
 
     /// Writes bytes, as fast as the server takes them.

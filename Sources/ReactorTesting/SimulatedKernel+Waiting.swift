@@ -148,6 +148,11 @@ extension SimulatedKernel {
         }.joined(separator: ", ")
     }
 
+    /// How often the program has waited.
+    public var waits: Int { spin.waits }
+    /// How often it waited without sleeping, although it had done nothing since the last wait and no fault had kept it.
+    public var idleWaits: Int { spin.allIdleWaits }
+
     // MARK: Sleeping
 
     private func beginWait() -> Errno? {
