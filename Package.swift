@@ -10,6 +10,7 @@ let package = Package(
         .library(name: "ReactorTesting", targets: ["ReactorTesting"]),
         .library(name: "LoadGenerator", targets: ["LoadGenerator"]),
         .executable(name: "reactor", targets: ["ReactorCommand"]),
+        .executable(name: "simulate", targets: ["Simulate"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
@@ -40,10 +41,17 @@ let package = Package(
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ],
             swiftSettings: settings),
+        .executableTarget(
+            name: "Simulate",
+            dependencies: [
+                "Reactor", "ReactorTesting", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings),
         .testTarget(name: "ReactorTests", dependencies: ["Reactor"], swiftSettings: settings),
         .testTarget(
             name: "ReactorTestingTests",
-            dependencies: ["Reactor", "ReactorTesting", .product(name: "SystemPackage", package: "swift-system")], swiftSettings: settings),
+            dependencies: ["Reactor", "ReactorTesting", .product(name: "SystemPackage", package: "swift-system")],
+            swiftSettings: settings),
         .testTarget(name: "DemosTests", dependencies: ["Demos"], swiftSettings: settings),
         .testTarget(name: "LoadGeneratorTests", dependencies: ["LoadGenerator", "Demos"], swiftSettings: settings),
         .testTarget(
