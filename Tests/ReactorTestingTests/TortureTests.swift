@@ -1,0 +1,68 @@
+// Every fallible call of a session fails once with every errno of its man page.
+
+import Reactor
+import ReactorTesting
+import Synchronization
+import SystemPackage
+import Testing
+
+@Suite struct TortureTests {
+    private final class Told: Sendable { let count = Atomic(0) }
+
+    /// Connect, exchange, timer, signal, connector, half-close, close; every wait is bounded, so that it ends whatever
+    /// fails.
+    private static func session(_ world: Simulation) throws {
+        var limits = Limits()
+        limits.idleTime = .seconds(3)
+        limits.writeStallTime = .seconds(2)
+        limits.lingerTime = .milliseconds(100)
+        limits.sendBuffer = 3000
+        let listener = try world.listen(limits: limits) { _ in Echo() }
+        var fired = 0
+        world.loop.schedule(after: .milliseconds(1)) { fired += 1 }
+        let signal = try world.loop.watchSignal(.terminate) { fired += 1 }
+        world.kernel.raise(.terminate)
+        let client = world.connect()
+        client.write("hello")
+        world.connect().write([UInt8](repeating: 7, count: 20_000))
+        world.kernel.after(.milliseconds(2)) { client.finish() }
+        var outcomes = 0
+        try world.loop.connect(
+            to: listener.address, timeout: .milliseconds(500), limits: limits,
+            handler: { connection in
+                outcomes += 1
+                connection.write("from inside")
+                connection.finish()
+                return world.observe(Echo())
+            },
+            failed: { _ in outcomes += 1 })
+        try world.run(for: .milliseconds(50))
+        let told = Told()
+        world.loop.handle.execute { _ in told.count.add(1, ordering: .relaxed) }
+        try world.run(for: .milliseconds(20))
+        listener.close()
+        signal.cancel()
+        try world.run(for: .seconds(4))
+        if fired != 2 { throw world.failure("the timer and the signal: \(fired) of 2") }
+        if told.count.load(ordering: .relaxed) != 1 { throw world.failure("the task of another thread did not run") }
+        if outcomes != 1 { throw world.failure("the connect has \(outcomes) outcomes") }
+        if let left = world.handlers.first(where: { $0.reason == nil && $0.wasConnected }) {
+            throw world.failure("\(left.base) is still connected")
+        }
+    }
+
+    @Test(arguments: Backend.all) func everyCallFailsOnceWithEveryErrno(_ backend: Backend) throws {
+        let torture = Torture(backend: backend, session: Self.session)
+        let points = try torture.points()
+        #expect(points.count >= 300, "\(points.count) points")
+        var failures = 0
+        for point in points where failures < 3 {
+            do {
+                try torture.run(point)
+            } catch {
+                failures += 1
+                Issue.record("\(error)")
+            }
+        }
+    }
+}
