@@ -1,0 +1,250 @@
+// A kernel that plays a script: an exact list of the calls that are to come, each with its answer. It simulates nothing;
+// it is for tests that pin which system calls the framework makes, and in which order.
+
+public import Reactor
+public import SystemPackage
+
+/// One call that a ``ScriptedKernel`` expects, and what it answers.
+public struct ScriptedCall: Sendable, Hashable, CustomStringConvertible {
+    /// The call.
+    public let call: KernelCall
+    /// The descriptor it is made with; `nil` when any will do, or when the call has none.
+    public let descriptor: CInt?
+    /// What it answers.
+    public let answer: SystemResult
+    /// What a receive brings; its answer is their number.
+    public let bytes: [UInt8]
+    /// What a wait finds: descriptors and their readiness; its answer is their number.
+    public let ready: [Ready]
+
+    /// What a wait finds about one descriptor.
+    public struct Ready: Sendable, Hashable {
+        let descriptor: CInt
+        let readiness: UInt16
+
+        /// A descriptor that is ready.
+        public init(_ descriptor: CInt, _ readiness: Readiness) {
+            self.descriptor = descriptor
+            self.readiness = readiness.rawValue
+        }
+    }
+
+    /// A call with its answer.
+    public static func expect(_ call: KernelCall, _ descriptor: CInt? = nil, answer: Int = 0) -> ScriptedCall {
+        ScriptedCall(call: call, descriptor: descriptor, answer: SystemResult(answer), bytes: [], ready: [])
+    }
+
+    /// A call that fails.
+    public static func expect(_ call: KernelCall, _ descriptor: CInt? = nil, fails errno: Errno) -> ScriptedCall {
+        ScriptedCall(call: call, descriptor: descriptor, answer: SystemResult(errno), bytes: [], ready: [])
+    }
+
+    /// A receive that brings bytes; none are the end of the stream.
+    public static func receive(_ descriptor: CInt, _ text: String) -> ScriptedCall {
+        let bytes = Array(text.utf8)
+        return ScriptedCall(
+            call: .receive, descriptor: descriptor, answer: SystemResult(bytes.count), bytes: bytes, ready: [])
+    }
+
+    /// A wait that finds something.
+    public static func wait(_ ready: Ready...) -> ScriptedCall {
+        ScriptedCall(call: .wait, descriptor: nil, answer: SystemResult(ready.count), bytes: [], ready: ready)
+    }
+
+    /// The call in words.
+    public var description: String { descriptor.map { "\(call) \($0)" } ?? "\(call)" }
+}
+
+/// A kernel that answers from a script and notes every difference.
+public final class ScriptedKernel: Kernel {
+    /// What is still expected.
+    public private(set) var remaining: [ScriptedCall] = []
+    /// How the calls differed from the script, in lines; empty when they did not.
+    public private(set) var differences: [String] = []
+    /// Calls that are answered with success wherever they come, without being expected.
+    public var ignored: Set<KernelCall> = [.setOption, .setResetOnClose]
+    /// All bytes that were sent, by descriptor.
+    public private(set) var sent: [CInt: [UInt8]] = [:]
+    /// What the clock shows, in nanoseconds.
+    public var time: Int64 = 1_000_000_000
+    private var played = 0
+    private var tokens: [CInt: UInt64] = [:]
+
+    /// A kernel with a script.
+    public init(_ script: [ScriptedCall]) { remaining = script }
+
+    /// Adds to the end of the script.
+    public func expect(_ calls: ScriptedCall...) { remaining += calls }
+
+    /// Checks that all was as the script has it, up to its end.
+    public func verify() throws {
+        var lines = differences
+        if !remaining.isEmpty {
+            lines.append("never came: " + remaining.map(\.description).joined(separator: ", "))
+        }
+        if !lines.isEmpty { throw ScriptDifference(description: lines.joined(separator: "\n")) }
+    }
+
+    /// The next line of the script, if this is the call that it expects; an answer for others.
+    private func play(_ call: KernelCall, _ descriptor: CInt? = nil, _ detail: String = "") -> ScriptedCall {
+        let came = (descriptor.map { "\(call) \($0)" } ?? "\(call)") + detail
+        if ignored.contains(call), remaining.first?.call != call { return .expect(call) }
+        played += 1
+        guard let next = remaining.first else {
+            differences.append("call \(played): nothing was expected, \(came) came")
+            return .expect(call, fails: .noFunction)
+        }
+        if next.call != call || next.descriptor != nil && descriptor != nil && next.descriptor != descriptor {
+            differences.append("call \(played): \(next) was expected, \(came) came")
+            return .expect(call, fails: .noFunction)
+        }
+        remaining.removeFirst()
+        return next
+    }
+}
+
+/// Calls were not as a script has them.
+public struct ScriptDifference: Error, CustomStringConvertible {
+    /// The differences, one a line.
+    public let description: String
+}
+
+// MARK: - The calls
+
+extension ScriptedKernel {
+    /// ``time``.
+    public func now() -> MonotonicTime { MonotonicTime(nanoseconds: time) }
+    /// ``time``.
+    public func ticks() -> UInt64 { UInt64(time) }
+
+    /// epoll_create1(2).
+    public func epollCreate() -> SystemResult { play(.epollCreate).answer }
+    /// epoll_ctl(2).
+    public func epollControl(
+        _ epoll: FileDescriptor, _ operation: EpollOperation, _ descriptor: FileDescriptor, events: UInt32, data: UInt64
+    ) -> SystemResult {
+        let words = Readiness(rawValue: UInt16(truncatingIfNeeded: events)).description
+        let next = play(.epollControl, descriptor.rawValue, " (\(operation) \(words))")
+        if next.answer.succeeded { tokens[descriptor.rawValue] = data }
+        return next.answer
+    }
+    /// epoll_pwait2(2).
+    public func epollWait(
+        _ epoll: FileDescriptor, into events: inout MutableSpan<EpollEvent>, timeout: WaitTimeout
+    ) -> SystemResult {
+        let next = play(.wait)
+        for (index, ready) in next.ready.enumerated() {
+            events[index] = EpollEvent(events: UInt32(ready.readiness), data: tokens[ready.descriptor] ?? .max)
+        }
+        return next.answer
+    }
+    /// ppoll(2).
+    public func poll(_ entries: inout MutableSpan<PollEntry>, timeout: WaitTimeout) -> SystemResult {
+        let next = play(.wait)
+        for index in entries.indices {
+            let ready = next.ready.first { $0.descriptor == entries[index].descriptor }
+            entries[index].found = Int16(bitPattern: ready?.readiness ?? 0)
+        }
+        return next.answer
+    }
+    /// pselect6(2).
+    public func select(
+        below limit: Int, read: inout MutableSpan<UInt64>, write: inout MutableSpan<UInt64>,
+        except: inout MutableSpan<UInt64>, timeout: WaitTimeout
+    ) -> SystemResult {
+        let next = play(.wait)
+        for word in 0..<(limit + 63) / 64 { (read[word], write[word], except[word]) = (0, 0, 0) }
+        for ready in next.ready {
+            let (word, bit) = (Int(ready.descriptor) / 64, UInt64(1) << UInt64(ready.descriptor % 64))
+            if ready.readiness & 1 != 0 { read[word] |= bit }
+            if ready.readiness & 4 != 0 { write[word] |= bit }
+            if ready.readiness & 2 != 0 { except[word] |= bit }
+        }
+        return next.answer
+    }
+
+    /// socket(2).
+    public func streamSocket(for address: SocketAddress) -> SystemResult { play(.socket).answer }
+    /// bind(2).
+    public func bind(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult {
+        play(.bind, socket.rawValue).answer
+    }
+    /// listen(2).
+    public func listen(_ socket: FileDescriptor, backlog: Int) -> SystemResult { play(.listen, socket.rawValue).answer }
+    /// accept4(2); the peer is 127.0.0.1 with the descriptor's number as its port.
+    public func accept(_ listener: FileDescriptor, peer: inout SocketAddress) -> SystemResult {
+        let answer = play(.accept, listener.rawValue).answer
+        if answer.succeeded { peer = .loopback(port: UInt16(clamping: answer.rawValue)) }
+        return answer
+    }
+    /// connect(2).
+    public func connect(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult {
+        play(.connect, socket.rawValue).answer
+    }
+    /// getsockname(2); leaves the address as it is.
+    public func localAddress(of socket: FileDescriptor, _ address: inout SocketAddress) -> SystemResult {
+        play(.localAddress, socket.rawValue).answer
+    }
+    /// setsockopt(2).
+    public func setOption(_ option: SocketOption, of socket: FileDescriptor, to value: Int) -> SystemResult {
+        play(.setOption, socket.rawValue).answer
+    }
+    /// setsockopt(2) with `SO_LINGER`.
+    public func setResetOnClose(_ socket: FileDescriptor) -> SystemResult {
+        play(.setResetOnClose, socket.rawValue).answer
+    }
+    /// getsockopt(2) with `SO_ERROR`.
+    public func pendingError(of socket: FileDescriptor) -> SystemResult { play(.pendingError, socket.rawValue).answer }
+    /// recv(2).
+    public func receive(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
+        let next = play(.receive, socket.rawValue)
+        // Safe: checked against the bounds of the buffer.
+        unsafe buffer.withUnsafeMutableBytes { target in
+            precondition(next.bytes.count <= target.count, "the script brings more bytes than are asked for")
+            unsafe target.copyBytes(from: next.bytes)
+        }
+        return next.answer
+    }
+    /// send(2).
+    public func send(_ socket: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
+        let next = play(.send, socket.rawValue, " (\(bytes.byteCount) bytes)")
+        let count = min(max(0, next.answer.rawValue), bytes.byteCount)
+        // Safe: the bytes are copied while they are lent.
+        unsafe bytes.withUnsafeBytes { unsafe sent[socket.rawValue, default: []] += $0.prefix(count) }
+        return next.answer.succeeded ? SystemResult(count) : next.answer
+    }
+    /// shutdown(2).
+    public func shutdownWriting(_ socket: FileDescriptor) -> SystemResult { play(.shutdown, socket.rawValue).answer }
+    /// close(2).
+    public func close(_ descriptor: FileDescriptor) -> SystemResult { play(.close, descriptor.rawValue).answer }
+    /// read(2).
+    public func read(_ descriptor: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
+        play(.read, descriptor.rawValue).answer
+    }
+    /// write(2).
+    public func write(_ descriptor: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
+        play(.write, descriptor.rawValue).answer
+    }
+    /// open(2) of the reserve descriptor.
+    public func reserveDescriptor() -> SystemResult { play(.reserve).answer }
+    /// 1,024.
+    public func descriptorLimit() -> SystemResult { SystemResult(1024) }
+    /// None.
+    public func forkCount() -> UInt32 { 0 }
+    /// eventfd(2).
+    public func eventDescriptor() -> SystemResult { play(.eventDescriptor).answer }
+    /// Does nothing.
+    public func notifier(for event: FileDescriptor) -> @Sendable () -> SystemResult { { SystemResult(8) } }
+    /// Reads an eventfd.
+    public func clearNotifications(_ event: FileDescriptor) -> SystemResult {
+        play(.clearNotifications, event.rawValue).answer
+    }
+    /// signalfd(2).
+    public func signalDescriptor(for signals: [Signal]) -> SystemResult { play(.signalDescriptor).answer }
+    /// Reads a signalfd.
+    public func readSignal(_ descriptor: FileDescriptor) -> SystemResult {
+        play(.readSignal, descriptor.rawValue).answer
+    }
+    /// Nothing is blocked.
+    public func setBlocked(_ signal: Signal, _ blocked: Bool) -> SystemResult { SystemResult(0) }
+}
