@@ -1,0 +1,217 @@
+// The behaviours that other reactors got wrong first, on the simulated kernel and every back end; numbered as in the
+// list that the real kernel's tests follow. Here time is virtual, so that a minute's drift or stall is seen in no time.
+
+import Reactor
+import ReactorTesting
+import SystemPackage
+import Testing
+
+/// A handler made of closures.
+final class Scripted: ConnectionHandler {
+    var onConnected: (Connection) throws -> Void = { _ in }
+    var onReceived: (Int, Connection) throws -> Void = { _, _ in }
+    var onEnded: (Connection) throws -> Void = { $0.close() }
+    var onDrained: (Connection) throws -> Void = { _ in }
+    private(set) var received = 0
+    private(set) var reason: CloseReason?
+
+    init(_ prepare: (Scripted) -> Void = { _ in }) { prepare(self) }
+
+    func connected(_ connection: Connection) throws { try onConnected(connection) }
+    func received(_ bytes: RawSpan, on connection: Connection) throws {
+        received += bytes.byteCount
+        try onReceived(bytes.byteCount, connection)
+    }
+    func ended(_ connection: Connection) throws { try onEnded(connection) }
+    func drained(_ connection: Connection) throws { try onDrained(connection) }
+    func closed(_ connection: Connection, reason: CloseReason) { self.reason = reason }
+}
+
+@Suite struct SimulatedRegressionTests {
+    @Test(arguments: Backend.all) func r01_aSlowReaderPausesItsOwnInput(_ backend: Backend) throws {
+        let world = try Simulation(seed: 1, backend: backend)
+        var most = 0
+        let handler = Scripted { handler in
+            handler.onReceived = { _, connection in
+                for _ in 0..<10 { connection.write([UInt8](repeating: 1, count: 1000)) }
+                most = max(most, connection.queuedBytes)
+            }
+        }
+        try world.listen { _ in handler }
+        let client = world.connect()
+        client.stall()
+        for index in 0..<2000 {
+            world.kernel.after(.microseconds(index * 100)) { client.write([UInt8](repeating: 2, count: 10)) }
+        }
+        try world.run(for: .seconds(1))
+        #expect(most < 200_000)
+        #expect(handler.received < 20_000)
+        client.resume()
+        try world.run { handler.received == 20_000 && client.received.count % 10_000 == 0 && client.unsent == 0 }
+        try world.check()
+    }
+
+    @Test(arguments: Backend.all) func r03_aDuplicateOfAClosedDescriptorDoesNotSpin(_ backend: Backend) throws {
+        let world = try Simulation(seed: 1, backend: backend)
+        var duplicate: SystemResult?
+        try world.listen { _ in
+            Scripted { handler in
+                handler.onReceived = { _, connection in
+                    duplicate = world.kernel.duplicate(connection.fileDescriptor!)
+                    connection.close()
+                }
+            }
+        }
+        let client = world.connect()
+        client.write("x")
+        try world.run { duplicate != nil && world.handlers[0].reason != nil }
+        client.write("more")
+        let before = world.kernel.waits
+        try world.run(for: .seconds(10))
+        #expect(world.kernel.waits - before < 20)
+        _ = world.kernel.close(duplicate!.descriptor)
+        try world.check()
+    }
+
+    @Test(arguments: Backend.all) func r04_aResetWhilePausedIsToldAndDoesNotSpin(_ backend: Backend) throws {
+        let world = try Simulation(seed: 1, backend: backend)
+        try world.listen { _ in Scripted { $0.onReceived = { $1.pauseReading() } } }
+        let client = world.connect()
+        client.write("x")
+        try world.run { world.handlers.first?.receivedCount == 1 }
+        let before = world.kernel.waits
+        client.reset()
+        try world.run(within: .seconds(5)) { world.handlers[0].reason != nil }
+        #expect(world.kernel.waits - before < 20)
+        try world.check()
+    }
+
+    @Test(arguments: Backend.all) func r05_outOfDescriptorsIsSurvived(_ backend: Backend) throws {
+        let world = try Simulation(seed: 1, backend: backend) { $0.descriptorMaximum = 12 }
+        var reports = 0
+        world.loop.onReport = { if $0.kind == .outOfResources { reports += 1 } }
+        var limits = Limits()
+        limits.connections = 100
+        try world.listen(limits: limits) { _ in Echo() }
+        let clients = (0..<10).map { _ in world.connect() }
+        for client in clients { client.write("x") }
+        try world.run(for: .milliseconds(500))
+        #expect(clients.contains { $0.text == "x" } && clients.contains { $0.isOver })
+        #expect(reports == 1)
+        clients.first { $0.text == "x" }!.write("y")
+        try world.run { clients.contains { $0.text == "xy" } }
+        for client in clients { client.finish() }
+        try world.run { clients.allSatisfy(\.isOver) }
+        let late = world.connect()
+        late.write("late")
+        try world.run { late.text == "late" }
+        try world.check()
+    }
+
+    @Test(arguments: Backend.all) func r09_closeSendsAllAndAbortResets(_ backend: Backend) throws {
+        let world = try Simulation(seed: 1, backend: backend) {
+            $0.sendBuffer = 4096
+            $0.receiveBuffer = 4096
+        }
+        var limits = Limits()
+        limits.outputLimit = 2 << 20
+        let bytes = (0..<1 << 20).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
+        try world.listen(limits: limits) { _ in
+            Scripted { handler in
+                handler.onReceived = { count, connection in
+                    if count > 1 { return connection.abort() }
+                    connection.write(bytes)
+                    connection.close()
+                }
+            }
+        }
+        let (patient, aborted) = (world.connect(), world.connect())
+        patient.write("x")
+        patient.finish()
+        aborted.write("xx")
+        try world.run { patient.isOver && aborted.isOver }
+        let isSame = patient.received == bytes
+        #expect(isSame && patient.ended && !patient.wasReset)
+        #expect(aborted.error == .connectionReset)
+        try world.check()
+    }
+
+    @Test(arguments: Backend.all) func r12_aPeriodicTimerDoesNotDrift(_ backend: Backend) throws {
+        let world = try Simulation(seed: 1, backend: backend)
+        let start = world.now
+        var firings = 0
+        world.loop.schedule(after: .milliseconds(10), repeating: .milliseconds(10)) {
+            firings += 1
+            world.kernel.spend(.milliseconds(4))
+        }
+        try world.run { firings == 500 }
+        #expect(start.duration(to: world.now) < .milliseconds(5006))
+        try world.check()
+    }
+
+    @Test(arguments: Backend.all) func r16_aStormOfInterruptsChangesNothing(_ backend: Backend) throws {
+        var faults = Faults.none
+        faults.interruption = 0.9
+        let world = try Simulation(seed: 16, faults: faults, backend: backend)
+        try world.listen { _ in Echo() }
+        let bytes = (0..<200_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+        let client = world.connect()
+        client.write(bytes)
+        client.finish()
+        try world.run { client.ended }
+        let isSame = client.received == bytes
+        #expect(isSame)
+        try world.check()
+    }
+
+    @Test(arguments: Backend.all) func r20_aHalfClosedPeerReceivesItsReplyAndOneEnd(_ backend: Backend) throws {
+        let world = try Simulation(seed: 1, backend: backend)
+        var ends = 0
+        try world.listen { _ in
+            Scripted { handler in
+                handler.onEnded = { connection in
+                    ends += 1
+                    world.loop.schedule(after: .milliseconds(50)) {
+                        connection.write("reply")
+                        connection.close()
+                    }
+                }
+            }
+        }
+        let client = world.connect()
+        client.write("question")
+        client.finish()
+        try world.run { client.ended }
+        #expect(client.text == "reply" && ends == 1)
+        try world.check()
+    }
+
+    @Test(arguments: Backend.all) func r22_aGracefulStopKeepsItsDeadline(_ backend: Backend) throws {
+        let world = try Simulation(seed: 1, backend: backend)
+        try world.listen { _ in
+            Scripted { $0.onConnected = { $0.write([UInt8](repeating: 1, count: 500_000)) } }
+        }
+        let (stuck, fine) = (world.connect(), world.connect())
+        stuck.stall()
+        try world.run(for: .milliseconds(100))
+        let start = world.now
+        world.loop.drain(within: .seconds(2))
+        fine.finish()
+        try world.runToEnd()
+        #expect(abs(start.duration(to: world.now) / .seconds(1) - 2) < 0.01)
+        let kinds = world.handlers.map { $0.reason?.kind }
+        #expect(kinds.contains(.loopEnded) && kinds.contains(.closed), "\(kinds)")
+        try world.check()
+    }
+
+    @Test(arguments: Backend.all) func r24_manyDescriptorsAreServedOrRefused(_ backend: Backend) throws {
+        let world = try Simulation(seed: 1, backend: backend)
+        try world.listen { _ in Echo() }
+        let clients = (0..<1100).map { _ in world.connect() }
+        for client in clients { client.write("x") }
+        try world.run { clients.allSatisfy { $0.text == "x" || $0.isOver } }
+        let served = clients.count { $0.text == "x" }
+        #expect(backend == .select ? (1000..<1024).contains(served) : served == 1100)
+        try world.check()
+    }
+}
