@@ -128,6 +128,7 @@ extension EventLoop {
 
     private func flushRegistry() {
         let refused = registry.flush(to: selector)
-        for (source, errno) in refused { source.registrationFailed(errno) }
+        // The first one told may have cancelled the next.
+        for (source, errno) in refused where source.isRegistered { source.registrationFailed(errno) }
     }
 }
