@@ -1,4 +1,4 @@
-// Faults of the framework that random programs found, each pinned by the shortest program that shows it.
+// Faults of the framework that were found with the simulated kernel, each pinned by the shortest program that shows it.
 
 import Reactor
 import ReactorTesting
@@ -20,6 +20,27 @@ import Testing
         client.write("x")
         try world.run { client.text == "x" }
         #expect(world.kernel.idleWaits < 10)
+        try world.check()
+    }
+
+    /// Two registrations are refused at once, and the first one's callback cancels the second.
+    @Test(arguments: [Backend.epoll(.levelTriggered), .epoll(.edgeTriggered)])
+    func whoWasCancelledIsNotToldThatItsRegistrationWasRefused(_ backend: Backend) throws {
+        let world = try Simulation(seed: 1, backend: backend)
+        try world.listen { _ in Echo() }
+        try world.run(for: .milliseconds(1))
+        world.kernel.fail(.epollControl, with: .noMemory, times: 2)
+        var told: [Int] = []
+        var attempts: [Connector] = []
+        for index in 0..<2 {
+            attempts.append(
+                try world.loop.connect(to: world.address!, handler: { _ in Echo() }) { _ in
+                    told.append(index)
+                    attempts[1 - index].cancel()
+                })
+        }
+        try world.run(for: .seconds(1))
+        #expect(told == [0])
         try world.check()
     }
 }
