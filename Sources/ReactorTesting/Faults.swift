@@ -13,7 +13,7 @@ public struct Faults: Sendable {
     public var wouldBlock = 0.0
     /// A call that may be interrupted is (`EINTR`).
     public var interruption = 0.0
-    /// A wait tells readiness where there is none; for each descriptor that is watched.
+    /// A wait tells readiness of one descriptor where there may be none; for each wait.
     public var spuriousReadiness = 0.0
     /// A connection is lost; for each segment that arrives.
     public var reset = 0.0

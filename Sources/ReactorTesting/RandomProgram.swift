@@ -16,11 +16,11 @@ public final class RandomProgram {
     private var random: SeededGenerator
     private(set) var world: Simulation?
     private(set) var isSettling = false
-    private var violations: [String] = []
-    private var limits = Limits()
-    private var faults = Faults.none
+    var violations: [String] = []
+    var limits = Limits()
+    var faults = Faults.none
 
-    private final class Peer {
+    final class Peer {
         let client: SimulatedClient
         var written = 0
         var finished = false
@@ -28,9 +28,9 @@ public final class RandomProgram {
         init(_ client: SimulatedClient) { self.client = client }
     }
 
-    private var peers: [Int: Peer] = [:]
-    private var servers: [Int: ProgramHandler] = [:]
-    private var connectors: [Int: ProgramHandler] = [:]
+    var peers: [Int: Peer] = [:]
+    var servers: [Int: ProgramHandler] = [:]
+    var connectors: [Int: ProgramHandler] = [:]
     private var failedConnects = 0
 
     /// How many of the last events a failure shows.
@@ -251,70 +251,5 @@ public final class RandomProgram {
             + connectors.keys.sorted().compactMap { connectors[$0] })
             .compactMap { $0.reason == nil && $0.connection != nil ? "connection \($0.description)" : nil }
         return (clients + handlers).joined(separator: ", ")
-    }
-
-    // MARK: The reference model
-
-    func violate(_ text: String) {
-        if violations.count < 20 { violations.append(text) }
-    }
-
-    /// Memory a connection is bounded: the hard limit, and what one callback gathered.
-    func checkQueue(of connection: Connection, _ number: Int) {
-        if servers[number]?.connection === connection && connection.queuedBytes > limits.outputLimit + 65_536 {
-            violate("connection \(number): \(connection.queuedBytes) bytes are queued")
-        }
-    }
-
-    private func checkAll(stopped: Bool) {
-        for number in servers.keys.sorted() {
-            guard let server = servers[number] else { continue }
-            if let peer = peers[number] { check(number, server, peer, stopped) }
-            if let connector = connectors[number] {
-                check(number, from: server, to: connector)
-                check(number, from: connector, to: server)
-            }
-        }
-    }
-
-    private static func isClean(_ handler: ProgramHandler) -> Bool {
-        handler.reason?.kind == .closed || handler.reason?.kind == .ended
-    }
-
-    private func check(_ number: Int, _ server: ProgramHandler, _ peer: Peer, _ stopped: Bool) {
-        let client = peer.client
-        let isRight = unsafe client.received.withUnsafeBytes {
-            unsafe StreamPattern.matches(number * 2, from: 0, $0)
-        }
-        if !isRight { violate("client \(number): wrong bytes") }
-        if client.received.count > server.written + server.refused { violate("client \(number): too many bytes") }
-        if client.ended && Self.isClean(server) && client.received.count != server.written {
-            violate(
-                "client \(number): a clean end (\(server.reason!)) after \(client.received.count) of \(server.written)")
-        }
-        if server.received > peer.written { violate("connection \(number): more was received than sent") }
-        if server.ended && server.received != peer.written {
-            violate("connection \(number): ended after \(server.received) of \(peer.written)")
-        }
-        // Whatever ended it must have a cause.
-        guard let reason = server.reason else { return }
-        switch reason.kind {
-        case .failed where !peer.wasRude && faults.reset == 0 && faults.failingRegistration == 0:
-            violate("connection \(number): \(reason) without a cause")
-        case .idle, .messageTimeout, .writeStalled: violate("connection \(number): \(reason), but nobody was idle")
-        case .loopEnded where !stopped: violate("connection \(number): \(reason), but it was not stopped")
-        case .ended where client.wasReset && faults.reset == 0:
-            violate("client \(number): reset (\(client.error!)), but the server ended cleanly")
-        default: break
-        }
-    }
-
-    private func check(_ number: Int, from sender: ProgramHandler, to receiver: ProgramHandler) {
-        if receiver.received > sender.written + sender.refused {
-            violate("connection \(number): more was received than sent")
-        }
-        if receiver.ended && Self.isClean(sender) && receiver.received != sender.written {
-            violate("connection \(number): ended after \(receiver.received) of \(sender.written)")
-        }
     }
 }
