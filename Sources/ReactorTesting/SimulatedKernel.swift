@@ -98,7 +98,7 @@ public final class SimulatedKernel: Kernel {
     }
 
     /// Lets the world go on without the program, until nothing happens or the time is over.
-    func settle(for time: Duration) {
+    public func settle(for time: Duration) {
         let end = now().advanced(by: time).nanoseconds
         while clock.advance(to: end) {}
     }
