@@ -133,6 +133,35 @@ import Testing
         }
     }
 
+    @Test(arguments: Backend.all) func r11_tenThousandWritesInsideDrainedDoNotRecurse(_ backend: Backend) throws {
+        let world = try Simulation(seed: 1, backend: backend) {
+            $0.sendBuffer = 2048
+            // Edge-triggered, each round looks once at the input that pressure had paused: a wait that finds nothing.
+            $0.idleWaitsPerSecond = 20_000
+        }
+        var limits = Limits()
+        limits.outputHighWatermark = 1000
+        limits.outputLowWatermark = 500
+        var (rounds, depth, deepest) = (0, 0, 0)
+        try world.listen(limits: limits) { _ in
+            Scripted { handler in
+                func write(_ connection: Connection) {
+                    depth += 1
+                    deepest = max(deepest, depth)
+                    rounds += 1
+                    if rounds <= 10_000 { connection.write([UInt8](repeating: 1, count: 8000)) }
+                    depth -= 1
+                }
+                handler.onConnected = { write($0) }
+                handler.onDrained = { write($0) }
+            }
+        }
+        let client = world.connect()
+        try world.run(within: .seconds(3600)) { client.received.count == 80_000_000 || rounds > 10_000 }
+        #expect(deepest == 1)
+        try world.check()
+    }
+
     @Test(arguments: Backend.all) func r14_aTaskGivenBeforeRunRunsAtOnce(_ backend: Backend) throws {
         let world = try Simulation(seed: 1, backend: backend)
         let start = world.now
