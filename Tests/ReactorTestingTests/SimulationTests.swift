@@ -45,6 +45,29 @@ final class Echo: ConnectionHandler {
         }
     }
 
+    @Test(arguments: Backend.all) func aStreamThatIsCutShortIsReset(_ backend: Backend) throws {
+        struct Failure: Error {}
+        for throwing in [false, true] {
+            let world = try Simulation(seed: 1, backend: backend)
+            var limits = Limits()
+            limits.outputLimit = 10_000
+            try world.listen(limits: limits) { _ in
+                Scripted { handler in
+                    handler.onReceived = { _, connection in
+                        connection.write([UInt8](repeating: 1, count: throwing ? 100 : 1_000_000))
+                        if throwing { throw Failure() }
+                    }
+                }
+            }
+            let client = world.connect()
+            client.write("x")
+            try world.run { client.isOver }
+            #expect(client.error == .connectionReset && !client.ended)
+            #expect(world.handlers[0].reason?.kind == (throwing ? .handlerError : .outputLimit))
+            try world.check()
+        }
+    }
+
     @Test(arguments: Backend.all) func theSameSeedGivesTheSameTrace(_ backend: Backend) throws {
         func digest(_ seed: UInt64) throws -> (UInt64, [String]) {
             let world = try Simulation(seed: seed, faults: .harsh, backend: backend)

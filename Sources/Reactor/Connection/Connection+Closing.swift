@@ -54,9 +54,12 @@ extension Connection {
     }
 
     /// Ends the connection now. The rest follows at the end of the turn.
+    ///
+    /// Where output is lost, the connection is reset: a plain close would let the peer take what it has for the whole.
     @inline(never)
-    func terminate(_ reason: CloseReason) {
+    func terminate(_ reason: CloseReason, losesOutput: Bool = false) {
         guard !state.isClosed else { return }
+        if losesOutput || state.contains(.queued) { _ = loop.kernel.setResetOnClose(name) }
         state.subtract([.closing, .lingering, .queued, .finishing])
         state.formUnion([.closed, .finished])
         closeReason = reason

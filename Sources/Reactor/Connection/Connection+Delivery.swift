@@ -65,6 +65,6 @@ extension Connection {
     private func handlerThrew(_ error: any Error) {
         loop.counters.handlerErrors += 1
         loop.report(.handlerError, "\(reportName): \(error)")
-        terminate(CloseReason(.handlerError, error: error))
+        terminate(CloseReason(.handlerError, error: error), losesOutput: loop.gathered > 0)
     }
 }

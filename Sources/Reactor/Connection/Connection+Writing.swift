@@ -94,7 +94,7 @@ extension Connection {
 
     private func enqueue(_ bytes: RawSpan) -> WriteResult {
         if bytes.byteCount > limits.hard - (queue?.count ?? 0) {
-            terminate(CloseReason(.outputLimit))
+            terminate(CloseReason(.outputLimit), losesOutput: true)
             return .closed
         }
         let count = append(bytes)
