@@ -70,7 +70,7 @@ import Testing
             client.reset()
             // Where the selector does not tell, the connection is looked at every second.
             try loop.run(for: .milliseconds(loop.capabilities.reportsHangUp ? 300 : 1100))
-            #expect(kernel.waits - waits <= 4)
+            #expect(kernel.waits - waits <= 3)
             #expect(recorder.isClosed)
             #expect(recorder.reason?.kind == .failed)
             #expect((recorder.reason?.error as? SocketError)?.errno == .connectionReset)

@@ -44,7 +44,8 @@ import Testing
         #expect(counting.open.isEmpty && counting.faults.isEmpty)
     }
 
-    /// No more than two waits a second while descriptors are out, however long: without a reserve there is no refusal.
+    /// Without a reserve there is no refusal. The pause between two attempts doubles from 10 ms to a second, so that the
+    /// first second has several waits, and each later one at most two.
     @Test(arguments: Backend.all) func r05_outOfDescriptorsWithoutAReserveDoesNotSpin(_ backend: Backend) throws {
         let kernel = FaultyKernel()
         try withLoop(backend, kernel: kernel) { loop in
