@@ -164,7 +164,7 @@ extension ScriptedKernel {
     }
 
     /// socket(2).
-    public func streamSocket(for address: SocketAddress) -> SystemResult { play(.socket).answer }
+    public func socket(_ kind: SocketKind, for address: SocketAddress) -> SystemResult { play(.socket).answer }
     /// bind(2).
     public func bind(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult {
         play(.bind, socket.rawValue).answer

@@ -5,7 +5,7 @@ public import SystemPackage
 
 extension SimulatedKernel {
     /// socket(2): a TCP socket.
-    public func streamSocket(for address: SocketAddress) -> SystemResult {
+    public func socket(_ kind: SocketKind, for address: SocketAddress) -> SystemResult {
         if let errno = fault(.socket) { return leave(.socket, -1, SystemResult(errno)) }
         return leave(.socket, -1, open(newSocket()))
     }

@@ -83,7 +83,7 @@ import Testing
     /// A listener whose backlog is full leaves the handshake without an answer.
     private func silentListener() throws -> (SocketAddress, FileDescriptor, [TestClient]) {
         let kernel = LinuxKernel.shared
-        let listener = kernel.streamSocket(for: .unspecified).descriptor
+        let listener = kernel.socket(.stream, for: .unspecified).descriptor
         var address = SocketAddress.loopback(port: 0)
         try #require(kernel.bind(listener, to: address).succeeded && kernel.listen(listener, backlog: 0).succeeded)
         try #require(kernel.localAddress(of: listener, &address).succeeded)

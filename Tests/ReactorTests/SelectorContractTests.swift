@@ -283,7 +283,7 @@ private let second = WaitTimeout(nanoseconds: 1_000_000_000)
     /// A connected TCP pair: urgent data needs one.
     private func tcpPair() throws -> (TestClient, FileDescriptor) {
         let kernel = LinuxKernel.shared
-        let listener = kernel.streamSocket(for: .unspecified).descriptor
+        let listener = kernel.socket(.stream, for: .unspecified).descriptor
         defer { _ = kernel.close(listener) }
         var address = SocketAddress.loopback(port: 0)
         try #require(kernel.bind(listener, to: address).succeeded && kernel.listen(listener, backlog: 1).succeeded)

@@ -39,7 +39,7 @@ import Testing
     }
 
     @Test func limitsCountAnIPv6NetworkAsOne() throws {
-        let key: (String) throws -> UInt64 = { try SocketAddress($0).limitKey }
+        let key: (String) throws -> UInt64? = { try SocketAddress($0).limitKey }
         #expect(try key("[2001:db8:1:2::1]:1") == key("[2001:db8:1:2:ffff::9]:2"))
         #expect(try key("[2001:db8:1:2::1]:1") != key("[2001:db8:1:3::1]:1"))
         #expect(try key("[::ffff:10.0.0.1]:1") == key("10.0.0.1:2"))

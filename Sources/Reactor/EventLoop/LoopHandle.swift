@@ -36,7 +36,7 @@ final class Mailbox: Sendable {
     private static let asleep: UInt8 = 1
     private static let notified: UInt8 = 2
 
-    private let contents = Mutex(Contents())
+    private let contents = Monitor(Contents())
     private let status = Atomic<UInt8>(Mailbox.awake)
     private let notify: @Sendable () -> SystemResult
 

@@ -44,6 +44,17 @@ public struct PollEntry: Sendable, BitwiseCopyable {
     }
 }
 
+/// What travels over a socket (socket(2), `type`).
+public struct SocketKind: Sendable, Hashable {
+    enum Value { case stream, datagram }
+    let value: Value
+
+    /// A stream of bytes: TCP, or a Unix stream socket.
+    public static let stream = SocketKind(value: .stream)
+    /// Datagrams: UDP.
+    public static let datagram = SocketKind(value: .datagram)
+}
+
 /// What an epoll set is told about a descriptor (`EPOLL_CTL_ADD`, `_DEL`, `_MOD`; the same values).
 public enum EpollOperation: CInt, Sendable {
     /// Starts watching.
@@ -92,8 +103,8 @@ public protocol Kernel: AnyObject {
 
     // MARK: Sockets
 
-    /// socket(2): a TCP socket for addresses like this one.
-    func streamSocket(for address: SocketAddress) -> SystemResult
+    /// socket(2): a socket of this kind, for addresses like this one.
+    func socket(_ kind: SocketKind, for address: SocketAddress) -> SystemResult
     /// bind(2).
     func bind(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult
     /// listen(2).

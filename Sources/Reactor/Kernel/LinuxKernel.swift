@@ -81,9 +81,10 @@ public final class LinuxKernel: Kernel, Sendable {
 
     // MARK: Sockets
 
-    /// socket(2): a TCP socket for addresses like this one.
-    public func streamSocket(for address: SocketAddress) -> SystemResult {
-        SystemResult(rawValue: creactor_socket(address.familyNumber, CInt(SOCK_STREAM.rawValue)))
+    /// socket(2): a socket of this kind, for addresses like this one.
+    public func socket(_ kind: SocketKind, for address: SocketAddress) -> SystemResult {
+        let type = kind == .stream ? SOCK_STREAM : SOCK_DGRAM
+        return SystemResult(rawValue: creactor_socket(address.familyNumber, CInt(type.rawValue)))
     }
 
     /// bind(2).

@@ -1,10 +1,20 @@
-// A socket address in the kernel's structures (ip(7), ipv6(7)) and back.
+// A socket address in the kernel's structures (ip(7), ipv6(7), unix(7)) and back.
 
 import CReactor
 
 extension SocketAddress {
-    /// `AF_INET` or `AF_INET6`.
-    var familyNumber: CInt { isIPv6 ? AF_INET6 : AF_INET }
+    /// `AF_INET`, `AF_INET6` or `AF_UNIX`.
+    var familyNumber: CInt {
+        switch storage {
+        case .ipv4: AF_INET
+        case .ipv6: AF_INET6
+        case .unix: AF_UNIX
+        }
+    }
+
+    /// Bytes of a Unix socket's name, without the zero byte behind a path (unix(7), `sun_path`).
+    static var longestUnixName: Int { MemoryLayout<sockaddr_un>.size - unixNameOffset - 1 }
+    private static var unixNameOffset: Int { MemoryLayout<sa_family_t>.size }
 
     /// Lends the address as a `sockaddr` and its length.
     func withSystemAddress(_ body: (UnsafeRawPointer, socklen_t) -> SystemResult) -> SystemResult {
@@ -25,6 +35,14 @@ extension SocketAddress {
                 unsafe bytes.storeBytes(of: low.bigEndian, toByteOffset: 8, as: UInt64.self)
             }
             return unsafe body(&system, socklen_t(MemoryLayout<sockaddr_in6>.size))
+        case .unix(let name):
+            var system = sockaddr_un()
+            system.sun_family = sa_family_t(AF_UNIX)
+            precondition(name.count <= Self.longestUnixName, "checked when the address was made")
+            unsafe withUnsafeMutableBytes(of: &system.sun_path) { path in unsafe path.copyBytes(from: name) }
+            // A path counts with the zero byte behind it, an abstract name ends where its length says.
+            let length = Self.unixNameOffset + name.count + (name.first == 0 ? 0 : 1)
+            return unsafe body(&system, socklen_t(length))
         }
     }
 
@@ -32,25 +50,35 @@ extension SocketAddress {
     static func filled(
         _ address: inout SocketAddress, by call: (UnsafeMutableRawPointer, UnsafeMutablePointer<socklen_t>) -> Int
     ) -> SystemResult {
-        var system = sockaddr_in6()  // the larger of the two
-        var length = socklen_t(MemoryLayout<sockaddr_in6>.size)
+        var system = sockaddr_un()  // the largest of the three
+        var length = socklen_t(MemoryLayout<sockaddr_un>.size)
         let result = unsafe call(&system, &length)
         if result >= 0 {
-            let isIPv6 = CInt(system.sin6_family) == AF_INET6
             unsafe withUnsafeBytes(of: &system) { bytes in
-                if isIPv6 {
-                    address.storage = unsafe .ipv6(
-                        high: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)),
-                        low: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self)),
-                        scope: bytes.load(fromByteOffset: 24, as: UInt32.self),
-                        port: UInt16(bigEndian: bytes.load(fromByteOffset: 2, as: UInt16.self)))
-                } else {
-                    address.storage = unsafe .ipv4(
-                        address: UInt32(bigEndian: bytes.load(fromByteOffset: 4, as: UInt32.self)),
-                        port: UInt16(bigEndian: bytes.load(fromByteOffset: 2, as: UInt16.self)))
-                }
+                unsafe address.storage = Self.read(UnsafeRawBufferPointer(rebasing: bytes.prefix(Int(length))))
             }
         }
         return SystemResult(rawValue: result)
+    }
+
+    /// The address in a filled `sockaddr`.
+    static func read(_ bytes: UnsafeRawBufferPointer) -> Storage {
+        switch CInt(unsafe bytes.loadUnaligned(as: sa_family_t.self)) {
+        case AF_INET6:
+            return unsafe .ipv6(
+                high: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)),
+                low: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self)),
+                scope: bytes.loadUnaligned(fromByteOffset: 24, as: UInt32.self),
+                port: UInt16(bigEndian: bytes.loadUnaligned(fromByteOffset: 2, as: UInt16.self)))
+        case AF_UNIX:
+            var name = unsafe Array(bytes.dropFirst(unixNameOffset))
+            // The zero byte behind a path is not of its name; an abstract name may have any.
+            if name.first != 0, let end = name.firstIndex(of: 0) { name.removeSubrange(end...) }
+            return .unix(name)
+        default:
+            return unsafe .ipv4(
+                address: UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self)),
+                port: UInt16(bigEndian: bytes.loadUnaligned(fromByteOffset: 2, as: UInt16.self)))
+        }
     }
 }

@@ -1,15 +1,26 @@
-// A socket address as text (RFC 3986 host and port: `127.0.0.1:7788`, `[::1]:7788`) and from text, with or without a
-// look-up of names.
+// A socket address as text (RFC 3986 host and port: `127.0.0.1:7788`, `[::1]:7788`; `unix:/path`, `unix:@abstract`) and
+// from text, with or without a look-up of names.
 
 import CReactor
 
 extension SocketAddress: CustomStringConvertible {
-    /// `ADDRESS:PORT`, an IPv6 address in brackets (RFC 5952).
+    /// `ADDRESS:PORT`, an IPv6 address in brackets (RFC 5952); `unix:PATH`, an abstract name behind `@`.
     public var description: String {
-        isIPv6 ? "[\(host)]:\(port)" : "\(host):\(port)"
+        switch storage {
+        case .ipv4: "\(host):\(port)"
+        case .ipv6: "[\(host)]:\(port)"
+        case .unix: "unix:\(host)"
+        }
     }
 
-    /// The address without its port; a link-local IPv6 address has its interface's index behind `%`.
+    /// The path of a Unix socket; `nil` for other addresses, for abstract names, and for sockets without a name.
+    public var unixPath: String? {
+        guard case .unix(let name) = storage, let first = name.first, first != 0 else { return nil }
+        return String(decoding: name, as: UTF8.self)
+    }
+
+    /// The address without its port; a link-local IPv6 address has its interface's index behind `%`. The path of a Unix
+    /// socket, or its abstract name behind `@`.
     public var host: String {
         switch storage {
         case .ipv4(let address, _):
@@ -21,13 +32,42 @@ extension SocketAddress: CustomStringConvertible {
                 let address = unsafe String(cString: text.baseAddress!)
                 return scope == 0 ? address : "\(address)%\(scope)"
             }
+        case .unix(let name):
+            return name.first == 0
+                ? "@" + String(decoding: name.dropFirst(), as: UTF8.self) : String(decoding: name, as: UTF8.self)
         }
     }
 
-    /// Parses `HOST:PORT` where the host is a numeric address, IPv6 in brackets. Looks nothing up.
+    /// The Unix socket at a path, or of an abstract name: `@name`, which is nowhere in the file system and gone with the
+    /// last descriptor (unix(7)).
+    ///
+    /// - Throws: ``SocketError`` for an empty name and for one of more than 107 bytes, the system's limit.
+    public static func unix(_ name: String) throws(SocketError) -> SocketAddress {
+        var bytes = Array(name.utf8)
+        let subject = "unix:\(name)"
+        if bytes.isEmpty || bytes == [UInt8(ascii: "@")] {
+            throw SocketError(.parse, subject: subject, reason: "the path is missing; write unix:/PATH or unix:@NAME")
+        }
+        if bytes[0] == UInt8(ascii: "@") {
+            bytes[0] = 0
+        } else if bytes.contains(0) {
+            throw SocketError(.parse, subject: subject, reason: "a path cannot contain a zero byte")
+        }
+        guard bytes.count <= longestUnixName else {
+            throw SocketError(
+                .parse, subject: subject, reason: "the name has \(bytes.count) bytes, the system takes \(longestUnixName)")
+        }
+        return SocketAddress(storage: .unix(bytes))
+    }
+
+    /// Parses `HOST:PORT` where the host is a numeric address, IPv6 in brackets, or `unix:PATH`. Looks nothing up.
     ///
     /// - Throws: ``SocketError`` that says what is wrong with the text.
     public init(_ text: String) throws(SocketError) {
+        if text.hasPrefix("unix:") {
+            self = try .unix(String(text.dropFirst(5)))
+            return
+        }
         let (host, port) = try Self.split(text)
         guard let address = SocketAddress(host: host, port: port) else {
             throw SocketError(.parse, subject: text, reason: "\"\(host)\" is not a numeric address")
@@ -58,6 +98,7 @@ extension SocketAddress: CustomStringConvertible {
     /// - Returns: At least one address, in the order in which they should be tried (RFC 6724).
     /// - Throws: ``SocketError`` when the text is malformed or the name has no address.
     public static func resolve(_ text: String) throws(SocketError) -> [SocketAddress] {
+        if text.hasPrefix("unix:") { return [try SocketAddress(text)] }
         let (host, port) = try split(text)
         if let address = SocketAddress(host: host, port: port) { return [address] }
         var hints = unsafe addrinfo()

@@ -1,11 +1,13 @@
-// Where a socket is: an IPv4 or IPv6 address and a port, as a plain value. Conversion to the kernel's structures and to
-// text is beside it, in this folder, because both need the C library.
+// Where a socket is: an IPv4 or IPv6 address and a port, or the name of a Unix socket, as a plain value. Conversion to the
+// kernel's structures and to text is beside it, in this folder, because both need the C library.
 
-/// The address of a socket: IPv4 or IPv6, with its port.
+/// The address of a socket: IPv4 or IPv6, with its port, or the name of a Unix socket (unix(7)).
 public struct SocketAddress: Sendable, Hashable {
     enum Storage: Hashable, Sendable {
         case ipv4(address: UInt32, port: UInt16)
         case ipv6(high: UInt64, low: UInt64, scope: UInt32, port: UInt16)
+        /// A path; an abstract name behind a zero byte; nothing for a socket without a name.
+        case unix([UInt8])
     }
 
     /// Addresses as numbers in the machine's byte order.
@@ -28,11 +30,12 @@ public struct SocketAddress: Sendable, Hashable {
     /// The unspecified IPv4 address, 0.0.0.0 with port 0.
     public static let unspecified = SocketAddress.ipv4(0, 0, 0, 0, port: 0)
 
-    /// The port, 0 to 65,535.
+    /// The port, 0 to 65,535; 0 for a Unix socket, which has none.
     public var port: UInt16 {
         get {
             switch storage {
             case .ipv4(_, let port), .ipv6(_, _, _, let port): port
+            case .unix: 0
             }
         }
         set {
@@ -40,6 +43,7 @@ public struct SocketAddress: Sendable, Hashable {
             case .ipv4(let address, _): storage = .ipv4(address: address, port: newValue)
             case .ipv6(let high, let low, let scope, _):
                 storage = .ipv6(high: high, low: low, scope: scope, port: newValue)
+            case .unix: break
             }
         }
     }
@@ -47,17 +51,23 @@ public struct SocketAddress: Sendable, Hashable {
     /// Whether this is an IPv6 address.
     public var isIPv6: Bool { if case .ipv6 = storage { true } else { false } }
 
-    /// Whether the address never leaves this machine: 127.0.0.0/8, ::1, or the former in IPv6 clothes.
+    /// Whether this is the address of a Unix socket.
+    public var isUnix: Bool { if case .unix = storage { true } else { false } }
+
+    /// Whether the address never leaves this machine: 127.0.0.0/8, ::1, the former in IPv6 clothes, a Unix socket.
     public var isLoopback: Bool {
         switch storage {
         case .ipv4(let address, _): address >> 24 == 127
         case .ipv6(let high, let low, _, _): high == 0 && (low == 1 || low >> 24 == 0xffff_7f)
+        case .unix: true
         }
     }
 
-    /// The peer as limits count it: an IPv4 address is one, and so is a whole IPv6 /64, which one host may own.
-    var limitKey: UInt64 {
+    /// The peer as limits count it: an IPv4 address is one, and so is a whole IPv6 /64, which one host may own. `nil` for
+    /// a Unix socket, whose peers have no address.
+    var limitKey: UInt64? {
         switch storage {
+        case .unix: nil
         case .ipv4(let address, _): UInt64(address)
         case .ipv6(0, let low, _, _) where low >> 32 == 0xffff: low & 0xffff_ffff  // IPv4 in IPv6 clothes
         case .ipv6(let high, let low, _, _): high == 0 ? low : high

@@ -29,7 +29,7 @@ final class ConnectionAcceptor: ConnectionOwner, ListenerDelegate {
             return
         }
         count += 1
-        if maximumPerAddress != nil { countByAddress[peer.limitKey, default: 0] += 1 }
+        if maximumPerAddress != nil, let key = peer.limitKey { countByAddress[key, default: 0] += 1 }
         let connection = Connection(loop: loop, descriptor, peer: peer, limits: limits, owner: self)
         loop.register(connection, wanting: .readable)
         connection.begin(makeHandler)
@@ -38,7 +38,7 @@ final class ConnectionAcceptor: ConnectionOwner, ListenerDelegate {
     /// Why this connection cannot be taken; `nil` when it can.
     private func refusal(of descriptor: FileDescriptor, from peer: SocketAddress) -> String? {
         if count >= maximum { return "\(maximum) connections are open" }
-        if let maximumPerAddress, countByAddress[peer.limitKey, default: 0] >= maximumPerAddress {
+        if let maximumPerAddress, let key = peer.limitKey, countByAddress[key, default: 0] >= maximumPerAddress {
             return "\(maximumPerAddress) connections from its address are open"
         }
         do throws(SocketError) {
@@ -51,8 +51,8 @@ final class ConnectionAcceptor: ConnectionOwner, ListenerDelegate {
 
     override func connectionClosed(_ connection: Connection) {
         count -= 1
-        guard maximumPerAddress != nil, let left = countByAddress[connection.peer.limitKey] else { return }
-        countByAddress[connection.peer.limitKey] = left > 1 ? left - 1 : nil
+        guard maximumPerAddress != nil, let key = connection.peer.limitKey, let left = countByAddress[key] else { return }
+        countByAddress[key] = left > 1 ? left - 1 : nil
     }
 }
 

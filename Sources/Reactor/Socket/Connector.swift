@@ -22,7 +22,7 @@ public final class Connector: EventSource {
         connected: @escaping (Connector, consuming OwnedDescriptor) -> Void, failed: @escaping (SocketError) -> Void
     ) throws(SocketError) {
         let kernel = loop.kernel
-        let made = kernel.streamSocket(for: address)
+        let made = kernel.socket(.stream, for: address)
         if let errno = made.errno { throw SocketError(.open, subject: "\(address)", errno: errno) }
         let socket = OwnedDescriptor(made.descriptor)
         do throws(SocketError) {

@@ -32,7 +32,7 @@ public final class Listener: EventSource {
     init(loop: EventLoop, on wanted: SocketAddress, limits: Limits, delegate: any ListenerDelegate) throws(SocketError)
     {
         let kernel = loop.kernel
-        let made = kernel.streamSocket(for: wanted)
+        let made = kernel.socket(.stream, for: wanted)
         if let errno = made.errno { throw SocketError(.open, subject: "\(wanted)", errno: errno) }
         let socket = OwnedDescriptor(made.descriptor)
         var address = wanted

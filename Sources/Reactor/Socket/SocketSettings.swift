@@ -9,6 +9,19 @@ extension Limits {
         throws(SocketError)
     {
         var settings: [(SocketOption, Int)] = []
+        if !address.isUnix { settings = transportSettings(isListener: isListener) }
+        if let sendBuffer { settings.append((.sendBuffer, sendBuffer)) }
+        if let receiveBuffer { settings.append((.receiveBuffer, receiveBuffer)) }
+        for (option, value) in settings {
+            if let errno = kernel.setOption(option, of: socket, to: value).errno {
+                throw SocketError(.configure, subject: "\(address)", errno: errno)
+            }
+        }
+    }
+
+    /// The options of TCP, which a Unix socket does not know.
+    private func transportSettings(isListener: Bool) -> [(SocketOption, Int)] {
+        var settings: [(SocketOption, Int)] = []
         if isListener { settings.append((.reuseAddress, 1)) }
         if noDelay { settings.append((.noDelay, 1)) }
         if let keepAlive {
@@ -18,13 +31,7 @@ extension Limits {
             settings.append((.keepAliveCount, max(1, keepAlive.count)))
         }
         if let userTimeout { settings.append((.userTimeout, Int(userTimeout.wholeNanoseconds / 1_000_000))) }
-        if let sendBuffer { settings.append((.sendBuffer, sendBuffer)) }
-        if let receiveBuffer { settings.append((.receiveBuffer, receiveBuffer)) }
-        for (option, value) in settings {
-            if let errno = kernel.setOption(option, of: socket, to: value).errno {
-                throw SocketError(.configure, subject: "\(address)", errno: errno)
-            }
-        }
+        return settings
     }
 
     /// Whole seconds, at least one.

@@ -85,8 +85,8 @@ final class FaultyKernel: ForwardingKernel {
         noteWait(timeout) ?? base.select(below: limit, read: &read, write: &write, except: &except, timeout: timeout)
     }
 
-    override func streamSocket(for address: SocketAddress) -> SystemResult {
-        fault(.socket) ?? raised(base.streamSocket(for: address))
+    override func socket(_ kind: SocketKind, for address: SocketAddress) -> SystemResult {
+        fault(.socket) ?? raised(base.socket(kind, for: address))
     }
 
     override func listen(_ socket: FileDescriptor, backlog: Int) -> SystemResult {

@@ -35,7 +35,7 @@ class ForwardingKernel: Kernel {
         base.select(below: limit, read: &read, write: &write, except: &except, timeout: timeout)
     }
 
-    func streamSocket(for address: SocketAddress) -> SystemResult { base.streamSocket(for: address) }
+    func socket(_ kind: SocketKind, for address: SocketAddress) -> SystemResult { base.socket(kind, for: address) }
     func bind(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult { base.bind(socket, to: address) }
     func listen(_ socket: FileDescriptor, backlog: Int) -> SystemResult { base.listen(socket, backlog: backlog) }
     func accept(_ listener: FileDescriptor, peer: inout SocketAddress) -> SystemResult {

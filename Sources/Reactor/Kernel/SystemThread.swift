@@ -1,0 +1,57 @@
+// Threads, for what cannot run on one: further loops, and work that blocks.
+
+import CReactor
+import SystemPackage
+
+/// A thread of the system. Whoever starts one joins it: dropping the value unjoined is a fault in the program and traps.
+struct SystemThread: ~Copyable {
+    private let thread: pthread_t
+
+    /// Starts a thread, with all signals blocked, so that they go to the threads that ask for them.
+    ///
+    /// - Parameters:
+    ///   - name: as debuggers and `top` show it; the system keeps 15 bytes of it.
+    ///   - body: what the thread runs; it ends when this returns.
+    /// - Throws: ``SocketError`` when the system has no room for another thread.
+    static func start(named name: String, _ body: @escaping @Sendable () -> Void) throws(SocketError) -> SystemThread {
+        var thread = pthread_t()
+        let box = unsafe Unmanaged.passRetained(ThreadBody(name: name, run: body))
+        let error = unsafe creactor_start_thread(
+            &thread,
+            { pointer in
+                let body = unsafe Unmanaged<ThreadBody>.fromOpaque(pointer!).takeRetainedValue()
+                unsafe _ = creactor_name_thread(body.name)
+                body.run()
+                return nil
+            }, box.toOpaque())
+        if error != 0 {
+            unsafe box.release()
+            throw SocketError(.start, subject: "thread \(name)", errno: Errno(rawValue: error))
+        }
+        return SystemThread(thread: thread)
+    }
+
+    private init(thread: pthread_t) { self.thread = thread }
+
+    /// Waits until the thread has ended.
+    consuming func join() {
+        _ = pthread_join(thread, nil)
+        discard self
+    }
+
+    /// Whether this runs on the thread.
+    var isCurrent: Bool { pthread_equal(thread, pthread_self()) != 0 }
+
+    deinit { precondition(thread == 0, "a thread was dropped without being joined") }
+}
+
+/// What a thread runs, on its way there.
+private final class ThreadBody: Sendable {
+    let name: String
+    let run: @Sendable () -> Void
+
+    init(name: String, run: @escaping @Sendable () -> Void) {
+        self.name = name
+        self.run = run
+    }
+}
