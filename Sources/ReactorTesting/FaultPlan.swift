@@ -74,11 +74,11 @@ extension SimulatedKernel {
         case .send:
             if let errno = interrupted() ?? outOfMemory() { return errno }
             return random.chance(faults.wouldBlock) ? .resourceTemporarilyUnavailable : nil
-        case .socket, .reserve:
+        case .socket, .reserve, .lockDirectory:
             return outOfDescriptors() ?? outOfMemory()
         case .epollControl:
             return random.chance(faults.failingRegistration) ? (random.chance(0.5) ? .noMemory : .noSpace) : nil
-        case .epollCreate, .bind, .listen, .localAddress, .setOption, .setResetOnClose, .pendingError, .shutdown,
+        case .peerCredentials, .pathStatus, .unlink, .setPermissions, .epollCreate, .bind, .listen, .localAddress, .setOption, .setResetOnClose, .pendingError, .shutdown,
             .close, .eventDescriptor, .signalDescriptor:
             return nil
         }

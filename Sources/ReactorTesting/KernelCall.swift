@@ -28,6 +28,16 @@ public enum KernelCall: UInt8, Sendable, Hashable, CaseIterable {
     case setResetOnClose
     /// getsockopt(2) with `SO_ERROR`.
     case pendingError
+    /// getsockopt(2) with `SO_PEERCRED`.
+    case peerCredentials
+    /// lstat(2).
+    case pathStatus
+    /// unlink(2).
+    case unlink
+    /// chmod(2) or fchmod(2).
+    case setPermissions
+    /// open(2) and flock(2) of a directory.
+    case lockDirectory
     /// recv(2).
     case receive
     /// send(2).
@@ -78,6 +88,15 @@ public enum KernelCall: UInt8, Sendable, Hashable, CaseIterable {
         case .localAddress: [.noBufferSpace]
         case .setOption, .setResetOnClose: [.noMemory, .noBufferSpace]
         case .pendingError: [.noMemory]
+        case .peerCredentials: [.noMemory]
+        case .pathStatus: [.permissionDenied, .noMemory, .noSuchFileOrDirectory]
+        case .unlink: [.permissionDenied, .resourceBusy, .ioError, .noMemory, .readOnlyFileSystem]
+        case .setPermissions: [.notPermitted, .ioError, .noMemory, .readOnlyFileSystem]
+        case .lockDirectory:
+            [
+                .resourceTemporarilyUnavailable, .permissionDenied, .tooManyOpenFiles, .tooManyOpenFilesInSystem,
+                .noMemory,
+            ]
         case .receive:
             [
                 .resourceTemporarilyUnavailable, .connectionReset, .interrupted, .noMemory, .timedOut,

@@ -195,6 +195,24 @@ extension ScriptedKernel {
     }
     /// getsockopt(2) with `SO_ERROR`.
     public func pendingError(of socket: FileDescriptor) -> SystemResult { play(.pendingError, socket.rawValue).answer }
+    /// getsockopt(2) with `SO_PEERCRED`; leaves the credentials as they are.
+    public func peerCredentials(of socket: FileDescriptor, _ credentials: inout PeerCredentials) -> SystemResult {
+        play(.peerCredentials, socket.rawValue).answer
+    }
+    /// lstat(2); leaves the status as it is.
+    public func status(of path: FilePath, _ status: inout PathStatus) -> SystemResult { play(.pathStatus).answer }
+    /// unlink(2).
+    public func unlink(_ path: FilePath) -> SystemResult { play(.unlink).answer }
+    /// chmod(2).
+    public func setPermissions(_ permissions: FilePermissions, of path: FilePath) -> SystemResult {
+        play(.setPermissions).answer
+    }
+    /// fchmod(2).
+    public func setPermissions(_ permissions: FilePermissions, of descriptor: FileDescriptor) -> SystemResult {
+        play(.setPermissions, descriptor.rawValue).answer
+    }
+    /// open(2) and flock(2) of a directory.
+    public func lockDirectory(_ path: FilePath) -> SystemResult { play(.lockDirectory).answer }
     /// recv(2).
     public func receive(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
         let next = play(.receive, socket.rawValue)

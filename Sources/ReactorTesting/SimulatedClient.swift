@@ -48,7 +48,9 @@ public final class SimulatedClient {
         socket = kernel.newSocket()
         if let local { socket.local = local }
         socket.onWake = { [weak self] in self?.stepSoon() }
-        _ = kernel.begin(socket, to: address)
+        // What a TCP socket answers is only that it is on its way; a Unix socket answers how it went.
+        let result = kernel.begin(socket, to: address)
+        if let errno = result.errno, errno != .nowInProgress { error = errno }
     }
 
     /// Whether the connection is there, or was.

@@ -7,6 +7,7 @@ public import SystemPackage
 extension SimulatedSocket {
     /// Whether this listener is meant by connections to `address`.
     func takes(_ address: SocketAddress) -> Bool {
+        if address.isUnix || local.isUnix { return kernel.isAt(address, self) }
         guard local.port == address.port else { return false }
         var any = SocketAddress.unspecified
         any.port = address.port
@@ -33,6 +34,7 @@ extension SimulatedKernel {
     /// Begins to connect, or says how an attempt that began earlier went.
     func begin(_ file: SimulatedSocket, to address: SocketAddress) -> SystemResult {
         switch file.phase {
+        case .fresh where address.isUnix: return connectUnix(file, to: address)
         case .fresh:
             file.phase = .connecting
             file.peer = address
@@ -76,20 +78,29 @@ extension SimulatedKernel {
         }
     }
 
-    private func establish(_ client: SimulatedSocket, _ listener: SimulatedSocket, at address: SocketAddress) {
+    /// Makes the accepted side of a connection, and the two streams between the sides.
+    func pair(
+        _ client: SimulatedSocket, _ listener: SimulatedSocket, at address: SocketAddress, clientSendsFrom: Int64,
+        serverSendsFrom: Int64
+    ) -> SimulatedSocket {
         let server = newSocket()
         server.local = address
         server.peer = client.local
         server.options = listener.options
         server.sendBuffer = listener.sendBuffer
         server.receiveBuffer = listener.receiveBuffer
-        let established = clock.now + delay()
-        let queued = established + delay()
-        server.outgoing = SimulatedPipe(self, from: server, to: client, notBefore: established)
-        client.outgoing = SimulatedPipe(self, from: client, to: server, notBefore: queued)
+        server.outgoing = SimulatedPipe(self, from: server, to: client, notBefore: serverSendsFrom)
+        client.outgoing = SimulatedPipe(self, from: client, to: server, notBefore: clientSendsFrom)
         server.incoming = client.outgoing
         client.incoming = server.outgoing
         server.phase = .connected
+        return server
+    }
+
+    private func establish(_ client: SimulatedSocket, _ listener: SimulatedSocket, at address: SocketAddress) {
+        let established = clock.now + delay()
+        let queued = established + delay()
+        let server = pair(client, listener, at: address, clientSendsFrom: queued, serverSendsFrom: established)
         clock.at(established) { [weak client] in
             guard let client, client.phase == .connecting else { return server.reset() }
             client.phase = .connected

@@ -20,6 +20,7 @@ extension SimulatedKernel {
     public func bind(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult {
         if let errno = fault(.bind) { return leave(.bind, socket.rawValue, SystemResult(errno)) }
         guard let file = self.socket(socket, .bind) else { return leave(.bind, socket.rawValue, notASocket(socket)) }
+        if address.isUnix { return leave(.bind, socket.rawValue, bindUnix(file, to: address)) }
         var local = address
         if address.port == 0 {
             local.port = freePort()
@@ -127,7 +128,7 @@ extension SimulatedKernel {
         guard let file = self.socket(socket, .setResetOnClose) else {
             return leave(.setResetOnClose, socket.rawValue, notASocket(socket))
         }
-        file.resetsOnClose = true
+        file.resetsOnClose = !file.local.isUnix  // which ignores it
         return leave(.setResetOnClose, socket.rawValue, SystemResult(0))
     }
 

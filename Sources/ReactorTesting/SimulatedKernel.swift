@@ -57,6 +57,9 @@ public final class SimulatedKernel: Kernel {
     var sockets: [SimulatedSocket] = []
     var nextPort: UInt16 = 32_768
     var blockedSignals: Set<Signal> = []
+    /// The file system: Unix sockets and what else was put there.
+    var paths: [FilePath: PathStatus] = [:]
+    var lastInode: UInt64 = 0
     var spin = SpinDetector()
 
     /// A kernel in its first moment.

@@ -22,6 +22,10 @@ final class SimulatedSocket: SimulatedFile {
     var receiveBuffer: Int
     var resetsOnClose = false
 
+    // A Unix socket with a path.
+    var inode: UInt64 = 0
+    var permissions = FilePermissions(rawValue: 0o777)
+
     // Listening.
     var backlog = 0
     /// Connections that are complete and not accepted.

@@ -20,7 +20,9 @@
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/signalfd.h>
+#include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <time.h>
@@ -121,6 +123,42 @@ CREACTOR_CALL long creactor_send(int fd, const void *bytes, size_t count) {
   return creactor_result(send(fd, bytes, count, MSG_NOSIGNAL));
 }
 CREACTOR_CALL long creactor_shutdown_write(int fd) { return creactor_result(shutdown(fd, SHUT_WR)); }
+
+// MARK: Unix sockets and their paths
+
+// Who connected: process, user and group, as they were when connect(2) was called (unix(7), SO_PEERCRED). The structure
+// needs _GNU_SOURCE, so it is declared by hand.
+struct creactor_credentials {
+  int32_t process;
+  uint32_t user, group;
+};
+CREACTOR_CALL long creactor_peer_credentials(int fd, struct creactor_credentials *credentials) {
+  socklen_t length = sizeof *credentials;
+  return creactor_result(getsockopt(fd, SOL_SOCKET, SO_PEERCRED, credentials, &length));
+}
+
+struct creactor_path_status {
+  uint64_t device, inode;
+  uint32_t mode;
+};
+CREACTOR_CALL long creactor_lstat(const char *path, struct creactor_path_status *status) {
+  struct stat found;
+  long result = creactor_result(lstat(path, &found));
+  if (result == 0) *status = (struct creactor_path_status){found.st_dev, found.st_ino, found.st_mode};
+  return result;
+}
+CREACTOR_CALL long creactor_unlink(const char *path) { return creactor_result(unlink(path)); }
+CREACTOR_CALL long creactor_chmod(const char *path, unsigned mode) { return creactor_result(chmod(path, mode)); }
+CREACTOR_CALL long creactor_fchmod(int fd, unsigned mode) { return creactor_result(fchmod(fd, mode)); }
+// Opens a directory and locks it, unless somebody else has; closing unlocks.
+CREACTOR_CALL long creactor_lock_directory(const char *path) {
+  long fd = creactor_result(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd < 0) return fd;
+  long result = creactor_result(flock((int)fd, LOCK_EX | LOCK_NB));
+  if (result == 0) return fd;
+  close((int)fd);
+  return result;
+}
 
 // MARK: descriptors
 

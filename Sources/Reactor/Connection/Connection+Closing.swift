@@ -16,7 +16,8 @@ extension Connection {
         askForFlush()
     }
 
-    /// Resets the connection now: what is queued is lost, and the peer sees an error (RFC 9293, 3.5.2).
+    /// Resets the connection now: what is queued is lost, and the peer sees an error (RFC 9293, 3.5.2). A Unix socket knows
+    /// no reset: its peer sees the end of the stream, or an error if it had sent what was not read.
     public func abort() {
         guard !state.isClosed else { return }
         _ = loop.kernel.setResetOnClose(name)

@@ -80,6 +80,15 @@ public import SystemPackage
         return address
     }
 
+    /// Who is at the other end of a Unix socket. Asks the kernel. `nil` for other sockets, and when the connection is over.
+    public var peerCredentials: PeerCredentials? {
+        var credentials = PeerCredentials()
+        guard peer.isUnix, !state.isClosed, loop.kernel.peerCredentials(of: name, &credentials).succeeded else {
+            return nil
+        }
+        return credentials
+    }
+
     /// The connection's descriptor, for options and for looking at it; the connection goes on owning it. `nil` when the
     /// connection is over.
     ///

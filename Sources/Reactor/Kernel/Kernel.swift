@@ -128,6 +128,21 @@ public protocol Kernel: AnyObject {
     /// shutdown(2) with `SHUT_WR`.
     func shutdownWriting(_ socket: FileDescriptor) -> SystemResult
 
+    // MARK: Unix sockets and their paths
+
+    /// getsockopt(2) with `SO_PEERCRED`; sets `credentials` when it succeeds.
+    func peerCredentials(of socket: FileDescriptor, _ credentials: inout PeerCredentials) -> SystemResult
+    /// lstat(2): what is at a path itself, not what it links to; sets `status` when it succeeds.
+    func status(of path: FilePath, _ status: inout PathStatus) -> SystemResult
+    /// unlink(2).
+    func unlink(_ path: FilePath) -> SystemResult
+    /// chmod(2).
+    func setPermissions(_ permissions: FilePermissions, of path: FilePath) -> SystemResult
+    /// fchmod(2). Of a socket that is not bound yet: what its path will have, less the umask.
+    func setPermissions(_ permissions: FilePermissions, of descriptor: FileDescriptor) -> SystemResult
+    /// open(2) of a directory and flock(2) of it; `EWOULDBLOCK` when somebody else has locked it. Closing unlocks.
+    func lockDirectory(_ path: FilePath) -> SystemResult
+
     // MARK: Descriptors
 
     /// close(2).

@@ -2,6 +2,7 @@
 // from text, with or without a look-up of names.
 
 import CReactor
+public import SystemPackage
 
 extension SocketAddress: CustomStringConvertible {
     /// `ADDRESS:PORT`, an IPv6 address in brackets (RFC 5952); `unix:PATH`, an abstract name behind `@`.
@@ -14,9 +15,9 @@ extension SocketAddress: CustomStringConvertible {
     }
 
     /// The path of a Unix socket; `nil` for other addresses, for abstract names, and for sockets without a name.
-    public var unixPath: String? {
+    public var unixPath: FilePath? {
         guard case .unix(let name) = storage, let first = name.first, first != 0 else { return nil }
-        return String(decoding: name, as: UTF8.self)
+        return unsafe FilePath(platformString: name.map { CChar(bitPattern: $0) } + [0])
     }
 
     /// The address without its port; a link-local IPv6 address has its interface's index behind `%`. The path of a Unix
@@ -55,7 +56,8 @@ extension SocketAddress: CustomStringConvertible {
         }
         guard bytes.count <= longestUnixName else {
             throw SocketError(
-                .parse, subject: subject, reason: "the name has \(bytes.count) bytes, the system takes \(longestUnixName)")
+                .parse, subject: subject,
+                reason: "the name has \(bytes.count) bytes, the system takes \(longestUnixName)")
         }
         return SocketAddress(storage: .unix(bytes))
     }

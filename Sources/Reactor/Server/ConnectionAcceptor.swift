@@ -51,7 +51,9 @@ final class ConnectionAcceptor: ConnectionOwner, ListenerDelegate {
 
     override func connectionClosed(_ connection: Connection) {
         count -= 1
-        guard maximumPerAddress != nil, let key = connection.peer.limitKey, let left = countByAddress[key] else { return }
+        guard maximumPerAddress != nil, let key = connection.peer.limitKey, let left = countByAddress[key] else {
+            return
+        }
         countByAddress[key] = left > 1 ? left - 1 : nil
     }
 }

@@ -1,6 +1,9 @@
 // A connect on its way: the socket is ours, the handshake is the kernel's. What becomes of the connected socket is the
 // caller's business.
 //
+//     waiting --timer: is there room in the accept queue of a Unix socket?--+   (it answers EAGAIN: connect(2))
+//         |                                                                 |
+//         v <---------------------------------------------------------------+
 //     connecting --writable, connect says connected--> handed over
 //         |------ writable, connect says why not ----> failed
 //         |------ timer -----------------------------> failed (timed out)
@@ -14,6 +17,8 @@ public final class Connector: EventSource {
     public let address: SocketAddress
     private var descriptor: OwnedDescriptor?
     private var timer: Timer?
+    private var retryTimer: Timer?
+    private var retryPause = Duration.milliseconds(1)
     private let connected: (Connector, consuming OwnedDescriptor) -> Void
     private let failed: (SocketError) -> Void
 
@@ -25,6 +30,7 @@ public final class Connector: EventSource {
         let made = kernel.socket(.stream, for: address)
         if let errno = made.errno { throw SocketError(.open, subject: "\(address)", errno: errno) }
         let socket = OwnedDescriptor(made.descriptor)
+        var isWaiting = false
         do throws(SocketError) {
             try loop.checkCapacity(for: socket.name)
             try limits.apply(to: socket.name, kernel, for: address, isListener: false)
@@ -34,11 +40,10 @@ public final class Connector: EventSource {
                     throw SocketError(.listen, subject: "\(local)", errno: errno)
                 }
             }
-            // Not retried when interrupted: the connect goes on by itself (connect(2), EINTR).
-            if let errno = kernel.connect(socket.name, to: address).errno, errno != .nowInProgress,
-                errno != .interrupted
-            {
-                throw SocketError(.connect, subject: "\(address)", errno: errno)
+            switch Self.begin(kernel, socket.name, to: address) {
+            case nil: break
+            case .resourceTemporarilyUnavailable? where address.isUnix: isWaiting = true
+            case let errno?: throw SocketError(.connect, subject: "\(address)", errno: errno)
             }
         } catch {
             socket.close(kernel)
@@ -50,7 +55,8 @@ public final class Connector: EventSource {
         self.connected = connected
         self.failed = failed
         super.init(loop: loop, name: name)
-        loop.register(self, wanting: .writable)
+        loop.register(self, wanting: isWaiting ? [] : .writable)
+        if isWaiting { retryLater() }
         timer = loop.schedule(after: timeout) { [unowned self] in fail(.timedOut) }
     }
 
@@ -58,13 +64,42 @@ public final class Connector: EventSource {
     public func cancel() {
         guard isRegistered else { return }
         if let timer { loop.cancel(timer) }
+        if let retryTimer { loop.cancel(retryTimer) }
         loop.deregister(self, closesAlone: true)
         descriptor.take()?.close(loop.kernel)
     }
 
+    /// Begins to connect; answers why not.
+    private static func begin(_ kernel: any Kernel, _ socket: FileDescriptor, to address: SocketAddress) -> Errno? {
+        // A Unix socket is connected at once or not at all. Another connect, interrupted, goes on by itself and is not
+        // begun again (connect(2), EINTR).
+        let result =
+            address.isUnix
+            ? retryingInterrupts { kernel.connect(socket, to: address) } : kernel.connect(socket, to: address)
+        switch result.errno {
+        case nil, .nowInProgress?, .interrupted?, .socketIsConnected?: return nil
+        case let errno?: return errno
+        }
+    }
+
+    /// The accept queue of a Unix socket was full: no event will tell when it has room.
+    private func retryLater() {
+        retryTimer = loop.schedule(after: retryPause) { [unowned self] in
+            retryTimer = nil
+            switch Self.begin(loop.kernel, name, to: address) {
+            case nil: loop.setInterest(.writable, of: self)
+            case .resourceTemporarilyUnavailable?: retryLater()
+            case let errno?: fail(errno)
+            }
+        }
+        retryPause = min(retryPause * 2, .milliseconds(100))
+    }
+
     override func ready(_ readiness: Readiness) {
-        // Asking again says how it went, and sees through spurious readiness: EALREADY is "not yet".
-        let result = loop.kernel.connect(name, to: address)
+        if retryTimer != nil { return }  // that it is not connected, unasked
+        // Asking again says how it went, and sees through spurious readiness: EALREADY is "not yet". A Unix socket that was
+        // begun is connected, and asked again it may answer that the queue is full.
+        let result = address.isUnix ? SystemResult(0) : loop.kernel.connect(name, to: address)
         switch result.errno {
         case nil, .socketIsConnected:
             guard let descriptor = descriptor.take() else { return }

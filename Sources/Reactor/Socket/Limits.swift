@@ -1,6 +1,8 @@
 // What a connection and a listener may use up. Everything has a default, and no default is "without limit" unless it
 // says so.
 
+public import SystemPackage
+
 /// The limits of a server and of each of its connections.
 ///
 ///     var limits = Limits()
@@ -61,6 +63,10 @@ public struct Limits: Sendable {
     public var sendBuffer: Int?
     /// Bytes of the kernel's receive buffer (`SO_RCVBUF`). Default: `nil`, the kernel's own choice.
     public var receiveBuffer: Int?
+
+    /// Who may connect to a Unix socket with a path: writing to it is what counts (unix(7), "Pathname socket ownership and
+    /// permissions"). Default: 0600, the server's own user; `nil` leaves it to the umask.
+    public var unixPermissions: FilePermissions? = .ownerReadWrite
 
     /// How the kernel finds out that a silent peer has gone (tcp(7)).
     public struct KeepAlive: Sendable {

@@ -27,6 +27,8 @@ public final class Listener: EventSource {
     private var isQueued = false
     private var pause = Listener.firstPause
     private var pauseTimer: Timer?
+    /// The path that a Unix socket was given, and that goes with it.
+    private var path: UnixSocketPath?
 
     /// Binds and listens.
     init(loop: EventLoop, on wanted: SocketAddress, limits: Limits, delegate: any ListenerDelegate) throws(SocketError)
@@ -36,14 +38,21 @@ public final class Listener: EventSource {
         if let errno = made.errno { throw SocketError(.open, subject: "\(wanted)", errno: errno) }
         let socket = OwnedDescriptor(made.descriptor)
         var address = wanted
+        var path: UnixSocketPath?
         do throws(SocketError) {
             try loop.checkCapacity(for: socket.name)
             try limits.apply(to: socket.name, kernel, for: wanted)
-            for result in [
-                kernel.bind(socket.name, to: wanted), kernel.listen(socket.name, backlog: limits.backlog),
-                kernel.localAddress(of: socket.name, &address),
-            ] {
-                if let errno = result.errno { throw SocketError(.listen, subject: "\(wanted)", errno: errno) }
+            if let unixPath = wanted.unixPath {
+                path = try UnixSocketPath.listen(
+                    socket.name, on: wanted, at: unixPath, permissions: limits.unixPermissions,
+                    backlog: limits.backlog, kernel)
+            } else {
+                for result in [
+                    kernel.bind(socket.name, to: wanted), kernel.listen(socket.name, backlog: limits.backlog),
+                    kernel.localAddress(of: socket.name, &address),
+                ] {
+                    if let errno = result.errno { throw SocketError(.listen, subject: "\(wanted)", errno: errno) }
+                }
             }
         } catch {
             socket.close(kernel)
@@ -53,6 +62,7 @@ public final class Listener: EventSource {
         let name = socket.name
         descriptor = consume socket
         self.address = address
+        self.path = path
         self.delegate = delegate
         acceptsPerTurn = max(1, limits.acceptsPerTurn)
         super.init(loop: loop, name: name)
@@ -60,9 +70,11 @@ public final class Listener: EventSource {
     }
 
     /// Stops listening. Connections that were accepted are not concerned; those that the kernel had completed but this
-    /// listener had not accepted are reset.
+    /// listener had not accepted are reset. The path of a Unix socket is removed, if it is still this one's.
     public func close() {
         guard isRegistered else { return }
+        path?.remove(loop.kernel)
+        path = nil
         if let pauseTimer { loop.cancel(pauseTimer) }
         loop.deregister(self, closesAlone: true)
         descriptor.take()?.close(loop.kernel)

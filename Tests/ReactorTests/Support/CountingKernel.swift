@@ -36,7 +36,9 @@ final class CountingKernel: ForwardingKernel {
     }
 
     override func epollCreate() -> SystemResult { make(base.epollCreate) }
-    override func socket(_ kind: SocketKind, for address: SocketAddress) -> SystemResult { make { base.socket(kind, for: address) } }
+    override func socket(_ kind: SocketKind, for address: SocketAddress) -> SystemResult {
+        make { base.socket(kind, for: address) }
+    }
     override func accept(_ listener: FileDescriptor, peer: inout SocketAddress) -> SystemResult {
         use(listener)
         let result = make { base.accept(listener, peer: &peer) }

@@ -58,6 +58,19 @@ class ForwardingKernel: Kernel {
     func send(_ socket: FileDescriptor, _ bytes: RawSpan) -> SystemResult { base.send(socket, bytes) }
     func shutdownWriting(_ socket: FileDescriptor) -> SystemResult { base.shutdownWriting(socket) }
 
+    func peerCredentials(of socket: FileDescriptor, _ credentials: inout PeerCredentials) -> SystemResult {
+        base.peerCredentials(of: socket, &credentials)
+    }
+    func status(of path: FilePath, _ status: inout PathStatus) -> SystemResult { base.status(of: path, &status) }
+    func unlink(_ path: FilePath) -> SystemResult { base.unlink(path) }
+    func setPermissions(_ permissions: FilePermissions, of path: FilePath) -> SystemResult {
+        base.setPermissions(permissions, of: path)
+    }
+    func setPermissions(_ permissions: FilePermissions, of descriptor: FileDescriptor) -> SystemResult {
+        base.setPermissions(permissions, of: descriptor)
+    }
+    func lockDirectory(_ path: FilePath) -> SystemResult { base.lockDirectory(path) }
+
     func close(_ descriptor: FileDescriptor) -> SystemResult { base.close(descriptor) }
     func read(_ descriptor: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
         base.read(descriptor, into: buffer)

@@ -1,0 +1,112 @@
+// Unix sockets (unix(7)): names in a file system of one flat table, connecting without a network in between. What Linux does
+// is in net/unix/af_unix.c (unix_bind, unix_stream_connect); this is its outline.
+
+public import Reactor
+public import SystemPackage
+
+extension SimulatedKernel {
+    /// Puts a regular file at a path.
+    public func makeFile(at path: FilePath) { paths[path] = newPath(mode: 0o100644) }
+
+    /// What is at a path now; `nil` for nothing.
+    public func status(of path: FilePath) -> PathStatus? { paths[path] }
+
+    private func newPath(mode: UInt32) -> PathStatus {
+        lastInode += 1
+        var status = PathStatus()
+        (status.device, status.inode, status.mode) = (1, lastInode, mode)
+        return status
+    }
+
+    // MARK: Names
+
+    /// bind(2) of a Unix socket; the path is there from now on, whatever becomes of the socket.
+    func bindUnix(_ file: SimulatedSocket, to address: SocketAddress) -> SystemResult {
+        if let path = address.unixPath {
+            if paths[path] != nil { return SystemResult(.addressInUse) }
+            let status = newPath(mode: 0o140000 | UInt32(file.permissions.rawValue) & ~0o022)
+            paths[path] = status
+            file.inode = status.inode
+        } else if listeners.contains(where: { $0.local == address }) {
+            return SystemResult(.addressInUse)
+        }
+        file.local = address
+        return SystemResult(0)
+    }
+
+    /// Whether connections to a path reach this socket: another may have been bound there since.
+    func isAt(_ address: SocketAddress, _ file: SimulatedSocket) -> Bool {
+        guard file.local == address else { return false }
+        return address.unixPath.map { paths[$0]?.inode == file.inode } ?? true
+    }
+
+    /// connect(2) of a Unix socket: at once, or not at all.
+    func connectUnix(_ client: SimulatedSocket, to address: SocketAddress) -> SystemResult {
+        if let path = address.unixPath, paths[path] == nil { return SystemResult(.noSuchFileOrDirectory) }
+        guard let listener = listeners.first(where: { isAt(address, $0) }) else {
+            return SystemResult(.connectionRefused)
+        }
+        if listener.accepting.count > listener.backlog { return SystemResult(.resourceTemporarilyUnavailable) }
+        if client.local == .unspecified { client.local = .unnamedUnix }
+        client.peer = address
+        let server = pair(client, listener, at: address, clientSendsFrom: clock.now, serverSendsFrom: clock.now)
+        client.phase = .connected
+        client.connectWasTold = true
+        listener.accepting.append(server)
+        listener.wake(.readable)
+        client.wake(.writable)
+        return SystemResult(0)
+    }
+
+    // MARK: Calls
+
+    /// getsockopt(2) with `SO_PEERCRED`: this process itself, process 1 of user and group 0.
+    public func peerCredentials(of socket: FileDescriptor, _ credentials: inout PeerCredentials) -> SystemResult {
+        if let errno = fault(.peerCredentials) { return leave(.peerCredentials, socket.rawValue, SystemResult(errno)) }
+        credentials.process = 1
+        return leave(.peerCredentials, socket.rawValue, SystemResult(0))
+    }
+
+    /// lstat(2).
+    public func status(of path: FilePath, _ status: inout PathStatus) -> SystemResult {
+        if let errno = fault(.pathStatus) { return leave(.pathStatus, -1, SystemResult(errno)) }
+        guard let found = paths[path] else { return leave(.pathStatus, -1, SystemResult(.noSuchFileOrDirectory)) }
+        status = found
+        return leave(.pathStatus, -1, SystemResult(0))
+    }
+
+    /// unlink(2).
+    public func unlink(_ path: FilePath) -> SystemResult {
+        if let errno = fault(.unlink) { return leave(.unlink, -1, SystemResult(errno)) }
+        let wasThere = paths.removeValue(forKey: path) != nil
+        return leave(.unlink, -1, wasThere ? SystemResult(0) : SystemResult(.noSuchFileOrDirectory))
+    }
+
+    /// chmod(2).
+    public func setPermissions(_ permissions: FilePermissions, of path: FilePath) -> SystemResult {
+        if let errno = fault(.setPermissions) { return leave(.setPermissions, -1, SystemResult(errno)) }
+        guard let mode = paths[path]?.mode else {
+            return leave(.setPermissions, -1, SystemResult(.noSuchFileOrDirectory))
+        }
+        paths[path]?.mode = mode & ~0o7777 | UInt32(permissions.rawValue)
+        return leave(.setPermissions, -1, SystemResult(0))
+    }
+
+    /// fchmod(2) of a socket: what its path will have when it is bound, less an umask of 022.
+    public func setPermissions(_ permissions: FilePermissions, of descriptor: FileDescriptor) -> SystemResult {
+        if let errno = fault(.setPermissions) {
+            return leave(.setPermissions, descriptor.rawValue, SystemResult(errno))
+        }
+        guard let file = socket(descriptor, .setPermissions) else {
+            return leave(.setPermissions, descriptor.rawValue, SystemResult(.badFileDescriptor))
+        }
+        file.permissions = permissions
+        return leave(.setPermissions, descriptor.rawValue, SystemResult(0))
+    }
+
+    /// open(2) and flock(2) of a directory, which nobody else has locked.
+    public func lockDirectory(_ path: FilePath) -> SystemResult {
+        if let errno = fault(.lockDirectory) { return leave(.lockDirectory, -1, SystemResult(errno)) }
+        return leave(.lockDirectory, -1, open(NullFile()))
+    }
+}
