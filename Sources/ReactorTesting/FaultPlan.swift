@@ -78,7 +78,8 @@ extension SimulatedKernel {
             return outOfDescriptors() ?? outOfMemory()
         case .epollControl:
             return random.chance(faults.failingRegistration) ? (random.chance(0.5) ? .noMemory : .noSpace) : nil
-        case .peerCredentials, .pathStatus, .unlink, .setPermissions, .epollCreate, .bind, .listen, .localAddress, .setOption, .setResetOnClose, .pendingError, .shutdown,
+        case .peerCredentials, .pathStatus, .unlink, .setPermissions, .epollCreate, .bind, .listen, .localAddress,
+            .setOption, .setResetOnClose, .pendingError, .shutdown,
             .close, .eventDescriptor, .signalDescriptor:
             return nil
         }

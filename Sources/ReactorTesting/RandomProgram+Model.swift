@@ -21,6 +21,8 @@ extension RandomProgram {
             if let connector = connectors[number] {
                 check(number, from: server, to: connector)
                 check(number, from: connector, to: server)
+                judge(number, server, peer: connector, stopped)
+                judge(number, connector, peer: server, stopped)
             }
         }
     }
@@ -53,6 +55,19 @@ extension RandomProgram {
         case .loopEnded where !stopped: violate("connection \(number): \(reason), but it was not stopped")
         case .ended where client.wasReset && faults.reset == 0:
             violate("client \(number): reset (\(client.error!)), but the server ended cleanly")
+        default: break
+        }
+    }
+
+    /// Why one end of a connection of the framework with itself may have ended.
+    private func judge(_ number: Int, _ handler: ProgramHandler, peer: ProgramHandler, _ stopped: Bool) {
+        guard let reason = handler.reason else { return }
+        switch reason.kind {
+        // A peer that closed may have seen more input than it was ready to throw away: that is a reset.
+        case .failed where peer.reason?.kind == .ended && faults.reset == 0 && faults.failingRegistration == 0:
+            violate("connection \(number): \(reason) without a cause")
+        case .idle, .messageTimeout, .writeStalled: violate("connection \(number): \(reason), but nobody was idle")
+        case .loopEnded where !stopped: violate("connection \(number): \(reason), but it was not stopped")
         default: break
         }
     }

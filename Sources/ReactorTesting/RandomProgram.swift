@@ -229,8 +229,7 @@ public final class RandomProgram {
             peer.client.resume()
             finish(peer)
         }
-        // A connect to a full backlog is tried again after 1, 2, 4 ... seconds; and of two connections of the framework, one
-        // that closes reads no more, so that the other may hold back until the write stall ends it.
+        // A connect to a full backlog is tried again after 1, 2, 4 ... seconds.
         do {
             try world.run(within: .seconds(50)) {
                 world.handlers.allSatisfy { $0.reason != nil || !$0.wasConnected }

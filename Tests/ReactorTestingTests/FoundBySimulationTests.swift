@@ -43,4 +43,27 @@ import Testing
         #expect(told == [0])
         try world.check()
     }
+
+    /// Seeds 144, 670, 5619: both ends have much to say and close. Each throws away what it is sent meanwhile; reading
+    /// nothing, they would wait for each other until the write stall ends both.
+    @Test(arguments: Backend.all) func twoPeersThatBothCloseUnderPressureDoNotWaitForEachOther(_ backend: Backend)
+        throws
+    {
+        final class Talker: ConnectionHandler {
+            func connected(_ connection: Connection) {
+                connection.write([UInt8](repeating: 7, count: 500_000))
+                connection.close()
+            }
+            func received(_ bytes: RawSpan, on connection: Connection) { Issue.record("received after close()") }
+        }
+        let world = try Simulation(seed: 144, backend: backend)
+        try world.listen { _ in Talker() }
+        try world.loop.connect(
+            to: world.address!, handler: { _ in world.observe(Talker()) }, failed: { Issue.record("\($0)") })
+        try world.run(within: .seconds(6)) {
+            world.handlers.count == 2 && world.handlers.allSatisfy { $0.reason != nil }
+        }
+        #expect(world.handlers.allSatisfy { $0.reason?.kind == .closed })
+        try world.check()
+    }
 }

@@ -5,7 +5,7 @@
 import SystemPackage
 
 extension Connection {
-    /// Sends what is queued, then closes. Nothing more is received.
+    /// Sends what is queued, then closes. What still comes in is thrown away.
     ///
     /// If the peer may still be sending, the connection lingers within ``Limits/lingerTime``, so that the last bytes
     /// reach it. ``ConnectionHandler/closed(_:reason:)`` comes at the end of all this.
@@ -13,6 +13,10 @@ extension Connection {
         guard state.isOpen else { return }
         state.insert(.closing)
         closeReason = CloseReason(state.contains(.ended) ? .ended : .closed)
+        if isReadingPaused {
+            state.subtract([.pausedByUser, .pausedByPressure])
+            readingResumed()
+        }
         askForFlush()
     }
 
@@ -46,12 +50,11 @@ extension Connection {
             return terminate(closeReason ?? CloseReason(.closed))
         }
         if !state.contains(.finished) { _ = loop.kernel.shutdownWriting(name) }
-        state.remove([.closing, .pausedByUser, .pausedByPressure])
+        state.remove(.closing)
         state.formUnion([.lingering, .finished])
         lingerBytesLeft = Int32(clamping: limits.lingerBytes)
         deadline = loop.turnTime + limits.linger
         armDeadline(deadline)
-        readingResumed()
     }
 
     /// Ends the connection now. The rest follows at the end of the turn.

@@ -42,15 +42,16 @@ extension Connection {
         lastActivity = loop.turnTime
         receivedCount &+= count
         loop.counters.bytesReceived &+= count
-        if state.isDisjoint(with: [.lingering, .awaitsFirstBytes]) || takeUnusual(count) { deliverReceived(count) }
+        if state.isDisjoint(with: [.discardsInput, .awaitsFirstBytes]) || takeUnusual(count) { deliverReceived(count) }
         return count
     }
 
-    /// The first bytes are delivered; what comes while the connection lingers is thrown away, within limits.
+    /// The first bytes are delivered; what comes after `close()` is thrown away, within limits once the queue is sent.
     @inline(never)
     private func takeUnusual(_ count: Int) -> Bool {
         state.remove(.awaitsFirstBytes)
-        guard state.contains(.lingering) else { return true }
+        if state.isDisjoint(with: .discardsInput) { return true }
+        if state.contains(.closing) { return false }
         lingerBytesLeft -= Int32(clamping: count)
         if lingerBytesLeft <= 0 { terminate(CloseReason(.closed)) }
         return false
@@ -73,7 +74,7 @@ extension Connection {
         } else {
             let isOver = state.contains(.finished)
             updateInterest()
-            deliverEnded()
+            if state.isOpen { deliverEnded() }
             if isOver { terminate(CloseReason(.ended)) }
         }
         return 0

@@ -198,7 +198,7 @@ extension Connection {
         } else {
             armDeadline(lastProgress + limits.writeStall)
         }
-        if count > limits.high && !state.contains(.pausedByPressure) {
+        if count > limits.high && state.isOpen && !state.contains(.pausedByPressure) {
             state.formUnion([.pausedByPressure, .owesDrained])
             loop.counters.pressurePauses += 1
         } else if count <= limits.low && state.contains(.pausedByPressure) {

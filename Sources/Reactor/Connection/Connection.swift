@@ -151,7 +151,7 @@ public import SystemPackage
             if readiness != .writable { read(readiness) }
         } else if !state.isClosed, !readiness.isDisjoint(with: [.error, .invalid]) {
             failWithPendingError()
-        } else if readiness.contains(.hangUp), !state.isClosed, !state.isDisjoint(with: [.ended, .closing]) {
+        } else if readiness.contains(.hangUp), !state.isClosed, state.contains(.ended) {
             // Both directions are over: what is queued can reach nobody.
             terminate(CloseReason(.failed, error: SocketError(.send, subject: "\(peer)", errno: .brokenPipe)))
         }

@@ -11,8 +11,9 @@
 //                  |                  |                                                            ^
 //                  +------------------+---- abort(), error, deadline, limit, both ended -----------+
 //
-// `closing` reads nothing more; `lingering` has shut down writing and throws input away, because closing a socket with
-// unread input resets it, and a reset may destroy the last reply before the peer has read it (RFC 1122, 4.2.2.13).
+// `closing` and `lingering` throw input away: two peers that close while both have much to say would otherwise wait for each
+// other; and closing a socket with unread input resets it, and a reset may destroy the last reply before the peer has read
+// it (RFC 1122, 4.2.2.13).
 
 /// What is true of a connection.
 struct ConnectionState: OptionSet {
@@ -52,7 +53,8 @@ struct ConnectionState: OptionSet {
 
     // What is tested together.
     static let notOpen: ConnectionState = [.closing, .lingering, .closed]
-    static let keepsFromReading: ConnectionState = [.closing, .closed, .ended, .pausedByUser, .pausedByPressure]
+    static let keepsFromReading: ConnectionState = [.closed, .ended, .pausedByUser, .pausedByPressure]
+    static let discardsInput: ConnectionState = [.closing, .lingering]
     static let keepsFromWriting: ConnectionState = [.closing, .lingering, .closed, .finishing, .finished]
     static let decidesWriting: ConnectionState = [.keepsFromWriting, .gathering, .queued]
     static let needsSettling: ConnectionState = [
