@@ -52,7 +52,7 @@ let package = Package(
             name: "ReactorTestingTests",
             dependencies: ["Reactor", "ReactorTesting", .product(name: "SystemPackage", package: "swift-system")],
             swiftSettings: settings),
-        .testTarget(name: "DemosTests", dependencies: ["Demos"], swiftSettings: settings),
+        .testTarget(name: "DemosTests", dependencies: ["Demos", "ReactorTesting"], swiftSettings: settings),
         .testTarget(name: "LoadGeneratorTests", dependencies: ["LoadGenerator", "Demos"], swiftSettings: settings),
         .testTarget(
             name: "CommandTests",

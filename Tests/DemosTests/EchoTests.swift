@@ -1,0 +1,48 @@
+// The echo servers in the simulated world: what comes back, in pieces of any size and under every fault.
+
+import Demos
+import Reactor
+import ReactorTesting
+import Testing
+
+@Suite struct EchoTests {
+    /// Faults that hurt, but end no connection.
+    private static var harsh: Faults {
+        var faults = Faults.harsh
+        (faults.reset, faults.stuckPeer, faults.abortedAccept) = (0, 0, 0)
+        (faults.outOfDescriptors, faults.failingRegistration) = (0, 0)
+        return faults
+    }
+
+    private static func answer(
+        to bytes: [UInt8], _ backend: Backend, seed: UInt64, _ handler: @escaping () -> any ConnectionHandler
+    ) throws -> [UInt8] {
+        let world = try Simulation(seed: seed, faults: harsh, backend: backend)
+        try world.listen { _ in handler() }
+        let client = world.connect()
+        client.write(bytes)
+        client.finish()
+        try world.run { client.isOver }
+        #expect(client.ended, "seed \(seed)")
+        try world.check()
+        return client.received
+    }
+
+    @Test(arguments: Backend.all) func echoAnswersWithTheSameBytes(_ backend: Backend) throws {
+        let bytes = (0..<30_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+        for seed in 0..<10 as Range<UInt64> {
+            let isSame = try Self.answer(to: bytes, backend, seed: seed) { Echo() } == bytes
+            #expect(isSame, "seed \(seed)")
+        }
+    }
+
+    /// Only ASCII letters change: half a UTF-8 character is no letter.
+    @Test(arguments: Backend.all) func upperCaseChangesLettersAndNothingElse(_ backend: Backend) throws {
+        let bytes = (0..<30_000).map { UInt8(truncatingIfNeeded: $0) }
+        let upper = bytes.map { (97...122).contains($0) ? $0 - 32 : $0 }
+        for seed in 0..<10 as Range<UInt64> {
+            let isRight = try Self.answer(to: bytes, backend, seed: seed) { UpperCaseEcho() } == upper
+            #expect(isRight, "seed \(seed)")
+        }
+    }
+}
