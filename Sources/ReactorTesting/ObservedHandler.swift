@@ -56,6 +56,15 @@ public final class ObservedHandler: ConnectionHandler {
     }
 
     /// Hands on.
+    public func resumed(_ connection: Connection) throws {
+        enter("resumed")
+        defer { isInside = false }
+        if wasEnded { violate("resumed after ended") }
+        if connection.isReadingPaused { violate("resumed while reading is paused") }
+        try base.resumed(connection)
+    }
+
+    /// Hands on.
     public func ended(_ connection: Connection) throws {
         enter("ended")
         defer { isInside = false }

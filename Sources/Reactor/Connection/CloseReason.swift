@@ -26,10 +26,13 @@ public struct CloseReason: Sendable, CustomStringConvertible {
         public static let handlerError = Kind(number: 8)
         /// The loop ended.
         public static let loopEnded = Kind(number: 9)
+        /// What the peer sent is no message by the framing; ``CloseReason/error`` is the ``FramingError``.
+        public static let framing = Kind(number: 10)
 
         private static let words = [
             "closed here", "aborted here", "ended by the peer", "failed", "idle for too long", "no message in time",
             "the peer stopped reading", "too much output was waiting", "its handler failed", "the loop ended",
+            "sent what is no message",
         ]
 
         /// The reason in words.
@@ -38,7 +41,7 @@ public struct CloseReason: Sendable, CustomStringConvertible {
 
     /// What kind of end it was.
     public let kind: Kind
-    /// The error behind it, for ``Kind/failed`` and ``Kind/handlerError``.
+    /// The error behind it, for ``Kind/failed``, ``Kind/handlerError`` and ``Kind/framing``.
     public let error: (any Error)?
 
     init(_ kind: Kind, error: (any Error)? = nil) {

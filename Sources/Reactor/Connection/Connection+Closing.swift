@@ -13,8 +13,8 @@ extension Connection {
         guard state.isOpen else { return }
         state.insert(.closing)
         closeReason = CloseReason(state.contains(.ended) ? .ended : .closed)
-        if isReadingPaused {
-            state.subtract([.pausedByUser, .pausedByPressure])
+        if !state.isDisjoint(with: .pausesReading) {
+            state.subtract(.pausesReading)
             readingResumed()
         }
         askForFlush()
@@ -46,9 +46,7 @@ extension Connection {
     /// The queue is empty after ``close()``.
     func lingerOrClose() {
         // Nothing can be lost where the peer has ended, or where it was sent nothing.
-        if state.contains(.ended) || sentCount == 0 || limits.linger <= 0 {
-            return terminate(closeReason ?? CloseReason(.closed))
-        }
+        if state.contains(.ended) || sentCount == 0 || limits.linger <= 0 { return lingered() }
         if !state.contains(.finished) { _ = loop.kernel.shutdownWriting(name) }
         state.remove(.closing)
         state.formUnion([.lingering, .finished])
@@ -56,6 +54,9 @@ extension Connection {
         deadline = loop.turnTime + limits.linger
         armDeadline(deadline)
     }
+
+    /// The lingering is over, or there was no need of it: closes for the reason that was given when it began.
+    func lingered() { terminate(closeReason ?? CloseReason(.closed)) }
 
     /// Ends the connection now. The rest follows at the end of the turn.
     ///

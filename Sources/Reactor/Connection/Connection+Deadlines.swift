@@ -11,13 +11,21 @@ extension Connection {
     /// ``CloseReason/Kind/messageTimeout`` otherwise.
     ///
     /// A handler that parses messages calls this in ``ConnectionHandler/connected(_:)``, and ``messageArrived()`` for
-    /// each complete one. Without it, the first bytes count as the first message.
+    /// each complete one. Without it, the first bytes count as the first message. With a framing, messages are counted
+    /// without being asked.
     public func expectMessage(within time: Duration) {
         guard state.isOpen else { return }
         state.remove(.awaitsFirstBytes)
         state.insert(.awaitsMessage)
         deadline = loop.turnTime + time.wholeNanoseconds
         armDeadline(deadline)
+    }
+
+    /// Lets the deadline of the first message count for a complete one, from the beginning.
+    func expectCompleteFirstMessage() {
+        guard state.contains(.awaitsFirstBytes) else { return }
+        state.remove(.awaitsFirstBytes)
+        state.insert(.awaitsMessage)
     }
 
     /// A message is complete: the deadline of ``expectMessage(within:)`` is met.
@@ -58,7 +66,7 @@ extension Connection {
         timerTime = .never
         let now = loop.turnTime
         if state.contains(.lingering) {
-            if now >= deadline { return terminate(CloseReason(.closed)) }
+            if now >= deadline { return lingered() }
         } else if state.contains(.queued) && now >= lastProgress + limits.writeStall {
             return terminate(CloseReason(.writeStalled))
         } else if isAwaitingMessage && now >= deadline {

@@ -8,7 +8,12 @@ extension Connection {
     /// The handler's type, for reports.
     var handlerName: String {
         guard let box = unsafe box else { return "connection" }
-        return unsafe box._withUnsafeGuaranteedRef { String(describing: type(of: $0.handler)) }
+        return unsafe box._withUnsafeGuaranteedRef { nameOfHandler($0.handler) }
+    }
+
+    private func nameOfHandler(_ handler: any ConnectionHandler) -> String {
+        let user: any AnyObject = (handler as? HandlerAdapter)?.adapted ?? handler
+        return String(describing: type(of: user))
     }
 
     /// Lends the first `count` bytes of the receive buffer to the handler.
@@ -30,6 +35,14 @@ extension Connection {
 
     func deliverEnded() { deliver { try $0.ended(self) } }
 
+    /// Lets the handler go on with the input that it holds; when it holds none any more, reading goes on.
+    @inline(never)
+    func deliverResumed() {
+        state.remove(.holdsInput)
+        deliver { try $0.resumed(self) }
+        if !state.contains(.holdsInput) { readingResumed() }
+    }
+
     func deliverDrained() {
         state.remove(.owesDrained)
         deliver { try $0.drained(self) }
@@ -40,7 +53,7 @@ extension Connection {
         unsafe self.box = nil  // the handler may hold the connection: the circle ends here
         let handler = unsafe box.takeRetainedValue().handler
         handler.closed(self, reason: reason)
-        loop.callbackReturned(named: String(describing: type(of: handler)))
+        loop.callbackReturned(named: nameOfHandler(handler))
     }
 
     private func deliver(_ call: (any ConnectionHandler) throws -> Void) {

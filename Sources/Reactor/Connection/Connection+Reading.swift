@@ -53,7 +53,7 @@ extension Connection {
         if state.isDisjoint(with: .discardsInput) { return true }
         if state.contains(.closing) { return false }
         lingerBytesLeft -= Int32(clamping: count)
-        if lingerBytesLeft <= 0 { terminate(CloseReason(.closed)) }
+        if lingerBytesLeft <= 0 { lingered() }
         return false
     }
 
@@ -62,21 +62,19 @@ extension Connection {
     private func finishReading(_ result: SystemResult) -> Int {
         if result.wasInterrupted { return receiveOnceAgain() }
         if result.wouldBlock { return 0 }
-        let isLingering = state.contains(.lingering)
+        if state.contains(.lingering) {
+            lingered()
+            return 0
+        }
         if let errno = result.errno {
-            let error = SocketError(.receive, subject: "\(peer)", errno: errno)
-            terminate(isLingering ? CloseReason(.closed) : CloseReason(.failed, error: error))
+            terminate(CloseReason(.failed, error: SocketError(.receive, subject: "\(peer)", errno: errno)))
             return 0
         }
         state.insert(.ended)
-        if isLingering {
-            terminate(CloseReason(.closed))
-        } else {
-            let isOver = state.contains(.finished)
-            updateInterest()
-            if state.isOpen { deliverEnded() }
-            if isOver { terminate(CloseReason(.ended)) }
-        }
+        let isOver = state.contains(.finished)
+        updateInterest()
+        if state.isOpen { deliverEnded() }
+        if isOver { terminate(CloseReason(.ended)) }
         return 0
     }
 

@@ -50,6 +50,25 @@ extension Connection {
         return enqueue(bytes)
     }
 
+    /// Writes two pieces that belong together, as two calls would.
+    @inline(__always)
+    func write(_ first: RawSpan, then second: RawSpan) -> WriteResult {
+        if state.intersection(.decidesWriting) == .gathering
+            && first.byteCount &+ second.byteCount < Self.directSize && loop.gather(first, second)
+        {
+            return .taken
+        }
+        return writeOtherwise(first, then: second)
+    }
+
+    @inline(never)
+    private func writeOtherwise(_ first: RawSpan, then second: RawSpan) -> WriteResult {
+        let result = write(first)
+        if result == .closed { return result }
+        let last = write(second)
+        return last == .taken ? result : last
+    }
+
     /// Writes a string's UTF-8 bytes.
     @discardableResult
     public func write(_ text: String) -> WriteResult { write(text.utf8Span.span) }

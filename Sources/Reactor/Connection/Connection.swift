@@ -131,9 +131,12 @@ public import SystemPackage
     /// Something that kept the connection from reading has gone.
     func readingResumed() {
         updateInterest()
-        // An edge that came meanwhile is not told again: look as if it had come now.
-        // The end may have been among what was told: read until there is nothing, whatever a receive brings.
-        if isRegistered && state.wantsToRead && loop.isEdgeTriggered {
+        guard isRegistered else { return }
+        if state.wantsHeldInput {
+            loop.lookAgain(at: self, .readable)
+        } else if state.wantsToRead && loop.isEdgeTriggered {
+            // An edge that came meanwhile is not told again: look as if it had come now.
+            // The end may have been among what was told: read until there is nothing, whatever a receive brings.
             loop.lookAgain(at: self, [.readable, .peerClosed])
         }
     }
@@ -147,6 +150,7 @@ public import SystemPackage
             flushQueue()
             settle()
         }
+        if state.wantsHeldInput { deliverResumed() }
         if state.wantsToRead {
             if readiness != .writable { read(readiness) }
         } else if !state.isClosed, !readiness.isDisjoint(with: [.error, .invalid]) {

@@ -11,7 +11,7 @@
 /// ``received(_:on:)`` is the only one that must be there. The calls come in this order, one at a time, and none while
 /// another of the same connection is running:
 ///
-///     connected  (received | drained)*  ended?  drained*  closed
+///     connected  (received | resumed | drained)*  ended?  drained*  closed
 ///
 /// A call may do anything: write, pause, close this connection or another, stop the loop. A call that throws closes its
 /// connection with that reason. It should not block, for the whole loop waits meanwhile.
@@ -23,6 +23,10 @@ public protocol ConnectionHandler: AnyObject {
     ///
     /// A stream has no message boundaries: one message may come in pieces, and many at once.
     func received(_ bytes: RawSpan, on connection: Connection) throws
+
+    /// Reading may go on, and this handler holds input: it has asked for this with ``Connection/holdInput()``. Default:
+    /// nothing.
+    func resumed(_ connection: Connection) throws
 
     /// The peer will send no more. It may still read. Default: closes the connection, after what is queued was sent.
     func ended(_ connection: Connection) throws
@@ -38,12 +42,20 @@ public protocol ConnectionHandler: AnyObject {
 extension ConnectionHandler {
     /// Does nothing.
     public func connected(_ connection: Connection) {}
+    /// Does nothing.
+    public func resumed(_ connection: Connection) {}
     /// Closes the connection, after what is queued was sent.
     public func ended(_ connection: Connection) { connection.close() }
     /// Does nothing.
     public func drained(_ connection: Connection) {}
     /// Does nothing.
     public func closed(_ connection: Connection, reason: CloseReason) {}
+}
+
+/// The base of handlers that stand between a connection and a handler of another kind, which is the one to be named in
+/// reports. A class, because whether an object has one for a base is found out at once, unlike a conformance.
+class HandlerAdapter {
+    var adapted: any AnyObject { self }
 }
 
 /// Holds a handler in a constant, which can be called without counting references, unlike a property that might change

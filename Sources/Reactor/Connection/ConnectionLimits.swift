@@ -9,6 +9,7 @@ final class ConnectionLimits {
     let linger: Int64
     let receivesPerTurn: Int
     let bytesReceivedPerTurn: Int
+    let messagesPerTurn: Int
     let bytesSentPerTurn: Int
     let low: Int
     let high: Int
@@ -22,6 +23,7 @@ final class ConnectionLimits {
         linger = limits.lingerTime.wholeNanoseconds
         receivesPerTurn = max(1, limits.receivesPerTurn)
         bytesReceivedPerTurn = max(1, limits.bytesReceivedPerTurn)
+        messagesPerTurn = max(1, limits.messagesPerTurn)
         bytesSentPerTurn = max(1, limits.bytesSentPerTurn)
         low = limits.outputLowWatermark
         high = max(limits.outputHighWatermark, low)

@@ -4,6 +4,7 @@
 //
 //     reading:   open --end of stream--> ended
 //                (paused: by the user, by pressure; the kernel then keeps the bytes, and the peer waits)
+//                (held: the handler has kept a part of what it received, and nothing newer comes before that)
 //
 //     writing:   open --finish()--> finishing --queue empty, shutdown(2)--> finished
 //
@@ -17,7 +18,7 @@
 
 /// What is true of a connection.
 struct ConnectionState: OptionSet {
-    let rawValue: UInt16
+    let rawValue: UInt32
 
     // Life: at most one of these; none is "open".
     static let closing = ConnectionState(rawValue: 1 << 0)
@@ -51,9 +52,14 @@ struct ConnectionState: OptionSet {
     /// The kernel had no memory for a send: tried again by timer, for the selector would say "writable" at once.
     static let outOfBuffers = ConnectionState(rawValue: 1 << 15)
 
+    /// The handler holds input that it wants to go on with before anything newer is received.
+    static let holdsInput = ConnectionState(rawValue: 1 << 16)
+
     // What is tested together.
     static let notOpen: ConnectionState = [.closing, .lingering, .closed]
-    static let keepsFromReading: ConnectionState = [.closed, .ended, .pausedByUser, .pausedByPressure]
+    static let pausesReading: ConnectionState = [.pausedByUser, .pausedByPressure, .holdsInput]
+    static let keepsFromReading: ConnectionState = [.closed, .ended, .pausesReading]
+    static let keepsFromDelivering: ConnectionState = [.notOpen, .pausedByUser, .pausedByPressure]
     static let discardsInput: ConnectionState = [.closing, .lingering]
     static let keepsFromWriting: ConnectionState = [.closing, .lingering, .closed, .finishing, .finished]
     static let decidesWriting: ConnectionState = [.keepsFromWriting, .gathering, .queued]
@@ -64,4 +70,6 @@ struct ConnectionState: OptionSet {
     var isOpen: Bool { isDisjoint(with: .notOpen) }
     var isClosed: Bool { contains(.closed) }
     var wantsToRead: Bool { isDisjoint(with: .keepsFromReading) }
+    /// What the handler holds may go on now.
+    var wantsHeldInput: Bool { contains(.holdsInput) && isDisjoint(with: .keepsFromDelivering) }
 }

@@ -34,6 +34,16 @@ extension EventLoop {
         return true
     }
 
+    /// Copies two pieces behind those that were gathered; `false`, and neither is taken, if they do not both fit.
+    @inline(__always)
+    func gather(_ first: RawSpan, _ second: RawSpan) -> Bool {
+        let start = gathered
+        let middle = start &+ first.byteCount
+        guard gatherBuffer.store(first, at: start), gatherBuffer.store(second, at: middle) else { return false }
+        gathered = middle &+ second.byteCount
+        return true
+    }
+
     /// Sends the first `count` bytes that were gathered.
     @inline(__always)
     func sendGathered(_ count: Int, to socket: FileDescriptor) -> SystemResult {

@@ -16,6 +16,8 @@ public struct LoopStatistics: Sendable, Hashable {
     public internal(set) var connectionsRefused = 0
     /// Connections that ended because their handler threw.
     public internal(set) var handlerErrors = 0
+    /// Connections that ended because what came was no message by their framing.
+    public internal(set) var framingErrors = 0
     /// Times that accepting had to pause because descriptors or memory ran out.
     public internal(set) var acceptPauses = 0
     /// Deliveries of bytes to handlers.
