@@ -34,6 +34,7 @@ struct timespec;
 extern int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
 extern int ppoll(struct pollfd *entries, nfds_t count, const struct timespec *timeout, const sigset_t *mask);
 extern long syscall(long number, ...);
+extern void *memmem(const void *bytes, size_t count, const void *pattern, size_t length);
 
 #ifndef IP_BIND_ADDRESS_NO_PORT
 #define IP_BIND_ADDRESS_NO_PORT 24
@@ -218,6 +219,18 @@ CREACTOR_CALL uint64_t creactor_ticks(void) {
 #else
   return (uint64_t)creactor_monotonic_nanoseconds();
 #endif
+}
+
+// MARK: searching
+
+// Where a byte or a pattern is for the first time; -1 where it is not. The C library uses the widest registers there are.
+CREACTOR_CALL long creactor_find_byte(const void *bytes, size_t count, int byte) {
+  const char *found = count ? (const char *)memchr(bytes, byte, count) : 0;
+  return found ? found - (const char *)bytes : -1;
+}
+CREACTOR_CALL long creactor_find(const void *bytes, size_t count, const void *pattern, size_t length) {
+  const char *found = count ? (const char *)memmem(bytes, count, pattern, length) : 0;
+  return found ? found - (const char *)bytes : -1;
 }
 
 // MARK: processors

@@ -1,10 +1,11 @@
-// Bytes that wait to be sent: first in, first out, in one piece of memory that is there only while something waits.
+// Bytes that wait, to be sent or for the rest of their message: first in, first out, in one piece of memory that is
+// there only while something waits.
 
 /// A growing queue of bytes. A connection has one only while something waits.
 @safe final class ByteQueue {
     // Safe: `memory` is nil or holds `capacity` bytes; `head <= tail <= capacity`; freed when empty and in deinit.
     private var memory: UnsafeMutableRawPointer?
-    private var capacity = 0
+    private(set) var capacity = 0
     private var head = 0
     private var tail = 0
 
@@ -24,11 +25,11 @@
     }
 
     /// Lends the first bytes, at most `limit`.
-    func withFirst<Result>(_ limit: Int, _ body: (RawSpan) -> Result) -> Result {
+    func withFirst<Result>(_ limit: Int = .max, _ body: (RawSpan) throws -> Result) rethrows -> Result {
         guard let memory = unsafe memory else {
-            return body(RawSpan())
+            return try body(RawSpan())
         }
-        return body(unsafe UnsafeRawBufferPointer(start: memory + head, count: min(count, limit)).bytes)
+        return try body(unsafe UnsafeRawBufferPointer(start: memory + head, count: min(count, limit)).bytes)
     }
 
     /// Forgets the first `number` bytes.
@@ -36,6 +37,12 @@
         precondition(number <= count, "more bytes than are queued")
         head += number
         if head == tail { (head, tail) = (0, 0) }
+    }
+
+    /// Forgets the last `number` bytes.
+    func removeLast(_ number: Int) {
+        precondition(number <= count, "more bytes than are queued")
+        tail -= number
     }
 
     /// Forgets all bytes, and keeps the memory if it is no more than `limit` bytes.

@@ -1,0 +1,73 @@
+// Messages that end with a sequence of bytes that occurs nowhere in them.
+
+/// Messages that end with a delimiter of one or more bytes, which is not part of the message.
+///
+/// A message ends at the first delimiter: with `--`, the bytes `a---b--` are the messages `a` and `-b`.
+public struct DelimiterFraming: MessageDecoder, MessageEncoder, Sendable {
+    private let delimiter: [UInt8]
+    private let maximum: Int
+    /// How many of the bytes at hand are known not to be where the delimiter begins.
+    private var searched = 0
+
+    /// A framing by a delimiter.
+    ///
+    /// - Parameters:
+    ///   - delimiter: at least one byte.
+    ///   - maximum: bytes of a message that is read, without the delimiter. Checked while it is still incomplete.
+    ///     Default: 64 KiB.
+    public init(_ delimiter: [UInt8], maximum: Int = 64 * 1024) {
+        precondition(!delimiter.isEmpty, "a delimiter has at least one byte")
+        self.delimiter = delimiter
+        self.maximum = min(max(0, maximum), .max / 2)
+    }
+
+    /// Looks for the next delimiter from where the last look ended.
+    public mutating func decode(_ bytes: RawSpan) throws(FramingError) -> MessageCut {
+        guard let end = firstDelimiter(in: bytes, from: searched) else {
+            // The delimiter may have begun with the last bytes.
+            searched = max(searched, bytes.byteCount - delimiter.count + 1)
+            try check(searched)
+            return .incomplete()
+        }
+        searched = 0
+        try check(end)
+        return .message(0..<end, used: end + delimiter.count)
+    }
+
+    private func check(_ length: Int) throws(FramingError) {
+        if length > maximum { throw FramingError(.tooLong, "a message of more than \(maximum) bytes") }
+    }
+
+    private func firstDelimiter(in bytes: RawSpan, from start: Int) -> Int? {
+        if delimiter.count == 1 { return bytes.firstOffset(of: delimiter[0], from: start) }
+        return unsafe bytes.firstOffset(of: delimiter.span.bytes, from: start)  // safe: bytes have no padding
+    }
+
+    /// Writes a message and the delimiter.
+    ///
+    /// - Throws: ``FramingError/Kind/unsendable`` when the delimiter would be found earlier, in the message or where
+    ///   the two meet.
+    @discardableResult
+    public func write(_ message: RawSpan, to connection: Connection) throws(FramingError) -> WriteResult {
+        if firstDelimiter(in: message, from: 0) != nil || endsWithBeginningOfDelimiter(message) {
+            throw FramingError(.unsendable, "a message with the delimiter in it")
+        }
+        return connection.write(message, then: unsafe delimiter.span.bytes)  // safe: bytes have no padding
+    }
+
+    /// Whether the message's last bytes and the delimiter's first ones make a delimiter, as those of `-` and `--` do.
+    private func endsWithBeginningOfDelimiter(_ message: RawSpan) -> Bool {
+        (1..<delimiter.count).contains { count in
+            count <= message.byteCount
+                && (0..<count).allSatisfy { message.byte(at: message.byteCount - count + $0) == delimiter[$0] }
+                && delimiter[count...].elementsEqual(delimiter[..<(delimiter.count - count)])
+        }
+    }
+}
+
+extension MessageDecoder where Self == DelimiterFraming {
+    /// Messages that end with these bytes, of at most so many bytes without them.
+    public static func delimited(by delimiter: [UInt8], maximum: Int = 64 * 1024) -> DelimiterFraming {
+        DelimiterFraming(delimiter, maximum: maximum)
+    }
+}

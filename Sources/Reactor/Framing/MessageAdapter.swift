@@ -1,0 +1,106 @@
+// Between a connection and a handler of messages: takes bytes from the one and gives messages to the other, as long as
+// the connection takes part: not closed, not paused, not above its watermark, and not for longer than a turn's budget.
+// What it stops in the middle of it holds, and the connection calls again (Connection+Holding.swift).
+
+/// The handler of a connection that gives a ``MessageHandler`` its messages.
+///
+/// Generic code is compiled for one type where it is inlined into code for that type, which no method of a generic
+/// class is: hence the subclasses.
+class MessageAdapter<Decoder: MessageDecoder>: HandlerAdapter, ConnectionHandler {
+    private let handler: any MessageHandler
+    private var messages: MessageBuffer<Decoder>
+
+    init(_ decoder: Decoder, _ handler: any MessageHandler) {
+        self.handler = handler
+        messages = MessageBuffer(decoder)
+    }
+
+    override final var adapted: any AnyObject { handler }
+
+    func received(_ bytes: RawSpan, on connection: Connection) throws { try take(bytes, on: connection) }
+
+    func resumed(_ connection: Connection) throws { try takeHeld(on: connection) }
+
+    final func connected(_ connection: Connection) throws {
+        connection.expectCompleteFirstMessage()
+        try handler.connected(connection)
+    }
+
+    final func ended(_ connection: Connection) throws {
+        let outcome = try messages.end(connection.loop) { message in
+            connection.messageArrived()
+            try handler.received(message: message, on: connection)
+        }
+        if case .refused(let error) = outcome { return try refuse(error, connection) }
+        // The handler may have closed the connection with a last message.
+        if connection.state.isOpen { try handler.ended(connection) }
+    }
+
+    final func drained(_ connection: Connection) throws { try handler.drained(connection) }
+
+    final func closed(_ connection: Connection, reason: CloseReason) {
+        messages.release(to: connection.loop)
+        handler.closed(connection, reason: reason)
+    }
+
+    // MARK: Messages
+
+    @inline(__always)
+    final func take(_ bytes: RawSpan, on connection: Connection) throws {
+        var budget = connection.limits.messagesPerTurn
+        let outcome = try messages.receive(bytes, connection.loop) { try deliver($0, connection, &budget) }
+        if case .incomplete = outcome { return }
+        try stop(outcome, connection)
+    }
+
+    @inline(__always)
+    final func takeHeld(on connection: Connection) throws {
+        var budget = connection.limits.messagesPerTurn
+        let outcome = try messages.goOn(connection.loop) { try deliver($0, connection, &budget) }
+        if case .incomplete = outcome { return }
+        try stop(outcome, connection)
+    }
+
+    /// Gives the handler a message; answers whether it may be given another one.
+    @inline(__always)
+    private func deliver(_ message: RawSpan, _ connection: Connection, _ budget: inout Int) throws -> Bool {
+        budget &-= 1
+        connection.messageArrived()
+        try handler.received(message: message, on: connection)
+        return connection.takesMessages && budget > 0
+    }
+
+    @inline(never)
+    private func stop(_ outcome: MessageBuffer<Decoder>.Outcome, _ connection: Connection) throws {
+        if case .refused(let error) = outcome { return try refuse(error, connection) }
+        if connection.state.isOpen { connection.holdInput() } else { messages.release(to: connection.loop) }
+    }
+
+    private func refuse(_ error: FramingError, _ connection: Connection) throws {
+        messages.release(to: connection.loop)
+        connection.loop.counters.framingErrors += 1
+        try handler.refused(connection, error: error)
+        connection.close()
+        if !connection.isClosed { connection.closeReason = CloseReason(.framing, error: error) }
+    }
+}
+
+final class LineAdapter: MessageAdapter<LineFraming> {
+    override func received(_ bytes: RawSpan, on connection: Connection) throws { try take(bytes, on: connection) }
+    override func resumed(_ connection: Connection) throws { try takeHeld(on: connection) }
+}
+
+final class DelimiterAdapter: MessageAdapter<DelimiterFraming> {
+    override func received(_ bytes: RawSpan, on connection: Connection) throws { try take(bytes, on: connection) }
+    override func resumed(_ connection: Connection) throws { try takeHeld(on: connection) }
+}
+
+final class LengthPrefixAdapter: MessageAdapter<LengthPrefixFraming> {
+    override func received(_ bytes: RawSpan, on connection: Connection) throws { try take(bytes, on: connection) }
+    override func resumed(_ connection: Connection) throws { try takeHeld(on: connection) }
+}
+
+final class FixedSizeAdapter: MessageAdapter<FixedSizeFraming> {
+    override func received(_ bytes: RawSpan, on connection: Connection) throws { try take(bytes, on: connection) }
+    override func resumed(_ connection: Connection) throws { try takeHeld(on: connection) }
+}
