@@ -31,6 +31,9 @@ struct EchoCommand: ParsableCommand {
     @Flag(help: "Answer in upper case (ASCII letters).")
     var upper = false
 
+    @Flag(help: "Answer line by line: a message is a line of at most 64 KiB, and its answer ends with a newline.")
+    var lines = false
+
     @OptionGroup var limits: LimitOptions
 
     @Option(
@@ -47,6 +50,10 @@ struct EchoCommand: ParsableCommand {
 
     @Flag(help: ArgumentHelp("End when standard input does: who wanted this server is gone.", visibility: .hidden))
     var endWithInput = false
+
+    func validate() throws {
+        if upper && lines { throw ValidationError("--upper answers bytes and --lines answers lines: choose one") }
+    }
 
     func run() throws {
         if let cpu { try Processor.pin(to: cpu) }
@@ -78,9 +85,7 @@ struct EchoCommand: ParsableCommand {
             }
             // Whoever asks for this writes nothing: whatever is told about the pipe is that its other end is gone.
             if endWithInput { try loop.watch(.standardInput, for: .readable) { _ in loop.stop() } }
-            let listener = try loop.listen(on: address, limits: limits) { [upper] _ in
-                if upper { UpperCaseEcho() } else { Echo() }
-            }
+            let listener = try listen(on: address, loop, limits)
             print(
                 "listening on \(listener.address) (\(backend), at most \(limits.effectiveConnections()) connections)")
             StandardOutput.flush()
@@ -89,6 +94,14 @@ struct EchoCommand: ParsableCommand {
             throw error
         }
         try loop.run()
+    }
+
+    private func listen(on address: SocketAddress, _ loop: EventLoop, _ limits: Limits) throws(SocketError) -> Listener
+    {
+        if lines { return try loop.listen(on: address, limits: limits, framing: .lines()) { _ in LineEcho() } }
+        return try loop.listen(on: address, limits: limits) { [upper] _ in
+            if upper { UpperCaseEcho() } else { Echo() }
+        }
     }
 
     /// What the server did, in words.
@@ -116,6 +129,7 @@ struct EchoCommand: ParsableCommand {
                 ("tasks run", counters.tasksRun),
                 ("slow callbacks", counters.slowCallbacks),
                 ("handlers that threw", counters.handlerErrors),
+                ("connections that sent what is no message", counters.framingErrors),
             ]
             return rows.map { "  \(String(repeating: " ", count: max(0, 12 - "\($0.1)".count)))\($0.1)  \($0.0)" }
                 .joined(separator: "\n")

@@ -28,6 +28,7 @@ import Testing
         Case("echo --listen [::1:80", saying: "brackets"),
         Case("echo --listen host.invalid:1", saying: "host.invalid", "check the name"),
         Case("echo --listen 203.0.113.1:0", exits: 1, saying: "203.0.113.1", "this machine has no such address"),
+        Case("echo --upper --lines", saying: "--upper", "--lines", "choose one"),
         Case("echo --max-connections 0", saying: "--max-connections", "at least 1"),
         Case("echo --max-connections -1", saying: "--max-connections", "at least 1"),
         Case("echo --max-connections many", saying: "many", "whole number"),

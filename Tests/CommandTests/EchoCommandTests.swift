@@ -42,6 +42,15 @@ import Testing
         }
     }
 
+    @Test(.enabled("there is no nc", isNetcatHere))
+    func answersLines() async throws {
+        let outcome = try await RunningServer.run(["--lines", "--stats"]) { server in
+            let answer = try await Self.netcat(server, sends: "hello\r\n\nthere\nhalf a line")
+            #expect(answer == "hello\n\nthere\n")
+        }
+        #expect(outcome.output.contains(" 1  connections that sent what is no message"))
+    }
+
     @Test(arguments: [Signal.interrupt, .terminate])
     func endsWithASummaryWhenAsked(_ signal: Signal) async throws {
         let outcome = try await RunningServer.run(["--stats"], endedBy: signal) { server in

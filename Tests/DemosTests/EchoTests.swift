@@ -36,6 +36,18 @@ import Testing
         }
     }
 
+    /// A carriage return before the newline is a part of the line's end, and is not answered.
+    @Test(arguments: Backend.all) func linesComeBackWithoutTheirCarriageReturns(_ backend: Backend) throws {
+        let lines = (0..<500).map { "line \($0)" + String(repeating: "é", count: $0 % 50) }
+        let wire = lines.enumerated().map { $0.element + ($0.offset % 3 == 0 ? "\r\n" : "\n") }.joined()
+        let expected = lines.map { $0 + "\n" }.joined()
+        for seed in 0..<10 as Range<UInt64> {
+            let answer = try Self.answer(to: Array(wire.utf8), backend, seed: seed) { LineEcho().framed(by: .lines()) }
+            let isRight = answer == Array(expected.utf8)
+            #expect(isRight, "seed \(seed)")
+        }
+    }
+
     /// Only ASCII letters change: half a UTF-8 character is no letter.
     @Test(arguments: Backend.all) func upperCaseChangesLettersAndNothingElse(_ backend: Backend) throws {
         let bytes = (0..<30_000).map { UInt8(truncatingIfNeeded: $0) }
