@@ -20,6 +20,7 @@ import time
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(FOLDER)
 PLAIN_C = os.path.join(FOLDER, "PlainC", "build", "echo_server")
+PLAIN_C_LINES = os.path.join(FOLDER, "PlainC", "build", "line_server")
 LOAD_CLIENT = os.path.join(FOLDER, "PlainC", "build", "load_client")
 BACKENDS = ["epoll-lt", "epoll-et", "poll", "select"]
 
@@ -60,6 +61,15 @@ def parser(description, server_arguments=""):
     return result
 
 
+def lines_option(argument_parser):
+    argument_parser.add_argument(
+        "--lines",
+        action="store_true",
+        help="messages are lines, and plain C is the server that sends one answer a line (epoll-lt); the default "
+        "--server answers them too",
+    )
+
+
 def parse(argument_parser):
     """Parses, and readies the process: the limit of descriptors, the ways to end, the C programs."""
     options = argument_parser.parse_args()
@@ -71,7 +81,7 @@ def parse(argument_parser):
     if options.server is None:
         options.server = ".build/release/reactor echo --listen 127.0.0.1:0 --backend %s%s" % (
             options.backend,
-            options.server_arguments,
+            options.server_arguments + (" --lines" if getattr(options, "lines", False) else ""),
         )
     return options
 
@@ -91,6 +101,8 @@ def main(function):
 
 
 def plain_c(options):
+    if getattr(options, "lines", False):
+        return [PLAIN_C_LINES, "epoll-lt", "0"]
     return [PLAIN_C, options.backend, "0"]
 
 
@@ -257,11 +269,12 @@ class Load:
             ...                      # all connections are still open
     """
 
-    def __init__(self, server, connections, size, messages, depth=1, churn=False, cpu=None, timeout=60):
+    def __init__(self, server, connections, size, messages, depth=1, churn=False, cpu=None, timeout=60, lines=False):
         self.words = [LOAD_CLIENT, server.host, str(server.port)]
         self.words += ["--connections", str(connections), "--size", str(size)]
         self.words += ["--messages", str(messages), "--depth", str(depth)]
         self.words += ["--timeout", str(int(timeout)), "--pause"] + (["--churn"] if churn else [])
+        self.words += ["--lines"] if lines else []
         self.cpu = cpu
 
     def __enter__(self):

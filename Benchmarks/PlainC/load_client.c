@@ -2,7 +2,7 @@
  * A closed-loop load for an echo server, with an exact number of messages.
  *
  *     load_client HOST PORT --connections C --size S --messages M
- *                 [--depth D] [--cpu N] [--timeout SECONDS] [--pause] [--churn]
+ *                 [--depth D] [--cpu N] [--timeout SECONDS] [--pause] [--churn] [--lines]
  *
  * C connections each keep D messages of S bytes in flight until M in all have come back. Every byte
  * is verified. One line of JSON says how it went; the exit status is 0 if there were no errors.
@@ -12,6 +12,7 @@
  *           awaited. Another line is awaited after the result, before the connections are closed.
  *           Whoever reads the server's CPU time in these two pauses reads that of the messages alone.
  * --churn   a message is a connection: connect, echo, close (by the client), M times, C at a time.
+ * --lines   a message is a line: its last byte is a newline, and no other (2 to 65536 bytes).
  * --timeout the most it may take altogether (60); it then ends with status 3.
  *
  * What it measures is limited to what one core can send: compare CPU time when it is.
@@ -36,7 +37,6 @@
 
 enum {
     CHUNK = 64 * 1024, /* most bytes of one recv or send */
-    PERIOD = 251,      /* of the pattern: a prime, so that no shift by a buffer's length fits it */
     EVENTS = 1024,
 };
 
@@ -53,8 +53,11 @@ static int epoll;
 static struct connection *connections;
 static long connection_count = 1, size = 64, depth = 1, seconds_allowed = 60;
 static long long messages = 1;
-static bool churn;
-static char pattern[CHUNK + PERIOD], buffer[CHUNK];
+static bool churn, lines;
+/* What every connection sends, again and again: a prime number of bytes, so that no shift by a buffer's length fits
+   it; or one line. */
+static size_t period = 251;
+static char pattern[2 * CHUNK], buffer[CHUNK];
 
 static long long unbegun, done, lost, errors; /* messages; connections that failed */
 
@@ -108,7 +111,7 @@ static void send_due(struct connection *c)
 {
     while (c->sent < c->due) {
         uint64_t left = c->due - c->sent;
-        ssize_t count = send(c->fd, pattern + c->sent % PERIOD, left < CHUNK ? left : CHUNK,
+        ssize_t count = send(c->fd, pattern + c->sent % period, left < CHUNK ? left : CHUNK,
                              MSG_DONTWAIT | MSG_NOSIGNAL);
         if (count < 0) {
             if (errno != EAGAIN)
@@ -143,7 +146,7 @@ static void receive(struct connection *c)
         return;
     }
     if (c->received + (uint64_t)count > c->sent
-        || memcmp(buffer, pattern + c->received % PERIOD, (size_t)count) != 0) {
+        || memcmp(buffer, pattern + c->received % period, (size_t)count) != 0) {
         fail(c, "an echo differs from what was sent");
         return;
     }
@@ -199,7 +202,8 @@ static double run(long long count)
 static void usage(void)
 {
     fprintf(stderr, "usage: load_client HOST PORT --connections C --size S --messages M\n"
-                    "                   [--depth D] [--cpu N] [--timeout SECONDS] [--pause] [--churn]\n");
+                    "                   [--depth D] [--cpu N] [--timeout SECONDS] [--pause] [--churn]\n"
+                    "                   [--lines]\n");
     exit(2);
 }
 
@@ -224,7 +228,8 @@ int main(int count, char **arguments)
         {"connections", required_argument, NULL, 'c'}, {"size", required_argument, NULL, 's'},
         {"messages", required_argument, NULL, 'm'},    {"depth", required_argument, NULL, 'd'},
         {"cpu", required_argument, NULL, 'p'},         {"timeout", required_argument, NULL, 't'},
-        {"pause", no_argument, NULL, 'w'},             {"churn", no_argument, NULL, 'x'}, {0}};
+        {"pause", no_argument, NULL, 'w'},             {"churn", no_argument, NULL, 'x'},
+        {"lines", no_argument, NULL, 'l'},             {0}};
     bool pauses = false;
     cpu_set_t set;
     for (int option; (option = getopt_long(count, arguments, "", options, NULL)) != -1;) {
@@ -236,6 +241,7 @@ int main(int count, char **arguments)
         case 't': seconds_allowed = (long)number(optarg, 1, 86400); break;
         case 'w': pauses = true; break;
         case 'x': churn = true; break;
+        case 'l': lines = true; break;
         case 'p':
             CPU_ZERO(&set);
             CPU_SET((size_t)number(optarg, 0, CPU_SETSIZE - 1), &set);
@@ -250,10 +256,14 @@ int main(int count, char **arguments)
         || inet_pton(AF_INET, arguments[optind], &address.sin_addr) != 1)
         usage();
     address.sin_port = htons((uint16_t)number(arguments[optind + 1], 1, 65535));
+    if (lines && (size < 2 || size > CHUNK))
+        usage();
+    if (lines)
+        period = (size_t)size;
     signal(SIGALRM, overdue);
     alarm((unsigned)seconds_allowed);
     for (size_t i = 0; i < sizeof pattern; i++)
-        pattern[i] = (char)(i % PERIOD);
+        pattern[i] = lines ? (i % period == period - 1 ? '\n' : (char)('a' + i % period % 23)) : (char)(i % period);
 
     epoll = epoll_create1(EPOLL_CLOEXEC);
     connections = calloc((size_t)connection_count, sizeof *connections);
