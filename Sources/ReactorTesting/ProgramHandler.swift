@@ -133,7 +133,7 @@ final class ProgramHandler: ConnectionHandler {
     /// Something that a handler may do.
     func act() throws {
         guard let connection, !program.isSettling, random.chance(rashness) else { return }
-        switch random.below(12) {
+        switch random.below(13) {
         case 0, 1: pause(for: random.number(in: 1...50_000))
         case 2: connection.close()
         case 3: connection.finish()
@@ -146,6 +146,7 @@ final class ProgramHandler: ConnectionHandler {
             program.world?.loop.execute { [weak self] in
                 self?.connection?.pauseReading(); self?.resume()
             }
+        case 11: program.switchBackend(&random)
         default: _ = connection.fileDescriptor
         }
     }

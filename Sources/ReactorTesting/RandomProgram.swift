@@ -6,8 +6,8 @@
 
 public import Reactor
 
-/// A program made at random from a seed: connects, writes, pauses, half-closes, resets, closes inside callbacks, timers
-/// and stops, under faults of all kinds.
+/// A program made at random from a seed: connects, writes, pauses, half-closes, resets, closes inside callbacks, timers,
+/// changes of the selector and stops, under faults of all kinds.
 ///
 /// ``run(on:)`` runs it and throws what the reference model does not allow. The same seed is the same program.
 public final class RandomProgram {
@@ -66,6 +66,7 @@ public final class RandomProgram {
         let listenerCloses = random.chance(0.1)
         for number in 0..<random.number(in: 1...6) { plan(number) }
         addTimers()
+        addSwitches()
         if listenerCloses { later(random.number(in: 0...100_000)) { listener.close() } }
         try world.run(for: .microseconds(random.number(in: 10_000...300_000)))
         if stops {
@@ -193,6 +194,27 @@ public final class RandomProgram {
         case 2: other.pause(for: 5000)
         case 3: other.connection?.finish()
         default: other.write(1000)
+        }
+    }
+
+    /// The loop goes on with another selector, or stays with its own, as a whole.
+    func switchBackend(_ random: inout SeededGenerator) {
+        guard let loop = world?.loop else { return }
+        let (before, wanted) = (loop.backend, random.pick(Backend.all))
+        do {
+            try loop.switch(to: wanted)
+            if loop.backend != wanted { violate("it is \(loop.backend) after a switch to \(wanted)") }
+        } catch {
+            if loop.backend != before { violate("it is \(loop.backend) after a switch to \(wanted) was refused") }
+            if faults.failingRegistration == 0 && world?.kernel.descriptorMaximum == 20_000 && !loop.isShutDown {
+                violate("a switch was refused without a cause: \(error)")
+            }
+        }
+    }
+
+    private func addSwitches() {
+        for _ in 0..<random.pick([0, 0, 1, 3, 10]) {
+            later(random.number(in: 0...100_000)) { [unowned self] in switchBackend(&random) }
         }
     }
 

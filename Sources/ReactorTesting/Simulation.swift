@@ -19,6 +19,8 @@ public final class Simulation {
     public let seed: UInt64
     /// The kernel of this world.
     public let kernel: SimulatedKernel
+    /// The back end that the loop began with.
+    public let backend: Backend
     /// The loop that is tested.
     public let loop: EventLoop
     /// The clients, in the order in which they were made.
@@ -43,6 +45,7 @@ public final class Simulation {
         prepare: (SimulatedKernel) -> Void = { _ in }
     ) throws(SocketError) {
         self.seed = seed
+        self.backend = backend
         kernel = SimulatedKernel(seed: seed, faults: faults, traceLength: traceLength)
         random = SeededGenerator(seed: seed ^ 0x5157_4f52_4c44)
         prepare(kernel)
@@ -157,7 +160,7 @@ public final class Simulation {
 
     /// A failure of this world, with its seed and its last events.
     public func failure(_ text: String) -> SimulationFailure {
-        SimulationFailure(seed: seed, backend: loop.backend, reason: text, lastEvents: trace.lines)
+        SimulationFailure(seed: seed, backend: backend, reason: text, lastEvents: trace.lines)
     }
 }
 

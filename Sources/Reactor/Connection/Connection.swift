@@ -165,6 +165,8 @@ public import SystemPackage
         terminate(CloseReason(.failed, error: SocketError(.watch, subject: "\(peer)", errno: errno)))
     }
 
+    override func selectorChanged() { updateInterest() }  // who wants nothing may have to be looked at by timer now
+
     override func flushOutput() { flushUnflushed() }
 
     override func deadlineReached() { checkDeadlines() }

@@ -33,8 +33,8 @@ public final class EventLoop {
     public let kernel: any Kernel
     /// The same, if it is Linux itself: the calls of the hot path need no dynamic dispatch then.
     let linux: LinuxKernel?
-    /// The way in which it finds out what is ready.
-    public let backend: Backend
+    /// The way in which it finds out what is ready; ``switch(to:)`` changes it.
+    public var backend: Backend { currentBackend }
     /// What other threads hold of this loop.
     public let handle: LoopHandle
     /// The moment at which the current turn began: the clock is read once a turn.
@@ -54,6 +54,7 @@ public final class EventLoop {
     var counters = LoopStatistics()
 
     var selector: any Selector
+    var currentBackend: Backend
     let registry = Registry()
     let timers = TimerQueue()
     /// What ran out of budget, or may have become ready unnoticed, and is looked at in the next turn.
@@ -73,7 +74,7 @@ public final class EventLoop {
     /// What the last wait found.
     let found = ReadyList()
     /// ``SelectorCapabilities/isEdgeTriggered`` of the selector.
-    let isEdgeTriggered: Bool
+    var isEdgeTriggered: Bool
     var isStopping = false
     /// Whether ``drain(within:)`` was called: the loop stops when its last connection has ended.
     public internal(set) var isDraining = false
@@ -108,7 +109,7 @@ public final class EventLoop {
     public init(backend: Backend = .epoll(), kernel: any Kernel = LinuxKernel.shared) throws(SocketError) {
         self.kernel = kernel
         linux = kernel as? LinuxKernel
-        self.backend = backend
+        currentBackend = backend
         selector = try backend.makeSelector(kernel)
         isEdgeTriggered = selector.capabilities.isEdgeTriggered
         // Behind the last call that may throw while there is no deinit yet to give them back.
@@ -140,7 +141,7 @@ public final class EventLoop {
         gatherBuffer.deallocate()
     }
 
-    /// The abilities of the loop's selector.
+    /// The abilities of the selector that the loop has now.
     public var capabilities: SelectorCapabilities { selector.capabilities }
 
     /// How many descriptors are registered, the loop's own wake-up included.

@@ -41,6 +41,8 @@ public class EventSource {
             loop.registry.retell(self)
         }
     }
+    /// The loop waits with another selector now: do its abilities make a difference?
+    func selectorChanged() {}
     /// The descriptor was closed by its owner behind the loop's back, and its number is another's now.
     func descriptorLost() {}
     /// The loop ends: begin to close.

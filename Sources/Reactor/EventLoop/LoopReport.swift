@@ -13,7 +13,9 @@ public struct LoopReport: Sendable, CustomStringConvertible {
         public static let connectionLimit = Kind(number: 2)
         /// A handler threw an error; its connection was closed.
         public static let handlerError = Kind(number: 3)
-        static let count = 4
+        /// A change of the selector that another thread asked for was refused; the loop goes on as before.
+        public static let switchRefused = Kind(number: 4)
+        static let count = 5
     }
 
     /// What happened.

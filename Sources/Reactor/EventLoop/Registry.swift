@@ -157,7 +157,7 @@ final class Registry {
             slots[index].isChanged = false
             guard let source = slots[index].source?.source, let wanted = slots[index].wanted else { return }
             let told = slots[index].told
-            if told == wanted || (slots[index].isMuted && wanted == []) { return }
+            if told == wanted || !isToBeTold(index) { return }
             if let errno = selector.change(source.name, token: source.token, from: told, to: wanted).errno {
                 refused.append((source, errno))
                 return
@@ -168,13 +168,37 @@ final class Registry {
         return refused
     }
 
-    /// Forgets what the selector was told, so that the next flush registers everything anew with another one.
-    func retellAll() {
-        for index in 0..<slots.count where slots[index].wanted != nil {
-            slots[index].told = nil
+    /// The highest number that somebody is registered under.
+    var highestDescriptor: Int? { (0..<slots.count).last { slots[$0].wanted != nil } }
+
+    /// Registers everything with another selector, which knows nothing yet, and counts it as told.
+    ///
+    /// - Returns: `nil`, or the error of a selector that has no memory for all; nothing has changed here then. What
+    ///   else may be refused concerns one source, like a regular file, and is told to it at the next flush.
+    func move(to selector: any Selector) -> Errno? {
+        var refused: [Int] = []
+        for index in 0..<slots.count where isToBeTold(index) {
+            guard let source = slots[index].source?.source else { continue }
+            let result = selector.change(source.name, token: source.token, from: nil, to: slots[index].wanted)
+            guard let errno = result.errno else { continue }
+            if errno.faultClass == .resources { return errno }
+            refused.append(index)
+        }
+        for index in 0..<slots.count where isToBeTold(index) {
+            slots[index].told = slots[index].wanted
             slots[index].isMuted = false
+        }
+        for index in refused {
+            slots[index].told = nil
             noteChange(index)
         }
+        return nil
+    }
+
+    /// Whether a selector should know of this slot: somebody is there, and not out of the selector for good reason.
+    private func isToBeTold(_ index: Int) -> Bool {
+        guard let wanted = slots[index].wanted else { return false }
+        return !(slots[index].isMuted && wanted == [])
     }
 
     /// All sources, for the end of the loop.

@@ -30,6 +30,8 @@ public struct LoopStatistics: Sendable, Hashable {
     public internal(set) var bytesSent = 0
     /// Times that reading from a peer was paused because it did not read itself.
     public internal(set) var pressurePauses = 0
+    /// Changes of the selector.
+    public internal(set) var switches = 0
     /// Timers that fired.
     public internal(set) var timersFired = 0
     /// Tasks run.

@@ -33,6 +33,8 @@ public struct SocketError: Error, Sendable, CustomStringConvertible {
         public static let send = Operation(description: "send to")
         /// Setting a socket option.
         public static let configure = Operation(description: "configure the socket of")
+        /// Changing the selector of a running loop.
+        public static let switchBackend = Operation(description: "switch to")
         /// Watching for signals.
         public static let signal = Operation(description: "watch for")
     }
