@@ -2,7 +2,6 @@
 // compared without keeping either. Lines are made of the record only when somebody reads them.
 
 import Reactor
-import SystemPackage
 
 /// A record of what a simulated world did.
 public struct Trace: Sendable {
@@ -51,16 +50,12 @@ public struct Trace: Sendable {
     public var lines: [String] { (ring[place...] + ring[..<place]).map(Self.line) }
 
     private static func line(_ event: Event) -> String {
-        let microseconds = event.time / 1000
-        let fraction = String(1_000_000 + microseconds % 1_000_000).dropFirst()
-        var line = "\(microseconds / 1_000_000).\(fraction) "
+        var line = TraceText.seconds(event.time) + " "
         if let text = event.text { line += text }
         guard let call = event.call else { return line }
         line += "\(call)"
         if event.descriptor >= 0 { line += " \(event.descriptor)" }
         if event.argument != 0 { line += " (\(event.argument))" }
-        line += " = "
-        line += event.result < 0 ? "\(Errno(rawValue: CInt(-event.result)))" : "\(event.result)"
-        return line
+        return line + " = " + TraceText.result(SystemResult(rawValue: event.result))
     }
 }

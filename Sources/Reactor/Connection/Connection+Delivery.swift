@@ -3,7 +3,10 @@
 
 extension Connection {
     /// Gives the connection its handler.
-    func setHandler(_ handler: any ConnectionHandler) { unsafe box = .passRetained(HandlerBox(handler)) }
+    func setHandler(_ handler: any ConnectionHandler) {
+        let traced = loop.trace.map { TracedHandler(handler, $0) }
+        unsafe box = .passRetained(HandlerBox(traced ?? handler))
+    }
 
     /// The handler's type, for reports.
     var handlerName: String {

@@ -46,6 +46,7 @@ public final class DescriptorWatch: EventSource {
         let wanted = Readiness(rawValue: UInt16(interest.rawValue)).union([.error, .hangUp, .invalid, .peerClosed])
         let told = readiness.intersection(wanted)
         guard !told.isEmpty, let handler else { return }
+        loop.trace?.callback("watch of \(name.rawValue): \(TraceText.readiness(told.rawValue))")
         handler(told)
         loop.callbackReturned(from: self)
         // The owner closed the descriptor without a word: nothing more can be told about it.
@@ -56,7 +57,9 @@ public final class DescriptorWatch: EventSource {
         if errno == .notPermitted {
             loop.treatAsAlwaysReady(self)  // a regular file: it never blocks
         } else if isRegistered {
-            handler?(errno == .badFileDescriptor ? .invalid : .error)
+            let told: Readiness = errno == .badFileDescriptor ? .invalid : .error
+            loop.trace?.callback("watch of \(name.rawValue): \(TraceText.readiness(told.rawValue))")
+            handler?(told)
             cancel()
         }
     }
@@ -64,6 +67,7 @@ public final class DescriptorWatch: EventSource {
     override func descriptorLost() {
         let lost = handler
         handler = nil
+        loop.trace?.callback("watch of \(name.rawValue): \(TraceText.readiness(Readiness.invalid.rawValue))")
         lost?(.invalid)
         loop.callbackReturned(from: self)
     }

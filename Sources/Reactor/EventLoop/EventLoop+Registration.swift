@@ -54,25 +54,30 @@ extension EventLoop {
 
     // MARK: Reports
 
-    /// A callback of this source has returned: was it slow?
+    /// A callback of this source has returned: was it slow, and is it measured?
     @inline(__always)
     func callbackReturned(from source: EventSource) {
         let ticks = ticks()
-        if slowCallbacks.mayHaveBeenSlow(ticks) { judgeCallback(ticks, named: source.reportName) }
-        slowCallbacks.last = ticks
+        if callbackClock.needsCloserLook(ticks) { judgeCallback(ticks, named: source.reportName) }
+        callbackClock.last = ticks
     }
 
-    /// A callback without a source has returned: was it slow?
+    /// A callback without a source has returned: was it slow, and is it measured?
     @inline(__always)
     func callbackReturned(named name: @autoclosure () -> String) {
         let ticks = ticks()
-        if slowCallbacks.mayHaveBeenSlow(ticks) { judgeCallback(ticks, named: name()) }
-        slowCallbacks.last = ticks
+        if callbackClock.needsCloserLook(ticks) { judgeCallback(ticks, named: name()) }
+        callbackClock.last = ticks
     }
 
     @inline(never)
     private func judgeCallback(_ ticks: UInt64, named name: @autoclosure () -> String) {
-        let time = slowCallbacks.nanoseconds(until: ticks, now: kernel.now())
+        if callbackClock.isMeasuring {
+            counters.callbackTimes.add(nanoseconds: callbackClock.nanosecondsOfCallback(until: ticks))
+        }
+        guard callbackClock.mayHaveBeenSlow(ticks) else { return }
+        callbackClock.adjust(ticks, now: kernel.now())
+        let time = callbackClock.nanosecondsOfCallback(until: ticks)
         guard time >= slowCallbackThreshold.wholeNanoseconds else { return }
         counters.slowCallbacks += 1
         report(.slowCallback, "\(name()) kept the loop waiting for \(time / 1_000_000) ms")

@@ -19,7 +19,7 @@ extension EventLoop {
         try wait(mayWait: mayWait)
         // What events add from here on waits for the next turn (invariant 8).
         let (againCount, lastTimer, taskCount) = (readyAgain.count, timers.mark, tasks.count)
-        slowCallbacks.turnBegan(at: ticks())
+        callbackClock.turnBegan(at: ticks())
         counters.turns += 1
 
         counters.events += found.count
@@ -32,6 +32,14 @@ extension EventLoop {
         if taskCount > 0 { runTasks(budget: min(taskCount, Self.taskBudget)) }
         if !closing.isEmpty { closing.drain(budget: Self.closingBudget) { $0.finishClosing() } }
         registry.releaseRetired()
+        if callbackClock.isMeasuring { measureTurn() }
+    }
+
+    @inline(never)
+    private func measureTurn() {
+        let ticks = ticks()
+        callbackClock.adjust(ticks, now: kernel.now())
+        counters.lag.add(nanoseconds: callbackClock.nanosecondsOfTurn(until: ticks))
     }
 
     // MARK: Waiting
@@ -106,6 +114,7 @@ extension EventLoop {
             counters.timersFired += 1
             switch action {
             case .call(let action):
+                trace?.callback("timer")
                 action()
                 callbackReturned(named: "timer")
             case .source(let source):
@@ -119,6 +128,7 @@ extension EventLoop {
     func runTasks(budget: Int) {
         tasks.drain(budget: budget) { task in
             counters.tasksRun += 1
+            trace?.callback("task")
             task()
             callbackReturned(named: "task")
         }

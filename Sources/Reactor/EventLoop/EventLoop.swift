@@ -33,6 +33,8 @@ public final class EventLoop {
     public let kernel: any Kernel
     /// The same, if it is Linux itself: the calls of the hot path need no dynamic dispatch then.
     let linux: LinuxKernel?
+    /// The same, if it writes down what happens: callbacks are told to it.
+    let trace: TracingKernel?
     /// The way in which it finds out what is ready; ``switch(to:)`` changes it.
     public var backend: Backend { currentBackend }
     /// What other threads hold of this loop.
@@ -43,6 +45,12 @@ public final class EventLoop {
     public var statistics: LoopStatistics { counters }
     /// Called with what the operator should know, at most once a second a kind; on the loop's thread. Default: nobody.
     public var onReport: ((LoopReport) -> Void)?
+    /// Whether ``LoopStatistics/callbackTimes`` and ``LoopStatistics/lag`` are measured, at a few instructions a callback and
+    /// without a clock being read. Default: no. It may be changed at any time.
+    public var measuresTimes: Bool {
+        get { callbackClock.isMeasuring }
+        set { callbackClock.isMeasuring = newValue }
+    }
     /// How long a callback may take before it is reported. Default: 25 ms.
     public var slowCallbackThreshold: Duration = .milliseconds(25)
 
@@ -96,7 +104,7 @@ public final class EventLoop {
     var reserve: OwnedDescriptor?
     let forksAtStart: UInt32
 
-    var slowCallbacks: SlowCallbackDetector
+    var callbackClock: CallbackClock
     var lastReports = [MonotonicTime?](repeating: nil, count: LoopReport.Kind.count)
     private var wakeUp: WakeUp?
 
@@ -109,6 +117,7 @@ public final class EventLoop {
     public init(backend: Backend = .epoll(), kernel: any Kernel = LinuxKernel.shared) throws(SocketError) {
         self.kernel = kernel
         linux = kernel as? LinuxKernel
+        trace = kernel as? TracingKernel
         currentBackend = backend
         selector = try backend.makeSelector(kernel)
         isEdgeTriggered = selector.capabilities.isEdgeTriggered
@@ -119,7 +128,7 @@ public final class EventLoop {
         handle = LoopHandle(mailbox: Mailbox(notify: kernel.notifier(for: event.descriptor)))
         turnTime = kernel.now()
         forksAtStart = kernel.forkCount()
-        slowCallbacks = SlowCallbackDetector(ticks: kernel.ticks(), now: turnTime)
+        callbackClock = CallbackClock(ticks: kernel.ticks(), now: turnTime)
         if let errno = event.errno {
             selector.close()
             isShutDown = true

@@ -35,6 +35,7 @@ public final class SignalWatch: EventSource {
         while isRegistered {
             let result = retryingInterrupts { loop.kernel.readSignal(name) }
             guard result.succeeded else { return }
+            loop.trace?.callback("\(signal)")
             handler()
             loop.callbackReturned(from: self)
         }

@@ -1,25 +1,44 @@
-// What a loop counts. Plain additions on the loop's thread; no clock is read for any of them.
+// What a loop counts. Plain additions on the loop's thread; no clock is read for any of them, and times are measured only
+// when somebody asked for them.
 
 /// Counters of an event loop since it was made.
 public struct LoopStatistics: Sendable, Hashable {
+    // MARK: Turns
+
     /// Turns of the loop; each waits once.
     public internal(set) var turns = 0
     /// Events that the selector reported.
     public internal(set) var events = 0
     /// Events whose registration was gone, or another's, when their turn came: dropped.
     public internal(set) var staleEvents = 0
+    /// Changes of the selector.
+    public internal(set) var switches = 0
+    /// Timers that fired.
+    public internal(set) var timersFired = 0
+    /// Tasks run.
+    public internal(set) var tasksRun = 0
+
+    // MARK: Connections
+
     /// Connections accepted, and those made by connecting.
     public internal(set) var connectionsOpened = 0
+    /// Connections accepted: those of ``connectionsOpened`` that others began.
+    public internal(set) var connectionsAccepted = 0
     /// Connections closed, for whatever reason.
     public internal(set) var connectionsClosed = 0
-    /// Connections accepted and closed at once because a limit was reached.
-    public internal(set) var connectionsRefused = 0
+    /// Connections accepted and closed at once, by reason.
+    public internal(set) var refusals = Refusals()
     /// Connections that ended because their handler threw.
     public internal(set) var handlerErrors = 0
     /// Connections that ended because what came was no message by their framing.
     public internal(set) var framingErrors = 0
     /// Times that accepting had to pause because descriptors or memory ran out.
     public internal(set) var acceptPauses = 0
+    /// Times that reading from a peer was paused because it did not read itself.
+    public internal(set) var pressurePauses = 0
+
+    // MARK: Bytes
+
     /// Deliveries of bytes to handlers.
     public internal(set) var receives = 0
     /// Bytes received.
@@ -28,14 +47,34 @@ public struct LoopStatistics: Sendable, Hashable {
     public internal(set) var sends = 0
     /// Bytes that the kernel took.
     public internal(set) var bytesSent = 0
-    /// Times that reading from a peer was paused because it did not read itself.
-    public internal(set) var pressurePauses = 0
-    /// Changes of the selector.
-    public internal(set) var switches = 0
-    /// Timers that fired.
-    public internal(set) var timersFired = 0
-    /// Tasks run.
-    public internal(set) var tasksRun = 0
+
+    // MARK: Times
+
     /// Callbacks that took longer than ``EventLoop/slowCallbackThreshold``.
     public internal(set) var slowCallbacks = 0
+    /// How long each callback took: of handlers, watches, timers, tasks and signals, with the system calls that the loop
+    /// made for the callback just before it. Empty unless ``EventLoop/measuresTimes`` is set.
+    public internal(set) var callbackTimes = TimeHistogram()
+    /// The loop's lag, a time for each turn: from the return of the wait to the end of all that was done then. What was
+    /// found ready by that wait was handled at most so much later, and what became ready meanwhile waited for the rest of
+    /// it. Empty unless ``EventLoop/measuresTimes`` is set.
+    public internal(set) var lag = TimeHistogram()
+
+    /// Connections accepted and closed at once, for whatever reason.
+    public var connectionsRefused: Int { refusals.total }
+
+    /// Connections that were accepted and closed at once, by reason.
+    public struct Refusals: Sendable, Hashable {
+        /// ``Limits/connections`` were open.
+        public internal(set) var limit = 0
+        /// ``Limits/connectionsPerAddress`` were open.
+        public internal(set) var addressLimit = 0
+        /// The selector takes no descriptor of that number.
+        public internal(set) var descriptorCapacity = 0
+        /// The process or the machine had no descriptor left but the one in reserve.
+        public internal(set) var outOfDescriptors = 0
+
+        /// All of them.
+        public var total: Int { limit + addressLimit + descriptorCapacity + outOfDescriptors }
+    }
 }

@@ -24,28 +24,31 @@ final class ConnectionAcceptor: ConnectionOwner, ListenerDelegate {
     func accepted(_ descriptor: consuming OwnedDescriptor, from peer: SocketAddress) {
         if let refusal = refusal(of: descriptor.name, from: peer) {
             descriptor.close(loop.kernel)
-            loop.counters.connectionsRefused += 1
-            loop.report(.connectionLimit, "refused \(peer): \(refusal)")
+            loop.counters.refusals[keyPath: refusal.counter] += 1
+            loop.report(.connectionLimit, "refused \(peer): \(refusal.reason)")
             return
         }
         count += 1
+        loop.counters.connectionsAccepted += 1
         if maximumPerAddress != nil, let key = peer.limitKey { countByAddress[key, default: 0] += 1 }
         let connection = Connection(loop: loop, descriptor, peer: peer, limits: limits, owner: self)
         loop.register(connection, wanting: .readable)
         connection.begin(makeHandler)
     }
 
-    /// Why this connection cannot be taken; `nil` when it can.
-    private func refusal(of descriptor: FileDescriptor, from peer: SocketAddress) -> String? {
-        if count >= maximum { return "\(maximum) connections are open" }
+    /// Why this connection cannot be taken, and where that is counted; `nil` when it can.
+    private func refusal(
+        of descriptor: FileDescriptor, from peer: SocketAddress
+    ) -> (counter: WritableKeyPath<LoopStatistics.Refusals, Int>, reason: String)? {
+        if count >= maximum { return (\.limit, "\(maximum) connections are open") }
         if let maximumPerAddress, let key = peer.limitKey, countByAddress[key, default: 0] >= maximumPerAddress {
-            return "\(maximumPerAddress) connections from its address are open"
+            return (\.addressLimit, "\(maximumPerAddress) connections from its address are open")
         }
         do throws(SocketError) {
             try loop.checkCapacity(for: descriptor)
             return nil
         } catch {
-            return error.reason
+            return (\.descriptorCapacity, error.reason)
         }
     }
 

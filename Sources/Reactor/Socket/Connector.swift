@@ -119,6 +119,7 @@ public final class Connector: EventSource {
 
     private func fail(_ errno: Errno) {
         cancel()
+        loop.trace?.callback("connect to \(address) failed")
         failed(SocketError(.connect, subject: "\(address)", errno: errno))
         loop.callbackReturned(named: "failed connect to \(address)")
     }

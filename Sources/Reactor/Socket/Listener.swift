@@ -144,7 +144,7 @@ public final class Listener: EventSource {
             let result = retryingInterrupts { loop.kernel.accept(name, peer: &peer) }
             if result.succeeded {
                 OwnedDescriptor(result.descriptor).close(loop.kernel)
-                loop.counters.connectionsRefused += 1
+                loop.counters.refusals.outOfDescriptors += 1
             }
             loop.restoreReserve()
             if !result.succeeded { break }

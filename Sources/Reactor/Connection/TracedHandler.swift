@@ -1,0 +1,49 @@
+// A handler whose calls are written down before they are made. It stands in front of the user's handler on a loop that is
+// traced, and nowhere else, so that a loop without a trace pays nothing for it.
+
+/// Tells a trace what its handler is called for.
+final class TracedHandler: HandlerAdapter, ConnectionHandler {
+    private let handler: any ConnectionHandler
+    private let trace: TracingKernel
+
+    init(_ handler: any ConnectionHandler, _ trace: TracingKernel) {
+        self.handler = handler
+        self.trace = trace
+    }
+
+    override var adapted: any AnyObject { (handler as? HandlerAdapter)?.adapted ?? handler }
+
+    private func note(_ connection: Connection, _ text: String) {
+        trace.callback("\(connection.name.rawValue) \(text)")
+    }
+
+    func connected(_ connection: Connection) throws {
+        note(connection, "connected, \(connection.peer)")
+        try handler.connected(connection)
+    }
+
+    func received(_ bytes: RawSpan, on connection: Connection) throws {
+        note(connection, "received \(bytes.byteCount) bytes \(TraceText.quoted(bytes))")
+        try handler.received(bytes, on: connection)
+    }
+
+    func resumed(_ connection: Connection) throws {
+        note(connection, "resumed")
+        try handler.resumed(connection)
+    }
+
+    func ended(_ connection: Connection) throws {
+        note(connection, "ended")
+        try handler.ended(connection)
+    }
+
+    func drained(_ connection: Connection) throws {
+        note(connection, "drained")
+        try handler.drained(connection)
+    }
+
+    func closed(_ connection: Connection, reason: CloseReason) {
+        note(connection, "closed: \(reason)")
+        handler.closed(connection, reason: reason)
+    }
+}

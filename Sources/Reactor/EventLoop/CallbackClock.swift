@@ -1,0 +1,55 @@
+// Finds callbacks that keep the loop waiting, and measures all of them when asked, without reading a clock for each: the
+// processor's tick counter costs a few cycles, and only when it has moved far is the clock asked what that was worth.
+
+/// Compares ticks between callbacks. Ticks have no unit; the clock, read at the start and when in doubt, gives them one.
+struct CallbackClock {
+    /// No processor's counter moves this far in 25 ms at 16 MHz, the slowest that Linux runs servers on, or later.
+    private static let doubt: UInt64 = 400_000
+
+    private let ticksAtStart: UInt64
+    private let timeAtStart: MonotonicTime
+    /// When the last callback returned, or the turn began.
+    var last: UInt64
+    private var turnStart: UInt64
+    /// From so many ticks on, a callback is looked at more closely. Zero, which is all of them, while times are measured:
+    /// one comparison serves both.
+    private var closerLook = CallbackClock.doubt
+    private var nanosecondsPerTick = 1.0
+
+    init(ticks: UInt64, now: MonotonicTime) {
+        ticksAtStart = ticks
+        timeAtStart = now
+        last = ticks
+        turnStart = ticks
+    }
+
+    /// Whether every callback and turn is measured.
+    var isMeasuring: Bool {
+        get { closerLook == 0 }
+        set { closerLook = newValue ? 0 : Self.doubt }
+    }
+
+    @inline(__always)
+    mutating func turnBegan(at ticks: UInt64) {
+        last = ticks
+        turnStart = ticks
+    }
+
+    @inline(__always)
+    func needsCloserLook(_ ticks: UInt64) -> Bool { ticks &- last >= closerLook }
+
+    func mayHaveBeenSlow(_ ticks: UInt64) -> Bool { ticks &- last >= Self.doubt }
+
+    /// Learns what a tick is worth, from all that have passed since the loop began.
+    mutating func adjust(_ ticks: UInt64, now: MonotonicTime) {
+        let elapsed = now.nanoseconds - timeAtStart.nanoseconds
+        let counted = ticks &- ticksAtStart
+        if elapsed > 0 && counted > 0 { nanosecondsPerTick = Double(elapsed) / Double(counted) }
+    }
+
+    /// The time since the last callback.
+    func nanosecondsOfCallback(until ticks: UInt64) -> Int64 { Int64(Double(ticks &- last) * nanosecondsPerTick) }
+
+    /// The time since the turn began.
+    func nanosecondsOfTurn(until ticks: UInt64) -> Int64 { Int64(Double(ticks &- turnStart) * nanosecondsPerTick) }
+}

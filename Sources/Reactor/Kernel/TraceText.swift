@@ -1,0 +1,57 @@
+// The words of a trace: how times, results, readiness and bytes are written in one line. Shared by the trace of a running
+// program and by that of the simulated kernel, so that who can read one can read the other.
+
+import SystemPackage
+
+/// Parts of a trace's lines.
+package enum TraceText {
+    private static let shownBytes = 32
+
+    /// Seconds with six places: `12.000345`.
+    package static func seconds(_ nanoseconds: Int64) -> String {
+        let microseconds = nanoseconds / 1000
+        return "\(microseconds / 1_000_000).\(String(1_000_000 + microseconds % 1_000_000).dropFirst())"
+    }
+
+    /// What a call answered: a number, or the error in words.
+    package static func result(_ result: SystemResult) -> String {
+        result.errno.map { "\($0)" } ?? "\(result.rawValue)"
+    }
+
+    /// How long a wait may take.
+    static func timeout(_ timeout: WaitTimeout) -> String {
+        switch timeout.nanoseconds {
+        case ..<0: "for ever"
+        case 0: "no time"
+        case let nanoseconds: "\(seconds(nanoseconds)) s"
+        }
+    }
+
+    /// The bits of poll(2) in words: `readable, hung up`.
+    static func readiness(_ bits: UInt16) -> String {
+        let words: [(UInt16, String)] = [
+            (0x01, "readable"), (0x02, "urgent"), (0x04, "writable"), (0x08, "error"), (0x10, "hung up"),
+            (0x20, "not open"), (0x2000, "peer closed"),
+        ]
+        return words.filter { bits & $0.0 != 0 }.map(\.1).joined(separator: ", ")
+    }
+
+    /// Bytes as a quoted text, cut after 32: printable ASCII as it is, everything else escaped as in C.
+    static func quoted(_ bytes: RawSpan) -> String {
+        var text = "\""
+        for offset in 0..<min(bytes.byteCount, shownBytes) { text += escaped(bytes.byte(at: offset)) }
+        return text + (bytes.byteCount > shownBytes ? "\"..." : "\"")
+    }
+
+    private static func escaped(_ byte: UInt8) -> String {
+        switch byte {
+        case UInt8(ascii: "\n"): "\\n"
+        case UInt8(ascii: "\r"): "\\r"
+        case UInt8(ascii: "\t"): "\\t"
+        case UInt8(ascii: "\""): "\\\""
+        case UInt8(ascii: "\\"): "\\\\"
+        case 0x20...0x7e: String(UnicodeScalar(byte))
+        default: "\\x" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
+        }
+    }
+}

@@ -1,0 +1,256 @@
+// A kernel that hands every call on to another one and writes down what was asked and answered, one line each, in order.
+// The loop tells it of its callbacks, so that the whole reads as a story: what was called, what was ready, what was done.
+
+public import SystemPackage
+
+/// Prints a readable line for every system call, readiness event and callback of a loop; for learners and bug reports.
+///
+///     let loop = try EventLoop(kernel: TracingKernel { print($0) })
+///
+///     +0.000123  epoll_wait(4, for ever) = 1
+///                7 readable
+///     +0.000141  recv(7) = 12  "hello world\n"
+///                -> 7 received 12 bytes "hello world\n"
+///     +0.000150  send(7, 12 bytes) = 12  "hello world\n"
+///
+/// The times are seconds since the kernel was made, taken when the call returned. The clock, the tick counter and what
+/// other threads write to wake the loop are left out. A kernel belongs to one loop: two would mix their lines.
+public final class TracingKernel: Kernel {
+    private let base: any Kernel
+    private let start: MonotonicTime
+    private let output: (String) -> Void
+
+    /// A kernel that traces.
+    ///
+    /// - Parameters:
+    ///   - base: who does the work; Linux, unless a test says otherwise.
+    ///   - output: takes each line, without its end, on the loop's thread; the loop waits for it.
+    public init(_ base: any Kernel = LinuxKernel.shared, output: @escaping (String) -> Void) {
+        self.base = base
+        self.output = output
+        start = base.now()
+    }
+
+    // MARK: Lines
+
+    private static let indent = "           "
+
+    /// A callback is about to be called.
+    func callback(_ text: String) { output(Self.indent + "-> " + text) }
+
+    private func ready(_ descriptor: CInt, _ bits: UInt16) {
+        output("\(Self.indent)\(descriptor) \(TraceText.readiness(bits))")
+    }
+
+    private func note(_ call: String, _ result: SystemResult, _ more: String = "") -> SystemResult {
+        let time = TraceText.seconds(base.now().nanoseconds - start.nanoseconds)
+        output("+\(time)  \(call) = \(TraceText.result(result))\(more.isEmpty ? "" : "  " + more)")
+        return result
+    }
+
+    // MARK: Time
+
+    /// The monotonic clock, which is not traced.
+    public func now() -> MonotonicTime { base.now() }
+    /// The tick counter, which is not traced.
+    public func ticks() -> UInt64 { base.ticks() }
+
+    // MARK: Readiness
+
+    /// epoll_create1(2).
+    public func epollCreate() -> SystemResult { note("epoll_create1()", base.epollCreate()) }
+
+    /// epoll_ctl(2).
+    public func epollControl(
+        _ epoll: FileDescriptor, _ operation: EpollOperation, _ descriptor: FileDescriptor, events: UInt32, data: UInt64
+    ) -> SystemResult {
+        let result = base.epollControl(epoll, operation, descriptor, events: events, data: data)
+        let words = TraceText.readiness(UInt16(truncatingIfNeeded: events))
+        let edge = events & 1 << 31 == 0 ? "" : ", edge-triggered"
+        let wanted = operation == .delete ? "" : ": " + (words.isEmpty ? "nothing" : words) + edge
+        return note("epoll_ctl(\(epoll.rawValue), \(operation) \(descriptor.rawValue)\(wanted))", result)
+    }
+
+    /// epoll_pwait2(2), with what it found.
+    public func epollWait(
+        _ epoll: FileDescriptor, into events: inout MutableSpan<EpollEvent>, timeout: WaitTimeout
+    ) -> SystemResult {
+        let result = note(
+            "epoll_wait(\(epoll.rawValue), \(TraceText.timeout(timeout)))",
+            base.epollWait(epoll, into: &events, timeout: timeout))
+        for index in 0..<max(0, result.rawValue) {
+            // The loop's tokens have the descriptor's number in their lower half.
+            let descriptor = CInt(truncatingIfNeeded: events[index].data & 0xffff_ffff)
+            ready(descriptor, UInt16(truncatingIfNeeded: events[index].events))
+        }
+        return result
+    }
+
+    /// ppoll(2), with what it found.
+    public func poll(_ entries: inout MutableSpan<PollEntry>, timeout: WaitTimeout) -> SystemResult {
+        let result = note(
+            "poll(\(entries.count) descriptors, \(TraceText.timeout(timeout)))", base.poll(&entries, timeout: timeout))
+        guard result.rawValue > 0 else { return result }
+        for index in entries.indices where entries[index].found != 0 {
+            ready(entries[index].descriptor, UInt16(bitPattern: entries[index].found))
+        }
+        return result
+    }
+
+    /// pselect6(2), with what it found.
+    public func select(
+        below limit: Int, read: inout MutableSpan<UInt64>, write: inout MutableSpan<UInt64>,
+        except: inout MutableSpan<UInt64>, timeout: WaitTimeout
+    ) -> SystemResult {
+        let result = note(
+            "select(below \(limit), \(TraceText.timeout(timeout)))",
+            base.select(below: limit, read: &read, write: &write, except: &except, timeout: timeout))
+        guard result.rawValue > 0 else { return result }
+        for number in 0..<limit {
+            let bit: UInt64 = 1 << UInt64(number % 64)
+            var found: UInt16 = 0
+            if read[number / 64] & bit != 0 { found |= 0x01 }
+            if except[number / 64] & bit != 0 { found |= 0x02 }
+            if write[number / 64] & bit != 0 { found |= 0x04 }
+            if found != 0 { ready(CInt(number), found) }
+        }
+        return result
+    }
+
+    // MARK: Sockets
+
+    /// socket(2).
+    public func socket(_ kind: SocketKind, for address: SocketAddress) -> SystemResult {
+        note("socket(\(kind) for \(address))", base.socket(kind, for: address))
+    }
+
+    /// bind(2).
+    public func bind(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult {
+        note("bind(\(socket.rawValue), \(address))", base.bind(socket, to: address))
+    }
+
+    /// listen(2).
+    public func listen(_ socket: FileDescriptor, backlog: Int) -> SystemResult {
+        note("listen(\(socket.rawValue), \(backlog))", base.listen(socket, backlog: backlog))
+    }
+
+    /// accept4(2), with the peer.
+    public func accept(_ listener: FileDescriptor, peer: inout SocketAddress) -> SystemResult {
+        let result = base.accept(listener, peer: &peer)
+        return note("accept4(\(listener.rawValue))", result, result.succeeded ? "\(peer)" : "")
+    }
+
+    /// connect(2).
+    public func connect(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult {
+        note("connect(\(socket.rawValue), \(address))", base.connect(socket, to: address))
+    }
+
+    /// getsockname(2), with the address.
+    public func localAddress(of socket: FileDescriptor, _ address: inout SocketAddress) -> SystemResult {
+        let result = base.localAddress(of: socket, &address)
+        return note("getsockname(\(socket.rawValue))", result, result.succeeded ? "\(address)" : "")
+    }
+
+    /// setsockopt(2).
+    public func setOption(_ option: SocketOption, of socket: FileDescriptor, to value: Int) -> SystemResult {
+        note(
+            "setsockopt(\(socket.rawValue), level \(option.level), option \(option.name), \(value))",
+            base.setOption(option, of: socket, to: value))
+    }
+
+    /// setsockopt(2) with `SO_LINGER`.
+    public func setResetOnClose(_ socket: FileDescriptor) -> SystemResult {
+        note("setsockopt(\(socket.rawValue), reset on close)", base.setResetOnClose(socket))
+    }
+
+    /// getsockopt(2) with `SO_ERROR`, with the error.
+    public func pendingError(of socket: FileDescriptor) -> SystemResult {
+        let result = base.pendingError(of: socket)
+        let error = result.rawValue > 0 ? "\(Errno(rawValue: CInt(truncatingIfNeeded: result.rawValue)))" : ""
+        return note("getsockopt(\(socket.rawValue), pending error)", result, error)
+    }
+
+    /// recv(2), with the bytes.
+    public func receive(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
+        unsafe buffer.withUnsafeMutableBytes { memory in
+            // Lent for the call, and looked at when that is over.
+            let result = unsafe base.receive(socket, into: memory.mutableBytes)
+            return note("recv(\(socket.rawValue))", result, filled(unsafe memory.bytes, result))
+        }
+    }
+
+    /// send(2), with the bytes that were taken.
+    public func send(_ socket: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
+        let result = base.send(socket, bytes)
+        return note("send(\(socket.rawValue), \(bytes.byteCount) bytes)", result, filled(bytes, result))
+    }
+
+    private func filled(_ bytes: RawSpan, _ result: SystemResult) -> String {
+        result.rawValue > 0 ? TraceText.quoted(bytes.extracting(first: result.rawValue)) : ""
+    }
+
+    /// shutdown(2).
+    public func shutdownWriting(_ socket: FileDescriptor) -> SystemResult {
+        note("shutdown(\(socket.rawValue), writing)", base.shutdownWriting(socket))
+    }
+
+    // MARK: Descriptors
+
+    /// close(2).
+    public func close(_ descriptor: FileDescriptor) -> SystemResult {
+        note("close(\(descriptor.rawValue))", base.close(descriptor))
+    }
+
+    /// read(2), with the bytes.
+    public func read(_ descriptor: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
+        unsafe buffer.withUnsafeMutableBytes { memory in
+            let result = unsafe base.read(descriptor, into: memory.mutableBytes)
+            return note("read(\(descriptor.rawValue))", result, filled(unsafe memory.bytes, result))
+        }
+    }
+
+    /// write(2), with the bytes that were taken.
+    public func write(_ descriptor: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
+        let result = base.write(descriptor, bytes)
+        return note("write(\(descriptor.rawValue), \(bytes.byteCount) bytes)", result, filled(bytes, result))
+    }
+
+    /// open(2) of the reserve.
+    public func reserveDescriptor() -> SystemResult { note("open(/dev/null)", base.reserveDescriptor()) }
+
+    /// getrlimit(2).
+    public func descriptorLimit() -> SystemResult { note("getrlimit(descriptors)", base.descriptorLimit()) }
+
+    /// The count of forks, which is no system call and not traced.
+    public func forkCount() -> UInt32 { base.forkCount() }
+
+    // MARK: Wake-up and signals
+
+    /// eventfd(2).
+    public func eventDescriptor() -> SystemResult { note("eventfd()", base.eventDescriptor()) }
+
+    /// What adds to an eventfd, which other threads call, and which is not traced.
+    public func notifier(for event: FileDescriptor) -> @Sendable () -> SystemResult { base.notifier(for: event) }
+
+    /// read(2) of an eventfd.
+    public func clearNotifications(_ event: FileDescriptor) -> SystemResult {
+        note("read(\(event.rawValue))", base.clearNotifications(event))
+    }
+
+    /// signalfd(2).
+    public func signalDescriptor(for signals: [Signal]) -> SystemResult {
+        note("signalfd(\(signals.map(\.description).joined(separator: ", ")))", base.signalDescriptor(for: signals))
+    }
+
+    /// read(2) of a signalfd, with the signal.
+    public func readSignal(_ descriptor: FileDescriptor) -> SystemResult {
+        let result = base.readSignal(descriptor)
+        let signal = result.succeeded ? "\(Signal(rawValue: CInt(truncatingIfNeeded: result.rawValue)))" : ""
+        return note("read(\(descriptor.rawValue))", result, signal)
+    }
+
+    /// pthread_sigmask(3).
+    public func setBlocked(_ signal: Signal, _ blocked: Bool) -> SystemResult {
+        note("pthread_sigmask(\(blocked ? "block" : "unblock") \(signal))", base.setBlocked(signal, blocked))
+    }
+}
