@@ -36,6 +36,8 @@ struct EchoCommand: ParsableCommand {
 
     @OptionGroup var limits: LimitOptions
 
+    @OptionGroup var operation: OperationOptions
+
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp("How long to drain when asked to end. (default: 5s)", valueName: "time"),
@@ -59,7 +61,7 @@ struct EchoCommand: ParsableCommand {
         if let cpu { try Processor.pin(to: cpu) }
         let loop: EventLoop
         do throws(SocketError) {
-            loop = try EventLoop(backend: backend)
+            loop = try EventLoop(backend: backend, kernel: operation.kernel)
         } catch {
             throw CommandFailure("\(error)")
         }
@@ -85,6 +87,7 @@ struct EchoCommand: ParsableCommand {
             }
             // Whoever asks for this writes nothing: whatever is told about the pipe is that its other end is gone.
             if endWithInput { try loop.watch(.standardInput, for: .readable) { _ in loop.stop() } }
+            try operation.begin(on: loop)
             let listener = try listen(on: address, loop, limits)
             print(
                 "listening on \(listener.address) (\(backend), at most \(limits.effectiveConnections()) connections)")
@@ -121,6 +124,10 @@ struct EchoCommand: ParsableCommand {
                 ("connections opened", counters.connectionsOpened),
                 ("connections closed", counters.connectionsClosed),
                 ("connections refused", counters.connectionsRefused),
+                ("  because all were taken", counters.refusals.limit),
+                ("  because all of their address were taken", counters.refusals.addressLimit),
+                ("  because the selector takes no descriptor of that number", counters.refusals.descriptorCapacity),
+                ("  because no descriptor was left", counters.refusals.outOfDescriptors),
                 ("pauses of accepting", counters.acceptPauses),
                 ("receives", counters.receives),
                 ("sends", counters.sends),

@@ -64,4 +64,7 @@ final class HandlerBox {
     let handler: any ConnectionHandler
 
     init(_ handler: any ConnectionHandler) { self.handler = handler }
+
+    /// The user's own handler, whatever stands in front of it.
+    var user: any AnyObject { (handler as? HandlerAdapter)?.adapted ?? handler }
 }

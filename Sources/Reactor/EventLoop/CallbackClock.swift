@@ -7,7 +7,8 @@ struct CallbackClock {
     private static let doubt: UInt64 = 400_000
 
     private let ticksAtStart: UInt64
-    private let timeAtStart: MonotonicTime
+    /// When the loop was made.
+    let timeAtStart: MonotonicTime
     /// When the last callback returned, or the turn began.
     var last: UInt64
     private var turnStart: UInt64

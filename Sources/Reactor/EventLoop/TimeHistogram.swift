@@ -44,7 +44,7 @@ public struct TimeHistogram: Sendable, Hashable {
         var seen = 0
         for index in 0..<Self.bucketCount {
             seen += counts[index]
-            if seen >= rank { return .nanoseconds(min(longestNanoseconds, 1 << Int64(index))) }
+            if seen >= rank { return .nanoseconds(min(longestNanoseconds, 1 << Int64(index) - 1)) }
         }
         return longest
     }

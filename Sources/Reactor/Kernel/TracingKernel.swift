@@ -16,7 +16,7 @@ public import SystemPackage
 /// The times are seconds since the kernel was made, taken when the call returned. The clock, the tick counter and what
 /// other threads write to wake the loop are left out. A kernel belongs to one loop: two would mix their lines.
 public final class TracingKernel: Kernel {
-    private let base: any Kernel
+    let base: any Kernel
     private let start: MonotonicTime
     private let output: (String) -> Void
 
@@ -42,7 +42,7 @@ public final class TracingKernel: Kernel {
         output("\(Self.indent)\(descriptor) \(TraceText.readiness(bits))")
     }
 
-    private func note(_ call: String, _ result: SystemResult, _ more: String = "") -> SystemResult {
+    func note(_ call: String, _ result: SystemResult, _ more: String = "") -> SystemResult {
         let time = TraceText.seconds(base.now().nanoseconds - start.nanoseconds)
         output("+\(time)  \(call) = \(TraceText.result(result))\(more.isEmpty ? "" : "  " + more)")
         return result

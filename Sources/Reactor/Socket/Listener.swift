@@ -21,6 +21,8 @@ public final class Listener: EventSource {
 
     /// Where it listens, with the real port where 0 was asked for.
     public let address: SocketAddress
+    /// What its connections may use up.
+    public let limits: Limits
     private let acceptsPerTurn: Int
     private let delegate: any ListenerDelegate
     private var descriptor: OwnedDescriptor?
@@ -63,6 +65,7 @@ public final class Listener: EventSource {
         descriptor = consume socket
         self.address = address
         self.path = path
+        self.limits = limits
         self.delegate = delegate
         acceptsPerTurn = max(1, limits.acceptsPerTurn)
         super.init(loop: loop, name: name)

@@ -1,0 +1,120 @@
+// The admin socket: a running loop answers questions about itself, and changes its selector when asked, on a Unix socket
+// that only its own user may connect to. It runs on the loop that it tells of; every answer is bounded.
+
+extension EventLoop {
+    /// Answers commands, one a line, on a Unix socket with mode 0600: `stats`, `connections`, `limits`, `backend NAME`,
+    /// `help`; `json` behind a command asks for one line of JSON. `reactor top` shows it live.
+    ///
+    ///     $ echo stats | nc -NU /run/server.sock
+    ///
+    /// While somebody is connected, times are measured (``measuresTimes``). A drain ends it with everything else.
+    /// - Parameter path: where; a socket that nobody listens on any more is replaced.
+    /// - Returns: The listener; closing it ends the admin socket and removes the path.
+    /// - Throws: ``SocketError`` when the path cannot be had, or is an abstract name, which everybody may connect to.
+    @discardableResult
+    public func serveAdministration(at path: String) throws(SocketError) -> Listener {
+        let address = try SocketAddress.unix(path)
+        if address.unixPath == nil {
+            throw SocketError(
+                .listen, subject: "\(address)",
+                reason: "an abstract name has no permissions, and anybody could command this server; use a path")
+        }
+        var limits = Limits()
+        limits.connections = AdminSession.mostSessions
+        limits.firstMessageTime = nil
+        limits.idleTime = .seconds(600)
+        limits.lingerTime = .zero
+        limits.unixPermissions = .ownerReadWrite
+        let attention = Attention(loop: self)
+        return try listen(on: address, limits: limits) { _ in AdminSession(attention) }
+    }
+}
+
+/// Has times measured while somebody looks.
+final class Attention {
+    private unowned let loop: EventLoop
+    private var sessions = 0
+    private var wasMeasuring = false
+
+    init(loop: EventLoop) { self.loop = loop }
+
+    func sessionBegan() {
+        if sessions == 0 { wasMeasuring = loop.measuresTimes }
+        sessions += 1
+        loop.measuresTimes = true
+    }
+
+    func sessionEnded() {
+        sessions -= 1
+        if sessions == 0 { loop.measuresTimes = wasMeasuring }
+    }
+}
+
+/// One connection to the admin socket.
+final class AdminSession: ConnectionHandler {
+    static let mostSessions = 8
+    private static let longestLine = 256
+    /// Commands in one delivery; more than any person types or program needs.
+    private static let mostCommands = 16
+
+    private let attention: Attention
+    /// The beginning of a line whose end has not come yet.
+    private var line: [UInt8] = []
+
+    init(_ attention: Attention) { self.attention = attention }
+
+    func connected(_ connection: Connection) { attention.sessionBegan() }
+
+    func received(_ bytes: RawSpan, on connection: Connection) {
+        var commands = 0
+        for offset in 0..<bytes.byteCount {
+            let byte = bytes.byte(at: offset)
+            if byte != UInt8(ascii: "\n") {
+                line.append(byte)
+                if line.count > Self.longestLine { return refuse("the line is too long", connection) }
+                continue
+            }
+            commands += 1
+            if commands > Self.mostCommands { return refuse("too many commands at once", connection) }
+            answer(connection)
+        }
+    }
+
+    func ended(_ connection: Connection) {
+        if !line.isEmpty { answer(connection) }
+        connection.close()
+    }
+
+    func closed(_ connection: Connection, reason: CloseReason) { attention.sessionEnded() }
+
+    private func refuse(_ text: String, _ connection: Connection) {
+        connection.write("error: \(text)\n")
+        connection.close()
+    }
+
+    private func answer(_ connection: Connection) {
+        defer { line.removeAll(keepingCapacity: true) }
+        guard let text = String(validating: line, as: UTF8.self) else {
+            connection.write("error: the line is not UTF-8\n")
+            return
+        }
+        var words = text.split { $0 == " " || $0 == "\t" || $0 == "\r" }
+        let wantsJSON = words.count > 1 && words.last == "json"
+        if wantsJSON { words.removeLast() }
+        do throws(AdminCommand.Mistake) {
+            let answer = try AdminCommand(words).answer(on: connection.loop)
+            connection.write(wantsJSON ? answer.json + "\n" : answer.lines)
+        } catch {
+            let answer = AdminValue.object([("error", .text(error.text))])
+            connection.write(wantsJSON ? answer.json + "\n" : answer.lines)
+        }
+    }
+}
+
+extension Connection {
+    /// Whether somebody asks about the loop on it.
+    var isAdministrative: Bool {
+        guard let box = unsafe box else { return false }
+        return unsafe box._withUnsafeGuaranteedRef { $0.user is AdminSession }
+    }
+}

@@ -1,0 +1,49 @@
+// The connection to an admin socket: asks for a snapshot, and puts together the two lines that answer it.
+
+import Reactor
+
+/// Asks one question at a time.
+final class TopClient: ConnectionHandler {
+    private static let longestAnswer = 4 << 20
+
+    /// A snapshot's two lines have come.
+    var answered: (([UInt8], [UInt8]) -> Void)?
+    /// The connection is over; why.
+    var ended: ((String) -> Void)?
+    private(set) var isWaiting = false
+    private weak var connection: Connection?
+    private var lines: [[UInt8]] = []
+    private var line: [UInt8] = []
+
+    func connected(_ connection: Connection) {
+        self.connection = connection
+        ask(connections: 1)
+    }
+
+    /// Asks for a snapshot, unless one is on its way.
+    func ask(connections: Int) {
+        guard let connection, !isWaiting else { return }
+        isWaiting = true
+        connection.write("stats json\nconnections \(min(connections, 1000)) json\n")
+    }
+
+    func received(_ bytes: RawSpan, on connection: Connection) {
+        for offset in 0..<bytes.byteCount {
+            let byte = bytes.byte(at: offset)
+            if byte != UInt8(ascii: "\n") {
+                line.append(byte)
+                continue
+            }
+            lines.append(line)
+            line = []
+            if lines.count < 2 { continue }
+            let answer = lines
+            lines = []
+            isWaiting = false
+            answered?(answer[0], answer[1])
+        }
+        if line.count > Self.longestAnswer { connection.abort() }
+    }
+
+    func closed(_ connection: Connection, reason: CloseReason) { ended?("\(reason)") }
+}

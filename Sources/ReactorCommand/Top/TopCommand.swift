@@ -1,0 +1,158 @@
+// `reactor top`: a live view of a running server, through its admin socket.
+
+import ArgumentParser
+import Reactor
+import SystemPackage
+
+struct TopCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "top",
+        abstract: "Watch a running server through its admin socket.",
+        discussion: """
+            Try it with:  reactor echo --admin /tmp/echo.sock  and in another terminal:  reactor top /tmp/echo.sock
+            Rates are those of the last interval; times are measured while somebody watches. The key q ends it.
+            """)
+
+    @Argument(help: ArgumentHelp("The server's admin socket.", valueName: "path"))
+    var path: String
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("How often to look. (default: 1s)", valueName: "time"), transform: DurationArgument.required)
+    var interval = Duration.seconds(1)
+
+    @Flag(help: "Look once and end; rates are those since the server's start.")
+    var once = false
+
+    @Flag(help: "Print one line of JSON each time, with the objects 'stats' and 'connections'.")
+    var json = false
+
+    func validate() throws {
+        if interval < .milliseconds(100) { throw ValidationError("--interval is below 100ms") }
+    }
+
+    func run() throws {
+        guard once || json || Terminal.isOutput else {
+            throw ValidationError("standard output is not a terminal: use --once or --json")
+        }
+        do {
+            let view = try TopView(path, once: once, json: json, interval: interval)
+            try view.run()
+        } catch let error as SocketError {
+            throw CommandFailure("\(error)")
+        }
+    }
+}
+
+/// A view on a server, from its first snapshot to its end.
+final class TopView {
+    private static let patience = Duration.seconds(5)
+
+    private let path: String
+    private let once: Bool
+    private let json: Bool
+    private let interval: Duration
+    private let loop: EventLoop
+    private let client = TopClient()
+    private var terminal: Terminal?
+    private var before = TopSnapshot.beginning
+    private var now: TopSnapshot?
+    private var failure: CommandFailure?
+    private var patienceTimer: Timer?
+
+    init(_ path: String, once: Bool, json: Bool, interval: Duration) throws(SocketError) {
+        self.path = path
+        self.once = once
+        self.json = json
+        self.interval = interval
+        loop = try EventLoop()
+    }
+
+    /// Runs until it is over. The terminal is as before then, whatever happened.
+    func run() throws {
+        do throws(SocketError) {
+            try begin()
+        } catch {
+            loop.shutdown()
+            throw error
+        }
+        defer { terminal?.restore() }
+        try loop.run()
+        if let failure { throw failure }
+    }
+
+    private func begin() throws(SocketError) {
+        client.answered = { [unowned self] in show($0, $1) }
+        client.ended = { [unowned self] in end("the connection to \(path) is over: \($0)") }
+        for signal in [Signal.interrupt, .terminate, .hangUp] { try loop.watchSignal(signal) { [loop] in loop.stop() } }
+        var limits = Limits()
+        limits.idleTime = nil
+        try loop.connect(
+            to: try .unix(path), timeout: Self.patience, limits: limits,
+            handler: { [unowned self] _ in
+                awaitAnswer()
+                return client
+            },
+            failed: { [unowned self] in end("\($0)") })
+        if !once {
+            loop.schedule(after: interval, repeating: interval) { [unowned self] in ask() }
+        }
+        if once || json { return }
+        try loop.watchSignal(.windowChanged) { [unowned self] in draw() }
+        terminal = Terminal()
+        try loop.watch(.standardInput, for: .readable) { [unowned self] _ in readKey() }
+    }
+
+    private func end(_ reason: String) {
+        if failure == nil && !loop.isShutDown { failure = CommandFailure(reason) }
+        loop.stop()
+    }
+
+    private func ask() {
+        guard !client.isWaiting else { return }
+        awaitAnswer()
+        client.ask(connections: TopScreen.connections(rows: Terminal.size.rows))
+    }
+
+    /// A server that is busy answers late; one that is no admin socket, never.
+    private func awaitAnswer() {
+        if let patienceTimer { loop.cancel(patienceTimer) }
+        patienceTimer = loop.schedule(after: Self.patience) { [unowned self] in
+            if client.isWaiting { end("\(path) has not answered for \(Self.patience)") }
+        }
+    }
+
+    private func readKey() {
+        var key: UInt8 = 0
+        let count = unsafe try? withUnsafeMutableBytes(of: &key) { unsafe try FileDescriptor.standardInput.read(into: $0) }
+        // The end of the input is a terminal that has gone.
+        if count != 1 || key == UInt8(ascii: "q") || key == UInt8(ascii: "Q") { loop.stop() }
+    }
+
+    private func show(_ statistics: [UInt8], _ connections: [UInt8]) {
+        guard let snapshot = TopSnapshot(statistics: statistics, connections: connections) else {
+            return end("\(path) does not answer as an admin socket does")
+        }
+        before = now ?? .beginning
+        now = snapshot
+        if json {
+            let text = [statistics, connections].map { String(decoding: $0, as: UTF8.self) }
+            print(#"{"stats":\#(text[0]),"connections":\#(text[1])}"#)
+            StandardOutput.flush()
+        } else if once {
+            let screen = TopScreen(path: path, before: before, now: snapshot)
+            print(screen.lines(columns: .max, rows: .max).joined(separator: "\n"))
+        } else {
+            draw()
+        }
+        if once { loop.stop() }
+    }
+
+    private func draw() {
+        guard let now else { return }
+        let (columns, rows) = Terminal.size
+        Terminal.show(
+            TopScreen(path: path, before: before, now: now)
+                .lines(columns: columns, rows: rows, emphasised: Terminal.emphasised))
+    }
+}

@@ -1,0 +1,129 @@
+// How a loop's state looks: a few lines of figures and a table of connections, cut to the size of the screen. Rates are
+// what changed between two snapshots.
+
+/// The lines that show the difference of two snapshots.
+struct TopScreen {
+    let path: String
+    let before: TopSnapshot
+    let now: TopSnapshot
+
+    private static let labelWidth = 13
+    private static let headLines = 8
+
+    /// How many connections fit under the figures.
+    static func connections(rows: Int) -> Int { max(1, rows - headLines) }
+
+    /// All lines, none longer than `columns`, no more than `rows`.
+    func lines(columns: Int, rows: Int, emphasised: (String) -> String = { $0 }) -> [String] {
+        let figures = figures.map { label, text in
+            "\(label)\(String(repeating: " ", count: max(1, Self.labelWidth - label.count)))\(text)"
+        }
+        let title = "reactor top \(path)  \(now.statistics.backend)  up \(Self.time(now.statistics.uptime.rounded()))"
+        let table = table
+        let plain = [title + (now.statistics.draining ? "  draining" : "")] + figures + [""] + table
+        return plain.prefix(max(1, rows)).enumerated().map { index, line in
+            let cut = String(line.prefix(max(1, columns)))
+            return index == 0 || index == Self.headLines - 1 ? emphasised(cut) : cut
+        }
+    }
+
+    private var figures: [(String, String)] {
+        let (old, new) = (before.statistics, now.statistics)
+        let refused = new.refused
+        return [
+            (
+                "connections",
+                "\(new.connections) open, \(new.accepted) accepted (\(rate(old.accepted, new.accepted))/s), "
+                    + "\(new.closed) closed, \(refused.total) refused" + Self.reasons(refused)
+            ),
+            (
+                "traffic",
+                "in \(bytes(old.bytesReceived, new.bytesReceived))/s (\(rate(old.receives, new.receives)) receives/s), "
+                    + "out \(bytes(old.bytesSent, new.bytesSent))/s (\(rate(old.sends, new.sends)) sends/s)"
+            ),
+            (
+                "loop",
+                "\(rate(old.turns, new.turns)) turns/s, \(rate(old.events, new.events)) events/s, lag "
+                    + Self.quantiles(new.lag)
+            ),
+            ("callbacks", "\(Self.quantiles(new.callbackTimes)), \(new.slowCallbacks) slow, \(new.handlerErrors) threw"),
+            (
+                "pauses",
+                "\(new.acceptPauses) of accepting, \(new.pressurePauses) for peers that do not read; "
+                    + "\(new.staleEvents) stale events, \(new.switches) switches, \(new.timers) timers"
+            ),
+        ]
+    }
+
+    private static func reasons(_ refused: TopSnapshot.Statistics.Refusals) -> String {
+        let reasons = [
+            ("limit", refused.limit), ("limit of an address", refused.addressLimit),
+            ("selector", refused.descriptorCapacity), ("descriptors", refused.outOfDescriptors),
+        ].filter { $0.1 > 0 }
+        return reasons.isEmpty ? "" : " (" + reasons.map { "\($0.0) \($0.1)" }.joined(separator: ", ") + ")"
+    }
+
+    private static func quantiles(_ times: TopSnapshot.Statistics.Times) -> String {
+        times.count == 0
+            ? "not measured yet" : "p50 \(time(times.p50)), p99 \(time(times.p99)), max \(time(times.max))"
+    }
+
+    // MARK: Connections
+
+    private var table: [String] {
+        let old = Dictionary(before.connections.map { ("\($0.descriptor) \($0.peer)", $0) }) { first, _ in first }
+        let rows = now.connections.map { connection in
+            let former = old["\(connection.descriptor) \(connection.peer)"]
+            return [
+                "\(connection.descriptor)", connection.peer, connection.handler, connection.state,
+                bytes(former?.received ?? 0, connection.received) + "/s",
+                bytes(former?.sent ?? 0, connection.sent) + "/s", Self.bytes(Double(connection.queued)),
+                Self.time(connection.idle),
+            ]
+        }
+        let head = ["fd", "peer", "handler", "state", "in", "out", "queued", "idle"]
+        let widths = head.indices.map { column in ([head] + rows).map { $0[column].count }.max() ?? 0 }
+        return ([head] + rows).map { row in
+            row.indices.map { column in
+                let space = String(repeating: " ", count: widths[column] - row[column].count)
+                return (1...3).contains(column) ? row[column] + space : space + row[column]
+            }.joined(separator: "  ")
+        }
+    }
+
+    // MARK: Figures in words
+
+    private var elapsed: Double { max(0.001, now.statistics.uptime - before.statistics.uptime) }
+
+    private func rate(_ old: Int, _ new: Int) -> String {
+        let rate = Double(max(0, new - old)) / elapsed
+        return rate < 10_000 ? "\(Int(rate.rounded()))" : rate < 10_000_000 ? Self.short(rate / 1e3) + "k" : Self.short(rate / 1e6) + "M"
+    }
+
+    private func bytes(_ old: Int, _ new: Int) -> String { Self.bytes(Double(max(0, new - old)) / elapsed) }
+
+    private static func bytes(_ count: Double) -> String {
+        switch count {
+        case ..<10_000: "\(Int(count.rounded())) B"
+        case ..<10_000_000: short(count / 1e3) + " kB"
+        case ..<10_000_000_000: short(count / 1e6) + " MB"
+        default: short(count / 1e9) + " GB"
+        }
+    }
+
+    static func time(_ seconds: Double) -> String {
+        switch seconds {
+        case ..<0.001: short(seconds * 1e6) + " us"
+        case ..<1: short(seconds * 1e3) + " ms"
+        case ..<100: short(seconds) + " s"
+        case ..<6000: "\(Int(seconds / 60)) min"
+        default: "\(Int(seconds / 3600)) h \(Int(seconds / 60) % 60) min"
+        }
+    }
+
+    /// One place behind the point below ten, none above.
+    private static func short(_ number: Double) -> String {
+        let tenths = Int((number * 10).rounded())
+        return tenths < 100 && tenths % 10 != 0 ? "\(tenths / 10).\(tenths % 10)" : "\((tenths + 5) / 10)"
+    }
+}

@@ -1,0 +1,54 @@
+// What the admin socket answers to `stats json` and `connections N json`, as values.
+
+import FoundationEssentials
+
+/// The state of a loop at one moment.
+struct TopSnapshot: Sendable {
+    /// Counters of a loop; times are in seconds.
+    struct Statistics: Decodable, Sendable {
+        struct Refusals: Decodable, Sendable {
+            var limit = 0, addressLimit = 0, descriptorCapacity = 0, outOfDescriptors = 0
+
+            var total: Int { limit + addressLimit + descriptorCapacity + outOfDescriptors }
+        }
+
+        struct Times: Decodable, Sendable {
+            var count = 0
+            var mean = 0.0, p50 = 0.0, p99 = 0.0, p999 = 0.0, max = 0.0
+        }
+
+        var backend = ""
+        var uptime = 0.0
+        var draining = false
+        var connections = 0, descriptors = 0, timers = 0, accepted = 0, closed = 0
+        var refused = Refusals()
+        var receives = 0, bytesReceived = 0, sends = 0, bytesSent = 0, turns = 0, events = 0
+        var staleEvents = 0, switches = 0, acceptPauses = 0, pressurePauses = 0, handlerErrors = 0, slowCallbacks = 0
+        var callbackTimes = Times(), lag = Times()
+    }
+
+    /// One connection.
+    struct Connection: Decodable, Sendable {
+        var descriptor = 0
+        var peer = "", handler = "", state = ""
+        var received = 0, sent = 0, queued = 0
+        var idle = 0.0
+    }
+
+    var statistics = Statistics()
+    var connections: [Connection] = []
+
+    /// The moment at which the loop was made: nothing has happened yet.
+    static let beginning = TopSnapshot()
+
+    private init() {}
+
+    /// Reads two answers; `nil` when they are none.
+    init?(statistics: [UInt8], connections: [UInt8]) {
+        let decoder = JSONDecoder()
+        guard let statistics = try? decoder.decode(Statistics.self, from: Data(statistics)),
+            let connections = try? decoder.decode([Connection].self, from: Data(connections))
+        else { return nil }
+        (self.statistics, self.connections) = (statistics, connections)
+    }
+}
