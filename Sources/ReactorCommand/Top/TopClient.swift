@@ -11,20 +11,24 @@ final class TopClient: ConnectionHandler {
     /// The connection is over; why.
     var ended: ((String) -> Void)?
     private(set) var isWaiting = false
+    /// How many connections to ask for.
+    private let connections: () -> Int
     private weak var connection: Connection?
     private var lines: [[UInt8]] = []
     private var line: [UInt8] = []
 
+    init(connections: @escaping () -> Int) { self.connections = connections }
+
     func connected(_ connection: Connection) {
         self.connection = connection
-        ask(connections: 1)
+        ask()
     }
 
     /// Asks for a snapshot, unless one is on its way.
-    func ask(connections: Int) {
+    func ask() {
         guard let connection, !isWaiting else { return }
         isWaiting = true
-        connection.write("stats json\nconnections \(min(connections, 1000)) json\n")
+        connection.write("stats json\nconnections \(min(connections(), 1000)) json\n")
     }
 
     func received(_ bytes: RawSpan, on connection: Connection) {

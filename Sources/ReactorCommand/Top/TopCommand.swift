@@ -47,13 +47,14 @@ struct TopCommand: ParsableCommand {
 /// A view on a server, from its first snapshot to its end.
 final class TopView {
     private static let patience = Duration.seconds(5)
+    private static let usualConnections = 20
 
     private let path: String
     private let once: Bool
     private let json: Bool
     private let interval: Duration
     private let loop: EventLoop
-    private let client = TopClient()
+    private let client: TopClient
     private var terminal: Terminal?
     private var before = TopSnapshot.beginning
     private var now: TopSnapshot?
@@ -65,6 +66,9 @@ final class TopView {
         self.once = once
         self.json = json
         self.interval = interval
+        client = TopClient {
+            once || json ? Self.usualConnections : TopScreen.connections(rows: Terminal.size.rows)
+        }
         loop = try EventLoop()
     }
 
@@ -111,7 +115,7 @@ final class TopView {
     private func ask() {
         guard !client.isWaiting else { return }
         awaitAnswer()
-        client.ask(connections: TopScreen.connections(rows: Terminal.size.rows))
+        client.ask()
     }
 
     /// A server that is busy answers late; one that is no admin socket, never.
