@@ -36,6 +36,17 @@ package enum TraceText {
         return words.filter { bits & $0.0 != 0 }.map(\.1).joined(separator: ", ")
     }
 
+    /// A socket option by the name that its man page has.
+    static func name(of option: SocketOption) -> String {
+        let names: [SocketOption: String] = [
+            .reuseAddress: "SO_REUSEADDR", .keepAlive: "SO_KEEPALIVE", .sendBuffer: "SO_SNDBUF",
+            .receiveBuffer: "SO_RCVBUF", .noDelay: "TCP_NODELAY", .keepAliveIdle: "TCP_KEEPIDLE",
+            .keepAliveInterval: "TCP_KEEPINTVL", .keepAliveCount: "TCP_KEEPCNT", .userTimeout: "TCP_USER_TIMEOUT",
+            .ipv6Only: "IPV6_V6ONLY", .bindAddressNoPort: "IP_BIND_ADDRESS_NO_PORT",
+        ]
+        return names[option] ?? "level \(option.level), option \(option.name)"
+    }
+
     /// Bytes as a quoted text, cut after 32: printable ASCII as it is, everything else escaped as in C.
     static func quoted(_ bytes: RawSpan) -> String {
         var text = "\""

@@ -121,7 +121,7 @@ public final class TracingKernel: Kernel {
 
     /// socket(2).
     public func socket(_ kind: SocketKind, for address: SocketAddress) -> SystemResult {
-        note("socket(\(kind) for \(address))", base.socket(kind, for: address))
+        note("socket(\(kind.value) for \(address))", base.socket(kind, for: address))
     }
 
     /// bind(2).
@@ -154,7 +154,7 @@ public final class TracingKernel: Kernel {
     /// setsockopt(2).
     public func setOption(_ option: SocketOption, of socket: FileDescriptor, to value: Int) -> SystemResult {
         note(
-            "setsockopt(\(socket.rawValue), level \(option.level), option \(option.name), \(value))",
+            "setsockopt(\(socket.rawValue), \(TraceText.name(of: option)), \(value))",
             base.setOption(option, of: socket, to: value))
     }
 

@@ -9,6 +9,7 @@ indirect enum AdminValue {
     case truth(Bool)
     case nothing
     case object([(name: String, value: AdminValue)])
+    case list([AdminValue])
     /// A table: each row has the columns' number of values.
     case table(columns: [String], rows: [[AdminValue]])
 
@@ -29,13 +30,15 @@ indirect enum AdminValue {
         case .truth(let isTrue): text += isTrue ? "true" : "false"
         case .nothing: text += "null"
         case .object(let fields): Self.appendObject(fields, to: &text)
-        case .table(let columns, let rows):
+        case .list(let values):
             text += "["
-            for (index, row) in rows.enumerated() {
+            for (index, value) in values.enumerated() {
                 if index > 0 { text += "," }
-                Self.appendObject(zip(columns, row).map { (name: $0, value: $1) }, to: &text)
+                value.appendJSON(to: &text)
             }
             text += "]"
+        case .table(let columns, let rows):
+            AdminValue.list(rows.map { .object(zip(columns, $0).map { (name: $0, value: $1) }) }).appendJSON(to: &text)
         }
     }
 
@@ -65,10 +68,12 @@ indirect enum AdminValue {
 
     // MARK: For people
 
-    /// Lines, each with its end: `name: value`, or a table with its columns in line.
+    /// Lines, each with its end: `name: value`, or a table with its columns in line; an empty line between the values of
+    /// a list.
     var lines: String {
         switch self {
         case .object(let fields): fields.map { Self.lines(of: $0.value, named: $0.name) }.joined()
+        case .list(let values): values.map(\.lines).joined(separator: "\n")
         case .table(let columns, let rows): Self.aligned([columns] + rows.map { $0.map(\.words) })
         default: words + "\n"
         }
@@ -77,7 +82,7 @@ indirect enum AdminValue {
     private static func lines(of value: AdminValue, named name: String) -> String {
         switch value {
         case .object(let fields): fields.map { lines(of: $0.value, named: "\(name) \($0.name)") }.joined()
-        case .table: "\(name):\n\(value.lines)"
+        case .list, .table: "\(name):\n\(value.lines)"
         default: "\(name): \(value.words)\n"
         }
     }
@@ -90,7 +95,7 @@ indirect enum AdminValue {
         case .seconds(let time): Self.words(for: time.wholeNanoseconds)
         case .truth(let isTrue): isTrue ? "yes" : "no"
         case .nothing: "-"
-        case .object, .table: json
+        case .object, .list, .table: json
         }
     }
 

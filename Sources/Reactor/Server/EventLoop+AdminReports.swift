@@ -60,20 +60,21 @@ extension EventLoop {
     /// What the connections of each listener may use up.
     var adminLimits: AdminValue {
         let listeners = registry.all().compactMap { $0 as? Listener }
-        return .table(
-            columns: [
-                "listener", "connections", "connectionsPerAddress", "backlog", "acceptsPerTurn", "idleTime",
-                "firstMessageTime", "writeStallTime", "outputLowWatermark", "outputHighWatermark", "outputLimit",
-            ],
-            rows: listeners.map { listener in
+        return .list(
+            listeners.map { listener in
                 let limits = listener.limits
-                return [
-                    .text("\(listener.address)"), .integer(limits.effectiveConnections(on: kernel)),
-                    limits.connectionsPerAddress.map { .integer($0) } ?? .nothing, .integer(limits.backlog),
-                    .integer(limits.acceptsPerTurn), Self.time(limits.idleTime), Self.time(limits.firstMessageTime),
-                    Self.time(limits.writeStallTime), .integer(limits.outputLowWatermark),
-                    .integer(limits.outputHighWatermark), .integer(limits.outputLimit),
-                ]
+                return .object([
+                    ("listener", .text("\(listener.address)")),
+                    ("connections", .integer(limits.effectiveConnections(on: kernel))),
+                    ("connectionsPerAddress", limits.connectionsPerAddress.map { .integer($0) } ?? .nothing),
+                    ("backlog", .integer(limits.backlog)), ("acceptsPerTurn", .integer(limits.acceptsPerTurn)),
+                    ("idleTime", Self.time(limits.idleTime)),
+                    ("firstMessageTime", Self.time(limits.firstMessageTime)),
+                    ("writeStallTime", Self.time(limits.writeStallTime)),
+                    ("outputLowWatermark", .integer(limits.outputLowWatermark)),
+                    ("outputHighWatermark", .integer(limits.outputHighWatermark)),
+                    ("outputLimit", .integer(limits.outputLimit)),
+                ])
             })
     }
 
