@@ -1,7 +1,8 @@
 // What a loop counts, and the times that it measures when asked.
 
-@testable import Reactor
 import Testing
+
+@testable import Reactor
 
 @Suite struct StatisticsTests {
     @Test func refusalsAreCountedByReason() throws {

@@ -24,11 +24,11 @@ struct Change: CustomTestStringConvertible, Sendable {
                 recorder.onReceived = { bytes, connection in connection.write(bytes) }
             }
             client.send("before ")
-            try loop.run { client.drain(); return client.text == "before " }
+            try loop.run { client.has("before ") }
             try loop.switch(to: change.to)
             #expect(loop.backend == change.to && loop.statistics.switches == 1)
             client.send("after")
-            try loop.run { client.drain(); return client.text == "before after" }
+            try loop.run { client.has("before after") }
         }
     }
 
@@ -73,7 +73,10 @@ struct Change: CustomTestStringConvertible, Sendable {
             try loop.turn(mayWait: false)
             #expect(try #require(recorder.connection).queuedBytes > 0)
             try loop.switch(to: change.to)
-            try loop.run { client.drain(); return client.received.count == sent.count }
+            try loop.run {
+                client.drain()
+                return client.received.count == sent.count
+            }
             #expect(client.received == sent && recorder.calls.last == "drained")
         }
     }
@@ -207,7 +210,7 @@ struct Change: CustomTestStringConvertible, Sendable {
             loop.schedule(after: .zero) { try? toAndFro() }
             loop.execute { try? toAndFro() }
             client.send("hello")
-            try loop.run { client.drain(); return client.text == "hello" }
+            try loop.run { client.has("hello") }
             client.finish()
             try loop.run { recorder.isClosed }
             #expect(recorder.reason?.kind == .ended && loop.backend == change.from)
@@ -234,10 +237,10 @@ struct Change: CustomTestStringConvertible, Sendable {
                 recorder.onReceived = { bytes, connection in connection.write(bytes) }
             }
             let error = #expect(throws: SocketError.self) { try loop.switch(to: .select) }
-            #expect(error?.description.contains("cannot switch to select: it takes descriptors below 1024 only") == true)
+            #expect("\(error!)".hasPrefix("cannot switch to select: it takes descriptors below 1024 only, and 11"))
             #expect(loop.backend == backend && loop.statistics.switches == 0)
             client.send("hello")
-            try loop.run { client.drain(); return client.text == "hello" }
+            try loop.run { client.has("hello") }
         }
     }
 
@@ -273,10 +276,10 @@ struct Change: CustomTestStringConvertible, Sendable {
             let error = #expect(throws: SocketError.self) { try loop.switch(to: .epoll()) }
             #expect(error?.errno == errno && loop.backend == .poll)
             for client in clients { client.send("hello") }
-            try loop.run { clients.allSatisfy { $0.drain(); return $0.text == "hello" } }
+            try loop.run { clients.allSatisfy { $0.has("hello") } }
             try loop.switch(to: .epoll())
             for client in clients { client.send("again") }
-            try loop.run { clients.allSatisfy { $0.drain(); return $0.text == "helloagain" } }
+            try loop.run { clients.allSatisfy { $0.has("helloagain") } }
         }
     }
 

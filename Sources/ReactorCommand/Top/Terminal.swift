@@ -1,12 +1,13 @@
 // The terminal as a screen: keys without a wait for the end of the line, a second page that leaves the first one as it
 // was, and the size.
 
+import SystemPackage
+
 #if canImport(Musl)
     import Musl
 #else
     import Glibc
 #endif
-import SystemPackage
 
 /// The terminal that standard input and output are connected to.
 struct Terminal {
@@ -18,7 +19,7 @@ struct Terminal {
     /// Whether there is one to show something on.
     static var isOutput: Bool { isatty(STDOUT_FILENO) == 1 }
 
-    /// Takes the terminal over; `nil` when standard input is none, and then nothing is changed but the page.
+    /// Takes the terminal over.
     init() {
         var settings = termios()
         unsafe tcgetattr(STDIN_FILENO, &settings)

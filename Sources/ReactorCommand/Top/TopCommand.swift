@@ -128,7 +128,9 @@ final class TopView {
 
     private func readKey() {
         var key: UInt8 = 0
-        let count = unsafe try? withUnsafeMutableBytes(of: &key) { unsafe try FileDescriptor.standardInput.read(into: $0) }
+        let count = unsafe try? withUnsafeMutableBytes(of: &key) {
+            unsafe try FileDescriptor.standardInput.read(into: $0)
+        }
         // The end of the input is a terminal that has gone.
         if count != 1 || key == UInt8(ascii: "q") || key == UInt8(ascii: "Q") { loop.stop() }
     }

@@ -38,15 +38,18 @@ struct TopScreen {
             ),
             (
                 "traffic",
-                "in \(bytes(old.bytesReceived, new.bytesReceived))/s (\(rate(old.receives, new.receives)) receives/s), "
-                    + "out \(bytes(old.bytesSent, new.bytesSent))/s (\(rate(old.sends, new.sends)) sends/s)"
+                "in \(bytes(old.bytesReceived, new.bytesReceived))/s (\(rate(old.receives, new.receives)) receives/s), out "
+                    + "\(bytes(old.bytesSent, new.bytesSent))/s (\(rate(old.sends, new.sends)) sends/s)"
             ),
             (
                 "loop",
                 "\(rate(old.turns, new.turns)) turns/s, \(rate(old.events, new.events)) events/s, lag "
                     + Self.quantiles(new.lag)
             ),
-            ("callbacks", "\(Self.quantiles(new.callbackTimes)), \(new.slowCallbacks) slow, \(new.handlerErrors) threw"),
+            (
+                "callbacks",
+                "\(Self.quantiles(new.callbackTimes)), \(new.slowCallbacks) slow, \(new.handlerErrors) threw"
+            ),
             (
                 "pauses",
                 "\(new.acceptPauses) of accepting, \(new.pressurePauses) for peers that do not read; "
@@ -71,13 +74,14 @@ struct TopScreen {
     // MARK: Connections
 
     private var table: [String] {
-        let old = Dictionary(before.connections.map { ("\($0.descriptor) \($0.peer)", $0) }) { first, _ in first }
+        let old = Dictionary(before.connections.map { (Self.key($0), $0) }) { first, _ in first }
         let rows = now.connections.map { connection in
-            let former = old["\(connection.descriptor) \(connection.peer)"]
+            // Since the server's beginning the first time; whoever was not on the screen before has no rate yet.
+            let former = before.statistics.uptime == 0 ? TopSnapshot.Connection() : old[Self.key(connection)]
             return [
                 "\(connection.descriptor)", connection.peer, connection.handler, connection.state,
-                bytes(former?.received ?? 0, connection.received) + "/s",
-                bytes(former?.sent ?? 0, connection.sent) + "/s", Self.bytes(Double(connection.queued)),
+                former.map { bytes($0.received, connection.received) + "/s" } ?? "-",
+                former.map { bytes($0.sent, connection.sent) + "/s" } ?? "-", Self.bytes(Double(connection.queued)),
                 Self.time(connection.idle),
             ]
         }
@@ -91,13 +95,21 @@ struct TopScreen {
         }
     }
 
+    private static func key(_ connection: TopSnapshot.Connection) -> String {
+        "\(connection.descriptor) \(connection.peer)"
+    }
+
     // MARK: Figures in words
 
     private var elapsed: Double { max(0.001, now.statistics.uptime - before.statistics.uptime) }
 
     private func rate(_ old: Int, _ new: Int) -> String {
         let rate = Double(max(0, new - old)) / elapsed
-        return rate < 10_000 ? "\(Int(rate.rounded()))" : rate < 10_000_000 ? Self.short(rate / 1e3) + "k" : Self.short(rate / 1e6) + "M"
+        switch rate {
+        case ..<10_000: return "\(Int(rate.rounded()))"
+        case ..<10_000_000: return Self.short(rate / 1e3) + "k"
+        default: return Self.short(rate / 1e6) + "M"
+        }
     }
 
     private func bytes(_ old: Int, _ new: Int) -> String { Self.bytes(Double(max(0, new - old)) / elapsed) }

@@ -111,6 +111,12 @@ final class TestClient {
         return ending != nil
     }
 
+    /// Receives what is there; answers whether all that has arrived is this text.
+    func has(_ text: String) -> Bool {
+        drain()
+        return self.text == text
+    }
+
     /// What has arrived, as text.
     var text: String { String(decoding: received, as: UTF8.self) }
 
