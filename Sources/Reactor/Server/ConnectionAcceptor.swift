@@ -24,8 +24,7 @@ final class ConnectionAcceptor: ConnectionOwner, ListenerDelegate {
     func accepted(_ descriptor: consuming OwnedDescriptor, from peer: SocketAddress) {
         if let refusal = refusal(of: descriptor.name, from: peer) {
             descriptor.close(loop.kernel)
-            loop.counters.refusals[keyPath: refusal.counter] += 1
-            loop.report(.connectionLimit, "refused \(peer): \(refusal.reason)")
+            loop.report(.connectionLimit, "refused \(peer): \(refusal)")
             return
         }
         count += 1
@@ -36,19 +35,22 @@ final class ConnectionAcceptor: ConnectionOwner, ListenerDelegate {
         connection.begin(makeHandler)
     }
 
-    /// Why this connection cannot be taken, and where that is counted; `nil` when it can.
-    private func refusal(
-        of descriptor: FileDescriptor, from peer: SocketAddress
-    ) -> (counter: WritableKeyPath<LoopStatistics.Refusals, Int>, reason: String)? {
-        if count >= maximum { return (\.limit, "\(maximum) connections are open") }
+    /// Why this connection cannot be taken, which is counted; `nil` when it can.
+    private func refusal(of descriptor: FileDescriptor, from peer: SocketAddress) -> String? {
+        if count >= maximum {
+            loop.counters.refusals.limit += 1
+            return "\(maximum) connections are open"
+        }
         if let maximumPerAddress, let key = peer.limitKey, countByAddress[key, default: 0] >= maximumPerAddress {
-            return (\.addressLimit, "\(maximumPerAddress) connections from its address are open")
+            loop.counters.refusals.addressLimit += 1
+            return "\(maximumPerAddress) connections from its address are open"
         }
         do throws(SocketError) {
             try loop.checkCapacity(for: descriptor)
             return nil
         } catch {
-            return (\.descriptorCapacity, error.reason)
+            loop.counters.refusals.descriptorCapacity += 1
+            return error.reason
         }
     }
 

@@ -19,15 +19,18 @@ struct Terminal {
     /// Whether there is one to show something on.
     static var isOutput: Bool { isatty(STDOUT_FILENO) == 1 }
 
-    /// Takes the terminal over.
+    /// Takes the terminal over. Control-C and control-Z are keys like others from now on.
     init() {
         var settings = termios()
         unsafe tcgetattr(STDIN_FILENO, &settings)
         saved = settings
-        settings.c_lflag &= ~tcflag_t(ICANON | ECHO)
+        settings.c_lflag &= ~tcflag_t(ICANON | ECHO | ISIG)
         unsafe tcsetattr(STDIN_FILENO, TCSADRAIN, &settings)
         Self.write(Self.toSecondPage)
     }
+
+    /// Whether keys come from one.
+    static var isInput: Bool { isatty(STDIN_FILENO) == 1 }
 
     /// Gives it back as it was.
     func restore() {

@@ -104,7 +104,7 @@ final class TopView {
         if once || json { return }
         try loop.watchSignal(.windowChanged) { [unowned self] in draw() }
         terminal = Terminal()
-        try loop.watch(.standardInput, for: .readable) { [unowned self] _ in readKey() }
+        if Terminal.isInput { try loop.watch(.standardInput, for: .readable) { [unowned self] _ in readKey() } }
     }
 
     private func end(_ reason: String) {
@@ -126,13 +126,15 @@ final class TopView {
         }
     }
 
+    private static let controlC: UInt8 = 3
+
     private func readKey() {
         var key: UInt8 = 0
         let count = unsafe try? withUnsafeMutableBytes(of: &key) {
             unsafe try FileDescriptor.standardInput.read(into: $0)
         }
         // The end of the input is a terminal that has gone.
-        if count != 1 || key == UInt8(ascii: "q") || key == UInt8(ascii: "Q") { loop.stop() }
+        if count != 1 || [UInt8(ascii: "q"), UInt8(ascii: "Q"), Self.controlC].contains(key) { loop.stop() }
     }
 
     private func show(_ statistics: [UInt8], _ connections: [UInt8]) {
