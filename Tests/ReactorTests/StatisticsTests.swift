@@ -106,4 +106,19 @@ import Testing
         for time: Int64 in [.min, -1, 0, .max] { times.add(nanoseconds: time) }
         #expect(times.count == 4 && times.longest == .nanoseconds(Int64.max) && times.quantile(0.5) == .zero)
     }
+
+    /// The tick counters of two processors may differ: what seems to run backwards is no time, and ends no server.
+    @Test func ticksThatRunBackwardsAreNoTime() {
+        let start = MonotonicTime(nanoseconds: 0)
+        var clock = CallbackClock(ticks: 1000, now: start)
+        clock.adjust(2000, now: start + 500)
+        clock.turnBegan(at: 2000)
+        #expect(clock.nanosecondsOfCallback(until: 2100) == 50)
+        #expect(clock.nanosecondsOfCallback(until: 1999) == 0 && clock.nanosecondsOfTurn(until: 0) == 0)
+        #expect(clock.nanosecondsOfTurn(until: UInt64(Int64.max)) > 0)
+        clock.adjust(900, now: start + 600)
+        #expect(clock.nanosecondsOfCallback(until: 2100) == 50)
+        clock.adjust(1001, now: MonotonicTime(nanoseconds: .max))
+        #expect(clock.nanosecondsOfCallback(until: 3000) == .max)
+    }
 }

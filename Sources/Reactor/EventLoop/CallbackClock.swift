@@ -44,13 +44,23 @@ struct CallbackClock {
     /// Learns what a tick is worth, from all that have passed since the loop began.
     mutating func adjust(_ ticks: UInt64, now: MonotonicTime) {
         let elapsed = now.nanoseconds - timeAtStart.nanoseconds
-        let counted = ticks &- ticksAtStart
+        let counted = Self.count(from: ticksAtStart, to: ticks)
         if elapsed > 0 && counted > 0 { nanosecondsPerTick = Double(elapsed) / Double(counted) }
     }
 
+    /// The same, from the beginning of the turn, when the clock was read anyway.
+    mutating func adjust(turnBeganAt now: MonotonicTime) { adjust(turnStart, now: now) }
+
     /// The time since the last callback.
-    func nanosecondsOfCallback(until ticks: UInt64) -> Int64 { Int64(Double(ticks &- last) * nanosecondsPerTick) }
+    func nanosecondsOfCallback(until ticks: UInt64) -> Int64 { nanoseconds(from: last, to: ticks) }
 
     /// The time since the turn began.
-    func nanosecondsOfTurn(until ticks: UInt64) -> Int64 { Int64(Double(ticks &- turnStart) * nanosecondsPerTick) }
+    func nanosecondsOfTurn(until ticks: UInt64) -> Int64 { nanoseconds(from: turnStart, to: ticks) }
+
+    private func nanoseconds(from start: UInt64, to end: UInt64) -> Int64 {
+        Int64(exactly: (Double(Self.count(from: start, to: end)) * nanosecondsPerTick).rounded()) ?? .max
+    }
+
+    /// Counters of two processors may differ a little: a count that seems to run backwards is none.
+    private static func count(from start: UInt64, to end: UInt64) -> Int64 { max(0, Int64(bitPattern: end &- start)) }
 }

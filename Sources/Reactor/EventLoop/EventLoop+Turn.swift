@@ -37,9 +37,8 @@ extension EventLoop {
 
     @inline(never)
     private func measureTurn() {
-        let ticks = ticks()
-        callbackClock.adjust(ticks, now: kernel.now())
-        counters.lag.add(nanoseconds: callbackClock.nanosecondsOfTurn(until: ticks))
+        callbackClock.adjust(turnBeganAt: turnTime)
+        counters.lag.add(nanoseconds: callbackClock.nanosecondsOfTurn(until: ticks()))
     }
 
     // MARK: Waiting

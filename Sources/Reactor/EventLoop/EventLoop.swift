@@ -45,11 +45,14 @@ public final class EventLoop {
     public var statistics: LoopStatistics { counters }
     /// Called with what the operator should know, at most once a second a kind; on the loop's thread. Default: nobody.
     public var onReport: ((LoopReport) -> Void)?
-    /// Whether ``LoopStatistics/callbackTimes`` and ``LoopStatistics/lag`` are measured, at a few instructions a callback and
-    /// without a clock being read. Default: no. It may be changed at any time.
+    /// Whether ``LoopStatistics/callbackTimes`` and ``LoopStatistics/lag`` are measured, at a few instructions a callback; no
+    /// clock is read for them. Default: no. It may be changed at any time.
     public var measuresTimes: Bool {
         get { callbackClock.isMeasuring }
-        set { callbackClock.isMeasuring = newValue }
+        set {
+            callbackClock.adjust(ticks(), now: kernel.now())
+            callbackClock.isMeasuring = newValue
+        }
     }
     /// How long a callback may take before it is reported. Default: 25 ms.
     public var slowCallbackThreshold: Duration = .milliseconds(25)

@@ -7,7 +7,8 @@ extension EventLoop {
     ///
     ///     $ echo stats | nc -NU /run/server.sock
     ///
-    /// While somebody is connected, times are measured (``measuresTimes``). A drain ends it with everything else.
+    /// While somebody is connected, times are measured (``measuresTimes``). Its own connections are connections like others
+    /// and are counted with them. A drain ends it with everything else.
     /// - Parameter path: where; a socket that nobody listens on any more is replaced.
     /// - Returns: The listener; closing it ends the admin socket and removes the path.
     /// - Throws: ``SocketError`` when the path cannot be had, or is an abstract name, which everybody may connect to.

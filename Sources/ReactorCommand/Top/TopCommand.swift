@@ -74,13 +74,13 @@ final class TopView {
 
     /// Runs until it is over. The terminal is as before then, whatever happened.
     func run() throws {
+        defer { terminal?.restore() }
         do throws(SocketError) {
             try begin()
         } catch {
             loop.shutdown()
             throw error
         }
-        defer { terminal?.restore() }
         try loop.run()
         if let failure { throw failure }
     }
