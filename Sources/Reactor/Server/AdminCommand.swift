@@ -9,7 +9,8 @@ enum AdminCommand: Equatable {
     case backend(Backend?)
     case help
 
-    static let mostConnections = 1000
+    /// As many as fill a screen a few times over: more would keep the loop from its work.
+    static let mostConnections = 200
     private static let usualConnections = 20
 
     /// A line that is no command: what is wrong with it.

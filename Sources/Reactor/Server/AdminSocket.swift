@@ -35,19 +35,28 @@ extension EventLoop {
 final class Attention {
     private unowned let loop: EventLoop
     private var sessions = 0
+    private var isMeasuring = false
     private var wasMeasuring = false
 
     init(loop: EventLoop) { self.loop = loop }
 
     func sessionBegan() {
-        if sessions == 0 { wasMeasuring = loop.measuresTimes }
         sessions += 1
+        if isMeasuring { return }
+        isMeasuring = true
+        wasMeasuring = loop.measuresTimes
         loop.measuresTimes = true
     }
 
     func sessionEnded() {
         sessions -= 1
-        if sessions == 0 { loop.measuresTimes = wasMeasuring }
+        if sessions > 0 { return }
+        // In the next turn, so that this one is measured to its end.
+        loop.execute { [self] in
+            guard sessions == 0, isMeasuring else { return }
+            isMeasuring = false
+            loop.measuresTimes = wasMeasuring
+        }
     }
 }
 

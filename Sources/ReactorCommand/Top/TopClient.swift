@@ -28,7 +28,7 @@ final class TopClient: ConnectionHandler {
     func ask() {
         guard let connection, !isWaiting else { return }
         isWaiting = true
-        connection.write("stats json\nconnections \(min(connections(), 1000)) json\n")
+        connection.write("stats json\nconnections \(min(connections(), 200)) json\n")
     }
 
     func received(_ bytes: RawSpan, on connection: Connection) {
