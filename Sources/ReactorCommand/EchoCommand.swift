@@ -117,6 +117,7 @@ struct EchoCommand: ParsableCommand {
         }
 
         static func table(_ counters: LoopStatistics) -> String {
+            let refusals = Refusal.all.filter { counters.refusals[$0] > 0 }
             let rows: [(String, Int)] = [
                 ("turns of the loop", counters.turns),
                 ("events", counters.events),
@@ -124,10 +125,6 @@ struct EchoCommand: ParsableCommand {
                 ("connections opened", counters.connectionsOpened),
                 ("connections closed", counters.connectionsClosed),
                 ("connections refused", counters.connectionsRefused),
-                ("  because all were taken", counters.refusals.limit),
-                ("  because all of their address were taken", counters.refusals.addressLimit),
-                ("  because the selector takes no descriptor of that number", counters.refusals.descriptorCapacity),
-                ("  because no descriptor was left", counters.refusals.outOfDescriptors),
                 ("pauses of accepting", counters.acceptPauses),
                 ("receives", counters.receives),
                 ("sends", counters.sends),
@@ -138,7 +135,8 @@ struct EchoCommand: ParsableCommand {
                 ("handlers that threw", counters.handlerErrors),
                 ("connections that sent what is no message", counters.framingErrors),
             ]
-            return rows.map { "  \(String(repeating: " ", count: max(0, 12 - "\($0.1)".count)))\($0.1)  \($0.0)" }
+            let all = rows + refusals.map { ("refused: \($0)", counters.refusals[$0]) }
+            return all.map { "  \(String(repeating: " ", count: max(0, 12 - "\($0.1)".count)))\($0.1)  \($0.0)" }
                 .joined(separator: "\n")
         }
     }

@@ -87,7 +87,7 @@ import Testing
         return #"""
             {"backend":"epoll-et","uptime":\#(uptime),"connections":2,"descriptors":9,"timers":3,"draining":true,
             "accepted":7,"opened":7,"closed":5,
-            "refused":{"limit":2,"addressLimit":0,"descriptorCapacity":0,"outOfDescriptors":1},
+            "refused":{"connectionLimit":2,"addressLimit":0,"descriptors":1},
             "receives":10,"bytesReceived":\#(bytes),"sends":10,"bytesSent":\#(bytes),"turns":100,"events":50,
             "staleEvents":1,"switches":4,"timersFired":0,"tasksRun":0,"acceptPauses":6,"pressurePauses":8,
             "handlerErrors":9,"slowCallbacks":11,"callbackTimes":\#(times),"lag":\#(times)}
@@ -106,7 +106,7 @@ import Testing
         let now = try Self.snapshot(Self.stats(uptime: 12, bytes: 9_000_000), Self.connection(5000))
         let lines = TopScreen(path: "/s", before: before, now: now).lines(columns: 200, rows: 50)
         #expect(lines[0] == "reactor top /s  epoll-et  up 12 s  draining")
-        #expect(lines[1].contains("2 open, 7 accepted (0/s), 5 closed, 3 refused (limit 2, descriptors 1)"))
+        #expect(lines[1].contains("2 open, 7 accepted (0/s), 5 closed, 3 refused (connectionLimit 2, descriptors 1)"))
         #expect(lines[2].contains("in 4000 kB/s"))
         #expect(lines[3].contains("lag p50 2 us, p99 250 us, max 500 ms"))
         #expect(lines[4].contains("11 slow, 9 threw"))

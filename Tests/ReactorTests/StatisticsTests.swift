@@ -14,8 +14,8 @@ import Testing
             let clients = try [2, 2, 3, 4, 5].map { try TestClient(address, from: .ipv4(127, 0, 0, $0, port: 0)) }
             try loop.run { loop.statistics.connectionsAccepted + loop.statistics.connectionsRefused == 5 }
             let counted = loop.statistics
-            #expect(counted.refusals.addressLimit == 1 && counted.refusals.limit == 2)
-            #expect(counted.connectionsAccepted == 2 && counted.refusals.total == 3)
+            #expect(counted.refusals[.addressLimit] == 1 && counted.refusals[.connectionLimit] == 2)
+            #expect(counted.connectionsAccepted == 2 && counted.connectionsRefused == 3)
             withExtendedLifetime(clients) {}
         }
     }
@@ -26,9 +26,32 @@ import Testing
             let (address, _, _) = try loop.listenRecording()
             kernel.lowestDescriptor = 1100
             let client = try TestClient(address)
-            try loop.run { loop.statistics.refusals.descriptorCapacity == 1 }
+            try loop.run { loop.statistics.refusals[.selectorCapacity] == 1 }
             withExtendedLifetime(client) {}
         }
+    }
+
+    @Test func refusalsWithTheReserveAreCounted() throws {
+        let kernel = FaultyKernel()
+        try withLoop(.epoll(), kernel: kernel) { loop in
+            let (address, _, _) = try loop.listenRecording()
+            kernel.fail(.accept, with: .tooManyOpenFiles)
+            let client = try TestClient(address)
+            try loop.run { loop.statistics.refusals[.descriptors] == 1 }
+            withExtendedLifetime(client) {}
+        }
+    }
+
+    @Test func twoLoopsAreSummed() throws {
+        let statistics = try (0..<2).map { _ in
+            try withLoop(.epoll()) { loop in
+                loop.measuresTimes = true
+                for _ in 0..<3 { try loop.turn(mayWait: false) }
+                return loop.statistics
+            }
+        }
+        let sum = statistics[0] + statistics[1]
+        #expect(sum.turns == 6 && sum.lag.count == 6 && sum.events == statistics[0].events + statistics[1].events)
     }
 
     @Test func connectionsMadeByTheLoopAreNotAccepted() throws {

@@ -52,6 +52,13 @@ extension EventLoop {
         if isDraining && connectionCount == 0 { stop() }
     }
 
+    /// A newcomer is refused: counts and reports it.
+    func noteRefusal(_ reason: Refusal, of peer: SocketAddress, _ detail: String? = nil) {
+        counters.connectionsRefused += 1
+        counters.refusals[reason] += 1
+        report(.connectionLimit, "refused \(peer): \(detail ?? reason.description)")
+    }
+
     // MARK: Reports
 
     /// A callback of this source has returned: was it slow, and is it measured?

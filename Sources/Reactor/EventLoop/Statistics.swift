@@ -26,8 +26,10 @@ public struct LoopStatistics: Sendable, Hashable {
     public internal(set) var connectionsAccepted = 0
     /// Connections closed, for whatever reason.
     public internal(set) var connectionsClosed = 0
-    /// Connections accepted and closed at once, by reason.
-    public internal(set) var refusals = Refusals()
+    /// Connections accepted and closed before there was a handler for them, for whatever reason.
+    public internal(set) var connectionsRefused = 0
+    /// The same by reason.
+    public internal(set) var refusals = RefusalCounts()
     /// Connections that ended because their handler threw.
     public internal(set) var handlerErrors = 0
     /// Connections that ended because what came was no message by their framing.
@@ -60,21 +62,30 @@ public struct LoopStatistics: Sendable, Hashable {
     /// it. Empty unless ``EventLoop/measuresTimes`` is set.
     public internal(set) var lag = TimeHistogram()
 
-    /// Connections accepted and closed at once, for whatever reason.
-    public var connectionsRefused: Int { refusals.total }
-
-    /// Connections that were accepted and closed at once, by reason.
-    public struct Refusals: Sendable, Hashable {
-        /// ``Limits/connections`` were open.
-        public internal(set) var limit = 0
-        /// ``Limits/connectionsPerAddress`` were open.
-        public internal(set) var addressLimit = 0
-        /// The selector takes no descriptor of that number.
-        public internal(set) var descriptorCapacity = 0
-        /// The process or the machine had no descriptor left but the one in reserve.
-        public internal(set) var outOfDescriptors = 0
-
-        /// All of them.
-        public var total: Int { limit + addressLimit + descriptorCapacity + outOfDescriptors }
+    /// The counters of two loops, summed.
+    public static func + (left: LoopStatistics, right: LoopStatistics) -> LoopStatistics {
+        var sum = left
+        sum.turns += right.turns
+        sum.events += right.events
+        sum.staleEvents += right.staleEvents
+        sum.switches += right.switches
+        sum.timersFired += right.timersFired
+        sum.tasksRun += right.tasksRun
+        sum.connectionsOpened += right.connectionsOpened
+        sum.connectionsAccepted += right.connectionsAccepted
+        sum.connectionsClosed += right.connectionsClosed
+        sum.connectionsRefused += right.connectionsRefused
+        for reason in Refusal.all { sum.refusals[reason] += right.refusals[reason] }
+        sum.handlerErrors += right.handlerErrors
+        sum.acceptPauses += right.acceptPauses
+        sum.pressurePauses += right.pressurePauses
+        sum.receives += right.receives
+        sum.bytesReceived += right.bytesReceived
+        sum.sends += right.sends
+        sum.bytesSent += right.bytesSent
+        sum.slowCallbacks += right.slowCallbacks
+        sum.callbackTimes = left.callbackTimes + right.callbackTimes
+        sum.lag = left.lag + right.lag
+        return sum
     }
 }

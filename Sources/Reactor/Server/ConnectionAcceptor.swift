@@ -22,10 +22,9 @@ final class ConnectionAcceptor: ConnectionOwner, ListenerDelegate {
     }
 
     func accepted(_ descriptor: consuming OwnedDescriptor, from peer: SocketAddress) {
-        if let refusal = refusal(of: descriptor.name, from: peer) {
+        if let (reason, detail) = refusal(of: descriptor.name, from: peer) {
             descriptor.close(loop.kernel)
-            loop.report(.connectionLimit, "refused \(peer): \(refusal)")
-            return
+            return loop.noteRefusal(reason, of: peer, detail)
         }
         count += 1
         loop.counters.connectionsAccepted += 1
@@ -35,22 +34,17 @@ final class ConnectionAcceptor: ConnectionOwner, ListenerDelegate {
         connection.begin(makeHandler)
     }
 
-    /// Why this connection cannot be taken, which is counted; `nil` when it can.
-    private func refusal(of descriptor: FileDescriptor, from peer: SocketAddress) -> String? {
-        if count >= maximum {
-            loop.counters.refusals.limit += 1
-            return "\(maximum) connections are open"
-        }
+    /// Why this connection cannot be taken; `nil` when it can.
+    private func refusal(of descriptor: FileDescriptor, from peer: SocketAddress) -> (Refusal, String)? {
+        if count >= maximum { return (.connectionLimit, "\(maximum) connections are open") }
         if let maximumPerAddress, let key = peer.limitKey, countByAddress[key, default: 0] >= maximumPerAddress {
-            loop.counters.refusals.addressLimit += 1
-            return "\(maximumPerAddress) connections from its address are open"
+            return (.addressLimit, "\(maximumPerAddress) connections from its address are open")
         }
         do throws(SocketError) {
             try loop.checkCapacity(for: descriptor)
             return nil
         } catch {
-            loop.counters.refusals.descriptorCapacity += 1
-            return error.reason
+            return (.selectorCapacity, error.reason)
         }
     }
 

@@ -5,7 +5,6 @@ extension EventLoop {
     /// All counters. Times are in seconds.
     var adminStatistics: AdminValue {
         let counted = statistics
-        let refusals = counted.refusals
         return .object([
             ("backend", .text("\(backend)")),
             ("uptime", .seconds(callbackClock.timeAtStart.duration(to: kernel.now()))),
@@ -13,14 +12,7 @@ extension EventLoop {
             ("timers", .integer(timerCount)), ("draining", .truth(isDraining)),
             ("accepted", .integer(counted.connectionsAccepted)), ("opened", .integer(counted.connectionsOpened)),
             ("closed", .integer(counted.connectionsClosed)),
-            (
-                "refused",
-                .object([
-                    ("limit", .integer(refusals.limit)), ("addressLimit", .integer(refusals.addressLimit)),
-                    ("descriptorCapacity", .integer(refusals.descriptorCapacity)),
-                    ("outOfDescriptors", .integer(refusals.outOfDescriptors)),
-                ])
-            ),
+            ("refused", .object(Refusal.all.map { ($0.name, .integer(counted.refusals[$0])) })),
             ("receives", .integer(counted.receives)), ("bytesReceived", .integer(counted.bytesReceived)),
             ("sends", .integer(counted.sends)), ("bytesSent", .integer(counted.bytesSent)),
             ("turns", .integer(counted.turns)), ("events", .integer(counted.events)),

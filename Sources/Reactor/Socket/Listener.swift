@@ -147,7 +147,8 @@ public final class Listener: EventSource {
             let result = retryingInterrupts { loop.kernel.accept(name, peer: &peer) }
             if result.succeeded {
                 OwnedDescriptor(result.descriptor).close(loop.kernel)
-                loop.counters.refusals.outOfDescriptors += 1
+                loop.counters.connectionsRefused += 1
+                loop.counters.refusals[.descriptors] += 1
             }
             loop.restoreReserve()
             if !result.succeeded { break }

@@ -34,7 +34,7 @@ struct TopScreen {
             (
                 "connections",
                 "\(new.connections) open, \(new.accepted) accepted (\(rate(old.accepted, new.accepted))/s), "
-                    + "\(new.closed) closed, \(refused.total) refused" + Self.reasons(refused)
+                    + "\(new.closed) closed, \(refused.values.reduce(0, +)) refused" + Self.reasons(refused)
             ),
             (
                 "traffic",
@@ -58,12 +58,9 @@ struct TopScreen {
         ]
     }
 
-    private static func reasons(_ refused: TopSnapshot.Statistics.Refusals) -> String {
-        let reasons = [
-            ("limit", refused.limit), ("limit of an address", refused.addressLimit),
-            ("selector", refused.descriptorCapacity), ("descriptors", refused.outOfDescriptors),
-        ].filter { $0.1 > 0 }
-        return reasons.isEmpty ? "" : " (" + reasons.map { "\($0.0) \($0.1)" }.joined(separator: ", ") + ")"
+    private static func reasons(_ refused: [String: Int]) -> String {
+        let reasons = refused.filter { $0.value > 0 }.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+        return reasons.isEmpty ? "" : " (" + reasons.joined(separator: ", ") + ")"
     }
 
     private static func quantiles(_ times: TopSnapshot.Statistics.Times) -> String {

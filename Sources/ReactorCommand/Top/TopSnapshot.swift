@@ -6,12 +6,6 @@ import FoundationEssentials
 struct TopSnapshot: Sendable {
     /// Counters of a loop; times are in seconds.
     struct Statistics: Decodable, Sendable {
-        struct Refusals: Decodable, Sendable {
-            var limit = 0, addressLimit = 0, descriptorCapacity = 0, outOfDescriptors = 0
-
-            var total: Int { limit + addressLimit + descriptorCapacity + outOfDescriptors }
-        }
-
         struct Times: Decodable, Sendable {
             var count = 0
             var mean = 0.0, p50 = 0.0, p99 = 0.0, p999 = 0.0, max = 0.0
@@ -21,7 +15,8 @@ struct TopSnapshot: Sendable {
         var uptime = 0.0
         var draining = false
         var connections = 0, descriptors = 0, timers = 0, accepted = 0, closed = 0
-        var refused = Refusals()
+        /// By reason.
+        var refused: [String: Int] = [:]
         var receives = 0, bytesReceived = 0, sends = 0, bytesSent = 0, turns = 0, events = 0
         var staleEvents = 0, switches = 0, acceptPauses = 0, pressurePauses = 0, handlerErrors = 0, slowCallbacks = 0
         var callbackTimes = Times(), lag = Times()
