@@ -75,7 +75,7 @@ import Testing
         for client in clients { client.write(text) }
         var changes = 0
         let timer = world.loop.schedule(after: .zero, repeating: .microseconds(500)) {
-            do { try world.loop.switch(to: Backend.all[changes % Backend.all.count]) } catch { Issue.record("\(error)") }
+            #expect(throws: Never.self) { try world.loop.switch(to: Backend.all[changes % Backend.all.count]) }
             changes += 1
         }
         try world.run { clients.allSatisfy { $0.text == text } }

@@ -54,9 +54,17 @@ extension EventLoop {
 
     /// A newcomer is refused: counts and reports it.
     func noteRefusal(_ reason: Refusal, of peer: SocketAddress, _ detail: String? = nil) {
-        counters.connectionsRefused += 1
-        counters.refusals[reason] += 1
+        countRefusal(reason)
         report(.connectionLimit, "refused \(peer): \(detail ?? reason.description)")
+    }
+
+    func countRefusal(_ reason: Refusal) {
+        counters.connectionsRefused += 1
+        // Counted beside: a subscript's call while the counters are being changed would have every access to any of them
+        // checked for exclusivity, 70 instructions a message.
+        var refusals = counters.refusals
+        refusals[reason] += 1
+        counters.refusals = refusals
     }
 
     // MARK: Reports

@@ -60,8 +60,8 @@ public final class EventLoop {
     // MARK: What the turn works on
 
     // Internal storage behind the public names: only for properties that no other module can reach does the compiler
-    // prove exclusive access once, instead of having it checked at every message. A single key path to one of the counters,
-    // anywhere in the module, would bring the checks back for all of them.
+    // prove exclusive access once, instead of having it checked at every message. A single call of a key path or a
+    // subscript in the middle of a change of the counters, anywhere in the module, brings the checks back for all of them.
     var turnTime: MonotonicTime
     var counters = LoopStatistics()
 

@@ -147,8 +147,7 @@ public final class Listener: EventSource {
             let result = retryingInterrupts { loop.kernel.accept(name, peer: &peer) }
             if result.succeeded {
                 OwnedDescriptor(result.descriptor).close(loop.kernel)
-                loop.counters.connectionsRefused += 1
-                loop.counters.refusals[.descriptors] += 1
+                loop.countRefusal(.descriptors)
             }
             loop.restoreReserve()
             if !result.succeeded { break }
