@@ -11,12 +11,7 @@ extension Connection {
     /// The handler's type, for reports.
     var handlerName: String {
         guard let box = unsafe box else { return "connection" }
-        return unsafe box._withUnsafeGuaranteedRef { nameOfHandler($0.handler) }
-    }
-
-    private func nameOfHandler(_ handler: any ConnectionHandler) -> String {
-        let user: any AnyObject = (handler as? HandlerAdapter)?.adapted ?? handler
-        return String(describing: type(of: user))
+        return unsafe box._withUnsafeGuaranteedRef { $0.name }
     }
 
     /// Lends the first `count` bytes of the receive buffer to the handler.
@@ -54,9 +49,9 @@ extension Connection {
     func deliverClosed(_ reason: CloseReason) {
         guard let box = unsafe box else { return }
         unsafe self.box = nil  // the handler may hold the connection: the circle ends here
-        let handler = unsafe box.takeRetainedValue().handler
-        handler.closed(self, reason: reason)
-        loop.callbackReturned(named: nameOfHandler(handler))
+        let released = unsafe box.takeRetainedValue()
+        released.handler.closed(self, reason: reason)
+        loop.callbackReturned(named: released.name)
     }
 
     private func deliver(_ call: (any ConnectionHandler) throws -> Void) {

@@ -67,4 +67,7 @@ final class HandlerBox {
 
     /// The user's own handler, whatever stands in front of it.
     var user: any AnyObject { (handler as? HandlerAdapter)?.adapted ?? handler }
+
+    /// The type of the user's handler, for reports.
+    var name: String { String(describing: type(of: user)) }
 }

@@ -26,8 +26,9 @@ extension EventLoop {
         limits.idleTime = .seconds(600)
         limits.lingerTime = .zero
         limits.unixPermissions = .ownerReadWrite
+        limits.messagesPerTurn = AdminSession.commandsPerTurn
         let attention = Attention(loop: self)
-        return try listen(on: address, limits: limits) { _ in AdminSession(attention) }
+        return try listen(on: address, limits: limits, framing: AdminSession.framing) { _ in AdminSession(attention) }
     }
 }
 
@@ -61,54 +62,30 @@ final class Attention {
 }
 
 /// One connection to the admin socket.
-final class AdminSession: ConnectionHandler {
+final class AdminSession: MessageHandler {
     static let mostSessions = 8
-    private static let longestLine = 256
-    /// Commands in one delivery; more than any person types or program needs.
-    private static let mostCommands = 16
+    /// Commands answered in a turn; the rest waits.
+    static let commandsPerTurn = 8
+    /// A line is a command. What ends with the stream is one too: `printf stats | nc -NU PATH`.
+    static let framing = LineFraming(maximum: 256, endOfStreamEndsLine: true)
 
     private let attention: Attention
-    /// The beginning of a line whose end has not come yet.
-    private var line: [UInt8] = []
 
     init(_ attention: Attention) { self.attention = attention }
 
     func connected(_ connection: Connection) { attention.sessionBegan() }
 
-    func received(_ bytes: RawSpan, on connection: Connection) {
-        var commands = 0
-        for offset in 0..<bytes.byteCount {
-            let byte = bytes.byte(at: offset)
-            if byte != UInt8(ascii: "\n") {
-                line.append(byte)
-                if line.count > Self.longestLine { return refuse("the line is too long", connection) }
-                continue
-            }
-            commands += 1
-            if commands > Self.mostCommands { return refuse("too many commands at once", connection) }
-            answer(connection)
-        }
-    }
-
-    func ended(_ connection: Connection) {
-        if !line.isEmpty { answer(connection) }
-        connection.close()
-    }
+    func refused(_ connection: Connection, error: FramingError) { connection.write("error: \(error)\n") }
 
     func closed(_ connection: Connection, reason: CloseReason) { attention.sessionEnded() }
 
-    private func refuse(_ text: String, _ connection: Connection) {
-        connection.write("error: \(text)\n")
-        connection.close()
-    }
-
-    private func answer(_ connection: Connection) {
-        defer { line.removeAll(keepingCapacity: true) }
+    func received(message: RawSpan, on connection: Connection) {
+        let line = (0..<message.byteCount).map { message.byte(at: $0) }
         guard let text = String(validating: line, as: UTF8.self) else {
             connection.write("error: the line is not UTF-8\n")
             return
         }
-        var words = text.split { $0 == " " || $0 == "\t" || $0 == "\r" }
+        var words = text.split { $0 == " " || $0 == "\t" }
         let wantsJSON = words.count > 1 && words.last == "json"
         if wantsJSON { words.removeLast() }
         do throws(AdminCommand.Mistake) {
