@@ -59,7 +59,7 @@ private final class Office {
         let client = try TestClient(office.server.address)
         client.send("hello")
         try office.loop.run { client.has("hello") }
-        let lines = try office.ask("stats", lines: 35 + Refusal.all.count)
+        let lines = try office.ask("stats", lines: 36 + Refusal.all.count)
         #expect(lines.contains("backend: \(backend)") && lines.contains("accepted: 2"))
         let stats = try #require(try office.json("stats") as? [String: Any])
         #expect(stats["backend"] as? String == "\(backend)" && stats["accepted"] as? Int == 2)

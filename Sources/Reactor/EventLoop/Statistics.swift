@@ -77,6 +77,7 @@ public struct LoopStatistics: Sendable, Hashable {
         sum.connectionsRefused += right.connectionsRefused
         for reason in Refusal.all { sum.refusals[reason] += right.refusals[reason] }
         sum.handlerErrors += right.handlerErrors
+        sum.framingErrors += right.framingErrors
         sum.acceptPauses += right.acceptPauses
         sum.pressurePauses += right.pressurePauses
         sum.receives += right.receives

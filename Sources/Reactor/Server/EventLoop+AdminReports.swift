@@ -19,7 +19,8 @@ extension EventLoop {
             ("staleEvents", .integer(counted.staleEvents)), ("switches", .integer(counted.switches)),
             ("timersFired", .integer(counted.timersFired)), ("tasksRun", .integer(counted.tasksRun)),
             ("acceptPauses", .integer(counted.acceptPauses)), ("pressurePauses", .integer(counted.pressurePauses)),
-            ("handlerErrors", .integer(counted.handlerErrors)), ("slowCallbacks", .integer(counted.slowCallbacks)),
+            ("handlerErrors", .integer(counted.handlerErrors)), ("framingErrors", .integer(counted.framingErrors)),
+            ("slowCallbacks", .integer(counted.slowCallbacks)),
             ("callbackTimes", Self.summary(of: counted.callbackTimes)), ("lag", Self.summary(of: counted.lag)),
         ])
     }
