@@ -69,9 +69,9 @@ extension SimulatedKernel {
             if let errno = interrupted() ?? outOfDescriptors() ?? outOfMemory() { return errno }
             if random.chance(faults.wouldBlock) { return .resourceTemporarilyUnavailable }
             return random.chance(faults.abortedAccept) ? .connectionAbort : nil
-        case .receive:
+        case .receive, .receiveDatagrams:
             return interrupted() ?? (random.chance(faults.wouldBlock) ? .resourceTemporarilyUnavailable : nil)
-        case .send:
+        case .send, .sendDatagrams:
             if let errno = interrupted() ?? outOfMemory() { return errno }
             return random.chance(faults.wouldBlock) ? .resourceTemporarilyUnavailable : nil
         case .socket, .reserve, .lockDirectory:
@@ -79,8 +79,8 @@ extension SimulatedKernel {
         case .epollControl:
             return random.chance(faults.failingRegistration) ? (random.chance(0.5) ? .noMemory : .noSpace) : nil
         case .peerCredentials, .pathStatus, .unlink, .setPermissions, .epollCreate, .bind, .listen, .localAddress,
-            .setOption, .setResetOnClose, .pendingError, .shutdown,
-            .close, .eventDescriptor, .signalDescriptor:
+            .setOption, .setResetOnClose, .pendingError, .shutdown, .close, .eventDescriptor, .signalDescriptor,
+            .setMulticast:
             return nil
         }
     }

@@ -31,7 +31,13 @@ public struct Faults: Sendable {
     public var slowPeer = 0.0
     /// A simulated client never reads; for each client.
     public var stuckPeer = 0.0
-    /// How long a segment is on its way, in nanoseconds.
+    /// A datagram is lost on its way; for each datagram.
+    public var datagramLoss = 0.0
+    /// A datagram arrives twice; for each datagram.
+    public var datagramDuplication = 0.0
+    /// A datagram is overtaken by those behind it; for each datagram.
+    public var datagramReordering = 0.0
+    /// How long a segment or a datagram is on its way, in nanoseconds.
     public var delay: ClosedRange<Int> = 20_000...20_000
     /// Bytes of a segment at most, chosen for each one.
     public var segment: ClosedRange<Int> = 1460...1460
@@ -48,6 +54,9 @@ public struct Faults: Sendable {
         faults.spuriousReadiness = 0.01
         faults.reordering = 0.5
         faults.slowPeer = 0.1
+        faults.datagramLoss = 0.01
+        faults.datagramDuplication = 0.01
+        faults.datagramReordering = 0.05
         faults.delay = 10_000...300_000
         faults.segment = 1...1460
         return faults
@@ -68,6 +77,9 @@ public struct Faults: Sendable {
         faults.reordering = 0.9
         faults.slowPeer = 0.2
         faults.stuckPeer = 0.05
+        faults.datagramLoss = 0.1
+        faults.datagramDuplication = 0.05
+        faults.datagramReordering = 0.2
         faults.delay = 0...5_000_000
         faults.segment = 1...1460
         return faults

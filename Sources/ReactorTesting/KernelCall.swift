@@ -60,6 +60,12 @@ public enum KernelCall: UInt8, Sendable, Hashable, CaseIterable {
     case signalDescriptor
     /// read(2) of a signalfd.
     case readSignal
+    /// recvmmsg(2).
+    case receiveDatagrams
+    /// sendmmsg(2).
+    case sendDatagrams
+    /// setsockopt(2) with `IP_ADD_MEMBERSHIP`, `IP_MULTICAST_IF` and the like.
+    case setMulticast
 
     /// The errors that its man page lists and that no mistake of the caller is needed for.
     public var possibleErrors: [Errno] {
@@ -114,6 +120,15 @@ public enum KernelCall: UInt8, Sendable, Hashable, CaseIterable {
         case .reserve: [.tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory, .interrupted]
         case .eventDescriptor, .signalDescriptor: [.tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory]
         case .clearNotifications, .readSignal: [.resourceTemporarilyUnavailable, .interrupted]
+        case .receiveDatagrams:
+            [.resourceTemporarilyUnavailable, .interrupted, .noMemory, .connectionRefused, .noRouteToHost]
+        case .sendDatagrams:
+            [
+                .resourceTemporarilyUnavailable, .interrupted, .noMemory, .noBufferSpace, .connectionRefused,
+                .messageTooLong, .permissionDenied, .notPermitted, .noRouteToHost, .networkUnreachable,
+            ]
+        case .setMulticast:
+            [.noMemory, .noBufferSpace, .addressInUse, .addressNotAvailable, .operationNotSupportedByDevice]
         }
     }
 }

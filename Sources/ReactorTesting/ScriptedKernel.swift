@@ -12,7 +12,7 @@ public struct ScriptedCall: Sendable, Hashable, CustomStringConvertible {
     public let descriptor: CInt?
     /// What it answers.
     public let answer: SystemResult
-    /// What a receive brings; its answer is their number.
+    /// What a receive brings; its answer is their number, or 1 for a datagram.
     public let bytes: [UInt8]
     /// What a wait finds: descriptors and their readiness; its answer is their number.
     public let ready: [Ready]
@@ -44,6 +44,12 @@ public struct ScriptedCall: Sendable, Hashable, CustomStringConvertible {
         let bytes = Array(text.utf8)
         return ScriptedCall(
             call: .receive, descriptor: descriptor, answer: SystemResult(bytes.count), bytes: bytes, ready: [])
+    }
+
+    /// A recvmmsg that brings one datagram.
+    public static func datagram(_ descriptor: CInt, _ text: String) -> ScriptedCall {
+        ScriptedCall(
+            call: .receiveDatagrams, descriptor: descriptor, answer: SystemResult(1), bytes: Array(text.utf8), ready: [])
     }
 
     /// A wait that finds something.
@@ -233,6 +239,30 @@ extension ScriptedKernel {
     }
     /// shutdown(2).
     public func shutdownWriting(_ socket: FileDescriptor) -> SystemResult { play(.shutdown, socket.rawValue).answer }
+    /// recvmmsg(2); the sender is 127.0.0.1 with the descriptor's number as its port.
+    public func receiveDatagrams(_ socket: FileDescriptor, into inbox: DatagramInbox) -> SystemResult {
+        let next = play(.receiveDatagrams, socket.rawValue)
+        inbox.removeAll()
+        if next.answer.rawValue > 0 {
+            // Safe: the bytes are an array's.
+            unsafe inbox.append(next.bytes.span.bytes, from: .loopback(port: UInt16(clamping: socket.rawValue)))
+        }
+        return next.answer
+    }
+    /// sendmmsg(2).
+    public func sendDatagrams(_ socket: FileDescriptor, _ outbox: DatagramOutbox) -> SystemResult {
+        let next = play(.sendDatagrams, socket.rawValue, " (\(outbox.count) datagrams)")
+        let count = min(max(0, next.answer.rawValue), outbox.count)
+        for index in 0..<count {
+            // Safe: the bytes are copied while they are lent.
+            outbox.withBytes(of: index) { unsafe $0.withUnsafeBytes { unsafe sent[socket.rawValue, default: []] += $0 } }
+        }
+        return next.answer.succeeded ? SystemResult(count) : next.answer
+    }
+    /// setsockopt(2) for multicast.
+    public func setMulticast(
+        _ operation: MulticastOperation, _ group: SocketAddress, interface: UInt32, of socket: FileDescriptor
+    ) -> SystemResult { play(.setMulticast, socket.rawValue).answer }
     /// close(2).
     public func close(_ descriptor: FileDescriptor) -> SystemResult { play(.close, descriptor.rawValue).answer }
     /// read(2).

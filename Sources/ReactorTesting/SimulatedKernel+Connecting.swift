@@ -24,7 +24,11 @@ extension SimulatedKernel {
         let errno = fault(.connect)
         // Interrupted, the connect goes on by itself.
         if let errno, errno != .interrupted { return leave(.connect, socket.rawValue, SystemResult(errno)) }
-        guard let file = self.socket(socket, .connect) else {
+        let file = endpoint(socket, .connect)
+        if let file = file as? SimulatedDatagramSocket, errno == nil {
+            return leave(.connect, socket.rawValue, connectDatagrams(file, to: address))
+        }
+        guard let file = file as? SimulatedSocket else {
             return leave(.connect, socket.rawValue, SystemResult(.badFileDescriptor))
         }
         let result = begin(file, to: address)

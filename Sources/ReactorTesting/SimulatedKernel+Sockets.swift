@@ -4,10 +4,10 @@ public import Reactor
 public import SystemPackage
 
 extension SimulatedKernel {
-    /// socket(2): a TCP socket.
+    /// socket(2): a TCP or UDP socket.
     public func socket(_ kind: SocketKind, for address: SocketAddress) -> SystemResult {
         if let errno = fault(.socket) { return leave(.socket, -1, SystemResult(errno)) }
-        return leave(.socket, -1, open(newSocket()))
+        return leave(.socket, -1, open(kind == .datagram ? newDatagramSocket(for: address) : newSocket()))
     }
 
     func newSocket() -> SimulatedSocket {
@@ -19,7 +19,11 @@ extension SimulatedKernel {
     /// bind(2).
     public func bind(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult {
         if let errno = fault(.bind) { return leave(.bind, socket.rawValue, SystemResult(errno)) }
-        guard let file = self.socket(socket, .bind) else { return leave(.bind, socket.rawValue, notASocket(socket)) }
+        let file = endpoint(socket, .bind)
+        if let file = file as? SimulatedDatagramSocket {
+            return leave(.bind, socket.rawValue, bindDatagrams(file, to: address))
+        }
+        guard let file = file as? SimulatedSocket else { return leave(.bind, socket.rawValue, notASocket(socket)) }
         if address.isUnix { return leave(.bind, socket.rawValue, bindUnix(file, to: address)) }
         var local = address
         if address.port == 0 {
@@ -31,7 +35,7 @@ extension SimulatedKernel {
         return leave(.bind, socket.rawValue, SystemResult(0))
     }
 
-    private func notASocket(_ descriptor: FileDescriptor) -> SystemResult {
+    func notASocket(_ descriptor: FileDescriptor) -> SystemResult {
         SystemResult(file(descriptor.rawValue) == nil ? .badFileDescriptor : .notSocket)
     }
 
@@ -98,7 +102,7 @@ extension SimulatedKernel {
     /// getsockname(2).
     public func localAddress(of socket: FileDescriptor, _ address: inout SocketAddress) -> SystemResult {
         if let errno = fault(.localAddress) { return leave(.localAddress, socket.rawValue, SystemResult(errno)) }
-        guard let file = self.socket(socket, .localAddress) else {
+        guard let file = endpoint(socket, .localAddress) else {
             return leave(.localAddress, socket.rawValue, notASocket(socket))
         }
         address = file.local
@@ -108,7 +112,7 @@ extension SimulatedKernel {
     /// setsockopt(2): noted; `SO_SNDBUF` and `SO_RCVBUF` set the sizes of the buffers.
     public func setOption(_ option: SocketOption, of socket: FileDescriptor, to value: Int) -> SystemResult {
         if let errno = fault(.setOption) { return leave(.setOption, socket.rawValue, SystemResult(errno)) }
-        guard let file = self.socket(socket, .setOption) else {
+        guard let file = endpoint(socket, .setOption) else {
             return leave(.setOption, socket.rawValue, notASocket(socket))
         }
         file.options[option] = value
@@ -119,7 +123,7 @@ extension SimulatedKernel {
 
     /// What a socket's option was set to, by the program or by inheritance from its listener; `nil` when it was not.
     public func option(_ option: SocketOption, of socket: FileDescriptor) -> Int? {
-        (file(socket.rawValue) as? SimulatedSocket)?.options[option]
+        (file(socket.rawValue) as? SimulatedEndpoint)?.options[option]
     }
 
     /// setsockopt(2) with `SO_LINGER` on and zero seconds.
@@ -135,7 +139,7 @@ extension SimulatedKernel {
     /// getsockopt(2) with `SO_ERROR`.
     public func pendingError(of socket: FileDescriptor) -> SystemResult {
         if let errno = fault(.pendingError) { return leave(.pendingError, socket.rawValue, SystemResult(errno)) }
-        guard let file = self.socket(socket, .pendingError) else {
+        guard let file = endpoint(socket, .pendingError) else {
             return leave(.pendingError, socket.rawValue, notASocket(socket))
         }
         return leave(.pendingError, socket.rawValue, SystemResult(Int(file.takeError()?.rawValue ?? 0)))

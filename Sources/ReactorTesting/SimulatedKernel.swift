@@ -55,6 +55,8 @@ public final class SimulatedKernel: Kernel {
     var listeners: [SimulatedSocket] = []
     var boundPorts: Set<UInt16> = []
     var sockets: [SimulatedSocket] = []
+    /// The datagram sockets that are open, the peers' included.
+    var datagramSockets: [SimulatedDatagramSocket] = []
     var nextPort: UInt16 = 32_768
     var blockedSignals: Set<Signal> = []
     /// The file system: Unix sockets and what else was put there.
@@ -78,6 +80,7 @@ public final class SimulatedKernel: Kernel {
     deinit {
         clock.removeAll()
         for socket in sockets { socket.forget() }
+        for socket in datagramSockets { socket.onWake = nil }
     }
 
     // MARK: Time
@@ -135,13 +138,18 @@ public final class SimulatedKernel: Kernel {
         descriptor >= 0 && Int(descriptor) < files.count ? files[Int(descriptor)] : nil
     }
 
-    /// The socket behind a descriptor; using one that is not open is a violation.
+    /// The TCP socket behind a descriptor; using one that is not open is a violation.
     func socket(_ descriptor: FileDescriptor, _ call: KernelCall) -> SimulatedSocket? {
+        endpoint(descriptor, call) as? SimulatedSocket
+    }
+
+    /// The socket behind a descriptor, whatever its kind.
+    func endpoint(_ descriptor: FileDescriptor, _ call: KernelCall) -> SimulatedEndpoint? {
         guard let file = file(descriptor.rawValue) else {
             violate("\(call) on descriptor \(descriptor.rawValue), which is not open")
             return nil
         }
-        return file as? SimulatedSocket
+        return file as? SimulatedEndpoint
     }
 
     /// Makes a second descriptor for the same file (dup(2)).

@@ -10,16 +10,11 @@ import Reactor
 import SystemPackage
 
 /// A TCP socket of the simulated kernel.
-final class SimulatedSocket: SimulatedFile {
+final class SimulatedSocket: SimulatedEndpoint {
     enum Phase { case fresh, listening, connecting, connected, dead }
 
-    unowned let kernel: SimulatedKernel
     var phase = Phase.fresh
-    var local = SocketAddress.unspecified
     var peer = SocketAddress.unspecified
-    var options: [SocketOption: Int] = [:]
-    var sendBuffer: Int
-    var receiveBuffer: Int
     var resetsOnClose = false
 
     // A Unix socket with a path.
@@ -38,18 +33,11 @@ final class SimulatedSocket: SimulatedFile {
     // Connected.
     var incoming: SimulatedPipe?
     var outgoing: SimulatedPipe?
-    var pendingError: Errno?
     private(set) var hasFinished = false
     /// The owner closed it; the kernel goes on sending what was written.
     private(set) var isAbandoned = false
     /// A send or a poll found no room: the next room is news (`SOCK_NOSPACE`).
     private var wantsRoom = false
-
-    init(_ kernel: SimulatedKernel) {
-        self.kernel = kernel
-        sendBuffer = kernel.sendBuffer
-        receiveBuffer = kernel.receiveBuffer
-    }
 
     // MARK: Readiness
 
@@ -116,11 +104,6 @@ final class SimulatedSocket: SimulatedFile {
         guard wantsRoom, phase == .connected, hasRoom else { return }
         wantsRoom = false
         wake(.writable)
-    }
-
-    func takeError() -> Errno? {
-        defer { pendingError = nil }
-        return pendingError
     }
 
     // MARK: Ends

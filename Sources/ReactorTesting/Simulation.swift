@@ -27,6 +27,8 @@ public final class Simulation {
     public private(set) var clients: [SimulatedClient] = []
     /// The handlers of all connections that listeners of this world accepted, in order.
     public private(set) var handlers: [ObservedHandler] = []
+    /// The handlers of all datagram sockets that were made through this world, in order.
+    public internal(set) var datagramHandlers: [ObservedDatagramHandler] = []
     /// Where the first listener listens.
     public private(set) var address: SocketAddress?
     private var random: SeededGenerator
@@ -138,6 +140,9 @@ public final class Simulation {
             + handlers.enumerated().flatMap { index, handler in
                 handler.violations.map { "connection \(index): \($0)" }
             }
+            + datagramHandlers.enumerated().flatMap { index, handler in
+                handler.violations.map { "datagram socket \(index): \($0)" }
+            }
     }
 
     /// Shuts the loop down, lets the network come to rest, and looks whether all is well.
@@ -151,6 +156,9 @@ public final class Simulation {
         var faults = violations
         for (index, handler) in handlers.enumerated() where handler.wasConnected && handler.reason == nil {
             faults.append("connection \(index): closed was never called")
+        }
+        for (index, handler) in datagramHandlers.enumerated() where handler.socket != nil && !handler.isClosed {
+            faults.append("datagram socket \(index): closed was never called")
         }
         if kernel.openDescriptorCount != 0 {
             faults.append("\(kernel.openDescriptorCount) descriptors leaked: \(kernel.openDescriptorNames)")

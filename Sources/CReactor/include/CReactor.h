@@ -39,6 +39,9 @@ extern void *memmem(const void *bytes, size_t count, const void *pattern, size_t
 #ifndef IP_BIND_ADDRESS_NO_PORT
 #define IP_BIND_ADDRESS_NO_PORT 24
 #endif
+#ifndef IPV6_MULTICAST_ALL
+#define IPV6_MULTICAST_ALL 29
+#endif
 
 // Inlined into the Swift caller: a call of a call would cost as much as all that Swift adds.
 #define CREACTOR_CALL static inline __attribute__((always_inline))
@@ -159,6 +162,50 @@ CREACTOR_CALL long creactor_lock_directory(const char *path) {
   if (result == 0) return fd;
   close((int)fd);
   return result;
+}
+
+// MARK: datagrams
+
+// The kernel's struct mmsghdr (recvmmsg(2)), which the C library shows to users of _GNU_SOURCE only.
+struct creactor_message {
+  struct msghdr header;
+  unsigned int length;
+};
+
+// Sets what stays the same however often a message is used. The fields have different types in different C libraries.
+CREACTOR_CALL void creactor_message_prepare(struct creactor_message *message, void *address, struct iovec *piece) {
+  memset(message, 0, sizeof *message);
+  message->header.msg_name = address;
+  message->header.msg_iov = piece;
+  message->header.msg_iovlen = 1;
+}
+CREACTOR_CALL int creactor_message_is_truncated(const struct creactor_message *message) {
+  return (message->header.msg_flags & MSG_TRUNC) != 0;
+}
+CREACTOR_CALL long creactor_recvmmsg(int fd, struct creactor_message *messages, unsigned long count) {
+  return creactor_result(syscall(SYS_recvmmsg, (long)fd, messages, count, (long)MSG_DONTWAIT, (void *)0));
+}
+CREACTOR_CALL long creactor_sendmmsg(int fd, struct creactor_message *messages, unsigned long count) {
+  return creactor_result(syscall(SYS_sendmmsg, (long)fd, messages, count, (long)(MSG_DONTWAIT | MSG_NOSIGNAL)));
+}
+
+// Joins (1) or leaves (0) a multicast group; the address is in network byte order.
+CREACTOR_CALL long creactor_membership_ipv4(int fd, uint32_t group, unsigned interface, int joins) {
+  struct ip_mreqn request = {.imr_multiaddr = {group}, .imr_ifindex = (int)interface};
+  return creactor_result(
+      setsockopt(fd, IPPROTO_IP, joins ? IP_ADD_MEMBERSHIP : IP_DROP_MEMBERSHIP, &request, sizeof request));
+}
+CREACTOR_CALL long creactor_membership_ipv6(int fd, const void *group, unsigned interface, int joins) {
+  struct ipv6_mreq request = {.ipv6mr_interface = interface};
+  memcpy(&request.ipv6mr_multiaddr, group, sizeof request.ipv6mr_multiaddr);
+  return creactor_result(
+      setsockopt(fd, IPPROTO_IPV6, joins ? IPV6_JOIN_GROUP : IPV6_LEAVE_GROUP, &request, sizeof request));
+}
+// The interface that multicast leaves through.
+CREACTOR_CALL long creactor_multicast_interface(int fd, int is_ipv6, unsigned interface) {
+  if (is_ipv6) return creactor_setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, (int)interface);
+  struct ip_mreqn request = {.imr_ifindex = (int)interface};
+  return creactor_result(setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &request, sizeof request));
 }
 
 // MARK: descriptors

@@ -3,7 +3,8 @@
 //
 // The twelve invariants, and where each is kept:
 //
-//   1. Handlers are called in one place a kind: Connection+Delivery, DescriptorWatch.ready, EventLoop+Turn (timers, tasks).
+//   1. Handlers are called in one place a kind: Connection+Delivery, DatagramSocket+Delivery, DescriptorWatch.ready,
+//      EventLoop+Turn (timers, tasks).
 //   2. The registry is the truth; changes are flushed once, before the wait.                        Registry
 //   3. An event is delivered only if its generation matches.                                        Registry
 //   4. Deregister, close, then `closed` exactly once.                                               Connection+Closing

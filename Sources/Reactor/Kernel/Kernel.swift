@@ -65,6 +65,16 @@ public enum EpollOperation: CInt, Sendable {
     case modify = 3
 }
 
+/// What a socket is to do about a multicast group (ip(7), ipv6(7)).
+public enum MulticastOperation: Sendable {
+    /// Receive what is sent to the group (`IP_ADD_MEMBERSHIP`, `IPV6_JOIN_GROUP`).
+    case join
+    /// No longer receive it (`IP_DROP_MEMBERSHIP`, `IPV6_LEAVE_GROUP`).
+    case leave
+    /// Send to groups of this family through the interface (`IP_MULTICAST_IF`, `IPV6_MULTICAST_IF`).
+    case sendThrough
+}
+
 /// The system calls that the framework makes, each under its own name and with its man page's meaning.
 ///
 /// Every call answers at once; none waits but ``epollWait(_:into:timeout:)``, ``poll(_:timeout:)`` and
@@ -142,6 +152,20 @@ public protocol Kernel: AnyObject {
     func setPermissions(_ permissions: FilePermissions, of descriptor: FileDescriptor) -> SystemResult
     /// open(2) of a directory and flock(2) of it; `EWOULDBLOCK` when somebody else has locked it. Closing unlocks.
     func lockDirectory(_ path: FilePath) -> SystemResult
+
+    // MARK: Datagrams
+
+    /// recvmmsg(2): replaces what is in `inbox` by what has arrived, as much as it has room for; answers how many.
+    /// Fewer than there is room for say that the socket was empty then, or has an error, which the next call tells.
+    func receiveDatagrams(_ socket: FileDescriptor, into inbox: DatagramInbox) -> SystemResult
+    /// sendmmsg(2) with `MSG_NOSIGNAL`: sends the first datagrams of `outbox` and leaves them there; answers how many.
+    /// An error is told only of the first.
+    func sendDatagrams(_ socket: FileDescriptor, _ outbox: DatagramOutbox) -> SystemResult
+    /// setsockopt(2) with `IP_ADD_MEMBERSHIP`, `IP_MULTICAST_IF` and the like, on the interface with this index; 0 leaves
+    /// the choice to the kernel.
+    func setMulticast(
+        _ operation: MulticastOperation, _ group: SocketAddress, interface: UInt32, of socket: FileDescriptor
+    ) -> SystemResult
 
     // MARK: Descriptors
 

@@ -66,6 +66,15 @@ public struct SocketAddress: Sendable, Hashable {
         }
     }
 
+    /// Whether this is the address of a multicast group: 224.0.0.0/4 or ff00::/8.
+    public var isMulticast: Bool {
+        switch storage {
+        case .ipv4(let address, _): address >> 28 == 0xe
+        case .ipv6(let high, _, _, _): high >> 56 == 0xff
+        case .unix: false
+        }
+    }
+
     /// The peer as limits count it: an IPv4 address is one, and so is a whole IPv6 /64, which one host may own. `nil` for
     /// a Unix socket, whose peers have no address.
     var limitKey: UInt64? {

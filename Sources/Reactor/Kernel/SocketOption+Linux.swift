@@ -28,6 +28,23 @@ extension SocketOption {
     public static let bindAddressNoPort = SocketOption(
         level: CInt(IPPROTO_IP), name: CInt(IP_BIND_ADDRESS_NO_PORT))
 
+    /// `SO_REUSEPORT`: several sockets share an address, and each gets a part of what arrives.
+    public static let reusePort = SocketOption(level: SOL_SOCKET, name: SO_REUSEPORT)
+    /// `SO_BROADCAST`: datagrams may be sent to broadcast addresses.
+    public static let broadcast = SocketOption(level: SOL_SOCKET, name: SO_BROADCAST)
+
+    /// `IP_MULTICAST_TTL` or `IPV6_MULTICAST_HOPS`: how many routers a multicast datagram may pass, and 1.
+    public static func multicastHops(isIPv6: Bool) -> SocketOption { ip(isIPv6, IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS) }
+    /// `IP_MULTICAST_LOOP` or `IPV6_MULTICAST_LOOP`: whether multicast is also received on this machine.
+    public static func multicastLoop(isIPv6: Bool) -> SocketOption { ip(isIPv6, IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP) }
+    /// `IP_MULTICAST_ALL` or `IPV6_MULTICAST_ALL`: whether a socket receives of groups that only others have joined.
+    public static func multicastAll(isIPv6: Bool) -> SocketOption { ip(isIPv6, IP_MULTICAST_ALL, IPV6_MULTICAST_ALL) }
+
+    private static func ip(_ isIPv6: Bool, _ four: CInt, _ six: CInt) -> SocketOption {
+        isIPv6
+            ? SocketOption(level: CInt(IPPROTO_IPV6), name: six) : SocketOption(level: CInt(IPPROTO_IP), name: four)
+    }
+
     private static func tcp(_ name: CInt) -> SocketOption {
         SocketOption(level: CInt(IPPROTO_TCP), name: name)
     }

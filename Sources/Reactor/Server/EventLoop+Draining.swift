@@ -1,7 +1,7 @@
 // Ending gently: no newcomers, a last word to those who are here, and a deadline for all of it.
 
 extension EventLoop {
-    /// Stops the loop as soon as its connections have ended: listeners are closed at once, connections after what they
+    /// Stops the loop as soon as its connections have ended: listeners and datagram sockets are closed at once, connections after what they
     /// have queued was sent. What is left at the deadline is closed with ``CloseReason/Kind/loopEnded``.
     ///
     /// - Parameter time: how long it may take. Default: 5 s.
@@ -12,6 +12,7 @@ extension EventLoop {
             switch source {
             case let listener as Listener: listener.close()
             case let connector as Connector: connector.cancel()
+            case let socket as DatagramSocket: socket.close()
             case let connection as Connection: connection.close()
             default: break
             }

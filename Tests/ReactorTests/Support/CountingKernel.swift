@@ -64,6 +64,14 @@ final class CountingKernel: ForwardingKernel {
         use(socket)
         return base.send(socket, bytes)
     }
+    override func receiveDatagrams(_ socket: FileDescriptor, into inbox: DatagramInbox) -> SystemResult {
+        use(socket)
+        return base.receiveDatagrams(socket, into: inbox)
+    }
+    override func sendDatagrams(_ socket: FileDescriptor, _ outbox: DatagramOutbox) -> SystemResult {
+        use(socket)
+        return base.sendDatagrams(socket, outbox)
+    }
     override func shutdownWriting(_ socket: FileDescriptor) -> SystemResult {
         use(socket)
         return base.shutdownWriting(socket)

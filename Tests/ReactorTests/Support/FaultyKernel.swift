@@ -8,7 +8,9 @@ import SystemPackage
 /// Linux with faults. Used on its loop's thread only, as every kernel.
 final class FaultyKernel: ForwardingKernel {
     /// A system call that can be made to fail.
-    enum Operation: Hashable { case epollControl, wait, accept, connect, receive, send, socket, reserve, listen }
+    enum Operation: Hashable {
+        case epollControl, wait, accept, connect, receive, send, socket, reserve, listen, receiveDatagrams, sendDatagrams
+    }
 
     /// How often the selector has waited.
     private(set) var waits = 0
@@ -111,6 +113,14 @@ final class FaultyKernel: ForwardingKernel {
 
     override func send(_ socket: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
         fault(.send) ?? base.send(socket, bytes.extracting(first: min(bytes.byteCount, sendLimit)))
+    }
+
+    override func receiveDatagrams(_ socket: FileDescriptor, into inbox: DatagramInbox) -> SystemResult {
+        fault(.receiveDatagrams) ?? base.receiveDatagrams(socket, into: inbox)
+    }
+
+    override func sendDatagrams(_ socket: FileDescriptor, _ outbox: DatagramOutbox) -> SystemResult {
+        fault(.sendDatagrams) ?? base.sendDatagrams(socket, outbox)
     }
 
     override func reserveDescriptor() -> SystemResult { fault(.reserve) ?? base.reserveDescriptor() }

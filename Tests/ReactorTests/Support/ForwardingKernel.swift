@@ -70,6 +70,15 @@ class ForwardingKernel: Kernel {
         base.setPermissions(permissions, of: descriptor)
     }
     func lockDirectory(_ path: FilePath) -> SystemResult { base.lockDirectory(path) }
+    func receiveDatagrams(_ socket: FileDescriptor, into inbox: DatagramInbox) -> SystemResult {
+        base.receiveDatagrams(socket, into: inbox)
+    }
+    func sendDatagrams(_ socket: FileDescriptor, _ outbox: DatagramOutbox) -> SystemResult {
+        base.sendDatagrams(socket, outbox)
+    }
+    func setMulticast(
+        _ operation: MulticastOperation, _ group: SocketAddress, interface: UInt32, of socket: FileDescriptor
+    ) -> SystemResult { base.setMulticast(operation, group, interface: interface, of: socket) }
 
     func close(_ descriptor: FileDescriptor) -> SystemResult { base.close(descriptor) }
     func read(_ descriptor: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {

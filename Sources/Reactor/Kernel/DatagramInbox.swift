@@ -1,0 +1,105 @@
+// What recvmmsg(2) fills: datagrams of bounded size with the addresses they came from. It owns the memory of all of
+// them and the kernel's structures, prepared once and used again and again. It knows no socket.
+
+import CReactor
+
+/// Room for datagrams that one call receives.
+///
+/// Belongs to one thread. A kernel fills it, by ``removeAll()`` and ``append(_:from:)`` unless it is Linux; whoever asked
+/// for it reads it.
+@safe public final class DatagramInbox {
+    // Safe: allocated here and freed in deinit. `table` has room for `capacity` messages and `memory` for as many places
+    // of `stride` bytes; every index and length is checked against those before it is used.
+    private let table: MessageTable
+    private let memory: UnsafeMutableRawPointer
+    private let stride: Int
+    private var filled = 0
+    /// Messages from the first whose address lengths the kernel has overwritten.
+    private var used: Int
+
+    /// How many datagrams there is room for.
+    public let capacity: Int
+    /// Bytes of a datagram that are kept; a longer one is cut, and flagged.
+    public let datagramSize: Int
+    /// How many datagrams are in it.
+    public var count: Int { filled }
+
+    /// Room for `capacity` datagrams (1 to 1,024) of `datagramSize` bytes (1 to 65,535). Memory that no datagram comes to
+    /// is never touched.
+    public init(capacity: Int, datagramSize: Int) {
+        precondition((1...MessageTable.longestCall).contains(capacity), "a batch has 1 to 1,024 datagrams")
+        precondition((1...65_535).contains(datagramSize), "a datagram has 1 to 65,535 bytes")
+        self.capacity = capacity
+        self.datagramSize = datagramSize
+        // A cache line more than a power of two, or all places would compete for the same lines of the cache.
+        stride = (datagramSize + 63) / 64 * 64 + 64
+        unsafe memory = .allocate(byteCount: capacity * stride, alignment: 64)
+        table = MessageTable(capacity: capacity)
+        used = capacity
+        for index in 0..<capacity { unsafe table.setPiece(index, memory + index * stride, datagramSize) }
+    }
+
+    deinit {
+        table.deallocate()
+        unsafe memory.deallocate()
+    }
+
+    // MARK: Reading
+
+    /// Where a datagram came from.
+    public func address(of index: Int) -> SocketAddress {
+        precondition(index >= 0 && index < filled)
+        return table.address(index)
+    }
+
+    /// Whether a datagram was longer than ``datagramSize``; what is here is its beginning.
+    public func isTruncated(_ index: Int) -> Bool {
+        precondition(index >= 0 && index < filled)
+        return table.isTruncated(index)
+    }
+
+    /// Lends the bytes of a datagram.
+    public func withBytes<Result>(of index: Int, _ body: (RawSpan) throws -> Result) rethrows -> Result {
+        let bytes = unsafe bytes(of: index).bytes
+        return try body(bytes)
+    }
+
+    /// The bytes of a datagram, to be lent as a span while the inbox lives and is not filled anew.
+    @inline(__always)
+    func bytes(of index: Int) -> UnsafeRawBufferPointer {
+        precondition(index >= 0 && index < filled)
+        // The kernel never fills more than it was given room for; a kernel that says so is not believed.
+        return unsafe UnsafeRawBufferPointer(
+            start: memory + index * stride, count: min(table.length(index), datagramSize))
+    }
+
+    // MARK: Filling
+
+    /// Forgets what is in it.
+    public func removeAll() { filled = 0 }
+
+    /// Adds a datagram, cut to ``datagramSize``; `false` when there is no room.
+    @discardableResult
+    public func append(_ bytes: RawSpan, from address: SocketAddress) -> Bool {
+        guard filled < capacity else { return false }
+        let count = min(bytes.byteCount, datagramSize)
+        unsafe bytes.withUnsafeBytes { source in
+            guard let start = source.baseAddress else { return }
+            unsafe (memory + filled * stride).copyMemory(from: start, byteCount: count)
+        }
+        table.setAddress(filled, address)
+        table.setReceived(filled, length: count, isTruncated: count < bytes.byteCount)
+        filled += 1
+        used = max(used, filled)
+        return true
+    }
+
+    /// Lends the kernel's structures to recvmmsg and takes its answer for the number of datagrams.
+    func fill(_ receive: (UnsafeMutablePointer<creactor_message>, Int) -> SystemResult) -> SystemResult {
+        for index in 0..<used { table.makeRoomForAddress(index) }
+        let result = unsafe receive(table.messages, capacity)
+        filled = max(0, min(result.rawValue, capacity))
+        used = filled
+        return result
+    }
+}

@@ -1,0 +1,96 @@
+// The structures of recvmmsg(2) and sendmmsg(2) in arrays: a header, a piece of memory and an address for each message.
+// Only DatagramInbox and DatagramOutbox use it, each of which checks every index.
+
+import CReactor
+
+/// The kernel's structures for `capacity` messages. A name for the memory, as cheap to pass around as a pointer; its
+/// owner deallocates it.
+@safe struct MessageTable: BitwiseCopyable {
+    /// No call takes more at once (recvmmsg(2), `UIO_MAXIOV`).
+    static var longestCall: Int { 1024 }
+    /// Enough for `sockaddr_in` and `sockaddr_in6`.
+    private static var addressSize: Int { 32 }
+
+    // Safe: three arrays of the same length, initialized as a whole; the owners of the table check indices, and messages
+    // point into the two other arrays.
+    let messages: UnsafeMutablePointer<creactor_message>
+    private let pieces: UnsafeMutablePointer<iovec>
+    private let addresses: UnsafeMutableRawPointer
+
+    init(capacity: Int) {
+        unsafe messages = .allocate(capacity: capacity)
+        unsafe pieces = .allocate(capacity: capacity)
+        unsafe addresses = .allocate(byteCount: capacity * Self.addressSize, alignment: 8)
+        for index in 0..<capacity {
+            unsafe (pieces + index).initialize(to: iovec())
+            unsafe creactor_message_prepare(messages + index, addresses + index * Self.addressSize, pieces + index)
+        }
+    }
+
+    func deallocate() {
+        unsafe messages.deallocate()
+        unsafe pieces.deallocate()
+        unsafe addresses.deallocate()
+    }
+
+    // MARK: Bytes
+
+    func setPiece(_ index: Int, _ start: UnsafeMutableRawPointer, _ count: Int) {
+        unsafe pieces[index].iov_base = start
+        unsafe pieces[index].iov_len = count
+    }
+
+    func piece(_ index: Int) -> UnsafeRawBufferPointer {
+        unsafe UnsafeRawBufferPointer(start: pieces[index].iov_base, count: pieces[index].iov_len)
+    }
+
+    func pieceLength(_ index: Int) -> Int { unsafe pieces[index].iov_len }
+
+    /// Bytes received.
+    func length(_ index: Int) -> Int { unsafe Int(messages[index].length) }
+
+    func isTruncated(_ index: Int) -> Bool { unsafe creactor_message_is_truncated(messages + index) != 0 }
+
+    /// Sets what the kernel would have set.
+    func setReceived(_ index: Int, length: Int, isTruncated: Bool) {
+        unsafe messages[index].length = CUnsignedInt(length)
+        unsafe messages[index].header.msg_flags = isTruncated ? CInt(MSG_TRUNC) : 0
+    }
+
+    // MARK: Addresses
+
+    func makeRoomForAddress(_ index: Int) {
+        unsafe messages[index].header.msg_namelen = socklen_t(Self.addressSize)
+    }
+
+    func hasAddress(_ index: Int) -> Bool { unsafe messages[index].header.msg_namelen != 0 }
+
+    func address(_ index: Int) -> SocketAddress {
+        let length = unsafe min(Int(messages[index].header.msg_namelen), Self.addressSize)
+        guard length >= MemoryLayout<sockaddr_in>.size else { return .unspecified }  // a sender without an address
+        return unsafe SocketAddress(
+            storage: SocketAddress.read(
+                UnsafeRawBufferPointer(start: addresses + index * Self.addressSize, count: length)))
+    }
+
+    func setAddress(_ index: Int, _ address: SocketAddress) {
+        precondition(!address.isUnix, "datagrams go to internet addresses only")
+        let target = unsafe addresses + index * Self.addressSize
+        let length = unsafe address.withSystemAddress { source, length in
+            unsafe target.copyMemory(from: source, byteCount: Int(length))
+            return SystemResult(Int(length))
+        }
+        unsafe messages[index].header.msg_name = target
+        unsafe messages[index].header.msg_namelen = socklen_t(length.rawValue)
+    }
+
+    /// The peer that the socket is connected to. A name of no length is not enough: the kernel would look at it.
+    func setNoAddress(_ index: Int) {
+        unsafe messages[index].header.msg_name = nil
+        unsafe messages[index].header.msg_namelen = 0
+    }
+
+    func copyAddress(from source: Int, to target: Int) {
+        if hasAddress(source) { setAddress(target, address(source)) } else { setNoAddress(target) }
+    }
+}

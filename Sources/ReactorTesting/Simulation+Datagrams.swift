@@ -1,0 +1,50 @@
+// Datagrams in a simulated world: sockets of the loop that is tested, and the peers that talk to them.
+
+public import Reactor
+
+extension Simulation {
+    /// Binds a datagram socket on the loop, with an observed handler. A fault that is there by chance is tried again.
+    @discardableResult
+    public func bindDatagrams(
+        on address: SocketAddress = .loopback(port: 7788), options: DatagramOptions = DatagramOptions(),
+        handler: any DatagramHandler
+    ) throws(SocketError) -> DatagramSocket {
+        try makeDatagrams(handler) { observed throws(SocketError) in
+            try loop.bindDatagrams(on: address, options: options, handler: observed)
+        }
+    }
+
+    /// Connects a datagram socket of the loop to a peer, with an observed handler.
+    @discardableResult
+    public func connectDatagrams(
+        to peer: SocketAddress, from local: SocketAddress? = nil, options: DatagramOptions = DatagramOptions(),
+        handler: any DatagramHandler
+    ) throws(SocketError) -> DatagramSocket {
+        try makeDatagrams(handler) { observed throws(SocketError) in
+            try loop.connectDatagrams(to: peer, from: local, options: options, handler: observed)
+        }
+    }
+
+    private func makeDatagrams(
+        _ handler: any DatagramHandler, _ make: (ObservedDatagramHandler) throws(SocketError) -> DatagramSocket
+    ) throws(SocketError) -> DatagramSocket {
+        var attempts = 0
+        while true {
+            let observed = ObservedDatagramHandler(handler)
+            do throws(SocketError) {
+                let socket = try make(observed)
+                observed.socket = socket
+                datagramHandlers.append(observed)
+                return socket
+            } catch {
+                attempts += 1
+                if attempts == 100 || error.errno?.faultClass != .resources { throw error }
+            }
+        }
+    }
+
+    /// A peer that sends and receives datagrams, at an address with a port of its own unless one is given.
+    public func datagramPeer(at address: SocketAddress = .loopback(port: 0)) -> SimulatedDatagramPeer {
+        SimulatedDatagramPeer(kernel, at: address)
+    }
+}
