@@ -25,8 +25,9 @@ extension SimulatedKernel {
         // Interrupted, the connect goes on by itself.
         if let errno, errno != .interrupted { return leave(.connect, socket.rawValue, SystemResult(errno)) }
         let file = endpoint(socket, .connect)
-        if let file = file as? SimulatedDatagramSocket, errno == nil {
-            return leave(.connect, socket.rawValue, connectDatagrams(file, to: address))
+        if let file = file as? SimulatedDatagramSocket {
+            let result = errno.map { SystemResult($0) } ?? connectDatagrams(file, to: address)
+            return leave(.connect, socket.rawValue, result)
         }
         guard let file = file as? SimulatedSocket else {
             return leave(.connect, socket.rawValue, SystemResult(.badFileDescriptor))

@@ -65,4 +65,51 @@ import Testing
             }
         }
     }
+
+    /// Bind, connect, join, exchange, leave, close.
+    private static func datagrams(_ world: Simulation) throws {
+        let peer = world.datagramPeer(at: .ipv4(0, 0, 0, 0, port: 99))
+        let group = SocketAddress.ipv4(239, 0, 0, 7, port: 99)
+        peer.join(group)
+        var options = DatagramOptions()
+        options.multicastInterface = NetworkInterface(index: 1)
+        options.receiveBuffer = 65_536
+        let echo = try world.bindDatagrams(on: .ipv4(0, 0, 0, 0, port: 98), options: options, handler: ScriptedDatagrams())
+        try echo.join(group)
+        let quiet = ScriptedDatagrams { $0.onReceived = { _, _, _ in } }
+        let client = try world.connectDatagrams(to: .loopback(port: 98), handler: quiet)
+        for number in 0..<5 {
+            world.kernel.after(.milliseconds(number)) {
+                peer.send("\(number)", to: .loopback(port: 98))
+                client.send("from inside")
+                echo.send("to all", to: group)
+            }
+        }
+        try world.run(for: .milliseconds(200))
+        // At most one call failed, and no datagram is lost by that but the one that it was about.
+        let statistics = [echo.statistics, client.statistics]
+        if statistics.contains(where: { $0.dropped > 5 }) { throw world.failure("\(statistics)") }
+        if !client.isClosed && !echo.isClosed {
+            let arrived = peer.received.count + quiet.texts.count
+            if arrived < 10 { throw world.failure("only \(arrived) of 15 arrived: \(statistics)") }
+        }
+        try echo.leave(group)
+        client.close()
+        try world.run(for: .milliseconds(10))
+    }
+
+    @Test(arguments: Backend.all) func everyCallOfDatagramsFailsOnceWithEveryErrno(_ backend: Backend) throws {
+        let torture = Torture(backend: backend, session: Self.datagrams)
+        let points = try torture.points()
+        #expect(points.count >= 200, "\(points.count) points")
+        var failures = 0
+        for point in points where failures < 3 {
+            do {
+                try torture.run(point)
+            } catch {
+                failures += 1
+                Issue.record("\(error)")
+            }
+        }
+    }
 }

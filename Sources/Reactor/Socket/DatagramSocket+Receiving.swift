@@ -29,13 +29,7 @@ extension DatagramSocket {
         guard let errno = result.errno, errno.faultClass != .wouldBlock else { return false }
         switch errno.faultClass {
         case .resources:
-            state.insert(.outOfMemory)
-            updateInterest()
-            retryLater { socket in
-                socket.state.remove(.outOfMemory)
-                socket.updateInterest()
-                if socket.loop.isEdgeTriggered { socket.loop.lookAgain(at: socket, .readable) }
-            }
+            pauseWatching()
             return false
         case .bug where errno != .messageTooLong:
             end(SocketError(.receive, subject: "\(address)", errno: errno))

@@ -21,7 +21,7 @@ public final class DatagramSocket: EventSource {
         static let blocked = State(rawValue: 4)
         /// The kernel has no buffers, and no event tells when it has: waiting for a timer.
         static let outOfBuffers = State(rawValue: 8)
-        /// The kernel had no memory to receive with: waiting for a timer.
+        /// The kernel had no memory to receive or to watch with: nothing is watched until a timer fires.
         static let outOfMemory = State(rawValue: 16)
         /// Pressure was told, and that it is over was not.
         static let owesDrained = State(rawValue: 32)
@@ -136,6 +136,7 @@ public final class DatagramSocket: EventSource {
         if readiness.contains(.writable) && state.contains(.blocked) {
             state.remove(.blocked)
             settle()
+            updateInterest()
         }
         // An error is told by receiving, like everything else.
         if readiness != .writable && isRegistered && !state.contains(.outOfMemory) { receive() }
@@ -151,9 +152,27 @@ public final class DatagramSocket: EventSource {
     /// Tells the registry what the socket waits for.
     func updateInterest() {
         guard isRegistered else { return }
-        var interest: Interest = state.contains(.outOfMemory) ? [] : .readable
-        if state.contains(.blocked) { interest.insert(.writable) }
-        loop.setInterest(interest, of: self)
+        let interest: Interest = state.contains(.blocked) ? [.readable, .writable] : .readable
+        loop.setInterest(state.contains(.outOfMemory) ? [] : interest, of: self)
+    }
+
+    /// The kernel has no memory: nothing is watched for a little while.
+    func pauseWatching() {
+        if state.contains(.outOfMemory) { return }
+        state.insert(.outOfMemory)
+        updateInterest()
+        retryLater { socket in
+            socket.state.remove(.outOfMemory)
+            socket.updateInterest()
+            // An edge that came meanwhile is not told again: look as if it had come now.
+            if socket.loop.isEdgeTriggered { socket.loop.lookAgain(at: socket, [.readable, .writable]) }
+        }
+    }
+
+    override func registrationFailed(_ errno: Errno) {
+        pauseWatching()
+        // The selector may still tell of what nobody waits for any more; taking out needs no memory.
+        loop.registry.muteIfUnwanted(token, in: loop.selector)
     }
 
     /// Calls `resume` in a little while, if the socket is still there.
