@@ -78,5 +78,7 @@ extension SimulatedKernel {
 
 extension SocketAddress {
     /// The broadcast addresses of the simulated network: the limited one, and that of the loopback.
-    var isBroadcast: Bool { ["255.255.255.255", "127.255.255.255"].contains(host) }
+    var isBroadcast: Bool {
+        self == .ipv4(255, 255, 255, 255, port: port) || self == .ipv4(127, 255, 255, 255, port: port)
+    }
 }
