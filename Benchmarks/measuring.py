@@ -22,6 +22,8 @@ ROOT = os.path.dirname(FOLDER)
 PLAIN_C = os.path.join(FOLDER, "PlainC", "build", "echo_server")
 PLAIN_C_LINES = os.path.join(FOLDER, "PlainC", "build", "line_server")
 LOAD_CLIENT = os.path.join(FOLDER, "PlainC", "build", "load_client")
+PLAIN_C_UDP = os.path.join(FOLDER, "PlainC", "build", "udp_echo")
+LOAD_CLIENT_UDP = os.path.join(FOLDER, "PlainC", "build", "udp_load")
 BACKENDS = ["epoll-lt", "epoll-et", "poll", "select"]
 
 PR_SET_PDEATHSIG = 1
@@ -79,9 +81,10 @@ def parse(argument_parser):
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     run(["make", "-s", "-C", FOLDER], timeout=120)
     if options.server is None:
-        options.server = ".build/release/reactor echo --listen 127.0.0.1:0 --backend %s%s" % (
+        options.server = ".build/release/reactor echo --listen 127.0.0.1:0 --backend %s%s%s" % (
             options.backend,
             options.server_arguments + (" --lines" if getattr(options, "lines", False) else ""),
+            " --udp" if getattr(options, "udp", False) else "",
         )
     return options
 
@@ -317,6 +320,16 @@ class Load:
         end(self.process, 1)
         self.process.stdout.close()
         self.process.stderr.close()
+
+
+class DatagramLoad(Load):
+    """The same for datagrams: W of them in flight a socket. What is lost is in the result."""
+
+    def __init__(self, server, sockets, size, datagrams, window, cpu=None, timeout=60):
+        self.words = [LOAD_CLIENT_UDP, server.host, str(server.port)]
+        self.words += ["--sockets", str(sockets), "--size", str(size), "--datagrams", str(datagrams)]
+        self.words += ["--window", str(window), "--timeout", str(int(timeout)), "--pause"]
+        self.cpu = cpu
 
 
 # ---- Connections made here ------------------------------------------------------------------

@@ -34,6 +34,8 @@ struct EchoCommand: ParsableCommand {
     @Flag(help: "Answer line by line: a message is a line of at most 64 KiB, and its answer ends with a newline.")
     var lines = false
 
+    @OptionGroup var udp: DatagramEchoOptions
+
     @OptionGroup var limits: LimitOptions
 
     @OptionGroup var operation: OperationOptions
@@ -69,15 +71,20 @@ struct EchoCommand: ParsableCommand {
         try limits.check(backend, descriptorLimit: descriptorLimit)
         do throws(SocketError) {
             loop.onReport = { StandardError.write("reactor: \($0)\n") }
-            try serve(on: listen, loop, limits.limits(descriptorLimit: descriptorLimit))
-            print(Summary.line(loop.statistics))
+            let datagrams = try serve(on: listen, loop, limits.limits(descriptorLimit: descriptorLimit))
+            print(
+                datagrams.map { DatagramEchoOptions.summary($0.statistics) } ?? Summary.line(loop.statistics))
             if stats { print(Summary.table(loop.statistics)) }
         } catch {
             throw CommandFailure("\(error)")
         }
     }
 
-    private func serve(on address: SocketAddress, _ loop: EventLoop, _ limits: Limits) throws(SocketError) {
+    /// Serves until the end; answers the datagram socket, if it was one.
+    private func serve(on address: SocketAddress, _ loop: EventLoop, _ limits: Limits) throws(SocketError)
+        -> DatagramSocket?
+    {
+        var datagrams: DatagramSocket?
         do throws(SocketError) {
             // Blocked before anybody can know that the server is there.
             for signal in [Signal.interrupt, .terminate] {
@@ -88,15 +95,20 @@ struct EchoCommand: ParsableCommand {
             // Whoever asks for this writes nothing: whatever is told about the pipe is that its other end is gone.
             if endWithInput { try loop.watch(.standardInput, for: .readable) { _ in loop.stop() } }
             try operation.begin(on: loop)
-            let listener = try listen(on: address, loop, limits)
-            print(
-                "listening on \(listener.address) (\(backend), at most \(limits.effectiveConnections()) connections)")
+            if udp.isWanted {
+                datagrams = try udp.serve(on: address, loop, upper: upper)
+            } else {
+                let listener = try listen(on: address, loop, limits)
+                let most = limits.effectiveConnections()
+                print("listening on \(listener.address) (\(backend), at most \(most) connections)")
+            }
             StandardOutput.flush()
         } catch {
             loop.shutdown()
             throw error
         }
         try loop.run()
+        return datagrams
     }
 
     private func listen(on address: SocketAddress, _ loop: EventLoop, _ limits: Limits) throws(SocketError) -> Listener

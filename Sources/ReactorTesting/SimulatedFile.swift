@@ -43,6 +43,9 @@ final class EventCounter: SimulatedFile {
         let value = Atomic<UInt64>(0)
         /// Added to since the kernel last looked.
         let isNews = Atomic<Bool>(false)
+        let isClosed = Atomic<Bool>(false)
+        /// Writes after the descriptor was closed: its number may be another's by then.
+        let lateWrites = Atomic<Int>(0)
     }
 
     let count = Count()
@@ -51,9 +54,29 @@ final class EventCounter: SimulatedFile {
         count.value.load(ordering: .sequentiallyConsistent) > 0 ? [.readable, .writable] : .writable
     }
 
+    override func released() { count.isClosed.store(true, ordering: .sequentiallyConsistent) }
+
     /// Tells the watchers what other threads added meanwhile.
     func tellNews() {
         if count.isNews.exchange(false, ordering: .sequentiallyConsistent) { wake([.readable, .writable]) }
+    }
+}
+
+/// A regular file that is read. epoll does not take it; poll and select find it always ready.
+final class RegularFile: SimulatedFile {
+    private var unread: ArraySlice<UInt8>
+
+    init(_ bytes: [UInt8]) { unread = bytes[...] }
+
+    override var readiness: Readiness { [.readable, .writable] }
+    override var canBeWatched: Bool { false }
+
+    /// read(2); 0 at the end.
+    func read(into target: UnsafeMutableRawBufferPointer) -> SystemResult {
+        let count = min(target.count, unread.count)
+        unsafe target.copyBytes(from: unread.prefix(count))
+        unread.removeFirst(count)
+        return SystemResult(count)
     }
 }
 

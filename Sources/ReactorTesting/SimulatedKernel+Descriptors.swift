@@ -11,6 +11,11 @@ extension SimulatedKernel {
             violate("read of descriptor \(descriptor.rawValue), which is not open")
             return leave(.read, descriptor.rawValue, SystemResult(.badFileDescriptor))
         }
+        if let file = file as? RegularFile {
+            spin.noteProgress()
+            // Safe: the callee writes within the bounds of the buffer it is given.
+            return leave(.read, descriptor.rawValue, unsafe buffer.withUnsafeMutableBytes { unsafe file.read(into: $0) })
+        }
         guard let socket = file as? SimulatedSocket else { return leave(.read, descriptor.rawValue, SystemResult(0)) }
         // Safe: the callee writes within the bounds of the buffer it is given.
         let result = unsafe buffer.withUnsafeMutableBytes { unsafe socket.receive(into: $0) }
@@ -62,6 +67,10 @@ extension SimulatedKernel {
         }
         let count = counter.count
         return {
+            if count.isClosed.load(ordering: .sequentiallyConsistent) {
+                count.lateWrites.add(1, ordering: .sequentiallyConsistent)
+                return SystemResult(.badFileDescriptor)
+            }
             count.value.add(1, ordering: .sequentiallyConsistent)
             count.isNews.store(true, ordering: .sequentiallyConsistent)
             return SystemResult(8)

@@ -15,7 +15,9 @@ extension SimulatedKernel {
     public func epollControl(
         _ epoll: FileDescriptor, _ operation: EpollOperation, _ descriptor: FileDescriptor, events: UInt32, data: UInt64
     ) -> SystemResult {
-        // Taking out needs no memory.
+        // Of the errors in epoll_ctl(2), EPOLL_CTL_DEL leaves EBADF, EINVAL and ENOENT, which are the caller's mistakes:
+        // ENOSPC, EEXIST, ELOOP and EPERM are those of adding, and ENOMEM cannot come, for taking out (ep_remove) allocates
+        // nothing. So it never fails by chance or by plan, and is no point of torture.
         if operation != .delete, let errno = fault(.epollControl) {
             return leave(.epollControl, descriptor.rawValue, SystemResult(errno), argument: Int(operation.rawValue))
         }

@@ -180,6 +180,14 @@ public final class SimulatedKernel: Kernel {
         return leave(.close, descriptor.rawValue, SystemResult(0))
     }
 
+    /// Makes standard input a regular file with these bytes, as `program < file` does.
+    public func setStandardInput(_ bytes: [UInt8]) { files[0] = RegularFile(bytes) }
+
+    /// How often an eventfd was written by another thread after it was closed.
+    public var lateNotifications: Int {
+        counters.reduce(0) { $0 + $1.count.lateWrites.load(ordering: .sequentiallyConsistent) }
+    }
+
     // MARK: What every call has in common
 
     /// A call begins: whether it is to fail, by plan or by chance.

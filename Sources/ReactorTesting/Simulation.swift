@@ -154,6 +154,7 @@ public final class Simulation {
         loop.shutdown()
         kernel.settle(for: .seconds(10))
         var faults = violations
+        if kernel.lateNotifications > 0 { faults.append("the wake-up was written after it was closed") }
         for (index, handler) in handlers.enumerated() where handler.wasConnected && handler.reason == nil {
             faults.append("connection \(index): closed was never called")
         }

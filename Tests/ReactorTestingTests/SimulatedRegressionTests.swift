@@ -3,6 +3,7 @@
 
 import Reactor
 import ReactorTesting
+import Synchronization
 import SystemPackage
 import Testing
 
@@ -25,6 +26,12 @@ final class Scripted: ConnectionHandler {
     func ended(_ connection: Connection) throws { try onEnded(connection) }
     func drained(_ connection: Connection) throws { try onDrained(connection) }
     func closed(_ connection: Connection, reason: CloseReason) { self.reason = reason }
+}
+
+private final class WakeUpCounts: Sendable {
+    let taken = Atomic(0)
+    let refused = Atomic(0)
+    let ran = Atomic(0)
 }
 
 @Suite struct SimulatedRegressionTests {
@@ -149,6 +156,54 @@ final class Scripted: ConnectionHandler {
         try world.check()
     }
 
+    /// There is no wall clock at the seam, and none behind its back: a day passes on the kernel's clock while those of this
+    /// machine hardly move, and whoever asked one of these would be late by a day.
+    @Test(arguments: Backend.all) func r13_theKernelsMonotonicClockIsTheOnlyOne(_ backend: Backend) throws {
+        let world = try Simulation(seed: 1, backend: backend)
+        var limits = Limits()
+        limits.idleTime = .seconds(3600)
+        limits.firstMessageTime = .seconds(7200)
+        try world.listen(limits: limits) { _ in Echo() }
+        let client = world.connect()
+        let (start, wallStart) = (world.now, ContinuousClock.now)
+        client.write("x")
+        var fired: MonotonicTime?
+        world.loop.schedule(after: .seconds(86_400)) { fired = world.now }
+        try world.run(within: .seconds(90_000)) { fired != nil }
+        #expect(start.duration(to: fired!) - .seconds(86_400) < .milliseconds(1))
+        #expect(world.handlers[0].reason?.kind == .idle)
+        #expect(start.duration(to: world.handlers[0].closedAt!) - .seconds(3600) < .milliseconds(1))
+        #expect(ContinuousClock.now - wallStart < .seconds(3600))
+        try world.check()
+    }
+
+    @Test(arguments: Backend.all) func r15_wakeUpsDuringTheShutdownAreTakenOrRefused(_ backend: Backend) throws {
+        let world = try Simulation(seed: 1, backend: backend)
+        let counts = WakeUpCounts()
+        let handle = world.loop.handle
+        let threads = (0..<8).map { _ in
+            RealThread {
+                for _ in 0..<5000 {
+                    let wasTaken = handle.execute { _ in counts.ran.add(1, ordering: .sequentiallyConsistent) }
+                    if wasTaken {
+                        counts.taken.add(1, ordering: .sequentiallyConsistent)
+                    } else {
+                        counts.refused.add(1, ordering: .sequentiallyConsistent)
+                    }
+                }
+            }
+        }
+        // A simulated wait that sleeps does not hear of other threads before something happens in its world.
+        world.loop.schedule(after: .zero, repeating: .milliseconds(1)) {
+            if counts.taken.load(ordering: .sequentiallyConsistent) > 10_000 { world.loop.stop() }
+        }
+        try world.runToEnd()
+        for thread in threads { thread.join() }
+        let (taken, refused) = (counts.taken.load(ordering: .relaxed), counts.refused.load(ordering: .relaxed))
+        #expect(taken + refused == 40_000 && counts.ran.load(ordering: .relaxed) == taken)
+        try world.check()
+    }
+
     @Test(arguments: Backend.all) func r16_aStormOfInterruptsChangesNothing(_ backend: Backend) throws {
         var faults = Faults.none
         faults.interruption = 0.9
@@ -161,6 +216,33 @@ final class Scripted: ConnectionHandler {
         try world.run { client.ended }
         let isSame = client.received == bytes
         #expect(isSame)
+        try world.check()
+    }
+
+    @Test(arguments: Backend.all) func r19_aRegularFileAsInputIsReadToItsEnd(_ backend: Backend) throws {
+        let world = try Simulation(seed: 1, backend: backend)
+        let bytes = (0..<100_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+        world.kernel.setStandardInput(bytes)
+        var read: [UInt8] = []
+        var ended = false
+        var watch: DescriptorWatch?
+        watch = try world.loop.watch(.standardInput, for: .readable) { _ in
+            var piece = [UInt8](repeating: 0, count: 4096)
+            // Safe: the kernel writes as many bytes as it says, within the bounds of the span.
+            var span = piece.mutableSpan
+            let result = unsafe world.kernel.read(.standardInput, into: span.mutableBytes)
+            read += piece.prefix(result.rawValue)
+            if result.rawValue == 0 {
+                ended = true
+                watch?.cancel()
+            }
+        }
+        try world.run { ended }
+        let isSame = read == bytes
+        #expect(isSame)
+        let before = world.kernel.waits
+        try world.run(for: .seconds(10))
+        #expect(world.kernel.waits - before < 5)
         try world.check()
     }
 
