@@ -25,7 +25,9 @@ public final class ObservedDatagramHandler: DatagramHandler {
     private func enter(_ call: String, _ socket: DatagramSocket) {
         if isInside { violations.append("\(call) inside another call") }
         if isClosed { violations.append("\(call) after closed") }
-        if socket.isClosed != (call == "closed") { violations.append("\(call) on a socket that is not, or still, open") }
+        if socket.isClosed != (call == "closed") {
+            violations.append("\(call) on a socket that is not, or still, open")
+        }
         isInside = true
     }
 

@@ -49,7 +49,8 @@ public struct ScriptedCall: Sendable, Hashable, CustomStringConvertible {
     /// A recvmmsg that brings one datagram.
     public static func datagram(_ descriptor: CInt, _ text: String) -> ScriptedCall {
         ScriptedCall(
-            call: .receiveDatagrams, descriptor: descriptor, answer: SystemResult(1), bytes: Array(text.utf8), ready: [])
+            call: .receiveDatagrams, descriptor: descriptor, answer: SystemResult(1), bytes: Array(text.utf8), ready: []
+        )
     }
 
     /// A wait that finds something.
@@ -255,7 +256,9 @@ extension ScriptedKernel {
         let count = min(max(0, next.answer.rawValue), outbox.count)
         for index in 0..<count {
             // Safe: the bytes are copied while they are lent.
-            outbox.withBytes(of: index) { unsafe $0.withUnsafeBytes { unsafe sent[socket.rawValue, default: []] += $0 } }
+            outbox.withBytes(of: index) {
+                unsafe $0.withUnsafeBytes { unsafe sent[socket.rawValue, default: []] += $0 }
+            }
         }
         return next.answer.succeeded ? SystemResult(count) : next.answer
     }

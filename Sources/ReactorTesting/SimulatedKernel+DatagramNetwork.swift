@@ -67,7 +67,9 @@ extension SimulatedKernel {
         }
         if target.isBroadcast { return candidates }
         // A connected socket before a bound one, one bound to the address before one bound to any (udp4_lib_lookup2).
-        func score(_ socket: SimulatedDatagramSocket) -> Int { (socket.peer == nil ? 0 : 2) + (socket.isBoundToAny ? 0 : 1) }
+        func score(_ socket: SimulatedDatagramSocket) -> Int {
+            (socket.peer == nil ? 0 : 2) + (socket.isBoundToAny ? 0 : 1)
+        }
         guard let best = candidates.map(score).max() else { return [] }
         let equal = candidates.filter { score($0) == best }
         let sharesPort = equal.allSatisfy { $0.options[.reusePort] == 1 }

@@ -14,7 +14,8 @@ extension SimulatedKernel {
         if let file = file as? RegularFile {
             spin.noteProgress()
             // Safe: the callee writes within the bounds of the buffer it is given.
-            return leave(.read, descriptor.rawValue, unsafe buffer.withUnsafeMutableBytes { unsafe file.read(into: $0) })
+            return leave(
+                .read, descriptor.rawValue, unsafe buffer.withUnsafeMutableBytes { unsafe file.read(into: $0) })
         }
         guard let socket = file as? SimulatedSocket else { return leave(.read, descriptor.rawValue, SystemResult(0)) }
         // Safe: the callee writes within the bounds of the buffer it is given.

@@ -182,7 +182,8 @@ private final class RandomDatagrams {
 
     private func anywhere() -> SocketAddress {
         let all = members.compactMap { $0.socket?.address.withHost } + peers.map(\.address)
-        return random.chance(0.8) ? random.pick(all) : random.pick([group, .ipv4(255, 255, 255, 255, port: 7000), .loopback(port: 9)])
+        return random.chance(0.8)
+            ? random.pick(all) : random.pick([group, .ipv4(255, 255, 255, 255, port: 7000), .loopback(port: 9)])
     }
 
     private func enter(source: SocketAddress, target: SocketAddress) -> [UInt8] {

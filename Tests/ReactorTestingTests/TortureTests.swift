@@ -74,7 +74,8 @@ import Testing
         var options = DatagramOptions()
         options.multicastInterface = NetworkInterface(index: 1)
         options.receiveBuffer = 65_536
-        let echo = try world.bindDatagrams(on: .ipv4(0, 0, 0, 0, port: 98), options: options, handler: ScriptedDatagrams())
+        let echo = try world.bindDatagrams(
+            on: .ipv4(0, 0, 0, 0, port: 98), options: options, handler: ScriptedDatagrams())
         try echo.join(group)
         let quiet = ScriptedDatagrams { $0.onReceived = { _, _, _ in } }
         let client = try world.connectDatagrams(to: .loopback(port: 98), handler: quiet)

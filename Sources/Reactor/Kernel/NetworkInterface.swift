@@ -18,6 +18,8 @@ public struct NetworkInterface: Sendable, Hashable {
     /// - Throws: ``SocketError`` when there is none.
     public init(named name: String) throws(SocketError) {
         index = unsafe if_nametoindex(name)
-        if index == 0 { throw SocketError(.configure, subject: "interface \(name)", reason: "there is none of that name") }
+        if index == 0 {
+            throw SocketError(.configure, subject: "interface \(name)", reason: "there is none of that name")
+        }
     }
 }

@@ -36,7 +36,9 @@ extension SocketOption {
     /// `IP_MULTICAST_TTL` or `IPV6_MULTICAST_HOPS`: how many routers a multicast datagram may pass, and 1.
     public static func multicastHops(isIPv6: Bool) -> SocketOption { ip(isIPv6, IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS) }
     /// `IP_MULTICAST_LOOP` or `IPV6_MULTICAST_LOOP`: whether multicast is also received on this machine.
-    public static func multicastLoop(isIPv6: Bool) -> SocketOption { ip(isIPv6, IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP) }
+    public static func multicastLoop(isIPv6: Bool) -> SocketOption {
+        ip(isIPv6, IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP)
+    }
     /// `IP_MULTICAST_ALL` or `IPV6_MULTICAST_ALL`: whether a socket receives of groups that only others have joined.
     public static func multicastAll(isIPv6: Bool) -> SocketOption { ip(isIPv6, IP_MULTICAST_ALL, IPV6_MULTICAST_ALL) }
 

@@ -77,7 +77,9 @@ struct DatagramProgram: Sendable, CustomStringConvertible {
             keeper.onReceived = { text, peer, socket in socket.send(text, to: peer) }
             let socket = try world.loop.bindDatagrams(on: "127.0.0.1:0", handler: keeper)
             let peer = try world.peer(at: .loopback(port: 0))
-            for text in ["one", "", String(repeating: "long", count: 300), "two"] { peer.send(text, to: socket.address) }
+            for text in ["one", "", String(repeating: "long", count: 300), "two"] {
+                peer.send(text, to: socket.address)
+            }
             try world.run { peer.texts.count == 4 }
             return keeper.diary + peer.texts
         },

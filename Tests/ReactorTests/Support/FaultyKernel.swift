@@ -9,7 +9,8 @@ import SystemPackage
 final class FaultyKernel: ForwardingKernel {
     /// A system call that can be made to fail.
     enum Operation: Hashable {
-        case epollControl, wait, accept, connect, receive, send, socket, reserve, listen, receiveDatagrams, sendDatagrams
+        case epollControl, wait, accept, connect, receive, send, socket, reserve, listen, receiveDatagrams,
+            sendDatagrams
     }
 
     /// How often the selector has waited.

@@ -45,7 +45,9 @@ final class TestPeer {
     @discardableResult
     func send(_ bytes: [UInt8], to address: SocketAddress) -> CInt {
         let sent = unsafe Self.withSystemAddress(address) { target, length in
-            unsafe bytes.withUnsafeBytes { unsafe CInt(sendto(descriptor, $0.baseAddress, $0.count, 0, target, length)) }
+            unsafe bytes.withUnsafeBytes {
+                unsafe CInt(sendto(descriptor, $0.baseAddress, $0.count, 0, target, length))
+            }
         }
         return sent < 0 ? errno : 0
     }
@@ -165,5 +167,7 @@ final class DatagramRecorder: DatagramHandler {
 
 /// Sends back what it gets.
 final class EchoDatagrams: DatagramHandler {
-    func received(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) { socket.send(bytes, to: peer) }
+    func received(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) {
+        socket.send(bytes, to: peer)
+    }
 }
