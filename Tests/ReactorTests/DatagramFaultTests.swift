@@ -28,6 +28,42 @@ import Testing
         }
     }
 
+    @Test(arguments: Backend.all) func whatWaitsAtTheEndIsTriedOnceMore(_ backend: Backend) throws {
+        let kernel = FaultyKernel()
+        try withLoop(backend, kernel: kernel) { loop in
+            let handler = DatagramRecorder()
+            let socket = try loop.bindDatagrams(on: "127.0.0.1:0", handler: handler)
+            let peer = try TestPeer()
+            kernel.fail(.sendDatagrams, with: .noBufferSpace)
+            socket.send("1", to: peer.address)
+            try loop.turn(mayWait: false)
+            #expect(socket.queuedDatagrams == 1)
+            socket.close()
+            try loop.turn(mayWait: false)
+            #expect(peer.texts == ["1"] && handler.ends == 1 && socket.statistics.dropped == 0)
+        }
+    }
+
+    @Test(arguments: Backend.all) func addressesThatMakeNoSenseAreToldAndHarmNoOther(_ backend: Backend) throws {
+        try withLoop(backend) { loop in
+            let handler = DatagramRecorder()
+            let socket = try loop.bindDatagrams(on: "127.0.0.1:0", handler: handler)
+            let peer = try TestPeer()
+            let path = try SocketAddress.unix("/tmp/x")
+            #expect(socket.send("to a path", to: path) == .dropped)
+            socket.send("to nobody")
+            socket.send("to port 0", to: .loopback(port: 0))
+            socket.send("to another family", to: .ipv6(high: 0, low: 1, port: 9))
+            socket.send("fine", to: peer.address)
+            try loop.run { peer.texts == ["fine"] && handler.failures.count == 4 }
+            let told = handler.failures.map { $0.error.errno! }
+            #expect(
+                told == [.addressFamilyNotSupported, .addressRequired, .invalidArgument, .addressFamilyNotSupported],
+                "\(told)")
+            #expect(socket.statistics.dropped == 4 && !socket.isClosed)
+        }
+    }
+
     @Test(arguments: Backend.all, [Errno.noBufferSpace, .noMemory])
     func outOfBuffersIsTriedAgainALittleLater(_ backend: Backend, _ errno: Errno) throws {
         let kernel = FaultyKernel()

@@ -58,12 +58,16 @@ public struct DatagramOptions: Sendable {
         if sharesPort { settings.append((.reusePort, 1)) }
         if let multicastHops { settings.append((.multicastHops(isIPv6: address.isIPv6), multicastHops)) }
         if let multicastLoop { settings.append((.multicastLoop(isIPv6: address.isIPv6), multicastLoop ? 1 : 0)) }
-        // Linux would hand this socket the multicast of groups that others on this machine have joined (ip(7)).
-        settings.append((.multicastAll(isIPv6: address.isIPv6), 0))
         for (option, value) in settings {
             if let errno = kernel.setOption(option, of: socket, to: value).errno {
                 throw SocketError(.configure, subject: "\(address)", errno: errno)
             }
+        }
+        // Linux would hand this socket the multicast of groups that others on this machine have joined (ip(7)). For IPv6
+        // it can be told otherwise since 4.20.
+        let apart = kernel.setOption(.multicastAll(isIPv6: address.isIPv6), of: socket, to: 0)
+        if let errno = apart.errno, errno != .protocolNotAvailable {
+            throw SocketError(.configure, subject: "\(address)", errno: errno)
         }
         guard let multicastInterface else { return }
         let result = kernel.setMulticast(.sendThrough, address, interface: multicastInterface.index, of: socket)

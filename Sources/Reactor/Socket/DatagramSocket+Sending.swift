@@ -35,19 +35,17 @@ extension DatagramSocket {
     /// Sends a datagram to an address, without blocking; the bytes are copied before this returns.
     ///
     /// Those of one callback leave together when it returns, the others at the beginning of the next turn. If the kernel
-    /// refuses one then, ``DatagramHandler/failed(_:peer:on:)`` says so.
+    /// refuses one then, ``DatagramHandler/failed(_:peer:on:)`` says so: no route, too large for it, a broadcast address
+    /// without ``DatagramOptions/allowsBroadcast``, an address of another family.
     @discardableResult
     public func send(_ bytes: RawSpan, to address: SocketAddress) -> DatagramSendResult {
-        precondition(!address.isUnix, "a UDP socket sends to internet addresses")
+        if address.isUnix { return refuse(.addressFamilyNotSupported, address) }
         return enqueue(bytes, to: address)
     }
 
     /// Sends a datagram to the peer that the socket is connected to.
     @discardableResult
-    public func send(_ bytes: RawSpan) -> DatagramSendResult {
-        precondition(peer != nil, "the socket is not connected: send to an address")
-        return enqueue(bytes, to: nil)
-    }
+    public func send(_ bytes: RawSpan) -> DatagramSendResult { enqueue(bytes, to: nil) }
 
     /// Sends a string's UTF-8 bytes to an address.
     @discardableResult
@@ -95,6 +93,15 @@ extension DatagramSocket {
     private func drop(_ result: DatagramSendResult) -> DatagramSendResult {
         counters.dropped += 1
         return result
+    }
+
+    /// What the kernel cannot be asked is told as if it had refused it.
+    @inline(never)
+    private func refuse(_ errno: Errno, _ address: SocketAddress) -> DatagramSendResult {
+        guard isRegistered else { return .closed }
+        note(.send, errno, address)
+        askForFlush()
+        return drop(.dropped)
     }
 
     /// Has the socket flushed when the turn is over; while a batch is delivered, that is done behind it.

@@ -123,6 +123,7 @@ public final class DatagramSocket: EventSource {
     override func loopEnded() { end(nil) }
 
     override func finishClosing() {
+        state.subtract(.cannotSend)  // once more, for there is no later
         flush()
         counters.dropped += outbox.count
         outbox.removeAll()
