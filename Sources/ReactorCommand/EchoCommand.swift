@@ -57,6 +57,7 @@ struct EchoCommand: ParsableCommand {
 
     func validate() throws {
         if upper && lines { throw ValidationError("--upper answers bytes and --lines answers lines: choose one") }
+        if udp.isWanted && lines { throw ValidationError("--lines is for connections, not for datagrams") }
     }
 
     func run() throws {
@@ -72,8 +73,7 @@ struct EchoCommand: ParsableCommand {
         do throws(SocketError) {
             loop.onReport = { StandardError.write("reactor: \($0)\n") }
             let datagrams = try serve(on: listen, loop, limits.limits(descriptorLimit: descriptorLimit))
-            print(
-                datagrams.map { DatagramEchoOptions.summary($0.statistics) } ?? Summary.line(loop.statistics))
+            print(datagrams.map { DatagramEchoOptions.summary($0.statistics) } ?? Summary.line(loop.statistics))
             if stats { print(Summary.table(loop.statistics)) }
         } catch {
             throw CommandFailure("\(error)")

@@ -51,6 +51,11 @@ import Testing
         }
     }
 
+    @Test func linesAreNoMatterOfDatagrams() async throws {
+        let outcome = try await Program.run("echo", "--udp", "--lines")
+        #expect(outcome.status == .exited(64) && outcome.error.contains("--lines is for connections"))
+    }
+
     @Test func anAddressInUseIsSaidInOneLine() async throws {
         _ = try await RunningServer.run(["--udp"]) { server in
             let second = try await Program.run("echo", "--udp", "--listen", server.address)
