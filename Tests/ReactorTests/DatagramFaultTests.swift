@@ -34,11 +34,12 @@ import Testing
             let handler = DatagramRecorder()
             let socket = try loop.bindDatagrams(on: "127.0.0.1:0", handler: handler)
             let peer = try TestPeer()
-            kernel.fail(.sendDatagrams, with: .noBufferSpace)
+            kernel.fail(.sendDatagrams, with: .noBufferSpace, times: .max)
             socket.send("1", to: peer.address)
             try loop.turn(mayWait: false)
             #expect(socket.queuedDatagrams == 1)
             socket.close()
+            kernel.heal(.sendDatagrams)
             try loop.turn(mayWait: false)
             #expect(peer.texts == ["1"] && handler.ends == 1 && socket.statistics.dropped == 0)
         }
