@@ -124,14 +124,19 @@ public final class LoadGenerator {
             // The schedule ends the sending; what is not back some time after that is late.
             guard end < .max else { return }
             plannedEnd = end
-            let wait = Duration.nanoseconds(end - start) + configuration.patience
-            endTimer = loop.schedule(after: wait) { [self] in finish() }
+            endTimer = schedule(at: end + configuration.patience.inNanoseconds) { [self] in finish() }
         } else if configuration.messages == nil, let duration = configuration.duration {
             plannedEnd = start + duration.inNanoseconds
-            endTimer = loop.schedule(after: duration) { [self] in endSending() }
+            endTimer = schedule(at: plannedEnd) { [self] in endSending() }
         } else if configuration.messages != nil {
             watchForSilence()
         }
+    }
+
+    /// Sets a timer for a moment of the kernel's clock. A delay counts from the beginning of the turn, which may be long
+    /// ago.
+    private func schedule(at time: Int64, _ action: @escaping () -> Void) -> Timer {
+        loop.schedule(after: .nanoseconds(time - loop.now.nanoseconds), action)
     }
 
     /// An exact number of messages has no time to be over at: it ends when nothing has come back for too long.
@@ -162,7 +167,7 @@ public final class LoadGenerator {
         guard left > 0, phase == .working, connections > 0 else { return finish() }
         phase = .ending
         if let endTimer { loop.cancel(endTimer) }
-        endTimer = loop.schedule(after: .nanoseconds(left)) { [self] in finish() }
+        endTimer = schedule(at: plannedEnd) { [self] in finish() }
     }
 
     private func finish() {
