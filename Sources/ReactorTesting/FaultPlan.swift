@@ -69,7 +69,7 @@ extension SimulatedKernel {
             if let errno = interrupted() ?? outOfDescriptors() ?? outOfMemory() { return errno }
             if random.chance(faults.wouldBlock) { return .resourceTemporarilyUnavailable }
             return random.chance(faults.abortedAccept) ? .connectionAbort : nil
-        case .receive, .receiveDatagrams:
+        case .receive, .receiveDatagrams, .peek:
             return interrupted() ?? (random.chance(faults.wouldBlock) ? .resourceTemporarilyUnavailable : nil)
         case .send, .sendDatagrams:
             if let errno = interrupted() ?? outOfMemory() { return errno }
@@ -78,9 +78,9 @@ extension SimulatedKernel {
             return outOfDescriptors() ?? outOfMemory()
         case .epollControl:
             return random.chance(faults.failingRegistration) ? (random.chance(0.5) ? .noMemory : .noSpace) : nil
-        case .peerCredentials, .pathStatus, .unlink, .setPermissions, .epollCreate, .bind, .listen, .localAddress,
-            .setOption, .setResetOnClose, .pendingError, .shutdown, .close, .eventDescriptor, .signalDescriptor,
-            .setMulticast:
+        case .epollCreate, .bind, .listen, .localAddress, .peerAddress, .peerCredentials, .pathStatus, .unlink,
+            .setPermissions, .setOption, .setMulticast, .setResetOnClose, .pendingError, .shutdown, .close,
+            .eventDescriptor, .signalDescriptor:
             return nil
         }
     }

@@ -22,6 +22,8 @@ public enum KernelCall: UInt8, Sendable, Hashable, CaseIterable {
     case connect
     /// getsockname(2).
     case localAddress
+    /// getpeername(2).
+    case peerAddress
     /// setsockopt(2).
     case setOption
     /// setsockopt(2) with `SO_LINGER`.
@@ -40,6 +42,8 @@ public enum KernelCall: UInt8, Sendable, Hashable, CaseIterable {
     case lockDirectory
     /// recv(2).
     case receive
+    /// recv(2) with `MSG_PEEK`.
+    case peek
     /// send(2).
     case send
     /// shutdown(2).
@@ -92,6 +96,7 @@ public enum KernelCall: UInt8, Sendable, Hashable, CaseIterable {
                 .connectionRefused, .interrupted, .networkUnreachable, .timedOut,
             ]
         case .localAddress: [.noBufferSpace]
+        case .peerAddress: [.noBufferSpace, .socketNotConnected]
         case .setOption, .setResetOnClose: [.noMemory, .noBufferSpace]
         case .pendingError: [.noMemory]
         case .peerCredentials: [.noMemory]
@@ -103,7 +108,7 @@ public enum KernelCall: UInt8, Sendable, Hashable, CaseIterable {
                 .resourceTemporarilyUnavailable, .permissionDenied, .tooManyOpenFiles, .tooManyOpenFilesInSystem,
                 .noMemory,
             ]
-        case .receive:
+        case .receive, .peek:
             [
                 .resourceTemporarilyUnavailable, .connectionReset, .interrupted, .noMemory, .timedOut,
                 .noRouteToHost,

@@ -192,6 +192,10 @@ extension ScriptedKernel {
     public func localAddress(of socket: FileDescriptor, _ address: inout SocketAddress) -> SystemResult {
         play(.localAddress, socket.rawValue).answer
     }
+    /// getpeername(2); leaves the address as it is.
+    public func peerAddress(of socket: FileDescriptor, _ address: inout SocketAddress) -> SystemResult {
+        play(.peerAddress, socket.rawValue).answer
+    }
     /// setsockopt(2).
     public func setOption(_ option: SocketOption, of socket: FileDescriptor, to value: Int) -> SystemResult {
         play(.setOption, socket.rawValue).answer
@@ -222,7 +226,13 @@ extension ScriptedKernel {
     public func lockDirectory(_ path: FilePath) -> SystemResult { play(.lockDirectory).answer }
     /// recv(2).
     public func receive(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
-        let next = play(.receive, socket.rawValue)
+        fill(buffer, play(.receive, socket.rawValue))
+    }
+    /// recv(2) with `MSG_PEEK`.
+    public func peek(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
+        fill(buffer, play(.peek, socket.rawValue))
+    }
+    private func fill(_ buffer: consuming MutableRawSpan, _ next: ScriptedCall) -> SystemResult {
         // Safe: checked against the bounds of the buffer.
         unsafe buffer.withUnsafeMutableBytes { target in
             precondition(next.bytes.count <= target.count, "the script brings more bytes than are asked for")

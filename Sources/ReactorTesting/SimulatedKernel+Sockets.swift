@@ -109,6 +109,19 @@ extension SimulatedKernel {
         return leave(.localAddress, socket.rawValue, SystemResult(0))
     }
 
+    /// getpeername(2).
+    public func peerAddress(of socket: FileDescriptor, _ address: inout SocketAddress) -> SystemResult {
+        if let errno = fault(.peerAddress) { return leave(.peerAddress, socket.rawValue, SystemResult(errno)) }
+        guard let file = self.socket(socket, .peerAddress) else {
+            return leave(.peerAddress, socket.rawValue, notASocket(socket))
+        }
+        guard file.phase == .connected else {
+            return leave(.peerAddress, socket.rawValue, SystemResult(.socketNotConnected))
+        }
+        address = file.peer
+        return leave(.peerAddress, socket.rawValue, SystemResult(0))
+    }
+
     /// setsockopt(2): noted; `SO_SNDBUF` and `SO_RCVBUF` set the sizes of the buffers.
     public func setOption(_ option: SocketOption, of socket: FileDescriptor, to value: Int) -> SystemResult {
         if let errno = fault(.setOption) { return leave(.setOption, socket.rawValue, SystemResult(errno)) }
@@ -163,6 +176,20 @@ extension SimulatedKernel {
         let result = unsafe buffer.withUnsafeMutableBytes { unsafe file.receive(into: $0) }
         if result.succeeded { spin.noteProgress() }
         return leave(.receive, socket.rawValue, result, argument: capacity)
+    }
+
+    /// recv(2) with `MSG_PEEK`.
+    public func peek(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
+        let errno = fault(.peek)
+        guard let file = self.socket(socket, .peek) else { return leave(.peek, socket.rawValue, notASocket(socket)) }
+        if let errno {
+            spoilReceive(file, errno)
+            return leave(.peek, socket.rawValue, SystemResult(errno))
+        }
+        let capacity = buffer.byteCount
+        // Safe: the callee writes within the bounds of the buffer it is given.
+        let result = unsafe buffer.withUnsafeMutableBytes { unsafe file.receive(into: $0, keeping: true) }
+        return leave(.peek, socket.rawValue, result, argument: capacity)
     }
 
     /// Makes a failed receive true.

@@ -129,12 +129,18 @@ final class SimulatedPipe {
 
     // MARK: Reading
 
-    /// Takes bytes that have arrived.
-    func take(into target: UnsafeMutableRawBufferPointer) -> Int {
+    /// Copies bytes that have arrived, and leaves them there.
+    func copy(into target: UnsafeMutableRawBufferPointer) -> Int {
         let count = min(target.count, arrived)
         unsafe bytes.withUnsafeBytes { source in
             unsafe target.copyMemory(from: UnsafeRawBufferPointer(rebasing: source[head..<head + count]))
         }
+        return count
+    }
+
+    /// Takes bytes that have arrived.
+    func take(into target: UnsafeMutableRawBufferPointer) -> Int {
+        let count = unsafe copy(into: target)
         head += count
         arrived -= count
         if head == bytes.count {

@@ -68,15 +68,17 @@ final class SimulatedSocket: SimulatedEndpoint {
 
     // MARK: Moving bytes
 
-    /// recv(2).
-    func receive(into target: UnsafeMutableRawBufferPointer) -> SystemResult {
+    /// recv(2); with `keeping`, what is received stays to be received again (`MSG_PEEK`).
+    func receive(into target: UnsafeMutableRawBufferPointer, keeping: Bool = false) -> SystemResult {
         switch phase {
         case .fresh, .listening: return SystemResult(.socketNotConnected)
         case .connecting: return SystemResult(.resourceTemporarilyUnavailable)
         case .connected, .dead: break
         }
         if let incoming {
-            if incoming.arrived > 0 { return SystemResult(unsafe incoming.take(into: target)) }
+            if incoming.arrived > 0 {
+                return SystemResult(unsafe keeping ? incoming.copy(into: target) : incoming.take(into: target))
+            }
             if incoming.hasEnded { return SystemResult(0) }
         }
         if let error = takeError() { return SystemResult(error) }

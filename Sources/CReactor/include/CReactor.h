@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -25,6 +26,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -107,6 +109,9 @@ CREACTOR_CALL long creactor_listen(int fd, int backlog) { return creactor_result
 CREACTOR_CALL long creactor_getsockname(int fd, void *address, socklen_t *length) {
   return creactor_result(getsockname(fd, (struct sockaddr *)address, length));
 }
+CREACTOR_CALL long creactor_getpeername(int fd, void *address, socklen_t *length) {
+  return creactor_result(getpeername(fd, (struct sockaddr *)address, length));
+}
 CREACTOR_CALL long creactor_setsockopt(int fd, int level, int name, int value) {
   return creactor_result(setsockopt(fd, level, name, &value, sizeof value));
 }
@@ -122,6 +127,9 @@ CREACTOR_CALL long creactor_getsockopt(int fd, int level, int name) {
 }
 CREACTOR_CALL long creactor_recv(int fd, void *bytes, size_t count) {
   return creactor_result(recv(fd, bytes, count, 0));
+}
+CREACTOR_CALL long creactor_peek(int fd, void *bytes, size_t count) {
+  return creactor_result(recv(fd, bytes, count, MSG_PEEK));
 }
 CREACTOR_CALL long creactor_send(int fd, const void *bytes, size_t count) {
   return creactor_result(send(fd, bytes, count, MSG_NOSIGNAL));
@@ -215,6 +223,12 @@ CREACTOR_CALL long creactor_write(int fd, const void *bytes, size_t count) {
   return creactor_result(write(fd, bytes, count));
 }
 CREACTOR_CALL long creactor_close(int fd) { return creactor_result(close(fd)); }
+// Makes a descriptor that came from elsewhere like those made here: non-blocking and close-on-exec.
+CREACTOR_CALL long creactor_adopt(int fd) {
+  int flags = fcntl(fd, F_GETFL);
+  if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) return -(long)errno;
+  return creactor_result(fcntl(fd, F_SETFD, FD_CLOEXEC));
+}
 CREACTOR_CALL long creactor_eventfd(void) { return creactor_result(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)); }
 CREACTOR_CALL long creactor_open_null(void) { return creactor_result(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 CREACTOR_CALL long creactor_descriptor_limit(void) {
@@ -307,6 +321,35 @@ CREACTOR_CALL long creactor_name_thread(const char *name) {
   char cut[16] = {0};
   strncpy(cut, name, sizeof cut - 1);
   return creactor_result(syscall(SYS_prctl, 15L /* PR_SET_NAME */, cut, 0L, 0L, 0L));
+}
+
+// MARK: processes
+
+extern char **environ;
+CREACTOR_CALL char **creactor_environment(void) { return environ; }
+
+extern int pipe2(int descriptors[2], int flags);
+CREACTOR_CALL long creactor_pipe(int descriptors[2]) {
+  return creactor_result(pipe2(descriptors, O_NONBLOCK | O_CLOEXEC));
+}
+
+// Where this program lies, without a zero byte at the end; its length.
+CREACTOR_CALL long creactor_executable(char *path, size_t capacity) {
+  return creactor_result(readlink("/proc/self/exe", path, capacity));
+}
+
+// Starts a program in a child process that has `descriptors` as 3, 4, ..., no signal blocked, and its own process number
+// in decimal written to `digits`, which is part of `environment` and has room for ten and a zero. If it cannot be
+// executed, the errno is written as one byte to the last of the descriptors, and the child ends. Answers the process.
+long creactor_start_process(
+    const char *path, char *const arguments[], char *const environment[], char *digits, int descriptors[], int count);
+
+// Kills a child and waits for its end.
+CREACTOR_CALL long creactor_end_process(int process) {
+  kill(process, SIGKILL);
+  long result;
+  do result = creactor_result(waitpid(process, 0, 0)); while (result == -EINTR);
+  return result;
 }
 
 // MARK: forks

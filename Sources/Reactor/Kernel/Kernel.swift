@@ -125,6 +125,8 @@ public protocol Kernel: AnyObject {
     func connect(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult
     /// getsockname(2); sets `address` when it succeeds.
     func localAddress(of socket: FileDescriptor, _ address: inout SocketAddress) -> SystemResult
+    /// getpeername(2); sets `address` when it succeeds.
+    func peerAddress(of socket: FileDescriptor, _ address: inout SocketAddress) -> SystemResult
     /// setsockopt(2) with an integer.
     func setOption(_ option: SocketOption, of socket: FileDescriptor, to value: Int) -> SystemResult
     /// setsockopt(2) with `SO_LINGER` on and zero seconds: closing then resets the connection.
@@ -133,6 +135,8 @@ public protocol Kernel: AnyObject {
     func pendingError(of socket: FileDescriptor) -> SystemResult
     /// recv(2); 0 is the end of the stream.
     func receive(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult
+    /// recv(2) with `MSG_PEEK`: what it answers stays to be received.
+    func peek(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult
     /// send(2) with `MSG_NOSIGNAL`; answers how many bytes were taken.
     func send(_ socket: FileDescriptor, _ bytes: RawSpan) -> SystemResult
     /// shutdown(2) with `SHUT_WR`.

@@ -120,6 +120,13 @@ public final class LinuxKernel: Kernel, Sendable {
         }
     }
 
+    /// getpeername(2); sets `address` when it succeeds.
+    public func peerAddress(of socket: FileDescriptor, _ address: inout SocketAddress) -> SystemResult {
+        unsafe SocketAddress.filled(&address) { pointer, length in
+            unsafe creactor_getpeername(socket.rawValue, pointer, length)
+        }
+    }
+
     /// setsockopt(2) with an integer.
     public func setOption(_ option: SocketOption, of socket: FileDescriptor, to value: Int) -> SystemResult {
         SystemResult(
@@ -140,6 +147,13 @@ public final class LinuxKernel: Kernel, Sendable {
     public func receive(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
         unsafe buffer.withUnsafeMutableBytes { bytes in
             unsafe SystemResult(rawValue: creactor_recv(socket.rawValue, bytes.baseAddress, bytes.count))
+        }
+    }
+
+    /// recv(2) with `MSG_PEEK`: what it answers stays to be received.
+    public func peek(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
+        unsafe buffer.withUnsafeMutableBytes { bytes in
+            unsafe SystemResult(rawValue: creactor_peek(socket.rawValue, bytes.baseAddress, bytes.count))
         }
     }
 

@@ -151,6 +151,12 @@ public final class TracingKernel: Kernel {
         return note("getsockname(\(socket.rawValue))", result, result.succeeded ? "\(address)" : "")
     }
 
+    /// getpeername(2).
+    public func peerAddress(of socket: FileDescriptor, _ address: inout SocketAddress) -> SystemResult {
+        let result = base.peerAddress(of: socket, &address)
+        return note("getpeername(\(socket.rawValue))", result, result.succeeded ? "\(address)" : "")
+    }
+
     /// setsockopt(2).
     public func setOption(_ option: SocketOption, of socket: FileDescriptor, to value: Int) -> SystemResult {
         note(
@@ -176,6 +182,15 @@ public final class TracingKernel: Kernel {
             // Lent for the call, and looked at when that is over.
             let result = unsafe base.receive(socket, into: memory.mutableBytes)
             return note("recv(\(socket.rawValue))", result, filled(unsafe memory.bytes, result))
+        }
+    }
+
+    /// recv(2) with `MSG_PEEK`, with the bytes that were seen.
+    public func peek(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
+        unsafe buffer.withUnsafeMutableBytes { memory in
+            // Lent for the call, and looked at when that is over.
+            let result = unsafe base.peek(socket, into: memory.mutableBytes)
+            return note("recv(\(socket.rawValue), MSG_PEEK)", result, filled(unsafe memory.bytes, result))
         }
     }
 

@@ -47,6 +47,9 @@ class ForwardingKernel: Kernel {
     func localAddress(of socket: FileDescriptor, _ address: inout SocketAddress) -> SystemResult {
         base.localAddress(of: socket, &address)
     }
+    func peerAddress(of socket: FileDescriptor, _ address: inout SocketAddress) -> SystemResult {
+        base.peerAddress(of: socket, &address)
+    }
     func setOption(_ option: SocketOption, of socket: FileDescriptor, to value: Int) -> SystemResult {
         base.setOption(option, of: socket, to: value)
     }
@@ -54,6 +57,9 @@ class ForwardingKernel: Kernel {
     func pendingError(of socket: FileDescriptor) -> SystemResult { base.pendingError(of: socket) }
     func receive(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
         base.receive(socket, into: buffer)
+    }
+    func peek(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
+        base.peek(socket, into: buffer)
     }
     func send(_ socket: FileDescriptor, _ bytes: RawSpan) -> SystemResult { base.send(socket, bytes) }
     func shutdownWriting(_ socket: FileDescriptor) -> SystemResult { base.shutdownWriting(socket) }
