@@ -1,0 +1,108 @@
+// A connection before it is one: accepted from a proxy, and its header not yet there. It looks at what has arrived before
+// it takes it (MSG_PEEK), and takes what belongs to the header only: what follows is the connection's, which finds it in
+// the kernel as if there had never been a header.
+//
+//     awaiting --header complete--> handed over
+//        |------ malformed, end, error ---> refused
+//        |------ timer -------------------> refused
+//        +------ the loop ends -----------> gone
+
+import SystemPackage
+
+/// Takes over what becomes of a greeting.
+protocol ProxyGreetingDelegate: AnyObject {
+    /// The header is there; the greeting's registration is still in place, to be replaced.
+    func greeted(_ greeting: ProxyGreeting, _ descriptor: consuming OwnedDescriptor, with header: ProxyHeader)
+    /// The greeting is over and its descriptor closed.
+    func greetingFailed(_ greeting: ProxyGreeting, _ reason: Refusal, _ detail: String)
+}
+
+/// An accepted socket that has to begin with a PROXY header.
+final class ProxyGreeting: EventSource {
+    /// The proxy.
+    let peer: SocketAddress
+    private let delegate: any ProxyGreetingDelegate
+    private var descriptor: OwnedDescriptor?
+    private var header: [UInt8] = []
+    private var timer = Timer.none
+
+    init(
+        loop: EventLoop, _ descriptor: consuming OwnedDescriptor, from peer: SocketAddress, within time: Duration,
+        delegate: any ProxyGreetingDelegate
+    ) {
+        let name = descriptor.name
+        self.descriptor = consume descriptor
+        self.peer = peer
+        self.delegate = delegate
+        super.init(loop: loop, name: name)
+        loop.register(self, wanting: .readable)
+        timer = loop.timers.schedule(at: loop.turnTime + time.wholeNanoseconds, .source(self))
+    }
+
+    override func ready(_ readiness: Readiness) {
+        while descriptor != nil, readOnce() {}
+    }
+
+    /// Takes a piece of the header; answers whether there may be more.
+    private func readOnce() -> Bool {
+        var piece = [UInt8](repeating: 0, count: ProxyHeader.mostBytes(after: header) - header.count)
+        let seen = receive(into: &piece) { loop.kernel.peek(name, into: $0) }
+        guard let count = judge(seen) else { return false }
+        do throws(ProxyHeaderError) {
+            // Of what was seen, take what the header needs.
+            let parsed = try ProxyHeader.parse(header + piece[..<count])
+            piece = [UInt8](repeating: 0, count: (parsed?.length ?? header.count + count) - header.count)
+            guard let count = judge(receive(into: &piece) { loop.kernel.receive(name, into: $0) }) else { return false }
+            header += piece[..<count]
+            if let parsed, header.count == parsed.length { finish(parsed) }
+            return true
+        } catch {
+            fail(.proxyHeader, error.description)
+            return false
+        }
+    }
+
+    private func receive(into bytes: inout [UInt8], _ call: (consuming MutableRawSpan) -> SystemResult) -> SystemResult
+    {
+        retryingInterrupts {
+            var span = bytes.mutableSpan
+            return unsafe call(span.mutableBytes)  // safe: every bit pattern is a UInt8
+        }
+    }
+
+    /// How many bytes there were; `nil` when there were none, which may be the end.
+    private func judge(_ result: SystemResult) -> Int? {
+        if result.rawValue > 0 { return result.rawValue }
+        if let errno = result.errno {
+            if errno.faultClass == .wouldBlock { return nil }
+            fail(.proxyHeader, SocketError(.receive, subject: "\(peer)", errno: errno).reason)
+        } else {
+            fail(.proxyHeader, ProxyHeaderError.incomplete.description)
+        }
+        return nil
+    }
+
+    override func deadlineReached() { fail(.proxyHeaderTimeout, Refusal.proxyHeaderTimeout.description) }
+
+    override func registrationFailed(_ errno: Errno) {
+        fail(.descriptors, SocketError(.watch, subject: "\(peer)", errno: errno).reason)
+    }
+
+    override func loopEnded() { fail(.ending, Refusal.ending.description) }
+
+    private func finish(_ header: ProxyHeader) {
+        guard let descriptor = descriptor.take() else { return }
+        loop.timers.cancel(timer)
+        delegate.greeted(self, descriptor, with: header)
+    }
+
+    private func fail(_ reason: Refusal, _ detail: String) {
+        guard let descriptor = descriptor.take() else { return }
+        loop.timers.cancel(timer)
+        loop.deregister(self, closesAlone: true)
+        // A reset, so that a proxy takes it for a failure and not for an answer.
+        _ = loop.kernel.setResetOnClose(name)
+        descriptor.close(loop.kernel)
+        delegate.greetingFailed(self, reason, detail)
+    }
+}

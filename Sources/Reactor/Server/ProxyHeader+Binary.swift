@@ -1,0 +1,109 @@
+// Version 2 of the PROXY header: fixed fields in network byte order, addresses, and extensions of type, length and value.
+
+extension ProxyHeader {
+    /// The extension that holds a checksum over the whole header (`PP2_TYPE_CRC32C`).
+    private static let checksumType: UInt8 = 3
+    /// Bytes of a Unix socket's name in a header, padded with zeros.
+    private static let unixNameLength = 108
+
+    static func parseBinary(_ bytes: [UInt8]) throws(ProxyHeaderError) -> ProxyHeader? {
+        guard bytes.count >= binaryPrefix else { return nil }
+        let total = mostBytes(after: bytes)
+        // What is wrong for certain is said before more is waited for.
+        guard bytes[12] >> 4 == 2 else { throw .version }
+        let command = bytes[12] & 15
+        guard command <= 1 else { throw .command }
+        let (family, transport) = (bytes[13] >> 4, bytes[13] & 15)
+        guard total <= longestBinary else { throw .tooLong }
+        let speaksForItself = command == 0
+        let addressLength = try speaksForItself ? 0 : addressLength(family: family, transport: transport)
+        guard binaryPrefix + addressLength <= total else { throw .length }
+        guard bytes.count >= total else { return nil }
+
+        // Of a proxy that speaks for itself, everything behind the length is to be ignored.
+        if speaksForItself { return ProxyHeader(version: 2, source: nil, destination: nil, length: total) }
+        try checkExtensions(bytes[..<total], from: binaryPrefix + addressLength)
+        var reader = Reader(bytes: bytes, offset: binaryPrefix)
+        var (source, destination): (SocketAddress?, SocketAddress?) = (nil, nil)
+        switch family {
+        case 1:
+            let addresses = (reader.number(4), reader.number(4))
+            source = .init(storage: .ipv4(address: UInt32(addresses.0), port: UInt16(reader.number(2))))
+            destination = .init(storage: .ipv4(address: UInt32(addresses.1), port: UInt16(reader.number(2))))
+        case 2:
+            let addresses = (reader.number(8), reader.number(8), reader.number(8), reader.number(8))
+            source = .ipv6(high: addresses.0, low: addresses.1, port: UInt16(reader.number(2)))
+            destination = .ipv6(high: addresses.2, low: addresses.3, port: UInt16(reader.number(2)))
+        case 3:
+            source = try unixAddress(bytes[reader.offset..<reader.offset + unixNameLength])
+            destination = try unixAddress(bytes[reader.offset + unixNameLength..<reader.offset + 2 * unixNameLength])
+        default: break
+        }
+        return ProxyHeader(version: 2, source: source, destination: destination, length: total)
+    }
+
+    /// Bytes of the addresses of a family.
+    private static func addressLength(family: UInt8, transport: UInt8) throws(ProxyHeaderError) -> Int {
+        switch (family, transport) {
+        case (0, 0): 0  // unspecified: the proxy does not know
+        case (1, 1): 12
+        case (2, 1): 36
+        case (3, 1): 2 * unixNameLength
+        default: throw .family  // unknown, or of datagrams
+        }
+    }
+
+    private static func unixAddress(_ field: ArraySlice<UInt8>) throws(ProxyHeaderError) -> SocketAddress {
+        // A path ends at its first zero; an abstract name begins with one, and the padding cannot be told from it.
+        let length =
+            field.first == 0
+            ? (field.lastIndex { $0 != 0 }.map { $0 + 1 - field.startIndex } ?? 0)
+            : (field.firstIndex(of: 0) ?? field.endIndex) - field.startIndex
+        guard length <= SocketAddress.longestUnixName else { throw .address }
+        return SocketAddress(storage: .unix(Array(field.prefix(length))))
+    }
+
+    /// Walks over the extensions, which have to end where the header does, and verifies the checksum if there is one.
+    private static func checkExtensions(_ header: ArraySlice<UInt8>, from start: Int) throws(ProxyHeaderError) {
+        var reader = Reader(bytes: Array(header), offset: start)
+        var checksumOffset: Int?
+        while reader.offset < header.count {
+            guard header.count - reader.offset >= 3 else { throw .length }
+            let type = UInt8(reader.number(1))
+            let length = Int(reader.number(2))
+            guard length <= header.count - reader.offset else { throw .length }
+            if type == checksumType {
+                guard length == 4, checksumOffset == nil else { throw .checksum }
+                checksumOffset = reader.offset
+            }
+            reader.offset += length
+        }
+        guard let checksumOffset else { return }
+        reader.offset = checksumOffset
+        let expected = UInt32(reader.number(4))
+        var zeroed = reader.bytes
+        zeroed.replaceSubrange(checksumOffset..<checksumOffset + 4, with: [0, 0, 0, 0])
+        guard crc32c(zeroed) == expected else { throw .checksum }
+    }
+
+    /// The Castagnoli checksum (RFC 3720, 12.1), bit by bit: a header a connection is no reason for a table.
+    static func crc32c(_ bytes: [UInt8]) -> UInt32 {
+        var remainder = UInt32.max
+        for byte in bytes {
+            remainder ^= UInt32(byte)
+            for _ in 0..<8 { remainder = remainder >> 1 ^ (remainder & 1 == 1 ? 0x82f6_3b78 : 0) }
+        }
+        return ~remainder
+    }
+
+    /// Numbers in network byte order, one after the other. Whoever reads has checked that they are there.
+    private struct Reader {
+        let bytes: [UInt8]
+        var offset: Int
+
+        mutating func number(_ size: Int) -> UInt64 {
+            defer { offset += size }
+            return bytes[offset..<offset + size].reduce(0) { $0 << 8 | UInt64($1) }
+        }
+    }
+}
