@@ -13,6 +13,8 @@ public struct SocketError: Error, Sendable, CustomStringConvertible {
 
         /// Making an event loop and its descriptors.
         public static let start = Operation(description: "start an event loop with")
+        /// Preparing the loops of a server.
+        public static let prepare = Operation(description: "prepare")
         /// Reading an address from text.
         public static let parse = Operation(description: "use the address")
         /// Looking up a name.
@@ -35,6 +37,10 @@ public struct SocketError: Error, Sendable, CustomStringConvertible {
         public static let configure = Operation(description: "configure the socket of")
         /// Changing the selector of a running loop.
         public static let switchBackend = Operation(description: "switch to")
+        /// Taking over a socket that the process was started with.
+        public static let inherit = Operation(description: "take over")
+        /// Starting a process that takes over.
+        public static let handOver = Operation(description: "hand over to")
         /// Watching for signals.
         public static let signal = Operation(description: "watch for")
     }

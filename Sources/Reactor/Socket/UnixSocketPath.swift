@@ -19,6 +19,18 @@ struct UnixSocketPath {
     private let path: FilePath
     private let status: PathStatus
 
+    private init(path: FilePath, status: PathStatus) {
+        self.path = path
+        self.status = status
+    }
+
+    /// The path of a socket that a predecessor has made; `nil` when it is gone.
+    init?(takingOver path: FilePath, _ kernel: any Kernel) {
+        var status = PathStatus()
+        guard kernel.status(of: path, &status).succeeded else { return nil }
+        self.init(path: path, status: status)
+    }
+
     /// Binds a socket to a path and listens.
     ///
     /// - Parameter permissions: who may connect; `nil` leaves it to the umask.

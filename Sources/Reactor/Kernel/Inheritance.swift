@@ -1,0 +1,131 @@
+// What a process is started with: listening sockets from systemd or from a predecessor, named in the environment as
+// sd_listen_fds(3) has it, and a pipe on which a predecessor waits to hear that its successor is ready.
+//
+//     LISTEN_FDS       how many sockets, from descriptor 3 on
+//     LISTEN_PID       which process they are for; children that inherit the environment are not meant
+//     LISTEN_FDNAMES   their names, with colons between
+//     REACTOR_READY_FD the pipe; of this framework's own making
+
+import CReactor
+public import SystemPackage
+
+/// A listening socket that this process was started with.
+///
+/// A name for it: nobody closes it before a server takes it over.
+public struct InheritedSocket: Sendable, Hashable {
+    /// The descriptor.
+    public let descriptor: FileDescriptor
+    /// What the one who passed it on calls it, as `FileDescriptorName=` in systemd.socket(5); `nil` when it has no name.
+    public let name: String?
+    /// Where it listens.
+    public let address: SocketAddress
+
+    /// Takes a descriptor for a listening stream socket, checks that it is one, and makes it non-blocking and
+    /// close-on-exec.
+    ///
+    /// - Throws: ``SocketError`` that says what it is instead.
+    public init(descriptor: FileDescriptor, name: String? = nil) throws(SocketError) {
+        let number = descriptor.rawValue
+        func refuse(_ reason: String) -> SocketError {
+            SocketError(.inherit, subject: "descriptor \(number)", reason: reason)
+        }
+        let type = SystemResult(rawValue: creactor_getsockopt(number, SOL_SOCKET, SO_TYPE))
+        if let errno = type.errno { throw SocketError(.inherit, subject: "descriptor \(number)", errno: errno) }
+        guard type.rawValue == Int(SOCK_STREAM.rawValue) else { throw refuse("it is no stream socket") }
+        guard creactor_getsockopt(number, SOL_SOCKET, SO_ACCEPTCONN) == 1 else { throw refuse("it does not listen") }
+        let family = creactor_getsockopt(number, SOL_SOCKET, SO_DOMAIN)
+        guard [AF_INET, AF_INET6, AF_UNIX].contains(CInt(clamping: family)) else {
+            throw refuse("its address family is neither IPv4, IPv6 nor Unix")
+        }
+        var address = SocketAddress.unspecified
+        let found = LinuxKernel.shared.localAddress(of: descriptor, &address)
+        let prepared = SystemResult(rawValue: creactor_adopt(number))
+        if let errno = found.errno ?? prepared.errno {
+            throw SocketError(.inherit, subject: "descriptor \(number)", errno: errno)
+        }
+        self.descriptor = descriptor
+        self.name = name
+        self.address = address
+    }
+}
+
+/// What this process was started with.
+public struct Inheritance: Sendable {
+    /// The sockets, in order.
+    public let sockets: [InheritedSocket]
+    /// Where a predecessor waits.
+    private let readyPipe: FileDescriptor?
+
+    private static let firstDescriptor: CInt = 3
+    /// More than any unit file lists; a number above this is a mistake.
+    private static let mostSockets = 1024
+
+    /// Sockets that came another way, by number for instance.
+    public init(sockets: [InheritedSocket]) {
+        self.sockets = sockets
+        readyPipe = nil
+    }
+
+    /// Takes what the environment names, and clears that, so that children do not take it for theirs.
+    ///
+    /// To be called once, at start-up, while there is one thread: it changes the environment (environ(7)).
+    /// - Returns: `nil` when the environment names nothing, or is meant for another process.
+    /// - Throws: ``SocketError`` when what it names is malformed, or no listening socket.
+    public static func take() throws(SocketError) -> Inheritance? {
+        let names = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "REACTOR_READY_FD"]
+        let values = names.map(environment)
+        for name in names { unsafe unsetenv(name) }
+        guard let process = values[0], number(process) == getpid(), let count = values[1] else { return nil }
+        guard let count = number(count), count <= mostSockets else {
+            throw SocketError(.inherit, subject: "LISTEN_FDS=\(count)", reason: "it is no number of sockets")
+        }
+        let labels = values[2]?.split(separator: ":", omittingEmptySubsequences: false).map(String.init) ?? []
+        if !labels.isEmpty && labels.count != Int(count) {
+            throw SocketError(
+                .inherit, subject: "LISTEN_FDNAMES", reason: "\(labels.count) names for \(count) sockets")
+        }
+        var sockets: [InheritedSocket] = []
+        for index in 0..<count {
+            sockets.append(
+                try InheritedSocket(
+                    descriptor: FileDescriptor(rawValue: firstDescriptor + index),
+                    name: labels.isEmpty ? nil : labels[Int(index)]))
+        }
+        var readyPipe: FileDescriptor?
+        if let pipe = values[3].flatMap(number) {
+            // A child of ours must not keep the predecessor waiting.
+            if let errno = SystemResult(rawValue: creactor_adopt(pipe)).errno {
+                throw SocketError(.inherit, subject: "REACTOR_READY_FD=\(pipe)", errno: errno)
+            }
+            readyPipe = FileDescriptor(rawValue: pipe)
+        }
+        return Inheritance(sockets: sockets, readyPipe: readyPipe)
+    }
+
+    private init(sockets: [InheritedSocket], readyPipe: FileDescriptor?) {
+        self.sockets = sockets
+        self.readyPipe = readyPipe
+    }
+
+    /// Whether a process of this framework handed its sockets over, with all that belongs to them.
+    var isFromPredecessor: Bool { readyPipe != nil }
+
+    /// Tells the predecessor, if there is one that waits, that its successor serves.
+    func announceReady() {
+        guard let readyPipe else { return }
+        var ready: UInt8 = 0
+        // If it cannot be told, it has gone already.
+        _ = unsafe creactor_write(readyPipe.rawValue, &ready, 1)
+        _ = creactor_close(readyPipe.rawValue)
+    }
+
+    private static func environment(_ name: String) -> String? {
+        unsafe getenv(name).map { unsafe String(cString: $0) }
+    }
+
+    /// A number of ASCII digits and nothing else.
+    private static func number(_ text: String) -> CInt? {
+        let digits = text.utf8
+        return digits.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 } ? CInt(text) : nil
+    }
+}
