@@ -11,6 +11,11 @@ public final class Echo: ConnectionHandler {
     public func received(_ bytes: RawSpan, on connection: Connection) {
         connection.write(bytes)
     }
+
+    /// Closes, but first answers whoever has just come and not said anything yet.
+    public func draining(_ connection: Connection) {
+        if connection.bytesReceived > 0 { connection.close() }
+    }
 }
 
 /// Answers every byte with the same byte, but the ASCII letters a to z with A to Z.
@@ -32,5 +37,10 @@ public final class UpperCaseEcho: ConnectionHandler {
             connection.write(piece.span.extracting(first: count))
             offset += count
         }
+    }
+
+    /// Closes, but first answers whoever has just come and not said anything yet.
+    public func draining(_ connection: Connection) {
+        if connection.bytesReceived > 0 { connection.close() }
     }
 }

@@ -14,4 +14,9 @@ public final class LineEcho: MessageHandler {
     public func received(message: RawSpan, on connection: Connection) throws {
         try lines.write(message, to: connection)
     }
+
+    /// Closes, but first answers whoever has just come and not said anything yet.
+    public func draining(_ connection: Connection) {
+        if connection.bytesReceived > 0 { connection.close() }
+    }
 }

@@ -11,6 +11,8 @@ public final class ObservedHandler: ConnectionHandler {
     public private(set) var wasConnected = false
     /// Whether the peer's end of stream was told.
     public private(set) var wasEnded = false
+    /// Whether ``ConnectionHandler/draining(_:)`` was called.
+    public private(set) var wasToldOfDraining = false
     /// Why the connection was closed; `nil` while it is not.
     public private(set) var reason: CloseReason?
     /// When it was closed.
@@ -78,6 +80,15 @@ public final class ObservedHandler: ConnectionHandler {
         enter("drained")
         defer { isInside = false }
         try base.drained(connection)
+    }
+
+    /// Hands on.
+    public func draining(_ connection: Connection) throws {
+        enter("draining")
+        defer { isInside = false }
+        if wasToldOfDraining { violate("draining twice") }
+        wasToldOfDraining = true
+        try base.draining(connection)
     }
 
     /// Hands on.

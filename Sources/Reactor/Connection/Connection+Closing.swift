@@ -28,6 +28,17 @@ extension Connection {
         terminate(CloseReason(.aborted))
     }
 
+    /// Ends the connection because the time for draining is over: resets it, so that no peer takes a cut stream for a
+    /// whole one, unless only its farewell is left.
+    ///
+    /// - Returns: Whether it was reset.
+    func abortAfterDraining() -> Bool {
+        guard !state.isClosed else { return false }
+        let isReset = !state.contains(.lingering)
+        terminate(CloseReason(.loopEnded), losesOutput: isReset)
+        return isReset
+    }
+
     /// Sends what is queued, then ends this side's stream; the peer may go on sending (half-close).
     public func finish() {
         guard state.isDisjoint(with: .keepsFromWriting) else { return }

@@ -31,7 +31,8 @@ extension Connection {
     /// A message is complete: the deadline of ``expectMessage(within:)`` is met.
     public func messageArrived() { state.remove(.awaitsMessage) }
 
-    /// Starts the timer when the connection begins.
+    /// Sees to it that the timer fires when something may be too late: when the connection begins, and when its limits
+    /// were replaced.
     func startDeadlines() { armDeadline(nextDeadline) }
 
     /// Makes sure that the timer fires at `time` or earlier.

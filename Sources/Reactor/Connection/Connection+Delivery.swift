@@ -41,6 +41,8 @@ extension Connection {
         if !state.contains(.holdsInput) { readingResumed() }
     }
 
+    func deliverDraining() { deliver { try $0.draining(self) } }
+
     func deliverDrained() {
         state.remove(.owesDrained)
         deliver { try $0.drained(self) }

@@ -14,7 +14,7 @@ public import SystemPackage
     /// Input that is still thrown away while lingering.
     var lingerBytesLeft: Int32 = 0
     var descriptor: OwnedDescriptor?
-    /// The peer's address.
+    /// The peer's address; behind a proxy that says so (``ProxyProtocol``), that of the client.
     public let peer: SocketAddress
     let limits: ConnectionLimits
     /// Told when the connection is over, so that limits are kept; `nil` for a connection that we made.
@@ -87,6 +87,14 @@ public import SystemPackage
             return nil
         }
         return credentials
+    }
+
+    /// The address at the other end of the socket: that of the proxy, where ``peer`` is a client's behind it. Asks the
+    /// kernel. `nil` when the connection is over or was lost.
+    public var directPeer: SocketAddress? {
+        var address = SocketAddress.unspecified
+        guard !state.isClosed, loop.kernel.peerAddress(of: name, &address).succeeded else { return nil }
+        return address
     }
 
     /// The connection's descriptor, for options and for looking at it; the connection goes on owning it. `nil` when the

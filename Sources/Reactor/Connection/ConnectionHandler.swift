@@ -13,6 +13,8 @@
 ///
 ///     connected  (received | resumed | drained)*  ended?  drained*  closed
 ///
+/// ``draining(_:)`` may come once, anywhere between the first and the last.
+///
 /// A call may do anything: write, pause, close this connection or another, stop the loop. A call that throws closes its
 /// connection with that reason. It should not block, for the whole loop waits meanwhile.
 public protocol ConnectionHandler: AnyObject {
@@ -34,6 +36,14 @@ public protocol ConnectionHandler: AnyObject {
     /// Output was above the high watermark and is below the low one now. Default: nothing.
     func drained(_ connection: Connection) throws
 
+    /// The loop drains: it takes no newcomers, and ends when all connections have ended, or at its deadline, when those
+    /// that are left are reset. Default: closes the connection, after what is queued was sent.
+    ///
+    /// A handler in the middle of something finishes that and closes then; one that waits for its peer's next wish tells
+    /// it to go elsewhere, in the words of its protocol, or closes. Told a connection whose loop has begun to drain
+    /// before it began, as well, right after ``connected(_:)``.
+    func draining(_ connection: Connection) throws
+
     /// The connection is gone and its descriptor closed. The last call, and exactly one for each connection that was
     /// connected. Default: nothing.
     func closed(_ connection: Connection, reason: CloseReason)
@@ -48,6 +58,8 @@ extension ConnectionHandler {
     public func ended(_ connection: Connection) { connection.close() }
     /// Does nothing.
     public func drained(_ connection: Connection) {}
+    /// Closes the connection, after what is queued was sent.
+    public func draining(_ connection: Connection) { connection.close() }
     /// Does nothing.
     public func closed(_ connection: Connection, reason: CloseReason) {}
 }

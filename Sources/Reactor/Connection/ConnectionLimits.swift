@@ -1,20 +1,20 @@
 // The limits of connections, prepared once for all of a listener's.
 
 /// The part of ``Limits`` that a connection looks at, in units that cost nothing to compare. One for all connections of
-/// a listener.
+/// a listener, so that replacing them concerns all of these at once.
 final class ConnectionLimits {
-    let idle: Int64
-    let firstMessage: Int64
-    let writeStall: Int64
-    let linger: Int64
-    let receivesPerTurn: Int
-    let bytesReceivedPerTurn: Int
-    let messagesPerTurn: Int
-    let bytesSentPerTurn: Int
-    let low: Int
-    let high: Int
-    let hard: Int
-    let lingerBytes: Int
+    private(set) var idle: Int64
+    private(set) var firstMessage: Int64
+    private(set) var writeStall: Int64
+    private(set) var linger: Int64
+    private(set) var receivesPerTurn: Int
+    private(set) var bytesReceivedPerTurn: Int
+    private(set) var messagesPerTurn: Int
+    private(set) var bytesSentPerTurn: Int
+    private(set) var low: Int
+    private(set) var high: Int
+    private(set) var hard: Int
+    private(set) var lingerBytes: Int
 
     init(_ limits: Limits) {
         idle = limits.idleTime?.wholeNanoseconds ?? .max
@@ -29,5 +29,21 @@ final class ConnectionLimits {
         high = max(limits.outputHighWatermark, low)
         hard = limits.outputLimit
         lingerBytes = limits.lingerBytes
+    }
+
+    /// Has other limits hold. Outside callbacks of the connections that have them.
+    func replace(with other: ConnectionLimits) {
+        idle = other.idle
+        firstMessage = other.firstMessage
+        writeStall = other.writeStall
+        linger = other.linger
+        receivesPerTurn = other.receivesPerTurn
+        bytesReceivedPerTurn = other.bytesReceivedPerTurn
+        messagesPerTurn = other.messagesPerTurn
+        bytesSentPerTurn = other.bytesSentPerTurn
+        low = other.low
+        high = other.high
+        hard = other.hard
+        lingerBytes = other.lingerBytes
     }
 }

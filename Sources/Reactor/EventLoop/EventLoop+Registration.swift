@@ -49,22 +49,31 @@ extension EventLoop {
 
     /// A connection has ended: was it the last one that a draining loop waited for?
     func connectionFinished() {
-        if isDraining && connectionCount == 0 { stop() }
+        guard isDraining && !isStopping else { return }
+        counters.drainsFinished += 1
+        endDrainIfIdle()
+    }
+
+    /// Nothing that a draining loop waits for is left: it stops.
+    func endDrainIfIdle() {
+        if isDraining && connectionCount == 0 && awaited == 0 { stop() }
+    }
+
+    /// A newcomer is refused, by whoever has reported why.
+    func countRefusal(_ reason: Refusal) {
+        counters.connectionsRefused += 1
+        // Changed in a copy: an access to the counters that lasts for a call would have every other one, and so each
+        // message, checked for exclusivity.
+        var refusals = counters.refusals
+        refusals[reason] += 1
+        counters.refusals = refusals
     }
 
     /// A newcomer is refused: counts and reports it.
     func noteRefusal(_ reason: Refusal, of peer: SocketAddress, _ detail: String? = nil) {
         countRefusal(reason)
-        report(.connectionLimit, "refused \(peer): \(detail ?? reason.description)")
-    }
-
-    func countRefusal(_ reason: Refusal) {
-        counters.connectionsRefused += 1
-        // Counted beside: a subscript's call while the counters are being changed would have every access to any of them
-        // checked for exclusivity, 70 instructions a message.
-        var refusals = counters.refusals
-        refusals[reason] += 1
-        counters.refusals = refusals
+        let isLimit = reason == .connectionLimit || reason == .addressLimit
+        report(isLimit ? .connectionLimit : .connectionRefused, "refused \(peer): \(detail ?? reason.description)")
     }
 
     // MARK: Reports

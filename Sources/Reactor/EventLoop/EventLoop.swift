@@ -91,6 +91,9 @@ public final class EventLoop {
     var isStopping = false
     /// Whether ``drain(within:)`` was called: the loop stops when its last connection has ended.
     public internal(set) var isDraining = false
+    /// What a draining loop waits for besides its connections: accepted sockets that may become ones, and the other loops
+    /// of its server.
+    var awaited = 0
     var isInTurn = false
     /// Nothing can be added any more.
     public internal(set) var isShutDown = false

@@ -15,7 +15,9 @@ public struct LoopReport: Sendable, CustomStringConvertible {
         public static let handlerError = Kind(number: 3)
         /// A change of the selector that another thread asked for was refused; the loop goes on as before.
         public static let switchRefused = Kind(number: 4)
-        static let count = 5
+        /// A newcomer was refused, by policy or because of its PROXY header.
+        public static let connectionRefused = Kind(number: 5)
+        static let count = 6
     }
 
     /// What happened.

@@ -38,6 +38,10 @@ public struct LoopStatistics: Sendable, Hashable {
     public internal(set) var acceptPauses = 0
     /// Times that reading from a peer was paused because it did not read itself.
     public internal(set) var pressurePauses = 0
+    /// Connections that ended while the loop drained, before its deadline.
+    public internal(set) var drainsFinished = 0
+    /// Connections that were there at the deadline of draining, and were reset.
+    public internal(set) var drainsAborted = 0
 
     // MARK: Bytes
 
@@ -80,6 +84,8 @@ public struct LoopStatistics: Sendable, Hashable {
         sum.framingErrors += right.framingErrors
         sum.acceptPauses += right.acceptPauses
         sum.pressurePauses += right.pressurePauses
+        sum.drainsFinished += right.drainsFinished
+        sum.drainsAborted += right.drainsAborted
         sum.receives += right.receives
         sum.bytesReceived += right.bytesReceived
         sum.sends += right.sends

@@ -26,6 +26,12 @@ final class WorkList<Element> {
         withExtendedLifetime(ended) {}  // released last: what they hold may use the list as it goes
     }
 
+    /// Calls `body` with all elements, and leaves them where they are.
+    func forEach(_ body: (Element) -> Void) {
+        for element in batch[next...] { body(element) }
+        for element in added { body(element) }
+    }
+
     /// Calls `body` with the elements that are in the list now, at most `budget`; the rest stays in front.
     func drain(budget: Int = .max, _ body: (Element) -> Void) {
         var left = min(budget, count)

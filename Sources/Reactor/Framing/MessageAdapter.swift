@@ -38,6 +38,8 @@ class MessageAdapter<Decoder: MessageDecoder>: HandlerAdapter, ConnectionHandler
 
     final func drained(_ connection: Connection) throws { try handler.drained(connection) }
 
+    final func draining(_ connection: Connection) throws { try handler.draining(connection) }
+
     final func closed(_ connection: Connection, reason: CloseReason) {
         messages.release(to: connection.loop)
         handler.closed(connection, reason: reason)

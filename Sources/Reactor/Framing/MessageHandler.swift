@@ -40,6 +40,10 @@ public protocol MessageHandler: AnyObject {
     /// Output was above the high watermark and is below the low one now. Default: nothing.
     func drained(_ connection: Connection) throws
 
+    /// The loop drains, see ``ConnectionHandler/draining(_:)``. Default: closes the connection, after what is queued was
+    /// sent.
+    func draining(_ connection: Connection) throws
+
     /// The connection is gone and its descriptor closed. The last call, and exactly one for each connection that was
     /// connected. Default: nothing.
     func closed(_ connection: Connection, reason: CloseReason)
@@ -54,6 +58,8 @@ extension MessageHandler {
     public func ended(_ connection: Connection) { connection.close() }
     /// Does nothing.
     public func drained(_ connection: Connection) {}
+    /// Closes the connection, after what is queued was sent.
+    public func draining(_ connection: Connection) { connection.close() }
     /// Does nothing.
     public func closed(_ connection: Connection, reason: CloseReason) {}
 

@@ -1,45 +1,95 @@
-// Between a listener and its connections: keeps the limits of connections in all and an address, makes the connections,
-// and counts them out again when they end.
+// Between a listener and its connections, on one loop: asks the policy, keeps the limits of connections in all and an
+// address, makes the connections, and counts them out again when they end.
+//
+//     accepted --> allowed, counted --> connection --closed--> counted out
+//        |     \-> proxy trusted, counted --header--> allowed --> connection
+//        +-----+-----------------------+--------> refused: closed at once, counted out, counted with its reason
 
 import SystemPackage
+
+/// Makes the handler of a connection that was accepted. If it throws, the connection is closed.
+public typealias HandlerFactory = (Connection) throws -> any ConnectionHandler
 
 /// Makes connections of what a listener accepts, within limits.
 final class ConnectionAcceptor: ConnectionOwner, ListenerDelegate {
     private unowned let loop: EventLoop
     private let limits: ConnectionLimits
-    private let maximum: Int
-    private let maximumPerAddress: Int?
-    private let makeHandler: (Connection) throws -> any ConnectionHandler
-    private var count = 0
-    private var countByAddress: [UInt64: Int] = [:]
+    private let policy: AcceptPolicy
+    private let proxies: ProxyProtocol?
+    private let makeHandler: HandlerFactory
+    /// The counts of this loop alone; nobody's, where several share theirs.
+    private var ownCounts: ConnectionCounts
+    private let sharedCounts: Monitor<ConnectionCounts>?
+    /// Whether the limit of an address is on: only then are addresses counted.
+    private var countsAddresses: Bool
+    /// How many connections this loop has, for whoever deals them out.
+    private let load: LoopLoad?
 
-    init(loop: EventLoop, limits: Limits, makeHandler: @escaping (Connection) throws -> any ConnectionHandler) {
+    init(
+        loop: EventLoop, limits: Limits, policy: AcceptPolicy = .everyone, proxies: ProxyProtocol? = nil,
+        sharing counts: Monitor<ConnectionCounts>? = nil, load: LoopLoad? = nil, makeHandler: @escaping HandlerFactory
+    ) {
         self.loop = loop
         self.limits = ConnectionLimits(limits)
-        maximum = limits.effectiveConnections(on: loop.kernel)
-        maximumPerAddress = limits.connectionsPerAddress
+        self.policy = policy
+        self.proxies = proxies
         self.makeHandler = makeHandler
+        ownCounts = ConnectionCounts(limits, on: loop.kernel)
+        sharedCounts = counts
+        countsAddresses = limits.connectionsPerAddress != nil
+        self.load = load
     }
+
+    private func withCounts<Result>(_ body: (inout ConnectionCounts) -> Result) -> Result {
+        if let sharedCounts { return sharedCounts.withLock(body) }
+        return body(&ownCounts)
+    }
+
+    // MARK: Newcomers
 
     func accepted(_ descriptor: consuming OwnedDescriptor, from peer: SocketAddress) {
-        if let (reason, detail) = refusal(of: descriptor.name, from: peer) {
-            descriptor.close(loop.kernel)
-            return loop.noteRefusal(reason, of: peer, detail)
+        load?.add(1)
+        if let proxies {
+            if let (reason, detail) = refusalOfProxy(peer, descriptor.name, proxies) {
+                return refuse(descriptor, from: peer, reason, detail)
+            }
+            loop.awaited += 1
+            _ = ProxyGreeting(loop: loop, descriptor, from: peer, within: proxies.headerTime, delegate: self)
+        } else {
+            if let (reason, detail) = refusal(of: peer, descriptor.name) {
+                return refuse(descriptor, from: peer, reason, detail)
+            }
+            loop.counters.connectionsAccepted += 1
+            let connection = Connection(loop: loop, descriptor, peer: peer, limits: limits, owner: self)
+            loop.register(connection, wanting: .readable)
+            connection.begin(makeHandler)
         }
-        count += 1
-        loop.counters.connectionsAccepted += 1
-        if maximumPerAddress != nil, let key = peer.limitKey { countByAddress[key, default: 0] += 1 }
-        let connection = Connection(loop: loop, descriptor, peer: peer, limits: limits, owner: self)
-        loop.register(connection, wanting: .readable)
-        connection.begin(makeHandler)
     }
 
-    /// Why this connection cannot be taken; `nil` when it can.
-    private func refusal(of descriptor: FileDescriptor, from peer: SocketAddress) -> (Refusal, String)? {
-        if count >= maximum { return (.connectionLimit, "\(maximum) connections are open") }
-        if let maximumPerAddress, let key = peer.limitKey, countByAddress[key, default: 0] >= maximumPerAddress {
-            return (.addressLimit, "\(maximumPerAddress) connections from its address are open")
+    /// Counts a newcomer in, or says why it cannot be taken.
+    private func refusal(of peer: SocketAddress, _ descriptor: FileDescriptor) -> (Refusal, String?)? {
+        if !policy.allows(peer) { return (.policy, nil) }
+        if let refusal = refusal(of: descriptor) { return refusal }
+        let reason = withCounts { counts -> Refusal? in
+            if let reason = counts.enter() { return reason }
+            guard countsAddresses, let key = peer.limitKey, let reason = counts.enter(key) else { return nil }
+            counts.leave()
+            return reason
         }
+        return reason.map { ($0, nil) }
+    }
+
+    /// Counts a proxy's connection in, whose client is not known yet, or says why it cannot be taken.
+    private func refusalOfProxy(
+        _ peer: SocketAddress, _ descriptor: FileDescriptor, _ proxies: ProxyProtocol
+    ) -> (Refusal, String?)? {
+        if !proxies.trusts(peer) { return (.untrustedProxy, nil) }
+        return refusal(of: descriptor) ?? withCounts { $0.enter() }.map { ($0, nil) }
+    }
+
+    /// Why the loop cannot take a descriptor.
+    private func refusal(of descriptor: FileDescriptor) -> (Refusal, String?)? {
+        if loop.isShutDown { return (.ending, nil) }
         do throws(SocketError) {
             try loop.checkCapacity(for: descriptor)
             return nil
@@ -48,12 +98,90 @@ final class ConnectionAcceptor: ConnectionOwner, ListenerDelegate {
         }
     }
 
+    private func refuse(
+        _ descriptor: consuming OwnedDescriptor, from peer: SocketAddress, _ reason: Refusal, _ detail: String?
+    ) {
+        descriptor.close(loop.kernel)
+        load?.add(-1)
+        loop.noteRefusal(reason, of: peer, detail)
+    }
+
+    // MARK: The end, and new limits
+
     override func connectionClosed(_ connection: Connection) {
-        count -= 1
-        guard maximumPerAddress != nil, let key = connection.peer.limitKey, let left = countByAddress[key] else {
-            return
+        load?.add(-1)
+        let key = countsAddresses ? connection.peer.limitKey : nil
+        withCounts { counts in
+            counts.leave()
+            if let key { counts.leave(key) }
         }
-        countByAddress[key] = left > 1 ? left - 1 : nil
+    }
+
+    /// Has other limits hold: those in all and an address for newcomers, the others for those who are here as well.
+    /// Outside callbacks.
+    func replaceLimits(_ new: Limits) {
+        limits.replace(with: ConnectionLimits(new))
+        let startsCounting = new.connectionsPerAddress != nil && !countsAddresses
+        let stopsCounting = new.connectionsPerAddress == nil && countsAddresses
+        countsAddresses = new.connectionsPerAddress != nil
+        let maximum = new.effectiveConnections(on: loop.kernel)
+        withCounts { counts in
+            counts.maximum = maximum
+            counts.maximumPerAddress = new.connectionsPerAddress
+            guard startsCounting || stopsCounting else { return }
+            forEachConnection { connection in
+                guard let key = connection.peer.limitKey else { return }
+                if startsCounting { counts.add(key) } else { counts.leave(key) }
+            }
+        }
+        // A shorter time may be over sooner than the timers that are set.
+        forEachConnection { if $0.isRegistered { $0.startDeadlines() } }
+    }
+
+    /// Those that were counted in and not yet out: the registered ones, and those whose end is still to be told.
+    private func forEachConnection(_ body: (Connection) -> Void) {
+        for case let connection as Connection in loop.registry.all() where connection.owner === self {
+            body(connection)
+        }
+        loop.closing.forEach { source in
+            if let connection = source as? Connection, connection.owner === self { body(connection) }
+        }
+    }
+}
+
+extension ConnectionAcceptor: ProxyGreetingDelegate {
+    func greeted(_ greeting: ProxyGreeting, _ descriptor: consuming OwnedDescriptor, with header: ProxyHeader) {
+        loop.awaited -= 1
+        let peer = header.source ?? greeting.peer
+        let key = countsAddresses ? peer.limitKey : nil
+        let isAllowed = policy.allows(peer)
+        if let reason = isAllowed ? key.flatMap({ key in withCounts { $0.enter(key) } }) : .policy {
+            loop.deregister(greeting, closesAlone: true)
+            withCounts { $0.leave() }
+            refuse(descriptor, from: peer, reason, nil)
+            return loop.endDrainIfIdle()
+        }
+        loop.counters.connectionsAccepted += 1
+        let connection = Connection(loop: loop, descriptor, peer: peer, limits: limits, owner: self)
+        loop.registry.replace(greeting, by: connection, wanting: .readable)
+        connection.begin(makeHandler)
+        connection.lookForEarlyBytes()
+    }
+
+    func greetingFailed(_ greeting: ProxyGreeting, _ reason: Refusal, _ detail: String) {
+        loop.awaited -= 1
+        load?.add(-1)
+        withCounts { $0.leave() }
+        loop.noteRefusal(reason, of: greeting.peer, detail)
+        loop.endDrainIfIdle()
+    }
+}
+
+extension ConnectionCounts {
+    /// None yet, within these limits.
+    init(_ limits: Limits, on kernel: any Kernel) {
+        self.init(
+            maximum: limits.effectiveConnections(on: kernel), maximumPerAddress: limits.connectionsPerAddress)
     }
 }
 

@@ -12,7 +12,7 @@ extension EventLoop {
     @discardableResult
     public func listen(
         on address: SocketAddress, limits: Limits = Limits(),
-        handler: @escaping (Connection) throws -> any ConnectionHandler
+        handler: @escaping HandlerFactory
     ) throws(SocketError) -> Listener {
         let acceptor = ConnectionAcceptor(loop: self, limits: limits, makeHandler: handler)
         return try Listener(loop: self, on: address, limits: limits, delegate: acceptor)
@@ -23,7 +23,7 @@ extension EventLoop {
     /// As ``listen(on:limits:handler:)-(SocketAddress,_,_)``; names are looked up with ``SocketAddress/resolve(_:)``.
     @discardableResult
     public func listen(
-        on address: String, limits: Limits = Limits(), handler: @escaping (Connection) throws -> any ConnectionHandler
+        on address: String, limits: Limits = Limits(), handler: @escaping HandlerFactory
     ) throws(SocketError) -> Listener {
         try listen(on: SocketAddress(address), limits: limits, handler: handler)
     }
@@ -43,7 +43,7 @@ extension EventLoop {
     @discardableResult
     public func connect(
         to address: SocketAddress, from local: SocketAddress? = nil, timeout: Duration = .seconds(10),
-        limits: Limits = Limits(), handler: @escaping (Connection) throws -> any ConnectionHandler,
+        limits: Limits = Limits(), handler: @escaping HandlerFactory,
         failed: @escaping (SocketError) -> Void
     ) throws(SocketError) -> Connector {
         var limits = limits
@@ -57,6 +57,7 @@ extension EventLoop {
                     loop: loop, descriptor, peer: address, limits: connectionLimits, owner: nil)
                 loop.registry.replace(connector, by: connection, wanting: .readable)
                 connection.begin(handler)
+                connection.lookForEarlyBytes()
             },
             failed: failed)
     }
@@ -64,7 +65,8 @@ extension EventLoop {
 
 extension Connection {
     /// Gives a registered connection its handler and begins.
-    func begin(_ makeHandler: (Connection) throws -> any ConnectionHandler) {
+    func begin(_ makeHandler: HandlerFactory) {
+        let wasDraining = loop.isDraining
         loop.counters.connectionsOpened += 1
         startDeadlines()
         do {
@@ -75,9 +77,12 @@ extension Connection {
             terminate(CloseReason(.handlerError, error: error))
         }
         deliverConnected()
-        // What came with the connection was told to the connector; edge-triggered it is not told again.
-        if owner == nil && state.wantsToRead && loop.isEdgeTriggered {
-            loop.lookAgain(at: self, [.readable, .peerClosed])
-        }
+        if wasDraining && state.isOpen { deliverDraining() }
+    }
+
+    /// What came before there was a connection was told to whoever had the descriptor then; edge-triggered it is not told
+    /// again.
+    func lookForEarlyBytes() {
+        if state.wantsToRead && loop.isEdgeTriggered { loop.lookAgain(at: self, [.readable, .peerClosed]) }
     }
 }

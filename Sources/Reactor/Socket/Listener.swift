@@ -22,8 +22,8 @@ public final class Listener: EventSource {
     /// Where it listens, with the real port where 0 was asked for.
     public let address: SocketAddress
     /// What its connections may use up.
-    public let limits: Limits
-    private let acceptsPerTurn: Int
+    public private(set) var limits: Limits
+    private var acceptsPerTurn: Int
     private let delegate: any ListenerDelegate
     private var descriptor: OwnedDescriptor?
     private var isQueued = false
@@ -33,17 +33,33 @@ public final class Listener: EventSource {
     private var path: UnixSocketPath?
 
     /// Binds and listens.
-    init(loop: EventLoop, on wanted: SocketAddress, limits: Limits, delegate: any ListenerDelegate) throws(SocketError)
-    {
-        let kernel = loop.kernel
+    convenience init(
+        loop: EventLoop, on wanted: SocketAddress, limits: Limits, delegate: any ListenerDelegate
+    ) throws(SocketError) {
+        var (address, path) = (wanted, UnixSocketPath?.none)
+        let socket = try Self.open(on: &address, path: &path, limits, loop.kernel)
+        try self.init(loop: loop, adopting: socket, at: address, path: path, limits: limits, delegate: delegate)
+    }
+
+    /// Makes a socket that listens.
+    ///
+    /// - Parameters:
+    ///   - address: where; set to where it does, with the real port.
+    ///   - path: set to the path of a Unix socket.
+    ///   - sharing: whether other sockets listen there too (`SO_REUSEPORT`).
+    static func open(
+        on address: inout SocketAddress, path: inout UnixSocketPath?, _ limits: Limits, _ kernel: any Kernel,
+        sharing: Bool = false
+    ) throws(SocketError) -> OwnedDescriptor {
+        let wanted = address
         let made = kernel.socket(.stream, for: wanted)
         if let errno = made.errno { throw SocketError(.open, subject: "\(wanted)", errno: errno) }
         let socket = OwnedDescriptor(made.descriptor)
-        var address = wanted
-        var path: UnixSocketPath?
         do throws(SocketError) {
-            try loop.checkCapacity(for: socket.name)
             try limits.apply(to: socket.name, kernel, for: wanted)
+            if sharing, let errno = kernel.setOption(.reusePort, of: socket.name, to: 1).errno {
+                throw SocketError(.configure, subject: "\(wanted)", errno: errno)
+            }
             if let unixPath = wanted.unixPath {
                 path = try UnixSocketPath.listen(
                     socket.name, on: wanted, at: unixPath, permissions: limits.unixPermissions,
@@ -60,6 +76,21 @@ public final class Listener: EventSource {
             socket.close(kernel)
             throw error
         }
+        return socket
+    }
+
+    /// Takes over a socket that listens already, and its path, if that is to go with it.
+    init(
+        loop: EventLoop, adopting socket: consuming OwnedDescriptor, at address: SocketAddress,
+        path: UnixSocketPath? = nil, limits: Limits, delegate: any ListenerDelegate
+    ) throws(SocketError) {
+        do throws(SocketError) {
+            try loop.checkCapacity(for: socket.name)
+        } catch {
+            path?.remove(loop.kernel)
+            socket.close(loop.kernel)
+            throw error
+        }
         loop.restoreReserve()
         let name = socket.name
         descriptor = consume socket
@@ -71,6 +102,29 @@ public final class Listener: EventSource {
         super.init(loop: loop, name: name)
         loop.register(self, wanting: .readable)
     }
+
+    /// Has new limits hold for what is accepted from now on: options of the socket, backlog, accepts a turn.
+    ///
+    /// - Throws: ``SocketError`` when the system refuses one of them; those before it hold.
+    func replaceLimits(_ limits: Limits) throws(SocketError) {
+        guard isRegistered else { return }
+        self.limits = limits
+        acceptsPerTurn = max(1, limits.acceptsPerTurn)
+        try Self.configure(name, at: address, limits, loop.kernel)
+    }
+
+    /// Has limits hold for a socket that listens already, whatever was set before.
+    static func configure(
+        _ socket: FileDescriptor, at address: SocketAddress, _ limits: Limits, _ kernel: any Kernel
+    ) throws(SocketError) {
+        try limits.apply(to: socket, kernel, for: address, replacing: true)
+        if let errno = kernel.listen(socket, backlog: limits.backlog).errno {
+            throw SocketError(.configure, subject: "\(address)", errno: errno)
+        }
+    }
+
+    /// Leaves the path of a Unix socket to somebody else who listens with the same socket.
+    func leavePath() { path = nil }
 
     /// Stops listening. Connections that were accepted are not concerned; those that the kernel had completed but this
     /// listener had not accepted are reset. The path of a Unix socket is removed, if it is still this one's.

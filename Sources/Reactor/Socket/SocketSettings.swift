@@ -5,11 +5,19 @@ import SystemPackage
 
 extension Limits {
     /// Sets the options that these limits ask for.
-    func apply(to socket: FileDescriptor, _ kernel: any Kernel, for address: SocketAddress, isListener: Bool = true)
-        throws(SocketError)
-    {
+    ///
+    /// - Parameter replacing: the socket has had other limits: what these do not ask for is set back.
+    func apply(
+        to socket: FileDescriptor, _ kernel: any Kernel, for address: SocketAddress, isListener: Bool = true,
+        replacing: Bool = false
+    ) throws(SocketError) {
         var settings: [(SocketOption, Int)] = []
         if !address.isUnix { settings = transportSettings(isListener: isListener) }
+        if !address.isUnix && replacing {
+            if !noDelay { settings.append((.noDelay, 0)) }
+            if keepAlive == nil { settings.append((.keepAlive, 0)) }
+            if userTimeout == nil { settings.append((.userTimeout, 0)) }
+        }
         if let sendBuffer { settings.append((.sendBuffer, sendBuffer)) }
         if let receiveBuffer { settings.append((.receiveBuffer, receiveBuffer)) }
         for (option, value) in settings {

@@ -1,0 +1,86 @@
+// The sockets of a server: made or inherited, one for each loop or one for all.
+
+import SystemPackage
+
+extension ListeningServer {
+    /// Opens or takes over what the server listens on, and gives each loop its part.
+    ///
+    /// - Returns: The address, and the sockets by their names.
+    /// - Throws: ``SocketError`` that names the address; nothing is open then.
+    static func open(
+        _ server: TCPServer, _ first: ServerMember, _ members: [LoopBound<ServerMember>], _ loads: [LoopLoad]
+    ) throws(SocketError) -> (SocketAddress, [FileDescriptor]) {
+        let inherited = server.inheritance?.sockets ?? []
+        // Sockets of one address, as many as there are loops, are those of a predecessor with a listener for each.
+        let canShare =
+            inherited.isEmpty
+            ? !server.address.isUnix : inherited.count == members.count && Set(inherited.map(\.address)).count == 1
+        let hasOneEach = members.count > 1 && server.distribution == .listenerPerLoop && canShare
+        let delegate: any ListenerDelegate =
+            members.count == 1 || hasOneEach
+            ? first.acceptor
+            : ConnectionDistributor(loop: first.loop, members: members, loads: loads, by: server.distribution)
+        do throws(SocketError) {
+            if inherited.isEmpty {
+                return try openAnew(server, first, members, delegate, oneEach: hasOneEach)
+            }
+            for (index, socket) in inherited.enumerated() {
+                let descriptor = socket.descriptor
+                try Listener.configure(descriptor, at: socket.address, server.limits, first.loop.kernel)
+                if hasOneEach && index > 0 {
+                    members[index].execute { $0.adopt(OwnedDescriptor(descriptor), at: socket.address) }
+                } else {
+                    first.add(
+                        try Listener(
+                            loop: first.loop, adopting: OwnedDescriptor(descriptor), at: socket.address,
+                            path: path(of: socket, server, first.loop.kernel), limits: server.limits,
+                            delegate: delegate))
+                }
+            }
+            return (inherited[0].address, inherited.map(\.descriptor))
+        } catch {
+            first.closeListeners()
+            throw error
+        }
+    }
+
+    /// The path of an inherited Unix socket, if it goes when this server does: what a predecessor made is the successor's
+    /// to remove, what systemd made is not.
+    private static func path(
+        of socket: InheritedSocket, _ server: TCPServer, _ kernel: any Kernel
+    ) -> UnixSocketPath? {
+        guard server.inheritance?.isFromPredecessor == true, let path = socket.address.unixPath else { return nil }
+        return UnixSocketPath(takingOver: path, kernel)
+    }
+
+    /// The first socket is bound as if it were the only one, so that an address in use is found out: with SO_REUSEPORT
+    /// from the start, a second server of the same user would share the first one's connections without a word.
+    private static func openAnew(
+        _ server: TCPServer, _ first: ServerMember, _ members: [LoopBound<ServerMember>],
+        _ delegate: any ListenerDelegate, oneEach: Bool
+    ) throws(SocketError) -> (SocketAddress, [FileDescriptor]) {
+        let kernel = first.loop.kernel
+        let listener = try Listener(loop: first.loop, on: server.address, limits: server.limits, delegate: delegate)
+        first.add(listener)
+        var sockets = [listener.name]
+        guard oneEach else { return (listener.address, sockets) }
+        do throws(SocketError) {
+            if let errno = kernel.setOption(.reusePort, of: listener.name, to: 1).errno {
+                throw SocketError(.configure, subject: "\(listener.address)", errno: errno)
+            }
+            for _ in members.dropFirst() {
+                var (address, path) = (listener.address, UnixSocketPath?.none)
+                let socket = try Listener.open(on: &address, path: &path, server.limits, kernel, sharing: true)
+                sockets.append(socket.release())
+            }
+        } catch {
+            for socket in sockets.dropFirst() { OwnedDescriptor(socket).close(kernel) }
+            throw error
+        }
+        for (member, socket) in zip(members, sockets).dropFirst() {
+            let address = listener.address
+            member.execute { $0.adopt(OwnedDescriptor(socket), at: address) }
+        }
+        return (listener.address, sockets)
+    }
+}

@@ -1,0 +1,67 @@
+// A further loop of a server, on a thread of its own.
+//
+//     starting --loop made, prepared--> serving --stopped, drained, failed--> ended
+//        +------- neither to be had ---> ended
+
+/// A thread with a loop.
+final class ServerWorker {
+    private enum Stage: Sendable {
+        case starting
+        case serving(LoopBound<ServerMember>)
+        case ended(SocketError?)
+    }
+
+    private var thread: SystemThread?
+    private let stage = Monitor(Stage.starting)
+
+    /// Starts the thread.
+    ///
+    /// - Parameters:
+    ///   - make: makes the loop and its part of the server, on the thread.
+    ///   - ended: called on the thread with the loop when it has ended.
+    init(
+        named name: String, _ make: @escaping @Sendable () throws(SocketError) -> (EventLoop, ServerMember),
+        ended: @escaping @Sendable (EventLoop) -> Void
+    ) throws(SocketError) {
+        thread = try SystemThread.start(named: name) { [stage] in
+            var failure: SocketError?
+            do throws(SocketError) {
+                let (loop, member) = try make()
+                let bound = LoopBound(member, on: loop)
+                stage.withLock { $0 = .serving(bound) }
+                stage.wakeAll()
+                defer { ended(loop) }
+                try loop.run()
+            } catch {
+                failure = error
+            }
+            stage.withLock { $0 = .ended(failure) }
+            stage.wakeAll()
+        }
+    }
+
+    /// Waits until it serves.
+    ///
+    /// - Throws: why it does not.
+    func waitUntilServing() throws(SocketError) -> LoopBound<ServerMember> {
+        let result: Result<LoopBound<ServerMember>, SocketError> = stage.wait { stage in
+            switch stage {
+            case .starting: nil
+            case .serving(let member): .success(member)
+            case .ended(let error):
+                .failure(error ?? SocketError(.prepare, subject: "a loop", reason: "it was stopped at its start"))
+            }
+        }
+        return try result.get()
+    }
+
+    /// Waits until the thread has ended.
+    ///
+    /// - Returns: Why its loop failed; `nil` when it did not.
+    func join() -> SocketError? {
+        thread.take()?.join()
+        return stage.withLock { stage in
+            if case .ended(let error) = stage { error } else { nil }
+        }
+    }
+}
