@@ -13,6 +13,9 @@ struct EchoCommand: ParsableCommand {
             Try it with:  nc 127.0.0.1 7788
             It prints one line when it listens, and a summary when it ends. SIGINT (ctrl-C) and SIGTERM drain: no new \
             connections, what is queued is sent, then it exits with status 0; a second one ends it at once.
+            SIGUSR2 restarts it without losing a connection attempt: the same program is started with the listening \
+            sockets, and when it serves, this one drains. Sockets that it was started with are used in place of --listen \
+            (LISTEN_FDS, as systemd passes them).
             """)
 
     @Option(
@@ -40,6 +43,8 @@ struct EchoCommand: ParsableCommand {
 
     @OptionGroup var operation: OperationOptions
 
+    @OptionGroup var server: ServerOptions
+
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp("How long to drain when asked to end. (default: 5s)", valueName: "time"),
@@ -63,7 +68,9 @@ struct EchoCommand: ParsableCommand {
     func run() throws {
         if let cpu { try Processor.pin(to: cpu) }
         let loop: EventLoop
+        let inheritance: Inheritance?
         do throws(SocketError) {
+            inheritance = try Inheritance.take()
             loop = try EventLoop(backend: backend, kernel: operation.kernel)
         } catch {
             throw CommandFailure("\(error)")
@@ -71,61 +78,79 @@ struct EchoCommand: ParsableCommand {
         let descriptorLimit = loop.capabilities.descriptorLimit
         try limits.check(backend, descriptorLimit: descriptorLimit)
         do throws(SocketError) {
-            loop.onReport = { StandardError.write("reactor: \($0)\n") }
-            let datagrams = try serve(on: listen, loop, limits.limits(descriptorLimit: descriptorLimit))
-            print(datagrams.map { DatagramEchoOptions.summary($0.statistics) } ?? Summary.line(loop.statistics))
-            if stats { print(Summary.table(loop.statistics)) }
+            var server = server.server(on: listen, backend, limits.limits(descriptorLimit: descriptorLimit))
+            server.inheritance = inheritance
+            server.onReport = { StandardError.write("reactor: \($0)\n") }
+            let (summary, counters) = try serve(server, loop)
+            print(summary)
+            if stats { print(Summary.table(counters)) }
         } catch {
             throw CommandFailure("\(error)")
         }
     }
 
-    /// Serves until the end; answers the datagram socket, if it was one.
-    private func serve(on address: SocketAddress, _ loop: EventLoop, _ limits: Limits) throws(SocketError)
-        -> DatagramSocket?
-    {
+    /// Serves until the end; answers what there is to say about it.
+    private func serve(_ server: TCPServer, _ loop: EventLoop) throws(SocketError) -> (String, LoopStatistics) {
         var datagrams: DatagramSocket?
+        var running: ListeningServer?
         do throws(SocketError) {
             // Blocked before anybody can know that the server is there.
             for signal in [Signal.interrupt, .terminate] {
                 try loop.watchSignal(signal) {
-                    if loop.isDraining { loop.stop() } else { loop.drain(within: drain) }
+                    switch (running, loop.isDraining) {
+                    case (let server?, false): server.handle.drain(within: drain)
+                    case (let server?, true): server.handle.stop()
+                    case (nil, false): loop.drain(within: drain)
+                    case (nil, true): loop.stop()
+                    }
                 }
             }
+            try loop.watchSignal(.user2) { if let running { Restart.begin(running, drainingWithin: drain) } }
             // Whoever asks for this writes nothing: whatever is told about the pipe is that its other end is gone.
             if endWithInput { try loop.watch(.standardInput, for: .readable) { _ in loop.stop() } }
             try operation.begin(on: loop)
             if udp.isWanted {
-                datagrams = try udp.serve(on: address, loop, upper: upper)
+                datagrams = try udp.serve(on: server.address, loop, upper: upper)
             } else {
-                let listener = try listen(on: address, loop, limits)
-                let most = limits.effectiveConnections()
-                print("listening on \(listener.address) (\(backend), at most \(most) connections)")
+                running = try listen(server, loop)
             }
             StandardOutput.flush()
         } catch {
             loop.shutdown()
             throw error
         }
+        if let running {
+            try running.run()
+            let total = running.finalStatistics.total
+            return (Summary.line(total), total)
+        }
         try loop.run()
-        return datagrams
+        return (datagrams.map { DatagramEchoOptions.summary($0.statistics) } ?? "", loop.statistics)
     }
 
-    private func listen(on address: SocketAddress, _ loop: EventLoop, _ limits: Limits) throws(SocketError) -> Listener
-    {
-        if lines { return try loop.listen(on: address, limits: limits, framing: .lines()) { _ in LineEcho() } }
-        return try loop.listen(on: address, limits: limits) { [upper] _ in
-            if upper { UpperCaseEcho() } else { Echo() }
+    private func listen(_ server: TCPServer, _ loop: EventLoop) throws(SocketError) -> ListeningServer {
+        let listening = try server.listen(on: loop) { [upper, lines] _ in
+            { _ in
+                if lines { return LineEcho().framed(by: .lines()) }
+                return if upper { UpperCaseEcho() } else { Echo() }
+            }
         }
+        let loops = server.loops == 1 ? "" : "\(server.loops) loops, "
+        let most = server.limits.effectiveConnections()
+        print("listening on \(listening.address) (\(backend), \(loops)at most \(most) connections)")
+        return listening
     }
 
     /// What the server did, in words.
     private enum Summary {
         static func line(_ counters: LoopStatistics) -> String {
-            """
-            served \(counters.connectionsOpened) connections (\(counters.connectionsRefused) refused), \
-            \(counters.bytesReceived) bytes received, \(counters.bytesSent) sent
-            """
+            let drained =
+                counters.drainsFinished + counters.drainsAborted == 0
+                ? "" : "; drained: \(counters.drainsFinished) finished, \(counters.drainsAborted) aborted"
+            return """
+                served \(counters.connectionsOpened) connections (\(counters.connectionsRefused) refused), \
+                \(counters.bytesReceived) bytes received, \(counters.bytesSent) sent\(drained)
+                """
         }
 
         static func table(_ counters: LoopStatistics) -> String {

@@ -6,7 +6,7 @@ import Testing
 @testable import ReactorCommand
 
 /// Whether there is an `nc` to try the server with.
-@Sendable private func isNetcatHere() async -> Bool {
+@Sendable func isNetcatHere() async -> Bool {
     (try? await Executable.name("nc").resolveExecutablePath(in: .inherit)) != nil
 }
 
