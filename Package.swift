@@ -8,6 +8,7 @@ let package = Package(
     products: [
         .library(name: "Reactor", targets: ["Reactor"]),
         .library(name: "ReactorTesting", targets: ["ReactorTesting"]),
+        .library(name: "ReactorService", targets: ["ReactorService"]),
         .library(name: "LoadGenerator", targets: ["LoadGenerator"]),
         .executable(name: "reactor", targets: ["ReactorCommand"]),
         .executable(name: "simulate", targets: ["Simulate"]),
@@ -17,6 +18,9 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
         .target(name: "CReactor"),
@@ -27,6 +31,15 @@ let package = Package(
         .target(
             name: "ReactorTesting",
             dependencies: ["Reactor", .product(name: "SystemPackage", package: "swift-system")],
+            swiftSettings: settings),
+        .target(
+            name: "ReactorService",
+            dependencies: [
+                "Reactor",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
             swiftSettings: settings),
         .target(
             name: "LoadGenerator",
@@ -51,6 +64,13 @@ let package = Package(
         .testTarget(
             name: "ReactorTestingTests",
             dependencies: ["Reactor", "ReactorTesting", .product(name: "SystemPackage", package: "swift-system")],
+            swiftSettings: settings),
+        .testTarget(
+            name: "ReactorServiceTests",
+            dependencies: [
+                "ReactorService", "Demos", .product(name: "MetricsTestKit", package: "swift-metrics"),
+                .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
+            ],
             swiftSettings: settings),
         .testTarget(name: "DemosTests", dependencies: ["Demos", "ReactorTesting"], swiftSettings: settings),
         .testTarget(name: "LoadGeneratorTests", dependencies: ["LoadGenerator", "Demos"], swiftSettings: settings),

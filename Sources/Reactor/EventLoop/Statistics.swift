@@ -3,6 +3,9 @@
 
 /// Counters of an event loop since it was made.
 public struct LoopStatistics: Sendable, Hashable {
+    /// Those of a loop that has done nothing.
+    public init() {}
+
     // MARK: Turns
 
     /// Turns of the loop; each waits once.

@@ -3,7 +3,7 @@
 import CReactor
 import SystemPackage
 
-/// A thread of the system. Whoever starts one joins it: dropping the value unjoined is a fault in the program and traps.
+/// A thread of the system. Whoever starts one joins or detaches it: dropping the value is a fault in the program and traps.
 struct SystemThread: ~Copyable {
     private let thread: pthread_t
 
@@ -36,6 +36,12 @@ struct SystemThread: ~Copyable {
     /// Waits until the thread has ended.
     consuming func join() {
         _ = pthread_join(thread, nil)
+        discard self
+    }
+
+    /// Lets the thread go its way: nobody will wait for its end.
+    consuming func detach() {
+        _ = pthread_detach(thread)
         discard self
     }
 

@@ -1,0 +1,91 @@
+// A TCP server as a service of swift-service-lifecycle: it begins and ends with the group, and what its operator should
+// know goes to swift-log and swift-metrics. The loops never wait for either.
+
+public import Logging
+public import Metrics
+public import Reactor
+public import ServiceLifecycle
+
+/// A ``TCPServer`` in a `ServiceGroup`.
+///
+///     let service = ReactorService(try TCPServer(on: "127.0.0.1:7788", loops: 2), logger: logger) { _ in Echo() }
+///     try await ServiceGroup(
+///         services: [service], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
+///     ).run()
+///
+/// Graceful shutdown drains the server; cancelling the task that runs it stops it. The loops run on threads of their
+/// own; no thread of Swift's concurrency pool is blocked.
+public struct ReactorService: Service {
+    /// The server; its ``TCPServer/onReport`` is called as well, if it is set.
+    public var server: TCPServer
+    /// How long a graceful shutdown may take before connections are reset. Default: 5 s.
+    public var drainTime: Duration = .seconds(5)
+    /// How often the counters are reported to swift-metrics. Default: 10 s.
+    public var metricsInterval: Duration = .seconds(10)
+    /// Who takes the metrics. Default: `nil`, the one that the process was set up with.
+    public var metricsFactory: (any MetricsFactory)?
+
+    private let logger: Logger
+    private let handler: @Sendable (Connection) throws -> any ConnectionHandler
+
+    /// A service.
+    ///
+    /// - Parameters:
+    ///   - server: where to listen, within which limits, on how many loops.
+    ///   - logger: told when the server begins, when it ends, and what its loops report: at most once a second, kind and
+    ///     loop, with level `warning`.
+    ///   - handler: makes the handler of a connection, on the loop that has it.
+    public init(
+        _ server: TCPServer, logger: Logger,
+        handler: @escaping @Sendable (Connection) throws -> any ConnectionHandler
+    ) {
+        self.server = server
+        self.logger = logger
+        self.handler = handler
+    }
+
+    /// Serves until the group shuts down.
+    ///
+    /// - Throws: `SocketError` when the server cannot listen, or a loop's selector fails; `CancellationError` when the task
+    ///   was cancelled.
+    public func run() async throws {
+        let log = ReportLog(logger)
+        var server = server
+        server.onReport = { [also = server.onReport] report in
+            log.take(report)
+            also?(report)
+        }
+        let (endings, ended) = AsyncStream.makeStream(of: Result<ServerStatistics, SocketError>.self)
+        let running = try server.start(handler: handler) { result in
+            ended.yield(result)
+            ended.finish()
+        }
+        logger.info("listening", metadata: ["address": "\(running.address)", "loops": "\(max(1, server.loops))"])
+        let writing = Task { await log.write() }
+        let metrics = ServerMetrics(metricsFactory ?? MetricsSystem.factory)
+        let measuring = Task { await metrics.report(on: running.handle, every: metricsInterval) }
+        let result = await withTaskCancellationHandler {
+            await withGracefulShutdownHandler {
+                // The server is the one to say when it is over, whatever was asked of it: nothing cancels this wait.
+                await Task { await endings.first { _ in true } }.value
+            } onGracefulShutdown: {
+                running.handle.drain(within: drainTime)
+            }
+        } onCancel: {
+            running.handle.stop()
+        }
+        measuring.cancel()
+        log.finish()
+        await writing.value
+        await measuring.value
+        let statistics = try result?.get().total ?? LoopStatistics()
+        await metrics.report(statistics)
+        logger.info(
+            "ended",
+            metadata: [
+                "connections": "\(statistics.connectionsOpened)", "received": "\(statistics.bytesReceived)",
+                "sent": "\(statistics.bytesSent)",
+            ])
+        try Task.checkCancellation()
+    }
+}

@@ -1,0 +1,57 @@
+// The counters of a server for swift-metrics: what was counted since the last report goes to counters, what is now to a
+// meter. Asked for at an interval, so that the way of a message knows nothing of it.
+
+import Metrics
+import Reactor
+
+/// Reports a server's counters.
+///
+/// | label | kind |
+/// |---|---|
+/// | `reactor_connections` | meter: open connections |
+/// | `reactor_connections_opened_total`, `…_closed_total`, `…_refused_total` | counters |
+/// | `reactor_received_bytes_total`, `reactor_sent_bytes_total` | counters |
+/// | `reactor_handler_errors_total`, `reactor_slow_callbacks_total` | counters |
+/// | `reactor_accept_pauses_total`, `reactor_pressure_pauses_total` | counters |
+/// | `reactor_stale_events_total`, `reactor_turns_total` | counters |
+actor ServerMetrics {
+    private let connections: Meter
+    private let counters: [(counter: Counter, value: @Sendable (LoopStatistics) -> Int)]
+    private var last = LoopStatistics()
+
+    init(_ factory: any MetricsFactory) {
+        let values: [(String, @Sendable (LoopStatistics) -> Int)] = [
+            ("connections_opened", { $0.connectionsOpened }),
+            ("connections_closed", { $0.connectionsClosed }),
+            ("connections_refused", { $0.connectionsRefused }),
+            ("received_bytes", { $0.bytesReceived }),
+            ("sent_bytes", { $0.bytesSent }),
+            ("handler_errors", { $0.handlerErrors }),
+            ("slow_callbacks", { $0.slowCallbacks }),
+            ("accept_pauses", { $0.acceptPauses }),
+            ("pressure_pauses", { $0.pressurePauses }),
+            ("stale_events", { $0.staleEvents }),
+            ("turns", { $0.turns }),
+        ]
+        connections = Meter(label: "reactor_connections", factory: factory)
+        counters = values.map { (Counter(label: "reactor_\($0.0)_total", factory: factory), $0.1) }
+    }
+
+    /// Reports what a server has counted, again and again, until the task is cancelled.
+    func report(on server: ServerHandle, every interval: Duration) async {
+        while !Task.isCancelled {
+            let statistics = await withCheckedContinuation { answer in
+                server.collectStatistics { answer.resume(returning: $0) }
+            }
+            report(statistics.total)
+            try? await Task.sleep(for: interval)  // cancelled, the loop ends
+        }
+    }
+
+    /// Reports what was counted since the last time.
+    func report(_ statistics: LoopStatistics) {
+        for (counter, value) in counters { counter.increment(by: value(statistics) - value(last)) }
+        connections.set(statistics.connectionsOpened - statistics.connectionsClosed)
+        last = statistics
+    }
+}
