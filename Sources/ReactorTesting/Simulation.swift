@@ -23,6 +23,8 @@ public final class Simulation {
     public let backend: Backend
     /// The loop that is tested.
     public let loop: EventLoop
+    /// Who does the blocking work of the loop, in virtual time.
+    public let workers: SimulatedWorkers
     /// The clients, in the order in which they were made.
     public private(set) var clients: [SimulatedClient] = []
     /// The handlers of all connections that listeners of this world accepted, in order.
@@ -52,6 +54,8 @@ public final class Simulation {
         random = SeededGenerator(seed: seed ^ 0x5157_4f52_4c44)
         prepare(kernel)
         loop = try EventLoop(backend: backend, kernel: kernel)
+        workers = SimulatedWorkers(kernel: kernel)
+        loop.workers = workers
     }
 
     /// What happened.

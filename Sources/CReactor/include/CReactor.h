@@ -304,6 +304,15 @@ CREACTOR_CALL long creactor_pin(int processor) {
   return creactor_result(syscall(SYS_sched_setaffinity, 0L, sizeof set, set));
 }
 
+// How many processors this thread may run on; at least 1.
+CREACTOR_CALL int creactor_processor_count(void) {
+  unsigned char set[128] = {0};
+  long bytes = creactor_result(syscall(SYS_sched_getaffinity, 0L, sizeof set, set));
+  int count = 0;
+  for (long index = 0; index < bytes; index++) count += __builtin_popcount(set[index]);
+  return count > 0 ? count : 1;
+}
+
 // MARK: threads
 
 // A thread with all signals blocked: they go to the threads that ask for them. Answers 0 or an errno.

@@ -79,6 +79,8 @@ public final class EventLoop {
     /// Sources whose end has begun.
     let closing = WorkList<EventSource>()
     let tasks = WorkList<() -> Void>()
+    /// Blocking work that others do for this loop.
+    let offloaded = OffloadedWorkTable()
     /// Signals that have a watch: a second one would take some of the first one's.
     var watchedSignals: Set<Signal> = []
     /// Regular files.
@@ -204,6 +206,7 @@ public final class EventLoop {
         isInTurn = true
         for task in handle.mailbox.close() { tasks.append { task(self) } }
         runTasks(budget: .max)
+        offloaded.end()
         for source in registry.all() where source !== wakeUp { source.loopEnded() }
         // Callbacks may end others, but nothing new is taken, so this comes to an end.
         while !closing.isEmpty { closing.drain { $0.finishClosing() } }

@@ -45,6 +45,9 @@ struct SystemThread: ~Copyable {
         discard self
     }
 
+    /// How many processors this process may run on (sched_getaffinity(2)).
+    static var processorCount: Int { Int(creactor_processor_count()) }
+
     /// Whether this runs on the thread.
     var isCurrent: Bool { pthread_equal(thread, pthread_self()) != 0 }
 

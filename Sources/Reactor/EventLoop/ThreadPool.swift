@@ -1,0 +1,126 @@
+// A bounded pool of threads for work that blocks. A thread is started when work comes and none is idle, up to a maximum;
+// from then on it sleeps until there is work. Beyond the queue's length work is refused at once: a queue without end only
+// hides that the threads are too slow, and answers everybody too late.
+
+/// Threads that do blocking work for event loops.
+///
+///     let pool = ThreadPool(threads: 8)
+///     defer { pool.shutdown() }
+///     loop.workers = pool
+///
+/// Any thread may use it. Who makes a pool shuts it down; a loop does so with the one that it made for itself.
+public final class ThreadPool: WorkerPool {
+    private struct State: Sendable {
+        var waiting: [OffloadedWork] = []
+        var threads: [Worker] = []
+        /// Threads that are at work; the others wait for it, or have just been started.
+        var busy = 0
+        var hasEnded = false
+    }
+
+    // Safe to share: `thread` is set with the pool's lock held, and taken by `shutdown` alone, after all were set.
+    private final class Worker: @unchecked Sendable {
+        var thread: SystemThread?
+
+        init(_ thread: consuming SystemThread) { self.thread = consume thread }
+    }
+
+    /// The most threads that there will be.
+    public let maximumThreads: Int
+    /// The most pieces of work that wait.
+    public let queueLimit: Int
+    private let state = Monitor(State())
+
+    /// A pool without a thread yet.
+    ///
+    /// - Parameters:
+    ///   - threads: the most that there will be, at least 1. Default: one for each processor, at most 4.
+    ///   - queueLimit: how much work may wait while all threads are busy, at least 1. Default: 256.
+    public init(threads: Int? = nil, queueLimit: Int = 256) {
+        maximumThreads = max(1, threads ?? min(4, SystemThread.processorCount))
+        self.queueLimit = max(1, queueLimit)
+    }
+
+    deinit {
+        let isLeft = state.withLock { !$0.threads.isEmpty }
+        precondition(!isLeft, "a pool of threads was dropped without being shut down")
+    }
+
+    /// How many threads there are.
+    public var threadCount: Int { state.withLock { $0.threads.count } }
+
+    /// How much work waits for a thread.
+    public var waitingCount: Int { state.withLock { $0.waiting.count } }
+
+    /// Takes work, or refuses it at once.
+    public func submit(_ work: OffloadedWork) throws(OffloadError) {
+        let refusal: OffloadError? = state.withLock { state in
+            if state.hasEnded { return .poolEnded }
+            if state.waiting.count >= queueLimit { return .queueFull }
+            let isEnough = state.waiting.count < state.threads.count - state.busy
+            if !isEnough && state.threads.count < maximumThreads && !start(&state) && state.threads.isEmpty {
+                return .noThread
+            }
+            state.waiting.append(work)
+            return nil
+        }
+        if let refusal { throw refusal }
+        state.wakeOne()
+    }
+
+    /// Forgets work that was cancelled.
+    public func withdraw(_ work: OffloadedWork) {
+        state.withLock { $0.waiting.removeAll { $0 === work } }
+    }
+
+    /// Blocks until work that has begun is over.
+    public func wait(for work: OffloadedWork) { work.waitUntilOver() }
+
+    /// Takes no more work, drops what has not begun, and waits until the rest is done. Calling it again does nothing.
+    ///
+    /// Work that is dropped has ``OffloadError/poolEnded`` as its outcome. Not to be called by the work itself.
+    public func shutdown() {
+        let (dropped, threads) = state.withLock { state in
+            defer {
+                state.waiting = []
+                state.threads = []
+            }
+            state.hasEnded = true
+            return (state.waiting, state.threads)
+        }
+        state.wakeAll()
+        for work in dropped { work.drop(.poolEnded) }
+        for worker in threads {
+            guard let thread = worker.thread.take() else { continue }
+            precondition(!thread.isCurrent, "shutdown() was called by work of the pool")
+            thread.join()
+        }
+    }
+
+    /// Starts one more thread, with the lock held; `false` when the system has no room for it.
+    private func start(_ state: inout State) -> Bool {
+        do throws(SocketError) {
+            // The thread holds the state and not the pool, so that it is seen when the pool is dropped.
+            state.threads.append(
+                Worker(try SystemThread.start(named: "reactor-worker") { [state = self.state] in Self.work(state) }))
+            return true
+        } catch {
+            return false  // those that are there do the work
+        }
+    }
+
+    /// The life of a thread.
+    private static func work(_ state: Monitor<State>) {
+        var isBusy = false
+        // The outer optional is "look again when woken", the inner one "no more work".
+        while let next = state.wait({ state -> OffloadedWork?? in
+            if isBusy { state.busy -= 1 }
+            isBusy = !state.waiting.isEmpty
+            guard isBusy else { return state.hasEnded ? .some(nil) : nil }
+            state.busy += 1
+            return state.waiting.removeFirst()
+        }) {
+            if let begun = next.begin() { next.finish(begun) }
+        }
+    }
+}

@@ -1,0 +1,86 @@
+// The pool of a simulated world: its threads are appointments on the virtual clock. Work is done on the loop's own thread,
+// while the loop waits, so that a seed decides in which order everything ends.
+
+public import Reactor
+
+/// Does blocking work in virtual time: as many pieces at once as it has workers, each for a time that the seed decides.
+///
+/// It is what ``Simulation`` gives its loop. It behaves as ``ThreadPool`` does: a bounded queue, work that has begun cannot
+/// be cancelled, and ends before the loop does.
+// Safe to share: a world has one thread, and only that thread touches it.
+public final class SimulatedWorkers: WorkerPool, @unchecked Sendable {
+    private let kernel: SimulatedKernel
+    private var random: SeededGenerator
+    private var waiting: [OffloadedWork] = []
+    private var running: [ObjectIdentifier: Task] = [:]
+    private var hasEnded = false
+
+    /// How many pieces of work are done at once. Default: 4.
+    public var count = 4
+    /// How much work waits beyond that. Default: 256.
+    public var queueLimit = 256
+    /// How long a piece of work takes, in virtual nanoseconds. Default: 0.1 to 20 ms.
+    public var duration: ClosedRange<Int> = 100_000...20_000_000
+
+    /// Work that has begun, until it is finished.
+    private final class Task {
+        let work: OffloadedWork
+        var begun: OffloadedWork.Begun?
+
+        init(_ work: OffloadedWork, _ begun: consuming OffloadedWork.Begun) {
+            self.work = work
+            self.begun = consume begun
+        }
+
+        func finish() {
+            if let begun = begun.take() { work.finish(begun) }
+        }
+    }
+
+    /// Workers in the world of a kernel.
+    public init(kernel: SimulatedKernel) {
+        self.kernel = kernel
+        random = SeededGenerator(seed: kernel.seed ^ 0x574f_524b_4552)
+    }
+
+    /// How much work waits.
+    public var waitingCount: Int { waiting.count }
+    /// How much work is being done.
+    public var runningCount: Int { running.count }
+
+    /// Takes work, or refuses it.
+    public func submit(_ work: OffloadedWork) throws(OffloadError) {
+        if hasEnded { throw .poolEnded }
+        if running.count >= count && waiting.count >= queueLimit { throw .queueFull }
+        waiting.append(work)
+        beginNext()
+    }
+
+    /// Forgets work that was cancelled.
+    public func withdraw(_ work: OffloadedWork) { waiting.removeAll { $0 === work } }
+
+    /// Finishes work now.
+    public func wait(for work: OffloadedWork) { running.removeValue(forKey: ObjectIdentifier(work))?.finish() }
+
+    /// Takes no more work, drops what has not begun, and finishes the rest.
+    public func shutdown() {
+        hasEnded = true
+        let dropped = waiting
+        waiting = []
+        for work in dropped { work.drop(.poolEnded) }
+        for work in running.values.map(\.work) { wait(for: work) }
+    }
+
+    private func beginNext() {
+        while running.count < count, !waiting.isEmpty {
+            let work = waiting.removeFirst()
+            guard let begun = work.begin() else { continue }
+            running[ObjectIdentifier(work)] = Task(work, begun)
+            kernel.after(.nanoseconds(random.number(in: duration))) { [weak self] in
+                guard let self else { return }
+                self.wait(for: work)
+                beginNext()
+            }
+        }
+    }
+}
