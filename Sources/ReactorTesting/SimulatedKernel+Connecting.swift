@@ -15,9 +15,46 @@ extension SimulatedSocket {
     }
 }
 
+/// How an address of the simulated network can be reached, beside what listens there.
+public struct SimulatedRoute: Sendable {
+    let errno: Errno?
+    let delay: Int64
+    let isDead: Bool
+
+    /// As any other.
+    public static let direct = SimulatedRoute(errno: nil, delay: 0, isDead: false)
+    /// Requests get lost, and no answer comes: `ETIMEDOUT` after 127 s.
+    public static let dead = SimulatedRoute(errno: nil, delay: 0, isDead: true)
+    /// A handshake takes so much longer.
+    public static func slow(_ delay: Duration) -> SimulatedRoute {
+        let (seconds, attoseconds) = delay.components
+        return SimulatedRoute(errno: nil, delay: seconds * 1_000_000_000 + attoseconds / 1_000_000_000, isDead: false)
+    }
+    /// connect(2) itself fails, with `ENETUNREACH` for instance.
+    public static func failing(_ errno: Errno) -> SimulatedRoute {
+        SimulatedRoute(errno: errno, delay: 0, isDead: false)
+    }
+}
+
 extension SimulatedKernel {
+    /// Says how a host can be reached from now on; the port of its address does not matter.
+    public func setRoute(to host: SocketAddress, _ route: SimulatedRoute) {
+        var key = host
+        key.port = 0
+        routes[key] = route
+    }
+
+    private func route(to address: SocketAddress) -> SimulatedRoute {
+        if routes.isEmpty { return .direct }
+        var key = address
+        key.port = 0
+        return routes[key] ?? .direct
+    }
+
     private static let firstRetry: Int64 = 1_000_000_000
     private static let retries = 6
+    /// How long Linux asks an address that does not answer (tcp(7), `tcp_syn_retries`).
+    private static let patience: Int64 = 127_000_000_000
 
     /// connect(2).
     public func connect(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult {
@@ -41,13 +78,19 @@ extension SimulatedKernel {
         switch file.phase {
         case .fresh where address.isUnix: return connectUnix(file, to: address)
         case .fresh:
+            let route = route(to: address)
+            if let errno = route.errno { return SystemResult(errno) }
             file.phase = .connecting
             file.peer = address
             if file.local.port == 0 {
-                if file.local == .unspecified { file.local = .loopback(port: 0) }
+                if file.local == .unspecified {
+                    file.local = address.isIPv6 ? .ipv6(high: 0, low: 1, port: 0) : .loopback(port: 0)
+                }
                 file.local.port = freePort()
             }
-            request(file, to: address, attempt: 0)
+            clock.after(route.delay) { [weak file] in
+                if let file { self.request(file, to: address, attempt: 0) }
+            }
             return SystemResult(.nowInProgress)
         case .connecting: return SystemResult(.alreadyInProcess)
         case .connected where !file.connectWasTold:
@@ -68,6 +111,9 @@ extension SimulatedKernel {
     private func request(_ client: SimulatedSocket, to address: SocketAddress, attempt: Int) {
         clock.after(delay()) { [self, weak client] in
             guard let client, client.phase == .connecting else { return }
+            if route(to: address).isDead {
+                return clock.after(Self.patience) { [weak client] in client?.receiveReset(.timedOut) }
+            }
             guard let listener = listeners.first(where: { $0.takes(address) }) else {
                 clock.after(delay()) { [weak client] in client?.receiveReset(.connectionRefused) }
                 return

@@ -182,6 +182,7 @@ extension SimulatedKernel {
                 continue
             }
             if !clock.advance(to: deadline.overflow ? .max : deadline.partialValue) { break }
+            for counter in counters { counter.tellNews() }
         }
         let idle = spin.noteWait(at: clock.now, slept: clock.now > start)
         if idle == idleWaitsPerSecond {

@@ -57,6 +57,7 @@ public final class SimulatedKernel: Kernel {
     var sockets: [SimulatedSocket] = []
     /// The datagram sockets that are open, the peers' included.
     var datagramSockets: [SimulatedDatagramSocket] = []
+    var routes: [SocketAddress: SimulatedRoute] = [:]
     var nextPort: UInt16 = 32_768
     var blockedSignals: Set<Signal> = []
     /// The file system: Unix sockets and what else was put there.

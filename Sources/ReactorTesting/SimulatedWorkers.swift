@@ -6,8 +6,7 @@ public import Reactor
 /// Does blocking work in virtual time: as many pieces at once as it has workers, each for a time that the seed decides.
 ///
 /// It is what ``Simulation`` gives its loop. It behaves as ``ThreadPool`` does: a bounded queue, work that has begun cannot
-/// be cancelled, and ends before the loop does.
-// Safe to share: a world has one thread, and only that thread touches it.
+/// be cancelled, and ends before the loop does. Safe to share: a world has one thread, and only that touches it.
 public final class SimulatedWorkers: WorkerPool, @unchecked Sendable {
     private let kernel: SimulatedKernel
     private var random: SeededGenerator

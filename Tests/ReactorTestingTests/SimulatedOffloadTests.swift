@@ -5,11 +5,14 @@ import ReactorTesting
 import Testing
 
 @Suite struct SimulatedOffloadTests {
-    private func order(_ seed: UInt64, _ backend: Backend) throws -> (order: [Int], end: MonotonicTime, digest: UInt64) {
+    private func order(_ seed: UInt64, _ backend: Backend) throws -> (order: [Int], end: MonotonicTime, digest: UInt64)
+    {
         let world = try Simulation(seed: seed, faults: .mild, backend: backend)
         var order: [Int] = []
         for number in 0..<20 {
-            try world.loop.offload { number } then: { result in
+            try world.loop.offload {
+                number
+            } then: { result in
                 order.append((try? result.get()) ?? -1)
             }
         }
@@ -33,11 +36,27 @@ import Testing
         world.workers.count = 1
         world.workers.queueLimit = 1
         var outcomes: [String] = []
-        let first = try world.loop.offload { "first" } then: { outcomes.append((try? $0.get()) ?? "dropped") }
-        let second = try world.loop.offload { "second" } then: { outcomes.append((try? $0.get()) ?? "dropped") }
-        #expect(throws: OffloadError.queueFull) { try world.loop.offload {} then: { _ in } }
+        let first = try world.loop.offload {
+            "first"
+        } then: {
+            outcomes.append((try? $0.get()) ?? "dropped")
+        }
+        let second = try world.loop.offload {
+            "second"
+        } then: {
+            outcomes.append((try? $0.get()) ?? "dropped")
+        }
+        #expect(throws: OffloadError.queueFull) {
+            try world.loop.offload {
+            } then: { _ in
+            }
+        }
         #expect(!first.cancel() && second.cancel())
-        try world.loop.offload { "third" } then: { outcomes.append((try? $0.get()) ?? "dropped") }
+        try world.loop.offload {
+            "third"
+        } then: {
+            outcomes.append((try? $0.get()) ?? "dropped")
+        }
         try world.run { outcomes.count == 3 }
         #expect(outcomes == ["dropped", "first", "third"])
         try world.check()
@@ -48,7 +67,8 @@ import Testing
         world.workers.count = 2
         var outcomes: [Int: Bool] = [:]
         for number in 0..<6 {
-            try world.loop.offload {} then: { result in
+            try world.loop.offload {
+            } then: { result in
                 #expect(outcomes[number] == nil)
                 if case .success = result { outcomes[number] = true } else { outcomes[number] = false }
             }

@@ -58,6 +58,9 @@ public final class EventLoop {
     /// How long a callback may take before it is reported. Default: 25 ms.
     public var slowCallbackThreshold: Duration = .milliseconds(25)
 
+    /// Who looks up names for this loop, on its ``workers``. Default: the system.
+    public var resolver: any NameResolver = SystemResolver()
+
     // MARK: What the turn works on
 
     // Internal storage behind the public names: only for properties that no other module can reach does the compiler

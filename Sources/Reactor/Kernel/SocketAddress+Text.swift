@@ -103,33 +103,7 @@ extension SocketAddress: CustomStringConvertible {
         if text.hasPrefix("unix:") { return [try SocketAddress(text)] }
         let (host, port) = try split(text)
         if let address = SocketAddress(host: host, port: port) { return [address] }
-        var hints = unsafe addrinfo()
-        unsafe hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
-        unsafe hints.ai_flags = AI_ADDRCONFIG
-        var list: UnsafeMutablePointer<addrinfo>? = nil
-        let code = unsafe getaddrinfo(host, nil, &hints, &list)
-        defer { unsafe freeaddrinfo(list) }
-        guard code == 0 else {
-            throw SocketError(.resolve, subject: text, reason: unsafe String(cString: gai_strerror(code)))
-        }
-        var addresses: [SocketAddress] = []
-        var next = unsafe list
-        while let entry = unsafe next?.pointee {
-            var address = SocketAddress.unspecified
-            let length = unsafe entry.ai_addrlen
-            let filled = unsafe SocketAddress.filled(&address) { pointer, capacity in
-                guard let source = unsafe entry.ai_addr, unsafe length <= capacity.pointee else { return -Int(EINVAL) }
-                unsafe pointer.copyMemory(from: source, byteCount: Int(length))
-                return 0
-            }
-            if filled.succeeded {
-                address.port = port
-                addresses.append(address)
-            }
-            unsafe next = entry.ai_next
-        }
-        guard !addresses.isEmpty else { throw SocketError(.resolve, subject: text, reason: "it has no address") }
-        return addresses
+        return try SystemResolver().addresses(of: host, port: port)
     }
 
     /// A number of ASCII digits and nothing else: `UInt32("+4")` is 4.
@@ -144,7 +118,7 @@ extension SocketAddress: CustomStringConvertible {
     }
 
     /// Cuts `HOST:PORT` and `[HOST]:PORT`; the port is parsed digit by digit, because `Int("+4")` is 4.
-    private static func split(_ text: String) throws(SocketError) -> (host: String, port: UInt16) {
+    static func split(_ text: String) throws(SocketError) -> (host: String, port: UInt16) {
         guard let colon = text.lastIndex(of: ":") else {
             throw SocketError(.parse, subject: text, reason: "the port is missing; write HOST:PORT, as 127.0.0.1:7788")
         }

@@ -53,6 +53,8 @@ public struct SocketError: Error, Sendable, CustomStringConvertible {
     public let errno: Errno?
     /// Why it failed, in words.
     public let reason: String
+    /// What was tried in turn, and why each of it failed; empty where there was one attempt only.
+    public let attempts: [SocketError]
 
     /// An operation that the system refused.
     public init(_ operation: Operation, subject: String, errno: Errno) {
@@ -62,6 +64,7 @@ public struct SocketError: Error, Sendable, CustomStringConvertible {
         let words = errno.description
         let hint = Self.hint(operation, errno)
         reason = (words.first?.lowercased() ?? "") + words.dropFirst() + (hint.map { "; \($0)" } ?? "")
+        attempts = []
     }
 
     /// An operation that the framework refused, or that failed without an error number.
@@ -70,6 +73,19 @@ public struct SocketError: Error, Sendable, CustomStringConvertible {
         self.subject = subject
         self.reason = reason
         errno = nil
+        attempts = []
+    }
+
+    /// An operation that was attempted in several ways, none of which succeeded. It has the error number that all of them
+    /// have in common, if they do.
+    public init(_ operation: Operation, subject: String, attempts: [SocketError]) {
+        self.operation = operation
+        self.subject = subject
+        self.attempts = attempts
+        errno = attempts.allSatisfy { $0.errno == attempts.first?.errno } ? attempts.first?.errno : nil
+        reason =
+            attempts.isEmpty
+            ? "there is nothing to try" : attempts.map { "\($0.subject): \($0.reason)" }.joined(separator: "; ")
     }
 
     /// One line: what, why, and what to do.

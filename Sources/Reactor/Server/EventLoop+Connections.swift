@@ -1,4 +1,4 @@
-// The two ways in which connections come to be: somebody connects to us, or we connect to somebody.
+// Connections that others make: the listener's end of it, and how any connection begins.
 
 extension EventLoop {
     /// Listens for TCP connections and makes a handler for each.
@@ -26,40 +26,6 @@ extension EventLoop {
         on address: String, limits: Limits = Limits(), handler: @escaping HandlerFactory
     ) throws(SocketError) -> Listener {
         try listen(on: SocketAddress(address), limits: limits, handler: handler)
-    }
-
-    /// Connects to a TCP server.
-    ///
-    /// - Parameters:
-    ///   - address: where to.
-    ///   - local: this side's address, its port usually 0; `nil` leaves it to the kernel.
-    ///   - timeout: how long the handshake may take. Default: 10 s.
-    ///   - limits: what the connection may use up; ``Limits/firstMessageTime`` is for those who connect to us and does not
-    ///     count here.
-    ///   - handler: makes the handler, when the connection is there.
-    ///   - failed: told, in a later turn, why there will be no connection: refused, timed out, unreachable.
-    /// - Returns: The attempt, which can be cancelled.
-    /// - Throws: ``SocketError`` when the attempt cannot even begin: no descriptors, no ports, no route.
-    @discardableResult
-    public func connect(
-        to address: SocketAddress, from local: SocketAddress? = nil, timeout: Duration = .seconds(10),
-        limits: Limits = Limits(), handler: @escaping HandlerFactory,
-        failed: @escaping (SocketError) -> Void
-    ) throws(SocketError) -> Connector {
-        var limits = limits
-        limits.firstMessageTime = nil
-        let connectionLimits = ConnectionLimits(limits)
-        return try Connector(
-            loop: self, to: address, from: local, timeout: timeout, limits: limits,
-            connected: { connector, descriptor in
-                let loop = connector.loop
-                let connection = Connection(
-                    loop: loop, descriptor, peer: address, limits: connectionLimits, owner: nil)
-                loop.registry.replace(connector, by: connection, wanting: .readable)
-                connection.begin(handler)
-                connection.lookForEarlyBytes()
-            },
-            failed: failed)
     }
 }
 

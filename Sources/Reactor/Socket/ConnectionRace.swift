@@ -1,0 +1,202 @@
+// Connecting to a host with several addresses, some of which may be dead: Happy Eyeballs (RFC 8305). Its attempts are
+// Connectors; the first one that is connected wins, and the others are cancelled.
+//
+//     resolving --addresses--> racing: an attempt every 250 ms, and at once when one fails
+//         |                      |--first one connected--> over (handed on)
+//         |                      |--none is left---------> failing --next turn--> over (told why, of each)
+//         |--no address----------|--timer----------------->  "
+//         +--cancel()------------+-----------------------> over (nobody is told)
+//
+// Section 3 has both families looked up apart and the first answer used after 50 ms: getaddrinfo(3) answers both at once.
+
+/// An attempt to connect to one of several addresses. Made by ``EventLoop/connect(to:options:limits:handler:failed:)``.
+public final class ConnectionRace {
+    private enum Phase { case resolving, racing, failing, over }
+
+    /// Where to: the host and port that were asked for, or the only address.
+    public let destination: String
+    private let loop: EventLoop
+    private let options: ConnectOptions
+    private let limits: Limits
+    private var phase = Phase.resolving
+    private var lookUp: OffloadedWork?
+    /// Addresses that were not tried yet, last first.
+    private var left: [SocketAddress] = []
+    private var running: [Connector] = []
+    private var errors: [SocketError] = []
+    /// It keeps this alive while attempts are on their way, which do not.
+    private var deadline: Timer?
+    private var nextAttempt: Timer?
+    private let connected: (Connector, consuming OwnedDescriptor) -> Void
+    private let failed: (SocketError) -> Void
+
+    private init(
+        loop: EventLoop, to destination: String, options: ConnectOptions, limits: Limits,
+        connected: @escaping (Connector, consuming OwnedDescriptor) -> Void, failed: @escaping (SocketError) -> Void
+    ) {
+        self.loop = loop
+        self.destination = destination
+        self.options = options
+        self.limits = limits
+        self.connected = connected
+        self.failed = failed
+        deadline = loop.schedule(after: options.timeout) { [self] in timedOut() }
+    }
+
+    /// Looks up a name and tries its addresses.
+    convenience init(
+        loop: EventLoop, toHost text: String, options: ConnectOptions, limits: Limits,
+        connected: @escaping (Connector, consuming OwnedDescriptor) -> Void, failed: @escaping (SocketError) -> Void
+    ) throws(SocketError) {
+        if text.hasPrefix("unix:") {
+            self.init(
+                loop: loop, to: [try SocketAddress(text)], options: options, limits: limits, connected: connected,
+                failed: failed)
+            return
+        }
+        let (host, port) = try SocketAddress.split(text)
+        if let address = SocketAddress(host: host, port: port) {
+            self.init(
+                loop: loop, to: [address], options: options, limits: limits, connected: connected, failed: failed)
+            return
+        }
+        self.init(loop: loop, to: text, options: options, limits: limits, connected: connected, failed: failed)
+        do throws(OffloadError) {
+            lookUp = try loop.offload { [resolver = loop.resolver] in
+                try resolver.addresses(of: host, port: port)
+            } then: { [self] result in
+                resolved(result)
+            }
+        } catch {
+            fail(SocketError(.resolve, subject: text, reason: "\(error)"))
+        }
+    }
+
+    /// Tries addresses.
+    convenience init(
+        loop: EventLoop, to addresses: [SocketAddress], options: ConnectOptions, limits: Limits,
+        connected: @escaping (Connector, consuming OwnedDescriptor) -> Void, failed: @escaping (SocketError) -> Void
+    ) {
+        let destination = addresses.count == 1 ? "\(addresses[0])" : "\(addresses.count) addresses"
+        self.init(loop: loop, to: destination, options: options, limits: limits, connected: connected, failed: failed)
+        race(addresses)
+    }
+
+    /// Whether it has come to an end: connected, failed or cancelled.
+    public var isOver: Bool { phase == .over }
+
+    /// Gives up, if nothing has come of it yet. Nobody is told.
+    public func cancel() {
+        phase = .over
+        stop()
+    }
+
+    // MARK: The name
+
+    private func resolved(_ result: Result<[SocketAddress], any Error>) {
+        lookUp = nil
+        guard phase == .resolving else { return }
+        switch result {
+        case .success(let addresses): race(addresses)
+        case .failure(let error as SocketError): fail(error)
+        case .failure(let error):
+            // What a loop that ends does to its work is no failure of this.
+            if loop.isShutDown { return cancel() }
+            fail(SocketError(.resolve, subject: destination, reason: "\(error)"))
+        }
+    }
+
+    // MARK: The race
+
+    private func race(_ addresses: [SocketAddress]) {
+        phase = .racing
+        if addresses.isEmpty {
+            return fail(SocketError(.resolve, subject: destination, reason: "it has no address"))
+        }
+        left = options.order(addresses).reversed()
+        attemptNext()
+    }
+
+    /// Tries the next address that can be tried at all.
+    private func attemptNext() {
+        if let nextAttempt { loop.cancel(nextAttempt) }
+        nextAttempt = nil
+        while let address = left.popLast(), !loop.isDraining {
+            do throws(SocketError) {
+                running.append(
+                    try Connector(
+                        loop: loop, to: address, from: options.local, timeout: options.timeout, limits: limits,
+                        connected: { [unowned self] in won($0, $1) }, failed: { [unowned self] in lost(address, $0) }))
+            } catch {
+                errors.append(error)
+                continue
+            }
+            if !left.isEmpty {
+                nextAttempt = loop.schedule(after: options.effectiveAttemptDelay) { [self] in attemptNext() }
+            }
+            return
+        }
+        // A loop that drains has ended those that were running.
+        running.removeAll { !$0.isRegistered }
+        if running.isEmpty { fail(summary) }
+    }
+
+    private func lost(_ address: SocketAddress, _ error: SocketError) {
+        running.removeAll { $0.address == address }
+        errors.append(error)
+        attemptNext()
+    }
+
+    private func won(_ connector: Connector, _ descriptor: consuming OwnedDescriptor) {
+        phase = .over
+        running.removeAll { $0 === connector }
+        stop()
+        connected(connector, descriptor)
+    }
+
+    // MARK: The end
+
+    private func timedOut() {
+        deadline = nil
+        if phase == .resolving {
+            return fail(SocketError(.resolve, subject: destination, reason: "no answer within \(options.timeout)"))
+        }
+        for connector in running {
+            errors.append(SocketError(.connect, subject: "\(connector.address)", errno: .timedOut))
+        }
+        for address in left.reversed() {
+            errors.append(SocketError(.connect, subject: "\(address)", reason: "not tried in time"))
+        }
+        fail(summary)
+    }
+
+    /// Why none of the addresses would do.
+    private var summary: SocketError {
+        if errors.isEmpty { return SocketError(.connect, subject: destination, reason: "the loop is ending") }
+        return errors.count == 1 && "\(errors[0].subject)" == destination
+            ? errors[0] : SocketError(.connect, subject: destination, attempts: errors)
+    }
+
+    /// Tells in the next turn, for this may be inside the call that began it.
+    private func fail(_ error: SocketError) {
+        guard phase != .over, phase != .failing else { return }
+        phase = .failing
+        stop()
+        loop.execute { [self] in
+            guard phase == .failing else { return }
+            phase = .over
+            failed(error)
+        }
+    }
+
+    /// Gives back whatever is on its way.
+    private func stop() {
+        lookUp?.cancel()
+        lookUp = nil
+        for timer in [deadline, nextAttempt] { if let timer { loop.cancel(timer) } }
+        (deadline, nextAttempt) = (nil, nil)
+        for connector in running { connector.cancel() }
+        running = []
+        left = []
+    }
+}
