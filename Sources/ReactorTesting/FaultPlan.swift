@@ -71,7 +71,7 @@ extension SimulatedKernel {
             return random.chance(faults.abortedAccept) ? .connectionAbort : nil
         case .receive, .receiveDatagrams, .peek:
             return interrupted() ?? (random.chance(faults.wouldBlock) ? .resourceTemporarilyUnavailable : nil)
-        case .send, .sendDatagrams:
+        case .send, .sendDatagrams, .sendFile:
             if let errno = interrupted() ?? outOfMemory() { return errno }
             return random.chance(faults.wouldBlock) ? .resourceTemporarilyUnavailable : nil
         case .socket, .reserve, .lockDirectory:

@@ -70,6 +70,8 @@ public enum KernelCall: UInt8, Sendable, Hashable, CaseIterable {
     case sendDatagrams
     /// setsockopt(2) with `IP_ADD_MEMBERSHIP`, `IP_MULTICAST_IF` and the like.
     case setMulticast
+    /// sendfile(2).
+    case sendFile
 
     /// The errors that its man page lists and that no mistake of the caller is needed for.
     public var possibleErrors: [Errno] {
@@ -117,6 +119,11 @@ public enum KernelCall: UInt8, Sendable, Hashable, CaseIterable {
             [
                 .resourceTemporarilyUnavailable, .connectionReset, .brokenPipe, .interrupted, .noBufferSpace, .noMemory,
                 .timedOut, .noRouteToHost,
+            ]
+        case .sendFile:
+            [
+                .resourceTemporarilyUnavailable, .connectionReset, .brokenPipe, .interrupted, .noBufferSpace, .noMemory,
+                .ioError, .timedOut,
             ]
         case .shutdown: [.socketNotConnected]
         case .close: [.interrupted, .ioError]

@@ -248,6 +248,12 @@ extension ScriptedKernel {
         unsafe bytes.withUnsafeBytes { unsafe sent[socket.rawValue, default: []] += $0.prefix(count) }
         return next.answer.succeeded ? SystemResult(count) : next.answer
     }
+    /// sendfile(2).
+    public func sendFile(to socket: FileDescriptor, from file: FileDescriptor, at offset: Int64, count: Int)
+        -> SystemResult
+    { play(.sendFile, socket.rawValue, " (\(count) bytes at \(offset) of \(file.rawValue))").answer }
+    /// Nothing is pending.
+    public func takePending(_ signal: Signal) -> SystemResult { SystemResult(.resourceTemporarilyUnavailable) }
     /// shutdown(2).
     public func shutdownWriting(_ socket: FileDescriptor) -> SystemResult { play(.shutdown, socket.rawValue).answer }
     /// recvmmsg(2); the sender is 127.0.0.1 with the descriptor's number as its port.

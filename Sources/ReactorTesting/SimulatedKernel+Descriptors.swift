@@ -126,6 +126,7 @@ extension SimulatedKernel {
     /// pthread_sigmask(3), noted.
     public func setBlocked(_ signal: Signal, _ blocked: Bool) -> SystemResult {
         let was = blockedSignals.contains(signal)
+        if !blocked, pendingSignals.contains(signal) { violate("\(signal) was unblocked while one was pending") }
         if blocked { blockedSignals.insert(signal) } else { blockedSignals.remove(signal) }
         return SystemResult(was ? 1 : 0)
     }

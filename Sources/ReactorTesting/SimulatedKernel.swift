@@ -60,6 +60,7 @@ public final class SimulatedKernel: Kernel {
     var routes: [SocketAddress: SimulatedRoute] = [:]
     var nextPort: UInt16 = 32_768
     var blockedSignals: Set<Signal> = []
+    var pendingSignals: Set<Signal> = []
     /// The file system: Unix sockets and what else was put there.
     var paths: [FilePath: PathStatus] = [:]
     var lastInode: UInt64 = 0

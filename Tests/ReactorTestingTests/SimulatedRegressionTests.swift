@@ -13,6 +13,7 @@ final class Scripted: ConnectionHandler {
     var onReceived: (Int, Connection) throws -> Void = { _, _ in }
     var onEnded: (Connection) throws -> Void = { $0.close() }
     var onDrained: (Connection) throws -> Void = { _ in }
+    var onClosed: () -> Void = {}
     private(set) var received = 0
     private(set) var reason: CloseReason?
 
@@ -25,7 +26,10 @@ final class Scripted: ConnectionHandler {
     }
     func ended(_ connection: Connection) throws { try onEnded(connection) }
     func drained(_ connection: Connection) throws { try onDrained(connection) }
-    func closed(_ connection: Connection, reason: CloseReason) { self.reason = reason }
+    func closed(_ connection: Connection, reason: CloseReason) {
+        self.reason = reason
+        onClosed()
+    }
 }
 
 private final class WakeUpCounts: Sendable {

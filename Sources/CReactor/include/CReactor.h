@@ -20,6 +20,7 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/select.h>
+#include <sys/sendfile.h>
 #include <sys/signalfd.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -133,6 +134,10 @@ CREACTOR_CALL long creactor_peek(int fd, void *bytes, size_t count) {
 }
 CREACTOR_CALL long creactor_send(int fd, const void *bytes, size_t count) {
   return creactor_result(send(fd, bytes, count, MSG_NOSIGNAL));
+}
+CREACTOR_CALL long creactor_sendfile(int socket, int file, int64_t offset, size_t count) {
+  off_t from = offset;
+  return creactor_result(sendfile(socket, file, &from, count));
 }
 CREACTOR_CALL long creactor_shutdown_write(int fd) { return creactor_result(shutdown(fd, SHUT_WR)); }
 
@@ -253,6 +258,14 @@ CREACTOR_CALL long creactor_block_signal(int number, int block) {
   sigaddset(&set, number);
   int error = pthread_sigmask(block ? SIG_BLOCK : SIG_UNBLOCK, &set, &before);
   return error ? -(long)error : sigismember(&before, number);
+}
+// Takes a pending signal without waiting; -EAGAIN when it is not pending.
+CREACTOR_CALL long creactor_take_pending_signal(int number) {
+  const struct timespec now = {0, 0};
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, number);
+  return creactor_result(sigtimedwait(&set, 0, &now));
 }
 CREACTOR_CALL long creactor_read_signal(int fd) {
   struct signalfd_siginfo information;

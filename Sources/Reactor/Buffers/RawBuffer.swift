@@ -20,6 +20,13 @@
         return body(span)
     }
 
+    /// Lends the first `limit` bytes to be filled from the start; answers how many were, or why not.
+    func fill(atMost limit: Int, _ body: (consuming MutableRawSpan) -> SystemResult) -> SystemResult {
+        precondition(limit >= 0 && limit <= capacity, "more bytes than the buffer holds")
+        let span = unsafe UnsafeMutableRawBufferPointer(start: memory, count: limit).mutableBytes
+        return body(span)
+    }
+
     /// Copies bytes to a place in the memory; `false` if they do not fit.
     @inline(__always)
     func store(_ source: RawSpan, at offset: Int) -> Bool {

@@ -13,6 +13,7 @@ extension Connection {
         guard state.isOpen else { return }
         state.insert(.closing)
         closeReason = CloseReason(state.contains(.ended) ? .ended : .closed)
+        state.remove(.limitsReading)  // what is thrown away needs no rate
         if !state.isDisjoint(with: .pausesReading) {
             state.subtract(.pausesReading)
             readingResumed()
@@ -80,6 +81,7 @@ extension Connection {
         state.formUnion([.closed, .finished])
         closeReason = reason
         dropQueue()
+        if !loop.rateMeters.isEmpty { endRates() }
         loop.timers.cancel(timer)
         if isRegistered { loop.deregister(self, closesAlone: !state.contains(.descriptorShared)) }
         loop.closing.append(self)
@@ -90,6 +92,7 @@ extension Connection {
         descriptor.take()?.close(loop.kernel)
         loop.counters.connectionsClosed += 1
         owner?.connectionClosed(self)
+        if state.contains(.owesFileOutcome) { deliverFileOutcomes() }
         deliverClosed(closeReason ?? CloseReason(.closed))
         loop.connectionFinished()
     }

@@ -66,6 +66,9 @@ extension Connection {
         timer = .none
         timerTime = .never
         let now = loop.turnTime
+        // What our own rate holds back is nobody's fault.
+        if !state.isDisjoint(with: [.pausedByRate, .heldByRate]) { lastActivity = now }
+        if state.contains(.heldByRate) { lastProgress = now }
         if state.contains(.lingering) {
             if now >= deadline { return lingered() }
         } else if state.contains(.queued) && now >= lastProgress + limits.writeStall {

@@ -48,6 +48,20 @@ extension Connection {
         deliver { try $0.drained(self) }
     }
 
+    /// Tells what became of files.
+    func deliverFileOutcomes() {
+        guard let queue else { return }
+        state.remove(.owesFileOutcome)
+        let outcomes = queue.takeOutcomes()
+        if !state.contains(.queued) {
+            self.queue = nil
+            loop.recycle(queue)
+        }
+        state.formUnion(.gathering)
+        for tell in outcomes { tell() }
+        handlerReturned()
+    }
+
     func deliverClosed(_ reason: CloseReason) {
         guard let box = unsafe box else { return }
         unsafe self.box = nil  // the handler may hold the connection: the circle ends here

@@ -14,7 +14,7 @@ extension Connection {
 
     /// A short read emptied the socket, but if one of these was told: if the stream has ended or failed, one more receive
     /// says so, and one that stopped at urgent data is followed by more (tcp(7), "Sockets API").
-    private static var saysMore: Readiness { [.peerClosed, .hangUp, .error, .priority] }
+    static var saysMore: Readiness { [.peerClosed, .hangUp, .error, .priority] }
 
     /// Receives on while there is something, within the budget of a turn.
     @inline(never)
@@ -23,7 +23,7 @@ extension Connection {
         var receivesLeft = limits.receivesPerTurn - 1
         var bytesLeft = limits.bytesReceivedPerTurn - first
         while receivesLeft > 0 && bytesLeft > 0 {
-            guard state.wantsToRead else { return }
+            guard state.readsFreely else { return }
             let count = receiveOnce()
             if count == 0 || (count < loop.receiveBuffer.capacity && shortReadSaysEmpty) { return }
             receivesLeft -= 1
@@ -35,8 +35,11 @@ extension Connection {
 
     /// Receives and delivers; answers the number of bytes, or 0 when there were none.
     @inline(__always)
-    private func receiveOnce() -> Int {
-        let result = loop.receive(from: name)
+    private func receiveOnce() -> Int { take(loop.receive(from: name)) }
+
+    /// Delivers what a receive brought; answers the number of bytes.
+    @inline(__always)
+    func take(_ result: SystemResult) -> Int {
         let count = result.rawValue
         guard count > 0 else { return finishReading(result) }
         lastActivity = loop.turnTime

@@ -42,7 +42,7 @@ extension Connection {
     @inline(never)
     private func writeOtherwise(_ bytes: RawSpan) -> WriteResult {
         guard state.isDisjoint(with: .keepsFromWriting) else { return .closed }
-        if state.contains(.gathering) && !state.contains(.queued) {
+        if state.intersection([.gathering, .queued, .limitsWriting]) == .gathering {
             sendGathered()
             if state.isClosed { return .closed }
             if !state.contains(.queued) { return sendDirectly(bytes) }
@@ -103,7 +103,7 @@ extension Connection {
             result = loop.sendGathered(count, to: name)
         }
         guard let sent = judgeSend(result) else { return }
-        _ = append(unsafe loop.gatherBuffer.prefix(count).bytes.extracting(sent...))
+        append(unsafe loop.gatherBuffer.prefix(count).bytes.extracting(sent...))
     }
 
     private func sendDirectly(_ bytes: RawSpan) -> WriteResult {
@@ -112,58 +112,97 @@ extension Connection {
     }
 
     private func enqueue(_ bytes: RawSpan) -> WriteResult {
-        if bytes.byteCount > limits.hard - (queue?.count ?? 0) {
+        if bytes.byteCount > limits.hard - queuedWeight {
             terminate(CloseReason(.outputLimit), losesOutput: true)
             return .closed
         }
-        let count = append(bytes)
+        append(bytes)
         askForFlush()
-        if count <= limits.high { return .taken }
+        return answer(queuedWeight)
+    }
+
+    /// What to answer a writer when so much waits.
+    func answer(_ weight: Int) -> WriteResult {
+        if weight <= limits.high { return .taken }
         // Whoever is told to hold back waits for `drained`, even if the next send takes everything.
         state.insert(.owesDrained)
         return .pressure
     }
 
-    /// Adds to the queue; answers how much is in it now.
-    private func append(_ bytes: RawSpan) -> Int {
-        if queue == nil {
-            if bytes.isEmpty { return 0 }
+    /// What waits, as it counts against the limits.
+    var queuedWeight: Int { queue?.weight ?? 0 }
+
+    /// Adds to the queue.
+    private func append(_ bytes: RawSpan) {
+        if !bytes.isEmpty { openQueue().append(bytes) }
+    }
+
+    /// The queue, to have something added.
+    func openQueue() -> OutputQueue {
+        if !state.contains(.queued) {
             lastProgress = loop.turnTime
-            queue = loop.takeQueue()
             state.insert(.queued)
         }
-        queue?.append(bytes)
-        return queue?.count ?? 0
+        if let queue { return queue }
+        let new = loop.takeQueue()
+        queue = new
+        return new
     }
 
     /// Sends from the queue, within the budget of a turn.
     func flushQueue() {
-        guard let queue else { return }
-        let offered = min(queue.count, limits.bytesSentPerTurn)
-        let result = retryingInterrupts { queue.withFirst(offered) { loop.kernel.send(name, $0) } }
-        guard let sent = judgeSend(result) else { return }
-        if sent > 0 {
-            queue.removeFirst(sent)
-            lastProgress = loop.turnTime
+        guard state.intersection([.queued, .heldByRate]) == .queued, let queue else { return }
+        guard state.contains(.limitsWriting) else { return flush(queue, atMost: limits.bytesSentPerTurn) }
+        let before = sentCount
+        flush(queue, atMost: min(limits.bytesSentPerTurn, writeAllowance()))
+        noteSentUnderLimit(sentCount - before)
+    }
+
+    private func flush(_ queue: OutputQueue, atMost limit: Int) {
+        var budget = limit
+        while budget > 0 && !queue.isEmpty {
+            let leading = queue.leadingByteCount
+            if leading == 0, let file = queue.firstFile {
+                let sent = sendFirstFile(of: queue, file, atMost: budget)
+                if sent > 0 { lastProgress = loop.turnTime }
+                // Fewer than were offered may also be what the page cache had at hand: only "would block" ends this.
+                if state.isClosed || sent == 0 && file.left > 0 { return }
+                budget -= sent
+            } else {
+                let offered = min(leading, budget)
+                let result = retryingInterrupts { queue.withFirst(offered) { loop.kernel.send(name, $0) } }
+                guard let sent = judgeSend(result) else { return }
+                if sent > 0 {
+                    queue.removeFirst(sent)
+                    lastProgress = loop.turnTime
+                }
+                if sent < offered { return }
+                budget -= sent
+            }
         }
         if queue.isEmpty {
             dropQueue()
-        } else if sent == offered && loop.isEdgeTriggered {
+        } else if loop.isEdgeTriggered {
             // All that was offered was taken, so there is no edge to come: level-triggered, the kernel tells again.
             loop.lookAgain(at: self, .writable)
         }
     }
 
-    /// Nothing waits any more.
+    /// Nothing waits any more; what became of files may still have to be told.
     func dropQueue() {
         guard let queue else { return }
-        self.queue = nil
         state.remove(.queued)
-        loop.recycle(queue)
+        queue.removeAll(loop.kernel, keeping: .max)
+        if queue.hasOutcomes {
+            state.insert(.owesFileOutcome)
+        } else {
+            self.queue = nil
+            loop.recycle(queue)
+        }
     }
 
     /// What a send came to: the bytes taken, none of them if it would block; `nil` if it ended the connection.
-    private func judgeSend(_ result: SystemResult) -> Int? {
+    func judgeSend(_ result: SystemResult) -> Int? {
         guard let errno = result.errno else {
             noteSent(result.rawValue)
             lastActivity = loop.turnTime
@@ -191,7 +230,12 @@ extension Connection {
 
     /// Has the connection flushed at the end of the turn; while its handler runs, that flushes when it returns.
     func askForFlush() {
-        guard state.isDisjoint(with: [.unflushed, .gathering]) else { return }
+        if state.intersection([.gathering, .limitsWriting]) != .gathering { flushInNextTurn() }
+    }
+
+    /// Has the connection flushed at the end of the turn, even while its handler runs.
+    func flushInNextTurn() {
+        guard !state.contains(.unflushed) else { return }
         state.insert(.unflushed)
         loop.unflushed.append(self)
     }
@@ -208,8 +252,9 @@ extension Connection {
     /// and closing that waited for an empty queue. Called whenever one of them may have changed.
     @inline(never)
     func settle() {
+        if state.contains(.owesFileOutcome) { deliverFileOutcomes() }
         guard !state.isClosed else { return }
-        let count = queue?.count ?? 0
+        let count = queuedWeight
         if count == 0 {
             if state.contains(.finishing) { shutdownWriting() }
             if state.contains(.closing) { lingerOrClose() }

@@ -24,8 +24,8 @@ public import SystemPackage
     var box: Unmanaged<HandlerBox>?
     var closeReason: CloseReason?
 
-    /// What waits to be sent; there exactly while the state says `queued`.
-    var queue: ByteQueue?
+    /// What waits to be sent, while the state says `queued`, or has been sent and is still to be told.
+    var queue: OutputQueue?
     var receivedCount = 0
     var sentCount = 0
 
@@ -70,8 +70,8 @@ public import SystemPackage
     /// Bytes that the kernel took since the connection began.
     public var bytesSent: Int { sentCount }
 
-    /// Bytes that were written and not yet taken by the kernel.
-    public var queuedBytes: Int { (queue?.count ?? 0) + (state.contains(.gathering) ? loop.gathered : 0) }
+    /// Bytes that were written and not yet taken by the kernel; those of files are ``queuedFileBytes``.
+    public var queuedBytes: Int { (queue?.byteCount ?? 0) + (state.contains(.gathering) ? loop.gathered : 0) }
 
     /// This side's address. Asks the kernel. `nil` when the connection is over.
     public var local: SocketAddress? {
@@ -124,14 +124,15 @@ public import SystemPackage
         readingResumed()
     }
 
-    /// Whether nothing is read now: by ``pauseReading()``, or because the peer does not read what it is sent.
-    public var isReadingPaused: Bool { !state.isDisjoint(with: [.pausedByUser, .pausedByPressure]) }
+    /// Whether nothing is read now: by ``pauseReading()``, because the peer does not read what it is sent, or because of
+    /// its rate.
+    public var isReadingPaused: Bool { !state.isDisjoint(with: [.pausedByUser, .pausedByPressure, .pausedByRate]) }
 
     /// Tells the registry what the connection waits for.
     func updateInterest() {
         guard isRegistered else { return }
         var interest: Interest = state.wantsToRead ? .readable : []
-        if state.contains(.queued) && !state.contains(.outOfBuffers) { interest.insert(.writable) }
+        if state.intersection([.queued, .outOfBuffers, .heldByRate]) == .queued { interest.insert(.writable) }
         loop.setInterest(interest, of: self)
         if interest.isEmpty && !loop.capabilities.reportsHangUp { armDeadline(loop.turnTime + Self.probeInterval) }
     }
@@ -153,14 +154,15 @@ public import SystemPackage
 
     override func ready(_ readiness: Readiness) {
         // Almost always: bytes, and nothing else.
-        if readiness == .readable && state.wantsToRead { return read(readiness) }
+        if readiness == .readable && state.readsFreely { return read(readiness) }
         if readiness.contains(.writable) && state.contains(.queued) {
             flushQueue()
             settle()
         }
         if state.wantsHeldInput { deliverResumed() }
         if state.wantsToRead {
-            if readiness != .writable { read(readiness) }
+            guard readiness != .writable else { return }
+            if state.contains(.limitsReading) { readLimited(readiness) } else { read(readiness) }
         } else if !state.isClosed, !readiness.isDisjoint(with: [.error, .invalid]) {
             failWithPendingError()
         } else if readiness.contains(.hangUp), !state.isClosed, state.contains(.ended) {
@@ -174,6 +176,8 @@ public import SystemPackage
     }
 
     override func selectorChanged() { updateInterest() }  // who wants nothing may have to be looked at by timer now
+
+    override func rateAllows(_ direction: RateMeter.Direction) { continueAfterRate(direction) }
 
     override func flushOutput() { flushUnflushed() }
 

@@ -15,6 +15,9 @@ final class ConnectionLimits {
     private(set) var high: Int
     private(set) var hard: Int
     private(set) var lingerBytes: Int
+    /// Of connections that begin from now on.
+    private(set) var readRate: RateLimit?
+    private(set) var writeRate: RateLimit?
 
     init(_ limits: Limits) {
         idle = limits.idleTime?.wholeNanoseconds ?? .max
@@ -29,6 +32,8 @@ final class ConnectionLimits {
         high = max(limits.outputHighWatermark, low)
         hard = limits.outputLimit
         lingerBytes = limits.lingerBytes
+        readRate = limits.readRate
+        writeRate = limits.writeRate
     }
 
     /// Has other limits hold. Outside callbacks of the connections that have them.
@@ -45,5 +50,7 @@ final class ConnectionLimits {
         high = other.high
         hard = other.hard
         lingerBytes = other.lingerBytes
+        readRate = other.readRate
+        writeRate = other.writeRate
     }
 }

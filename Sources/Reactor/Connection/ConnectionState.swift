@@ -3,7 +3,7 @@
 // Two directions, each open until it has ended; `close()` and `abort()` end both.
 //
 //     reading:   open --end of stream--> ended
-//                (paused: by the user, by pressure; the kernel then keeps the bytes, and the peer waits)
+//                (paused: by the user, by pressure, by its rate; the kernel then keeps the bytes, and the peer waits)
 //                (held: the handler has kept a part of what it received, and nothing newer comes before that)
 //
 //     writing:   open --finish()--> finishing --queue empty, shutdown(2)--> finished
@@ -54,21 +54,35 @@ struct ConnectionState: OptionSet {
 
     /// The handler holds input that it wants to go on with before anything newer is received.
     static let holdsInput = ConnectionState(rawValue: 1 << 16)
+    /// A file was sent, or will not be, and whoever gave it has not been told.
+    static let owesFileOutcome = ConnectionState(rawValue: 1 << 17)
+
+    // Rates.
+    /// Reading has a limit, so it does not go the short way.
+    static let limitsReading = ConnectionState(rawValue: 1 << 18)
+    /// Sending has a limit, so everything is queued.
+    static let limitsWriting = ConnectionState(rawValue: 1 << 19)
+    /// Reading waits for tokens.
+    static let pausedByRate = ConnectionState(rawValue: 1 << 20)
+    /// The queue waits for tokens.
+    static let heldByRate = ConnectionState(rawValue: 1 << 21)
 
     // What is tested together.
     static let notOpen: ConnectionState = [.closing, .lingering, .closed]
-    static let pausesReading: ConnectionState = [.pausedByUser, .pausedByPressure, .holdsInput]
+    static let pausesReading: ConnectionState = [.pausedByUser, .pausedByPressure, .pausedByRate, .holdsInput]
     static let keepsFromReading: ConnectionState = [.closed, .ended, .pausesReading]
+    static let keepsFromReadingFreely: ConnectionState = [.keepsFromReading, .limitsReading]
     static let keepsFromDelivering: ConnectionState = [.notOpen, .pausedByUser, .pausedByPressure]
     static let discardsInput: ConnectionState = [.closing, .lingering]
     static let keepsFromWriting: ConnectionState = [.closing, .lingering, .closed, .finishing, .finished]
-    static let decidesWriting: ConnectionState = [.keepsFromWriting, .gathering, .queued]
+    static let decidesWriting: ConnectionState = [.keepsFromWriting, .gathering, .queued, .limitsWriting]
     static let needsSettling: ConnectionState = [
-        .closing, .lingering, .closed, .finishing, .queued, .pausedByPressure, .owesDrained,
+        .closing, .lingering, .closed, .finishing, .queued, .pausedByPressure, .owesDrained, .owesFileOutcome,
     ]
 
     var isOpen: Bool { isDisjoint(with: .notOpen) }
     var isClosed: Bool { contains(.closed) }
+    var readsFreely: Bool { isDisjoint(with: .keepsFromReadingFreely) }
     var wantsToRead: Bool { isDisjoint(with: .keepsFromReading) }
     /// What the handler holds may go on now.
     var wantsHeldInput: Bool { contains(.holdsInput) && isDisjoint(with: .keepsFromDelivering) }

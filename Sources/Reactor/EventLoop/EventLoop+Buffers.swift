@@ -9,12 +9,12 @@ extension EventLoop {
     private static let spareQueueCapacity = 16 * 1024
 
     /// A queue for a connection that has something waiting: one that another is done with, or a new one.
-    func takeQueue() -> ByteQueue { queues.popLast() ?? ByteQueue() }
+    func takeQueue() -> OutputQueue { queues.popLast() ?? OutputQueue() }
 
     /// Takes back a queue that is no longer needed, so that writing in every turn allocates nothing.
-    func recycle(_ queue: ByteQueue) {
+    func recycle(_ queue: OutputQueue) {
         guard queues.count < Self.spareQueues else { return }
-        queue.removeAll(keeping: Self.spareQueueCapacity)
+        queue.removeAll(kernel, keeping: Self.spareQueueCapacity)
         queues.append(queue)
     }
 
@@ -23,6 +23,11 @@ extension EventLoop {
     func receive(from socket: FileDescriptor) -> SystemResult {
         if let linux { return receiveBuffer.fill { linux.receive(socket, into: $0) } }
         return receiveBuffer.fill { kernel.receive(socket, into: $0) }
+    }
+
+    /// Receives into the loop's one buffer, and no more than `limit` bytes.
+    func receive(from socket: FileDescriptor, atMost limit: Int) -> SystemResult {
+        receiveBuffer.fill(atMost: limit) { kernel.receive(socket, into: $0) }
     }
 
     /// Copies bytes behind those that were gathered; `false` if they do not fit.

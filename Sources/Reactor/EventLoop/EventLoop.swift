@@ -84,6 +84,10 @@ public final class EventLoop {
     let tasks = WorkList<() -> Void>()
     /// Blocking work that others do for this loop.
     let offloaded = OffloadedWorkTable()
+    /// The limits of rates, by descriptor, of those that have some.
+    var rateMeters: [CInt: (reading: RateMeter?, writing: RateMeter?)] = [:]
+    /// When those who wait for tokens are looked at.
+    private(set) lazy var rateTicks = RateTicks(loop: self)
     /// Signals that have a watch: a second one would take some of the first one's.
     var watchedSignals: Set<Signal> = []
     /// Regular files.
@@ -112,7 +116,9 @@ public final class EventLoop {
     /// How much of it is filled.
     var gathered = 0
     /// Write queues that wait to be used again.
-    var queues: [ByteQueue] = []
+    var queues: [OutputQueue] = []
+    /// Whether this thread blocked `SIGPIPE` before the first file was sent; `nil` when none was.
+    var brokenPipeWasBlocked: Bool?
     /// A descriptor that stands for nothing, spent when there are no others, to accept and refuse politely.
     var reserve: OwnedDescriptor?
     let forksAtStart: UInt32
@@ -220,6 +226,7 @@ public final class EventLoop {
         }
         wakeUp = nil
         reserve.take()?.close(kernel)
+        unblockBrokenPipe()
         registry.releaseRetired()
         timers.removeAll()
         readyAgain.removeAll()

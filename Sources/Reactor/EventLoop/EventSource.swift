@@ -30,6 +30,8 @@ public class EventSource {
     func readyAfterOthers() {}
     /// The timer that carries this source fired.
     func deadlineReached() {}
+    /// There may be tokens again for what this may do at a rate.
+    func rateAllows(_ direction: RateMeter.Direction) {}
     /// The turn ends: send what was written meanwhile.
     func flushOutput() {}
     /// The batch is over: close the descriptor and tell whoever waits for that.

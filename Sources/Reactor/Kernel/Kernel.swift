@@ -139,6 +139,9 @@ public protocol Kernel: AnyObject {
     func peek(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult
     /// send(2) with `MSG_NOSIGNAL`; answers how many bytes were taken.
     func send(_ socket: FileDescriptor, _ bytes: RawSpan) -> SystemResult
+    /// sendfile(2) from this place of a file, whose own position is neither used nor moved; answers how many bytes were
+    /// taken, 0 at the file's end. Where send would answer `EPIPE`, it raises `SIGPIPE` as well.
+    func sendFile(to socket: FileDescriptor, from file: FileDescriptor, at offset: Int64, count: Int) -> SystemResult
     /// shutdown(2) with `SHUT_WR`.
     func shutdownWriting(_ socket: FileDescriptor) -> SystemResult
 
@@ -198,6 +201,8 @@ public protocol Kernel: AnyObject {
     func signalDescriptor(for signals: [Signal]) -> SystemResult
     /// Takes one signal from a signalfd; answers its number.
     func readSignal(_ descriptor: FileDescriptor) -> SystemResult
+    /// sigtimedwait(2) without waiting: takes a signal that is blocked and pending; answers its number, or `EAGAIN`.
+    func takePending(_ signal: Signal) -> SystemResult
     /// pthread_sigmask(3): blocks or unblocks a signal for the calling thread; answers 1 when it was blocked before.
     func setBlocked(_ signal: Signal, _ blocked: Bool) -> SystemResult
 }

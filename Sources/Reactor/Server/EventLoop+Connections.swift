@@ -35,6 +35,7 @@ extension Connection {
         let wasDraining = loop.isDraining
         loop.counters.connectionsOpened += 1
         startDeadlines()
+        startRates()
         do {
             setHandler(try makeHandler(self))
         } catch {

@@ -55,6 +55,11 @@ public struct Limits: Sendable {
     /// Unread input that is thrown away while a closed connection lingers. Default: 64 KiB.
     public var lingerBytes = 64 * 1024
 
+    /// How fast a connection is read from, on average. Default: `nil`, as fast as its peer sends and its handler takes it.
+    public var readRate: RateLimit?
+    /// How fast a connection is sent to, on average. Default: `nil`, as fast as its peer takes it.
+    public var writeRate: RateLimit?
+
     // MARK: The kernel's part
 
     /// Send small segments at once (`TCP_NODELAY`). Default: yes.

@@ -17,7 +17,7 @@ struct ParityProgram: Sendable, CustomStringConvertible {
         self.body = body
     }
 
-    static let all = orderly + closedHere + resets + flow
+    static let all = orderly + closedHere + resets + flow + files
     private static let readable = Int16(POLLIN)
 
     private static let orderly = [

@@ -51,6 +51,8 @@ protocol ParityWorld: AnyObject {
     func connect(to address: SocketAddress?) throws -> any ParityClient
     /// Runs the loop until a condition holds; throws when it does not in time.
     func run(until condition: () -> Bool) throws
+    /// A regular file with these contents, for the loop to send.
+    func file(_ contents: [UInt8]) throws -> OwnedDescriptor
     /// Lets the network carry what was sent, without a turn of the loop, until the connection's socket is ready for one
     /// of these: a poll(2) mask, where hang-up and error are always in.
     func letArrive(_ events: Int16, at connection: Connection) throws

@@ -4,6 +4,7 @@
 import Glibc
 import Reactor
 import ReactorTesting
+import SystemPackage
 import Testing
 
 extension SimulatedClient: ParityClient {}
@@ -33,6 +34,8 @@ final class SimulatedWorld: ParityWorld {
     func connect(to address: SocketAddress?) throws -> any ParityClient { simulation.connect(to: address) }
 
     func run(until condition: () -> Bool) throws { try simulation.run(until: condition) }
+
+    func file(_ contents: [UInt8]) -> OwnedDescriptor { OwnedDescriptor(simulation.kernel.openFile(contents)) }
 
     /// Time is enough: without faults everything arrives within milliseconds.
     func letArrive(_ events: Int16, at connection: Connection) { simulation.kernel.settle(for: .milliseconds(50)) }
@@ -86,6 +89,14 @@ final class RealWorld: ParityWorld {
             try loop.turn()
             for client in sockets { client.step() }
         }
+    }
+
+    func file(_ contents: [UInt8]) throws -> OwnedDescriptor {
+        var name = Array("/tmp/reactor-parity-XXXXXX".utf8CString)
+        let descriptor = unsafe mkstemp(&name)
+        unsafe unlink(name)
+        try #require(unsafe Glibc.write(descriptor, contents, contents.count) == contents.count)
+        return OwnedDescriptor(FileDescriptor(rawValue: descriptor))
     }
 
     func letArrive(_ events: Int16, at connection: Connection) throws {

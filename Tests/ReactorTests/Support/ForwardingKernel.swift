@@ -62,6 +62,10 @@ class ForwardingKernel: Kernel {
         base.peek(socket, into: buffer)
     }
     func send(_ socket: FileDescriptor, _ bytes: RawSpan) -> SystemResult { base.send(socket, bytes) }
+    func sendFile(to socket: FileDescriptor, from file: FileDescriptor, at offset: Int64, count: Int) -> SystemResult {
+        base.sendFile(to: socket, from: file, at: offset, count: count)
+    }
+    func takePending(_ signal: Signal) -> SystemResult { base.takePending(signal) }
     func shutdownWriting(_ socket: FileDescriptor) -> SystemResult { base.shutdownWriting(socket) }
 
     func peerCredentials(of socket: FileDescriptor, _ credentials: inout PeerCredentials) -> SystemResult {

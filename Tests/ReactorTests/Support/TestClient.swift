@@ -14,6 +14,8 @@ enum Received: Equatable {
 /// A TCP client on a non-blocking socket; only connecting waits, for a handshake that the kernel does by itself.
 final class TestClient {
     private(set) var descriptor: CInt
+    /// Keep what arrives, or only hand it on.
+    var keepsBytes = true
     /// All that has arrived.
     private(set) var received: [UInt8] = []
     /// How the stream ended, if it has.
@@ -97,7 +99,7 @@ final class TestClient {
                 if received < 0 && errno != EAGAIN { result = .failed(errno) }
             })
         if !bytes.isEmpty {
-            received += bytes
+            if keepsBytes { received += bytes }
             return .bytes(bytes)
         }
         if result != .nothing { ending = result }

@@ -1,0 +1,142 @@
+// Keeping to rates. A connection without a limit pays nothing for those that have one: the states `limitsReading` and
+// `limitsWriting` send the others round the short ways, in the tests that are made anyway.
+//
+//     reading:  as far as tokens go --none left--> pausedByRate --tick--> reading again
+//     writing:  everything is queued, sent as far as tokens go --none left--> heldByRate --tick--> sending again
+
+import SystemPackage
+
+extension Connection {
+    /// How fast this side reads; the peer then has to wait. Default: ``Limits/readRate``. A new limit holds at once, and
+    /// begins with a full burst; `nil` ends it.
+    public var readRate: RateLimit? {
+        get { meter(.reading)?.bucket?.limit }
+        set { changeRate(.reading) { $0.bucket = newValue.map { TokenBucket($0, now: loop.turnTime) } } }
+    }
+
+    /// How fast this side sends. What is written faster is queued, within the limits of output. Default:
+    /// ``Limits/writeRate``. A new limit holds at once, and begins with a full burst; `nil` ends it.
+    ///
+    /// The deadline for output without progress does not run while this limit holds it back.
+    public var writeRate: RateLimit? {
+        get { meter(.writing)?.bucket?.limit }
+        set { changeRate(.writing) { $0.bucket = newValue.map { TokenBucket($0, now: loop.turnTime) } } }
+    }
+
+    /// A limit for reading that this connection shares with others, beside its own. Default: `nil`.
+    public var readGroup: RateGroup? {
+        get { meter(.reading)?.group }
+        set { changeRate(.reading) { $0.join(newValue) } }
+    }
+
+    /// A limit for sending that this connection shares with others, beside its own. Default: `nil`.
+    public var writeGroup: RateGroup? {
+        get { meter(.writing)?.group }
+        set { changeRate(.writing) { $0.join(newValue) } }
+    }
+
+    /// Takes over the rates of its limits, when the connection begins.
+    func startRates() {
+        if let rate = limits.readRate { readRate = rate }
+        if let rate = limits.writeRate { writeRate = rate }
+    }
+
+    // MARK: Meters
+
+    private func meter(_ direction: RateMeter.Direction) -> RateMeter? {
+        guard let meters = loop.rateMeters[name.rawValue] else { return nil }
+        return direction == .reading ? meters.reading : meters.writing
+    }
+
+    /// Changes a limit; whatever the old one held back may go on.
+    private func changeRate(_ direction: RateMeter.Direction, _ change: (RateMeter) -> Void) {
+        guard !state.isClosed else { return }
+        // What the running handler has written was written under the old limit.
+        if direction == .writing && state.contains(.gathering) { sendGathered() }
+        guard !state.isClosed else { return }
+        let meter = meter(direction) ?? RateMeter(self, direction)
+        change(meter)
+        precondition(meter.group == nil || meter.group?.loop === loop, "a group of rates belongs to one loop")
+        setMeter(meter.isUnlimited ? nil : meter, direction)
+        let limited: ConnectionState = direction == .reading ? .limitsReading : .limitsWriting
+        if meter.isUnlimited || (direction == .reading && !state.isOpen) {
+            state.remove(limited)
+        } else {
+            state.insert(limited)
+        }
+        continueAfterRate(direction)
+        // An edge may have come and been left to the other way of reading.
+        if direction == .reading { readingResumed() }
+    }
+
+    private func setMeter(_ meter: RateMeter?, _ direction: RateMeter.Direction) {
+        var meters = loop.rateMeters[name.rawValue] ?? (nil, nil)
+        if direction == .reading { meters.reading = meter } else { meters.writing = meter }
+        loop.rateMeters[name.rawValue] = meters.reading == nil && meters.writing == nil ? nil : meters
+    }
+
+    /// The connection is over.
+    func endRates() {
+        guard let meters = loop.rateMeters.removeValue(forKey: name.rawValue) else { return }
+        meters.reading?.end()
+        meters.writing?.end()
+    }
+
+    /// Goes on with what a rate held back.
+    func continueAfterRate(_ direction: RateMeter.Direction) {
+        switch direction {
+        case .reading:
+            guard state.contains(.pausedByRate) else { return }
+            state.remove(.pausedByRate)
+            lastActivity = loop.turnTime  // that nothing came was this side's doing
+            readingResumed()
+        case .writing:
+            guard state.contains(.heldByRate) else { return }
+            state.remove(.heldByRate)
+            lastProgress = loop.turnTime
+            flushInNextTurn()
+        }
+    }
+
+    // MARK: Reading
+
+    /// Receives as far as the tokens go, within the budget of a turn.
+    @inline(never)
+    func readLimited(_ readiness: Readiness) {
+        var receivesLeft = limits.receivesPerTurn
+        var bytesLeft = limits.bytesReceivedPerTurn
+        while receivesLeft > 0 && bytesLeft > 0 {
+            guard state.wantsToRead, let meter = meter(.reading) else { break }
+            let allowed = min(meter.allowance(), bytesLeft, loop.receiveBuffer.capacity)
+            if allowed == 0 {
+                state.insert(.pausedByRate)
+                updateInterest()
+                return meter.wait()
+            }
+            let result = retryingInterrupts { loop.receive(from: name, atMost: allowed) }
+            // Before the handler runs, which may change the limit.
+            if result.rawValue > 0 { meter.take(result.rawValue) }
+            let count = take(result)
+            if count == 0 || (count < allowed && readiness.isDisjoint(with: Self.saysMore)) { return }
+            receivesLeft -= 1
+            bytesLeft -= count
+        }
+        if loop.isEdgeTriggered && state.wantsToRead { loop.lookAgain(at: self, readiness) }
+    }
+
+    // MARK: Writing
+
+    /// How many bytes may be sent now.
+    func writeAllowance() -> Int {
+        state.contains(.limitsWriting) ? meter(.writing)?.allowance() ?? .max : .max
+    }
+
+    /// Bytes were sent from the queue; sees to it that the rest is, when there are tokens.
+    func noteSentUnderLimit(_ count: Int) {
+        guard let meter = meter(.writing) else { return }
+        if count > 0 { meter.take(count) }
+        guard state.contains(.queued), meter.allowance() == 0 else { return }
+        state.insert(.heldByRate)
+        meter.wait()
+    }
+}

@@ -1,0 +1,79 @@
+// Regular files in memory, and sending from them.
+
+public import Reactor
+public import SystemPackage
+
+/// A regular file.
+final class SimulatedRegularFile: SimulatedFile {
+    var contents: [UInt8]
+
+    init(_ contents: [UInt8]) { self.contents = contents }
+
+    override var readiness: Readiness { [.readable, .writable] }
+    override var canBeWatched: Bool { false }
+}
+
+extension SimulatedKernel {
+    /// Opens a file with these contents. It is the program's to close.
+    public func openFile(_ contents: [UInt8]) -> FileDescriptor {
+        let result = open(SimulatedRegularFile(contents))
+        precondition(result.succeeded, "no descriptor is left for the file")
+        return result.descriptor
+    }
+
+    /// Cuts a file, as another program would.
+    public func truncate(_ file: FileDescriptor, to count: Int) {
+        guard let file = self.file(file.rawValue) as? SimulatedRegularFile else { return }
+        file.contents.removeLast(max(0, file.contents.count - count))
+    }
+
+    /// sendfile(2). A peer that has gone raises `SIGPIPE`: it is a violation not to have it blocked.
+    public func sendFile(to socket: FileDescriptor, from file: FileDescriptor, at offset: Int64, count: Int)
+        -> SystemResult
+    {
+        let errno = fault(.sendFile)
+        guard let target = self.socket(socket, .sendFile) else {
+            return leave(.sendFile, socket.rawValue, SystemResult(.badFileDescriptor))
+        }
+        let result = errno.map { SystemResult($0) } ?? move(to: target, from: file, at: offset, count: count)
+        if errno?.faultClass == .wouldBlock { wakeLater(target, .writable) }
+        if errno?.faultClass == .peer {
+            target.receiveReset(errno!)
+            target.pendingError = nil
+        }
+        if result.errno == .brokenPipe {
+            if !blockedSignals.contains(.brokenPipe) { violate("SIGPIPE was not blocked: it ended the process") }
+            pendingSignals.insert(.brokenPipe)
+        }
+        if result.succeeded { spin.noteProgress() }
+        return leave(.sendFile, socket.rawValue, result, argument: count)
+    }
+
+    private func move(to target: SimulatedSocket, from file: FileDescriptor, at offset: Int64, count: Int)
+        -> SystemResult
+    {
+        guard let opened = self.file(file.rawValue) else {
+            violate("sendFile from descriptor \(file.rawValue), which is not open")
+            return SystemResult(.badFileDescriptor)
+        }
+        guard let source = opened as? SimulatedRegularFile, offset >= 0 else { return SystemResult(.invalidArgument) }
+        let start = Int(clamping: min(offset, Int64(source.contents.count)))
+        let there = min(count, source.contents.count - start)
+        if there == 0 { return SystemResult(0) }
+        var limit = Int.max
+        if there > 1, random.chance(faults.shortTransfer) {
+            limit = random.number(in: 1...there - 1)
+            wakeLater(target, .writable)
+        }
+        // Safe: the slice is within the bounds of the array, which lives meanwhile.
+        return unsafe source.contents.withUnsafeBytes { bytes in
+            unsafe target.send(UnsafeRawBufferPointer(rebasing: bytes[start..<start + there]), limit: limit)
+        }
+    }
+
+    /// Takes a pending signal; answers its number, or `EAGAIN`.
+    public func takePending(_ signal: Signal) -> SystemResult {
+        pendingSignals.remove(signal) == nil
+            ? SystemResult(.resourceTemporarilyUnavailable) : SystemResult(Int(signal.rawValue))
+    }
+}
