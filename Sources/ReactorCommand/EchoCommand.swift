@@ -40,6 +40,7 @@ struct EchoCommand: ParsableCommand {
     @OptionGroup var udp: DatagramEchoOptions
 
     @OptionGroup var limits: LimitOptions
+    @OptionGroup var rates: RateOptions
 
     @OptionGroup var operation: OperationOptions
 
@@ -78,7 +79,9 @@ struct EchoCommand: ParsableCommand {
         let descriptorLimit = loop.capabilities.descriptorLimit
         try limits.check(backend, descriptorLimit: descriptorLimit)
         do throws(SocketError) {
-            var server = server.server(on: listen, backend, limits.limits(descriptorLimit: descriptorLimit))
+            var limits = limits.limits(descriptorLimit: descriptorLimit)
+            rates.apply(to: &limits)
+            var server = server.server(on: listen, backend, limits)
             server.inheritance = inheritance
             server.onReport = { StandardError.write("reactor: \($0)\n") }
             let (summary, counters) = try serve(server, loop)

@@ -40,6 +40,8 @@ import Testing
         Case("echo --idle-timeout 5", saying: "--idle-timeout", "500ms, 5s, 2m or 1h"),
         Case("echo --idle-timeout -5s", saying: "--idle-timeout", "500ms, 5s, 2m or 1h"),
         Case("echo --idle-timeout 99999999999999h", saying: "--idle-timeout", "a hundred years"),
+        Case("echo --rate-limit 0", saying: "--rate-limit", "at least 1"),
+        Case("echo --rate-limit fast", saying: "fast", "whole number"),
         Case("echo --drain 0", saying: "--drain", "above zero"),
         Case("echo --loops 0", saying: "--loops", "at least 1"),
         Case("echo --loops 2000", saying: "--loops", "at most 1024"),

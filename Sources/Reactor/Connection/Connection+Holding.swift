@@ -29,6 +29,6 @@ extension Connection {
     /// What the running handler wrote counts as pressure only when it returns, but no more may be asked of it now.
     @inline(never)
     private var takesMessagesUnderPressure: Bool {
-        state.isDisjoint(with: .keepsFromDelivering) && (queue?.count ?? 0) <= limits.high
+        state.isDisjoint(with: .keepsFromDelivering) && queuedWeight <= limits.high
     }
 }

@@ -144,7 +144,7 @@ extension Connection {
             state.insert(.queued)
         }
         if let queue { return queue }
-        let new = loop.takeQueue()
+        let new = loop.takeOutputQueue()
         queue = new
         return new
     }

@@ -8,14 +8,24 @@ extension EventLoop {
     private static let spareQueues = 64
     private static let spareQueueCapacity = 16 * 1024
 
-    /// A queue for a connection that has something waiting: one that another is done with, or a new one.
-    func takeQueue() -> OutputQueue { queues.popLast() ?? OutputQueue() }
+    /// A queue for input that waits for the rest of its message: one that another is done with, or a new one.
+    func takeQueue() -> ByteQueue { queues.popLast() ?? ByteQueue() }
+
+    /// Takes back a queue that is no longer needed, so that pieces in every turn allocate nothing.
+    func recycle(_ queue: ByteQueue) {
+        guard queues.count < Self.spareQueues else { return }
+        queue.removeAll(keeping: Self.spareQueueCapacity)
+        queues.append(queue)
+    }
+
+    /// A queue for a connection that has something to send waiting: one that another is done with, or a new one.
+    func takeOutputQueue() -> OutputQueue { outputQueues.popLast() ?? OutputQueue() }
 
     /// Takes back a queue that is no longer needed, so that writing in every turn allocates nothing.
     func recycle(_ queue: OutputQueue) {
-        guard queues.count < Self.spareQueues else { return }
+        guard outputQueues.count < Self.spareQueues else { return }
         queue.removeAll(kernel, keeping: Self.spareQueueCapacity)
-        queues.append(queue)
+        outputQueues.append(queue)
     }
 
     /// Receives into the loop's one buffer.

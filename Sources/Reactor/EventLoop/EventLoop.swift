@@ -115,8 +115,9 @@ public final class EventLoop {
     let gatherBuffer: RawBuffer
     /// How much of it is filled.
     var gathered = 0
-    /// Write queues that wait to be used again.
-    var queues: [OutputQueue] = []
+    /// Queues that wait to be used again: of input in pieces, and of output.
+    var queues: [ByteQueue] = []
+    var outputQueues: [OutputQueue] = []
     /// Whether this thread blocked `SIGPIPE` before the first file was sent; `nil` when none was.
     var brokenPipeWasBlocked: Bool?
     /// A descriptor that stands for nothing, spent when there are no others, to accept and refuse politely.
