@@ -11,7 +11,7 @@ public final class SimulatedWorkers: WorkerPool, @unchecked Sendable {
     private let kernel: SimulatedKernel
     private var random: SeededGenerator
     private var waiting: [OffloadedWork] = []
-    private var running: [ObjectIdentifier: Task] = [:]
+    private var running: [Task] = []
     private var hasEnded = false
 
     /// How many pieces of work are done at once. Default: 4.
@@ -59,7 +59,10 @@ public final class SimulatedWorkers: WorkerPool, @unchecked Sendable {
     public func withdraw(_ work: OffloadedWork) { waiting.removeAll { $0 === work } }
 
     /// Finishes work now.
-    public func wait(for work: OffloadedWork) { running.removeValue(forKey: ObjectIdentifier(work))?.finish() }
+    public func wait(for work: OffloadedWork) {
+        guard let index = running.firstIndex(where: { $0.work === work }) else { return }
+        running.remove(at: index).finish()
+    }
 
     /// Takes no more work, drops what has not begun, and finishes the rest.
     public func shutdown() {
@@ -67,14 +70,14 @@ public final class SimulatedWorkers: WorkerPool, @unchecked Sendable {
         let dropped = waiting
         waiting = []
         for work in dropped { work.drop(.poolEnded) }
-        for work in running.values.map(\.work) { wait(for: work) }
+        while let task = running.first { wait(for: task.work) }
     }
 
     private func beginNext() {
         while running.count < count, !waiting.isEmpty {
             let work = waiting.removeFirst()
             guard let begun = work.begin() else { continue }
-            running[ObjectIdentifier(work)] = Task(work, begun)
+            running.append(Task(work, begun))
             kernel.after(.nanoseconds(random.number(in: duration))) { [weak self] in
                 guard let self else { return }
                 self.wait(for: work)

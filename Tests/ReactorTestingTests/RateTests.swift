@@ -156,6 +156,20 @@ import Testing
         try world.check()
     }
 
+    @Test func theLimitOfAGroupChangesAtOnce() throws {
+        let world = try Simulation(seed: 1)
+        let group = RateGroup(world.loop, limit: RateLimit(bytesPerSecond: 1, burst: 1000))
+        try world.listen { _ in Scripted { $0.onConnected = { $0.readGroup = group } } }
+        for _ in 0..<3 { world.connect().write([UInt8](repeating: 7, count: 100_000)) }
+        try world.run(for: .seconds(2))
+        #expect(world.handlers.reduce(0) { $0 + $1.receivedCount } <= 1002)
+        group.limit = RateLimit(bytesPerSecond: 100_000, burst: 10_000)
+        try world.run(for: .seconds(2))
+        let sum = world.handlers.reduce(0) { $0 + $1.receivedCount }
+        #expect((200_000...212_000).contains(sum), "\(sum)")
+        try world.check()
+    }
+
     @Test func aLateComerOfAGroupIsNotStarved() throws {
         let world = try Simulation(seed: 1)
         let group = RateGroup(world.loop, limit: RateLimit(bytesPerSecond: 20_000, burst: 2000))

@@ -56,15 +56,34 @@ private final class Gate: Sendable {
             #expect(pool.threadCount == 0, "no thread before there is work")
             var told = 0
             for number in 1...2 {
-                try loop.offload { gate.pass() } then: { _ in told += 1 }
+                try loop.offload {
+                    gate.pass()
+                } then: { _ in
+                    told += 1
+                }
                 try loop.run { gate.count == number }
             }
-            for _ in 0..<3 { try loop.offload { gate.pass() } then: { _ in told += 1 } }
-            #expect(throws: OffloadError.queueFull) { try loop.offload {} then: { _ in Issue.record("told twice") } }
-            #expect(pool.threadCount == 2 && pool.waitingCount == 3)
+            for _ in 0..<3 {
+                try loop.offload {
+                    gate.pass()
+                } then: { _ in
+                    told += 1
+                }
+            }
+            #expect(throws: OffloadError.queueFull) {
+                try loop.offload {
+                } then: { _ in
+                    Issue.record("told twice")
+                }
+            }
+            #expect(pool.threadCount == 2)
+            #expect(pool.waitingCount == 3)
             gate.open()
             try loop.run { told == 5 }
-            try loop.offload {} then: { _ in told += 1 }
+            try loop.offload {
+            } then: { _ in
+                told += 1
+            }
             try loop.run { told == 6 }
             #expect(pool.threadCount == 2)
         }
@@ -77,7 +96,10 @@ private final class Gate: Sendable {
             loop.workers = pool
             var told = 0
             for number in 1...50 {
-                try loop.offload {} then: { _ in told += 1 }
+                try loop.offload {
+                } then: { _ in
+                    told += 1
+                }
                 try loop.run { told == number }
             }
             #expect(pool.threadCount < 8, "\(pool.threadCount) threads for one piece of work at a time")
@@ -92,7 +114,11 @@ private final class Gate: Sendable {
         try withLoop(.epoll()) { loop in
             loop.workers = pool
             var outcomes: [String] = []
-            let first = try loop.offload { gate.pass() } then: { _ in outcomes.append("first") }
+            let first = try loop.offload {
+                gate.pass()
+            } then: { _ in
+                outcomes.append("first")
+            }
             try loop.run { gate.count == 1 }
             let second = try loop.offload {
                 Issue.record("cancelled work was done")
@@ -135,7 +161,11 @@ private final class Gate: Sendable {
             }
             pool.shutdown()
             opener.join()
-            #expect(throws: OffloadError.poolEnded) { try loop.offload {} then: { _ in } }
+            #expect(throws: OffloadError.poolEnded) {
+                try loop.offload {
+                } then: { _ in
+                }
+            }
             try loop.run { outcomes.count == 3 }
             #expect(outcomes.sorted() == (["0"] + Array(repeating: "\(OffloadError.poolEnded)", count: 2)).sorted())
             pool.shutdown()
@@ -151,7 +181,9 @@ private final class Gate: Sendable {
         let gate = Gate()
         var told: [Int: String] = [:]
         for number in 0..<5 {
-            try loop.offload { gate.pass() } then: { result in
+            try loop.offload {
+                gate.pass()
+            } then: { result in
                 if case .failure(let error) = result { told[number, default: ""] += "\(error)" }
                 if case .success = result { told[number, default: ""] += "done" }
             }
@@ -162,14 +194,24 @@ private final class Gate: Sendable {
         #expect(told.count == 5)
         #expect(told[0] == "done")
         for outcome in told.values { #expect(["done", "\(OffloadError.loopEnded)"].contains(outcome)) }
-        #expect(throws: OffloadError.loopEnded) { try loop.offload {} then: { _ in } }
+        #expect(throws: OffloadError.loopEnded) {
+            try loop.offload {
+            } then: { _ in
+            }
+        }
         if !isShared { (loop.workers as? ThreadPoolOfOne)?.pool.shutdown() }
     }
 
     @Test func aLoopEndsThePoolThatItMadeForItself() throws {
         let loop = try EventLoop()
         var told = 0
-        for _ in 0..<10 { try loop.offload { sched_yield() } then: { _ in told += 1 } }
+        for _ in 0..<10 {
+            try loop.offload {
+                sched_yield()
+            } then: { _ in
+                told += 1
+            }
+        }
         let pool = try #require(loop.workers as? ThreadPool)
         #expect((1...4).contains(pool.threadCount))
         loop.shutdown()
@@ -186,7 +228,9 @@ private final class Gate: Sendable {
                 guard let loop = try? EventLoop() else { return }
                 loop.workers = pool
                 for _ in 0..<50 {
-                    _ = try? loop.offload { 1 } then: { (result: Result<Int, any Error>) in
+                    _ = try? loop.offload {
+                        1
+                    } then: { (result: Result<Int, any Error>) in
                         total.add((try? result.get()) ?? 0, ordering: .relaxed)
                     }
                 }

@@ -9,6 +9,9 @@ extension Connection {
 
     /// Sends a part of a file, after what was written before and before what is written after.
     ///
+    ///     let file = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
+    ///     connection.sendFile(OwnedDescriptor(file), count: size)
+    ///
     /// The connection takes the descriptor and closes it when it is done with it, however that comes. A file does not count
     /// as memory, whatever its size: each that waits counts as 4 KiB against the output limits, for it is a descriptor. The
     /// file must not get shorter meanwhile: what was promised to the peer could not be sent, so the connection would be

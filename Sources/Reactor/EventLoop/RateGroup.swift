@@ -27,7 +27,8 @@ public final class RateGroup {
     private var members = 0
     private var line: [RateMeter] = []
     private var waiting = 0
-    private var isTicking = false
+    /// The tick at which those who wait are served; another one that comes is an old one.
+    private var tick: Int64?
 
     /// A group with nobody in it.
     public init(_ loop: EventLoop, limit: RateLimit) {
@@ -38,7 +39,11 @@ public final class RateGroup {
     /// The limit. A new one holds at once, and begins with a full burst.
     public var limit: RateLimit {
         get { bucket.limit }
-        set { bucket = TokenBucket(newValue, now: loop.turnTime) }
+        set {
+            bucket = TokenBucket(newValue, now: loop.turnTime)
+            tick = nil  // the one that is set may be far away
+            tickIfNeeded()
+        }
     }
 
     /// How many directions of connections share it.
@@ -91,10 +96,10 @@ public final class RateGroup {
     }
 
     private func tickIfNeeded() {
-        if isTicking || waiting == 0 { return }
-        isTicking = true
-        loop.rateTicks.call(at: bucket.time(of: bucket.portion(of: members))) { [self] _ in
-            isTicking = false
+        if tick != nil || waiting == 0 { return }
+        tick = loop.rateTicks.call(at: bucket.time(of: bucket.portion(of: members))) { [self] number in
+            guard number == tick else { return }
+            tick = nil
             serve()
         }
     }

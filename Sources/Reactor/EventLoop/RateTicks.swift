@@ -97,7 +97,6 @@ final class RateTicks {
     }
 
     /// Calls at the first tick from `time` on, which is never the present one; answers its number.
-    @discardableResult
     func call(at time: MonotonicTime, _ action: @escaping (Int64) -> Void) -> Int64 {
         let next = Self.number(of: loop.turnTime, roundedUp: false) + 1
         let tick = max(next, Self.number(of: time, roundedUp: true))

@@ -56,7 +56,9 @@ public final class ThreadPool: WorkerPool {
     public func submit(_ work: OffloadedWork) throws(OffloadError) {
         let refusal: OffloadError? = state.withLock { state in
             if state.hasEnded { return .poolEnded }
-            if state.waiting.count >= queueLimit { return .queueFull }
+            // What threads that are free will take at once does not wait.
+            let free = maximumThreads - state.busy
+            if state.waiting.count - free >= queueLimit { return .queueFull }
             let isEnough = state.waiting.count < state.threads.count - state.busy
             if !isEnough && state.threads.count < maximumThreads && !start(&state) && state.threads.isEmpty {
                 return .noThread

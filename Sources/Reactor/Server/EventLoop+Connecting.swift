@@ -37,7 +37,7 @@ extension EventLoop {
     ///   - failed: told, in a later turn, why there will be no connection; with several addresses, why of each, in
     ///     ``SocketError/attempts``.
     /// - Returns: The attempt, which can be cancelled; nobody is told then, nor when the loop ends before it does.
-    /// - Throws: ``SocketError`` when the destination is malformed.
+    /// - Throws: ``SocketError`` when the destination is malformed, or the loop has ended.
     @discardableResult
     public func connect(
         to destination: String, options: ConnectOptions = ConnectOptions(), limits: Limits = Limits(),
@@ -64,6 +64,7 @@ extension EventLoop {
         to destination: String, options: ConnectOptions, limits: Limits, owner: ConnectionOwner?,
         handler: @escaping (Connection) throws -> any ConnectionHandler, failed: @escaping (SocketError) -> Void
     ) throws(SocketError) -> ConnectionRace {
+        if isShutDown { throw SocketError(.connect, subject: destination, reason: "the loop has ended") }
         let limits = limits.ofConnecting
         return try ConnectionRace(
             loop: self, toHost: destination, options: options, limits: limits,
