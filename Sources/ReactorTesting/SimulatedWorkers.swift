@@ -11,7 +11,7 @@ public final class SimulatedWorkers: WorkerPool, @unchecked Sendable {
     private let kernel: SimulatedKernel
     private var random: SeededGenerator
     private var waiting: [OffloadedWork] = []
-    private var running: [Task] = []
+    private var running: [Piece] = []
     private var hasEnded = false
 
     /// How many pieces of work are done at once. Default: 4.
@@ -22,7 +22,7 @@ public final class SimulatedWorkers: WorkerPool, @unchecked Sendable {
     public var duration: ClosedRange<Int> = 100_000...20_000_000
 
     /// Work that has begun, until it is finished.
-    private final class Task {
+    private final class Piece {
         let work: OffloadedWork
         var begun: OffloadedWork.Begun?
 
@@ -70,14 +70,14 @@ public final class SimulatedWorkers: WorkerPool, @unchecked Sendable {
         let dropped = waiting
         waiting = []
         for work in dropped { work.drop(.poolEnded) }
-        while let task = running.first { wait(for: task.work) }
+        while let piece = running.first { wait(for: piece.work) }
     }
 
     private func beginNext() {
         while running.count < count, !waiting.isEmpty {
             let work = waiting.removeFirst()
             guard let begun = work.begin() else { continue }
-            running.append(Task(work, begun))
+            running.append(Piece(work, begun))
             kernel.after(.nanoseconds(random.number(in: duration))) { [weak self] in
                 guard let self else { return }
                 self.wait(for: work)

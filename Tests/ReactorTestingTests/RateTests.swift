@@ -156,6 +156,26 @@ import Testing
         try world.check()
     }
 
+    /// Those who wait for tokens when the loop ends keep nothing alive.
+    @Test func nothingOutlivesTheLoop() throws {
+        weak var loop: EventLoop?
+        weak var group: RateGroup?
+        weak var reconnector: Reconnector?
+        do {
+            let world = try Simulation(seed: 1)
+            let shared = RateGroup(world.loop, limit: RateLimit(bytesPerSecond: 1, burst: 10))
+            try world.listen { _ in Scripted { $0.onConnected = { $0.readGroup = shared } } }
+            for _ in 0..<3 { world.connect().write([UInt8](repeating: 7, count: 1000)) }
+            world.kernel.setRoute(to: .ipv4(192, 0, 2, 1, port: 0), .dead)
+            reconnector = try world.loop.keepConnected(to: "192.0.2.1:80", handler: { _ in Echo() })
+            try world.run(for: .milliseconds(100))
+            (loop, group) = (world.loop, shared)
+            #expect(reconnector != nil)
+            try world.check()
+        }
+        #expect(loop == nil && group == nil && reconnector == nil)
+    }
+
     @Test func theLimitOfAGroupChangesAtOnce() throws {
         let world = try Simulation(seed: 1)
         let group = RateGroup(world.loop, limit: RateLimit(bytesPerSecond: 1, burst: 1000))

@@ -87,7 +87,7 @@ public final class EventLoop {
     /// The limits of rates, by descriptor, of those that have some.
     var rateMeters: [CInt: (reading: RateMeter?, writing: RateMeter?)] = [:]
     /// When those who wait for tokens are looked at.
-    private(set) lazy var rateTicks = RateTicks(loop: self)
+    let rateTicks = RateTicks()
     /// Signals that have a watch: a second one would take some of the first one's.
     var watchedSignals: Set<Signal> = []
     /// Regular files.
@@ -230,6 +230,7 @@ public final class EventLoop {
         unblockBrokenPipe()
         registry.releaseRetired()
         timers.removeAll()
+        rateTicks.removeAll()
         readyAgain.removeAll()
         let ended = alwaysReady
         alwaysReady = []

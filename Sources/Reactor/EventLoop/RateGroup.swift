@@ -17,7 +17,7 @@ public final class RateGroup {
         fileprivate var isInLine = false
         /// It wants to be served when its turn comes; the others in line are passed over.
         fileprivate var waits = false
-        /// What is left of its portion, which is for this turn of the loop's clock.
+        /// What is left of its portion, and when it was granted.
         fileprivate var portion = 0
         fileprivate var portionTime = MonotonicTime(nanoseconds: .min)
     }
@@ -97,7 +97,7 @@ public final class RateGroup {
 
     private func tickIfNeeded() {
         if tick != nil || waiting == 0 { return }
-        tick = loop.rateTicks.call(at: bucket.time(of: bucket.portion(of: members))) { [self] number in
+        tick = loop.rateTicks.call(at: bucket.time(of: bucket.portion(of: members)), on: loop) { [self] number in
             guard number == tick else { return }
             tick = nil
             serve()

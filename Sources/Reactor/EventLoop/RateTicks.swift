@@ -57,7 +57,7 @@ final class RateMeter {
     /// Has its source told when it may go on, which it may not now.
     func wait() {
         if let bucket, bucket.level <= 0 {
-            loop.rateTicks.wake(self, at: bucket.time(of: bucket.portion(of: 1)))
+            loop.rateTicks.wake(self, at: bucket.time(of: bucket.portion(of: 1)), on: loop)
         } else {
             group?.line(up: self)
         }
@@ -78,17 +78,21 @@ final class RateTicks {
     /// Nanoseconds between ticks.
     static let length: Int64 = 50_000_000
 
-    private unowned let loop: EventLoop
     private var waiting: [Int64: [(Int64) -> Void]] = [:]
-
-    init(loop: EventLoop) { self.loop = loop }
 
     /// How many ticks are to come that somebody waits for; each has one timer.
     var count: Int { waiting.count }
 
+    /// Forgets who waits: the loop has ended.
+    func removeAll() {
+        let ended = waiting
+        waiting = [:]
+        withExtendedLifetime(ended) {}
+    }
+
     /// Resumes a meter at the first tick from `time` on.
-    func wake(_ meter: RateMeter, at time: MonotonicTime) {
-        meter.tick = call(at: time) { tick in
+    func wake(_ meter: RateMeter, at time: MonotonicTime, on loop: EventLoop) {
+        meter.tick = call(at: time, on: loop) { tick in
             // Another wait has begun since: that one counts.
             guard meter.tick == tick else { return }
             meter.tick = nil
@@ -97,7 +101,7 @@ final class RateTicks {
     }
 
     /// Calls at the first tick from `time` on, which is never the present one; answers its number.
-    func call(at time: MonotonicTime, _ action: @escaping (Int64) -> Void) -> Int64 {
+    func call(at time: MonotonicTime, on loop: EventLoop, _ action: @escaping (Int64) -> Void) -> Int64 {
         let next = Self.number(of: loop.turnTime, roundedUp: false) + 1
         let tick = max(next, Self.number(of: time, roundedUp: true))
         if waiting[tick] == nil {

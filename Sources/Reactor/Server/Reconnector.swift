@@ -16,7 +16,8 @@ public final class Reconnector {
     private let failed: (SocketError, Duration) -> Void
     private var backoff: Backoff
     private var random: any RandomNumberGenerator
-    private var race: ConnectionRace?
+    /// Kept by the loop while it lasts: this and what it tells would otherwise keep each other beyond the loop's end.
+    private weak var race: ConnectionRace?
     private var timer: Timer?
     private var connectedAt: MonotonicTime?
 
