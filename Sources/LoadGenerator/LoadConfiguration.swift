@@ -53,7 +53,9 @@ public struct LoadConfiguration: Sendable {
     /// - Parameter kernel: is asked how many descriptors the process may have.
     /// - Throws: ``LoadConfigurationError``, which says what is wrong and what would be right.
     public func validate(on kernel: any Kernel = LinuxKernel.shared) throws(LoadConfigurationError) {
-        guard address.port != 0 else { throw LoadConfigurationError("port 0 is nobody's port; name the server's") }
+        guard address.port != 0 || address.isUnix else {
+            throw LoadConfigurationError("port 0 is nobody's port; name the server's")
+        }
         try Self.check("connections", connections, within: 1...10_000_000)
         try Self.check("size", size, within: 1...(64 * 1024 * 1024))
         try Self.check("depth", depth, within: 1...65_536)

@@ -5,6 +5,11 @@ import Reactor
 
 /// Socket addresses as command-line arguments.
 enum AddressArgument {
+    /// Takes the path of a Unix socket, or `@` and an abstract name.
+    static func parseUnix(_ path: String) throws -> SocketAddress {
+        do throws(SocketError) { return try .unix(path) } catch { throw ValidationError(error.reason) }
+    }
+
     /// Parses `HOST:PORT` and looks names up, which may take seconds.
     ///
     /// - Returns: The first address, the one to be tried first.

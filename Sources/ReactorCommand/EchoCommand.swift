@@ -10,7 +10,7 @@ struct EchoCommand: ParsableCommand {
         commandName: "echo",
         abstract: "Run an echo server: what a client sends comes back.",
         discussion: """
-            Try it with:  nc 127.0.0.1 7788
+            Try it with:  nc 127.0.0.1 7788  (or nc -U PATH, with --unix PATH)
             It prints one line when it listens, and a summary when it ends. SIGINT (ctrl-C) and SIGTERM drain: no new \
             connections, what is queued is sent, then it exits with status 0; a second one ends it at once.
             SIGUSR2 restarts it without losing a connection attempt: the same program is started with the listening \
@@ -23,7 +23,14 @@ struct EchoCommand: ParsableCommand {
             "Where to listen, HOST:PORT; port 0 lets the system choose. (default: 127.0.0.1:7788)", valueName: "address"
         ),
         transform: AddressArgument.parse)
-    var listen = SocketAddress.ipv4(127, 0, 0, 1, port: 7788)
+    var listen: SocketAddress?
+
+    @Option(
+        help: ArgumentHelp(
+            "Listen on a Unix socket instead; @NAME is an abstract name. A path that a server left behind is replaced.",
+            valueName: "path"),
+        transform: AddressArgument.parseUnix)
+    var unix: SocketAddress?
 
     @Option(
         help: ArgumentHelp(
@@ -62,6 +69,12 @@ struct EchoCommand: ParsableCommand {
     var endWithInput = false
 
     func validate() throws {
+        if listen != nil && unix != nil {
+            throw ValidationError("--listen and --unix are two places: choose one")
+        }
+        if udp.isWanted && unix != nil {
+            throw ValidationError("--udp needs an address with a port; give it with --listen")
+        }
         if upper && lines { throw ValidationError("--upper answers bytes and --lines answers lines: choose one") }
         if udp.isWanted && lines { throw ValidationError("--lines is for connections, not for datagrams") }
     }
@@ -81,7 +94,8 @@ struct EchoCommand: ParsableCommand {
         do throws(SocketError) {
             var limits = limits.limits(descriptorLimit: descriptorLimit)
             rates.apply(to: &limits)
-            var server = server.server(on: listen, backend, limits)
+            var server = server.server(
+                on: unix ?? listen ?? .loopback(port: 7788), backend, limits)
             server.inheritance = inheritance
             server.onReport = { StandardError.write("reactor: \($0)\n") }
             let (summary, counters) = try serve(server, loop)

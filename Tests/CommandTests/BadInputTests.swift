@@ -21,6 +21,9 @@ import Testing
 
     static let cases = [
         Case("echo --backend kqueue", saying: "kqueue", "--backend", "epoll-lt, epoll-et, poll, select"),
+        Case("echo --listen 127.0.0.1:1 --unix /tmp/x", saying: "--unix", "choose one"),
+        Case("echo --unix @", saying: "--unix", "path is missing"),
+        Case("echo --udp --unix /tmp/x", saying: "--udp", "--listen"),
         Case("echo --listen 127.0.0.1", saying: "--listen", "127.0.0.1", "port is missing", "HOST:PORT"),
         Case("echo --listen :80", saying: "host is missing", "0.0.0.0"),
         Case("echo --listen 127.0.0.1:99999", saying: "99999", "0 to 65535"),

@@ -42,6 +42,15 @@ import Testing
         }
     }
 
+    @Test func listensOnAUnixSocket() async throws {
+        let name = "@reactor-test-\(UInt64.random(in: 0 ... .max))"
+        _ = try await RunningServer.run(at: ["--unix", name]) { server in
+            #expect(server.firstLine.hasPrefix("listening on unix:\(name) "))
+            let load = try await Program.run("load", "unix:\(name)", "--messages", "10", "--connections", "2")
+            #expect(load.status == .exited(0))
+        }
+    }
+
     @Test(.enabled("there is no nc", isNetcatHere))
     func answersLines() async throws {
         let outcome = try await RunningServer.run(["--lines", "--stats"]) { server in

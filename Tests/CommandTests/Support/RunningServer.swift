@@ -16,15 +16,15 @@ struct RunningServer: Sendable {
 
     var port: String { "\(address.split(separator: ":").last ?? "")" }
 
-    /// Runs `reactor echo --listen 127.0.0.1:0` and `body`, sends it a signal, and waits for its end.
+    /// Runs `reactor echo --listen 127.0.0.1:0`, or at another place, and `body`, sends it a signal, and waits for its end.
     ///
     /// - Returns: What became of the server; its output is what came after the first line.
     static func run(
-        _ arguments: [String] = [], endedBy signal: Signal = .terminate,
+        _ arguments: [String] = [], at place: [String] = ["--listen", "127.0.0.1:0"], endedBy signal: Signal = .terminate,
         _ body: @escaping @Sendable (RunningServer) async throws -> Void
     ) async throws -> Program.Outcome {
         try await Program.bounded {
-            let all = ["echo", "--listen", "127.0.0.1:0"] + arguments
+            let all = ["echo"] + place + arguments
             let result = try await Subprocess.run(
                 Program.reactor, arguments: Arguments(all), input: .none, output: .sequence,
                 error: .string(limit: Program.outputLimit)
