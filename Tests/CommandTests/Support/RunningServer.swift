@@ -20,7 +20,8 @@ struct RunningServer: Sendable {
     ///
     /// - Returns: What became of the server; its output is what came after the first line.
     static func run(
-        _ arguments: [String] = [], at place: [String] = ["--listen", "127.0.0.1:0"], endedBy signal: Signal = .terminate,
+        _ arguments: [String] = [], at place: [String] = ["--listen", "127.0.0.1:0"],
+        endedBy signal: Signal = .terminate,
         _ body: @escaping @Sendable (RunningServer) async throws -> Void
     ) async throws -> Program.Outcome {
         try await Program.bounded {
