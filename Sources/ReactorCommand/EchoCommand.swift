@@ -38,6 +38,9 @@ struct EchoCommand: ParsableCommand {
         transform: BackendArgument.parse)
     var backend = Backend.epoll(.levelTriggered)
 
+    @Option(help: "How connections are served: by a handler that is called, or by a task that waits.")
+    var style = StyleArgument.handler
+
     @Flag(help: "Answer in upper case (ASCII letters).")
     var upper = false
 
@@ -146,12 +149,21 @@ struct EchoCommand: ParsableCommand {
     }
 
     private func listen(_ server: TCPServer, _ loop: EventLoop) throws(SocketError) -> ListeningServer {
-        let listening = try server.listen(on: loop) { [upper, lines] _ in
-            { _ in
-                if lines { return LineEcho().framed(by: .lines()) }
-                return if upper { UpperCaseEcho() } else { Echo() }
+        let listening =
+            switch style {
+            case .handler:
+                try server.listen(on: loop) { [upper, lines] _ in
+                    { _ in
+                        if lines { return LineEcho().framed(by: .lines()) }
+                        return if upper { UpperCaseEcho() } else { Echo() }
+                    }
+                }
+            case .async:
+                try server.listen(
+                    on: loop,
+                    serving: lines
+                        ? AsyncEcho.serveLines : upper ? AsyncEcho.serveInUpperCase : AsyncEcho.serve)
             }
-        }
         let loops = server.loops == 1 ? "" : "\(server.loops) loops, "
         let most = server.limits.effectiveConnections()
         print("listening on \(listening.address) (\(backend), \(loops)at most \(most) connections)")
@@ -185,6 +197,7 @@ struct EchoCommand: ParsableCommand {
                 ("pauses of reading because a peer did not read", counters.pressurePauses),
                 ("timers fired", counters.timersFired),
                 ("tasks run", counters.tasksRun),
+                ("jobs of Swift's tasks run", counters.jobsRun),
                 ("slow callbacks", counters.slowCallbacks),
                 ("handlers that threw", counters.handlerErrors),
                 ("connections that sent what is no message", counters.framingErrors),

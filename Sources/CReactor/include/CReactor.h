@@ -374,6 +374,9 @@ CREACTOR_CALL long creactor_end_process(int process) {
   return result;
 }
 
+// A number for the calling thread: pthread_t is one on some systems and a pointer on others, never 0 on any.
+CREACTOR_CALL uintptr_t creactor_thread(void) { return (uintptr_t)pthread_self(); }
+
 // MARK: forks
 
 // How often this process has called fork(3) since the first call of this function.

@@ -28,11 +28,14 @@ public struct CloseReason: Sendable, CustomStringConvertible {
         public static let loopEnded = Kind(number: 9)
         /// What the peer sent is no message by the framing; ``CloseReason/error`` is the ``FramingError``.
         public static let framing = Kind(number: 10)
+        /// The task that served the connection was cancelled.
+        public static let cancelled = Kind(number: 11)
 
         private static let words = [
             "closed here", "aborted here", "ended by the peer", "failed", "idle for too long", "no message in time",
             "the peer stopped reading", "too much output was waiting", "its handler failed", "the loop ended",
             "sent what is no message",
+            "its task was cancelled",
         ]
 
         /// The reason in words.

@@ -88,10 +88,13 @@ extension Connection {
         if !state.isDisjoint(with: .needsSettling) { settle() }
     }
 
+    /// Whether the handler is running and has written something that was not sent yet.
+    var hasGathered: Bool { state.contains(.gathering) && loop.gathered > 0 }
+
     @inline(never)
-    private func handlerThrew(_ error: any Error) {
+    func handlerThrew(_ error: any Error) {
         loop.counters.handlerErrors += 1
         loop.report(.handlerError, "\(reportName): \(error)")
-        terminate(CloseReason(.handlerError, error: error), losesOutput: loop.gathered > 0)
+        terminate(CloseReason(.handlerError, error: error), losesOutput: hasGathered)
     }
 }

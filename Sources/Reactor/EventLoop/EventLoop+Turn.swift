@@ -1,7 +1,7 @@
 // One turn of the loop. This is the only place where events become calls.
 //
 //     flush what was written -> tell the selector what changed -> wait -> read the clock
-//       -> events -> what is ready again -> newcomers -> timers -> tasks -> closings -> release
+//       -> events -> what is ready again -> newcomers -> timers -> tasks -> jobs -> closings -> release
 //
 // Each step works on what was there when it began (invariant 8), and each list has a budget (invariant 6); while one of
 // them is not empty, the wait does not block (invariant 7).
@@ -11,7 +11,10 @@ import SystemPackage
 extension EventLoop {
     private static let taskBudget = 1024
     private static let timerBudget = 4096
+    private static let jobBudget = 1024
     private static let closingBudget = 512
+    /// Jobs that a loop still runs when it ends. What is left then belongs to tasks that never end.
+    private static let lastJobs = 100_000
 
     func performTurn(mayWait: Bool) throws(SocketError) {
         if !unflushed.isEmpty { unflushed.drain { $0.flushOutput() } }
@@ -30,6 +33,8 @@ extension EventLoop {
         if !listenersReady.isEmpty { listenersReady.drain { if $0.isRegistered { $0.readyAfterOthers() } } }
         if timers.mayBeDue(at: turnTime) { fireTimers(upTo: lastTimer) }
         if taskCount > 0 { runTasks(budget: min(taskCount, Self.taskBudget)) }
+        // Those that the events of this turn brought up are among them.
+        if !executor.jobs.isEmpty { runJobs(budget: Self.jobBudget) }
         if !closing.isEmpty { closing.drain(budget: Self.closingBudget) { $0.finishClosing() } }
         registry.releaseRetired()
         if callbackClock.isMeasuring { measureTurn() }
@@ -64,7 +69,7 @@ extension EventLoop {
 
     private func waitTimeout() -> WaitTimeout {
         guard
-            tasks.isEmpty, readyAgain.isEmpty, closing.isEmpty, unflushed.isEmpty, !registry.hasChanges, !isStopping,
+            tasks.isEmpty, executor.jobs.isEmpty, readyAgain.isEmpty, closing.isEmpty, unflushed.isEmpty, !registry.hasChanges, !isStopping,
             !(hasAlwaysReady && alwaysReady.contains { !registry.interest(of: $0).isEmpty })
         else { return .none }
         guard let deadline = timers.soonest() else { return .forever }
@@ -131,6 +136,26 @@ extension EventLoop {
             task()
             callbackReturned(named: "task")
         }
+    }
+
+    private func runJobs(budget: Int) {
+        executor.jobs.drain(budget: budget) { job in
+            counters.jobsRun += 1
+            executor.run(job)
+            callbackReturned(named: "job of a task")
+        }
+    }
+
+    /// The loop ends: everyone who waits for it goes on, and what that brings up is done too.
+    func runLastJobs() {
+        executor.endWaits()
+        var left = Self.lastJobs
+        while executor.takeLate() && left > 0 {
+            left -= executor.jobs.count
+            runJobs(budget: .max)
+            while !closing.isEmpty { closing.drain { $0.finishClosing() } }
+        }
+        executor.close()
     }
 
     // MARK: Telling the selector

@@ -88,6 +88,10 @@ public final class EventLoop {
     var rateMeters: [CInt: (reading: RateMeter?, writing: RateMeter?)] = [:]
     /// When those who wait for tokens are looked at.
     let rateTicks = RateTicks()
+    /// Runs Swift's tasks on this loop's thread.
+    public let executor: LoopExecutor
+    /// Runs actors on this loop's thread.
+    public let serialExecutor: LoopSerialExecutor
     /// Signals that have a watch: a second one would take some of the first one's.
     var watchedSignals: Set<Signal> = []
     /// Regular files.
@@ -146,6 +150,8 @@ public final class EventLoop {
         gatherBuffer = .allocate()
         let event = kernel.eventDescriptor()
         handle = LoopHandle(mailbox: Mailbox(notify: kernel.notifier(for: event.descriptor)))
+        executor = LoopExecutor(mailbox: handle.mailbox)
+        serialExecutor = LoopSerialExecutor(executor)
         turnTime = kernel.now()
         forksAtStart = kernel.forkCount()
         callbackClock = CallbackClock(ticks: kernel.ticks(), now: turnTime)
@@ -200,26 +206,32 @@ public final class EventLoop {
         precondition(!isInTurn, "turn() was called from inside the loop")
         precondition(!isShutDown, "the loop has ended")
         isInTurn = true
-        defer { isInTurn = false }
+        executor.turnBegan()
+        defer {
+            executor.turnEnded()
+            isInTurn = false
+        }
         try performTurn(mayWait: mayWait)
     }
 
     /// Ends ``run()`` at the end of this turn. On the loop's thread; others use ``LoopHandle/stop()``.
     public func stop() { isStopping = true }
 
-    /// Closes everything that belongs to the loop, tells all handlers, runs the tasks that were given, and gives back
-    /// what the loop holds. Called by ``run()`` at its end; calling it again does nothing.
+    /// Closes everything that belongs to the loop, tells all handlers, runs the tasks that were given, lets Swift's tasks
+    /// that wait for the loop go on with an error, and gives back what the loop holds. Called by ``run()`` at its end; calling it again does nothing.
     public func shutdown() {
         precondition(!isInTurn, "shutdown() was called from inside the loop; call stop()")
         if isShutDown { return }
         isShutDown = true
         isInTurn = true
+        executor.turnBegan()
         for task in handle.mailbox.close() { tasks.append { task(self) } }
         runTasks(budget: .max)
         offloaded.end()
         for source in registry.all() where source !== wakeUp { source.loopEnded() }
         // Callbacks may end others, but nothing new is taken, so this comes to an end.
         while !closing.isEmpty { closing.drain { $0.finishClosing() } }
+        runLastJobs()
         unflushed.removeAll()
         if let wakeUp {
             if wakeUp.isRegistered { registry.remove(wakeUp, from: selector, closesAlone: true) }
@@ -236,6 +248,7 @@ public final class EventLoop {
         alwaysReady = []
         tasks.removeAll()
         selector.close()
+        executor.turnEnded()
         isInTurn = false
         withExtendedLifetime(ended) {}
     }

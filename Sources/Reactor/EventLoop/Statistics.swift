@@ -20,6 +20,8 @@ public struct LoopStatistics: Sendable, Hashable {
     public internal(set) var timersFired = 0
     /// Tasks run.
     public internal(set) var tasksRun = 0
+    /// Jobs of Swift's tasks run, but for those that went on while an event was handled.
+    public internal(set) var jobsRun = 0
 
     // MARK: Connections
 
@@ -78,6 +80,7 @@ public struct LoopStatistics: Sendable, Hashable {
         sum.switches += right.switches
         sum.timersFired += right.timersFired
         sum.tasksRun += right.tasksRun
+        sum.jobsRun += right.jobsRun
         sum.connectionsOpened += right.connectionsOpened
         sum.connectionsAccepted += right.connectionsAccepted
         sum.connectionsClosed += right.connectionsClosed

@@ -48,6 +48,9 @@ struct SystemThread: ~Copyable {
     /// How many processors this process may run on (sched_getaffinity(2)).
     static var processorCount: Int { Int(creactor_processor_count()) }
 
+    /// A number for the calling thread that no other living thread has, and that is not 0.
+    static var currentNumber: UInt { creactor_thread() }
+
     /// Whether this runs on the thread.
     var isCurrent: Bool { pthread_equal(thread, pthread_self()) != 0 }
 

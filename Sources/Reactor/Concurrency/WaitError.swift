@@ -1,0 +1,46 @@
+// Why a task goes on without what it waited for.
+
+/// Why waiting came to nothing.
+public struct WaitError: Error, Sendable, CustomStringConvertible {
+    /// The kinds of errors. New ones may be added.
+    public struct Kind: Sendable, Hashable {
+        private let number: UInt8
+
+        /// The task was cancelled.
+        public static let cancelled = Kind(number: 0)
+        /// The deadline that was set has passed.
+        public static let deadline = Kind(number: 1)
+        /// The connection is over; ``WaitError/closeReason`` says why.
+        public static let closed = Kind(number: 2)
+        /// The stream ended within what was to be read.
+        public static let truncated = Kind(number: 3)
+        /// A line is longer than its limit.
+        public static let tooLong = Kind(number: 4)
+        /// A line is not UTF-8.
+        public static let malformed = Kind(number: 5)
+        /// The loop has ended.
+        public static let loopEnded = Kind(number: 6)
+    }
+
+    /// What kind of error it is.
+    public let kind: Kind
+    /// Why the connection was closed, for ``Kind/closed``.
+    public let closeReason: CloseReason?
+    private let words: String
+
+    init(_ kind: Kind, _ words: String, closeReason: CloseReason? = nil) {
+        self.kind = kind
+        self.words = words
+        self.closeReason = closeReason
+    }
+
+    /// The error in one line.
+    public var description: String { closeReason.map { "\(words): \($0)" } ?? words }
+
+    static var cancelled: WaitError { WaitError(.cancelled, "the task was cancelled") }
+    static var deadline: WaitError { WaitError(.deadline, "not done in time") }
+    static var loopEnded: WaitError { WaitError(.loopEnded, "the loop has ended") }
+    static func closed(_ reason: CloseReason?) -> WaitError {
+        WaitError(.closed, "the connection is over", closeReason: reason)
+    }
+}
