@@ -19,6 +19,9 @@ final class AsyncCore: Suspension, ConnectionHandler {
     private enum Wait: UInt8 { case nothing, input, room }
 
     @usableFromInline let connection: Connection
+    // Also the loop's, but reached without counting references on the way.
+    private let executor: LoopExecutor
+    private let parking: Parking
     private var waitsFor = Wait.nothing
     /// The stream has ended: the peer's, or what a draining server makes of it.
     private var hasEnded = false
@@ -44,11 +47,11 @@ final class AsyncCore: Suspension, ConnectionHandler {
 
     init(_ connection: Connection, server: TaskServer?) {
         self.connection = connection
+        executor = connection.loop.executor
+        parking = executor.parking
         self.server = server
         ownsTask = server != nil
     }
-
-    private var executor: LoopExecutor { connection.loop.executor }
 
     // MARK: The connection's calls
 
@@ -253,10 +256,9 @@ final class AsyncCore: Suspension, ConnectionHandler {
     /// Waits until something happens to the connection.
     @inline(__always)
     private nonisolated(nonsending) func suspend() async {
-        let executor = executor
         if ownsTask && executor.cancellingScopes == 0 && !Task.isCancelled {
-            executor.parking.prepare(self)
-            await executor.parking.wait()
+            parking.prepare(self)
+            await parking.wait()
         } else {
             await connection.loop.waitCancellably(self)
         }

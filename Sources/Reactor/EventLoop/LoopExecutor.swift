@@ -47,7 +47,7 @@ import Synchronization
     init(mailbox: Mailbox) { self.mailbox = mailbox }
 
     /// Takes a job. Called by Swift, on any thread, at any time.
-    public func enqueue(_ job: consuming ExecutorJob) { enqueue(LoopJob(job: UnownedJob(job), serialExecutor: nil)) }
+    public func enqueue(_ job: consuming ExecutorJob) { enqueue(LoopJob(UnownedJob(job))) }
 
     // MARK: Any thread
 
@@ -107,8 +107,10 @@ import Synchronization
     func resume(_ suspension: Suspension) {
         guard let job = suspension.job else { return }
         suspension.job = nil
-        let next = LoopJob(job: job, serialExecutor: nil)
-        if isRunning { jobs.append(next) } else { run(next) }
+        if isRunning { return jobs.append(LoopJob(job)) }
+        isRunning = true
+        unsafe job.runSynchronously(on: asUnownedTaskExecutor())  // safe: as above
+        isRunning = false
     }
 
     /// Has a task go on when the loop ends, until ``forget(_:)`` is called with the answer.
@@ -164,15 +166,21 @@ public final class LoopSerialExecutor: SerialExecutor {
 
     /// Takes a job. Called by Swift, on any thread, at any time.
     public func enqueue(_ job: consuming ExecutorJob) {
-        executor.enqueue(LoopJob(job: UnownedJob(job), serialExecutor: asUnownedSerialExecutor()))
+        executor.enqueue(LoopJob(UnownedJob(job), of: self))
     }
 
     /// Traps when this is not the loop's thread. Called by Swift, for `assumeIsolated` and the like.
     public func checkIsolated() { precondition(executor.isOnLoop, "this is not the thread of the actor's loop") }
 }
 
-/// A job, and the executor that it knows, if that is not the loop's own.
+/// A job, and the executor that it knows.
 @safe struct LoopJob: Sendable {
     let job: UnownedJob
+    /// An actor's executor; `nil` is the loop's task executor.
     let serialExecutor: UnownedSerialExecutor?
+
+    init(_ job: UnownedJob, of serialExecutor: LoopSerialExecutor? = nil) {
+        self.job = job
+        unsafe self.serialExecutor = serialExecutor?.asUnownedSerialExecutor()
+    }
 }

@@ -32,24 +32,25 @@ actor Parking {
     /// How often somebody has waited. Without an effect, the call would be no call.
     private var count = 0
 
-    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     /// Says who waits next.
     @inline(__always)
-    nonisolated func prepare(_ suspension: Suspension) { executor.next = suspension }
+    nonisolated func prepare(_ suspension: Suspension) { unsafe executor.next = suspension }
 
     /// Waits, until ``LoopExecutor/resume(_:)``.
     func wait() { count &+= 1 }
 }
 
 /// Keeps jobs until they are resumed.
-// Safe to share: only tasks on the loop's thread call `wait`, right after `prepare`, and Swift enqueues their jobs there.
-private final class ParkingExecutor: SerialExecutor, @unchecked Sendable {
-    var next: Suspension?
+// Safe to share: only tasks on the loop's thread call `wait`, right after `prepare`, and Swift enqueues their jobs there;
+// until it has, the task keeps the suspension, whose method it is running.
+@safe private final class ParkingExecutor: SerialExecutor, @unchecked Sendable {
+    unowned(unsafe) var next: Suspension?
 
     func enqueue(_ job: consuming ExecutorJob) {
-        guard let suspension = next else { preconditionFailure("a loop's task waits on another thread") }
-        next = nil
+        guard let suspension = unsafe next else { preconditionFailure("a loop's task waits on another thread") }
+        unsafe next = nil
         suspension.job = UnownedJob(job)
     }
 }
