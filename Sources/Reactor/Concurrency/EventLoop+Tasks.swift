@@ -62,9 +62,6 @@ extension EventLoop {
         throw sleep.wasCancelled ? .cancelled : .loopEnded
     }
 
-    /// Gives other tasks and events their turn.
-    public nonisolated(nonsending) func nextTurn() async throws(WaitError) { try await sleep(for: .zero) }
-
     /// Does something that has to be done within a time, whatever it waits for; cancels it otherwise.
     ///
     /// What is waited for has to heed cancellation, as everything here does. For the reads and writes of one connection,

@@ -34,8 +34,7 @@ public struct CloseReason: Sendable, CustomStringConvertible {
         private static let words = [
             "closed here", "aborted here", "ended by the peer", "failed", "idle for too long", "no message in time",
             "the peer stopped reading", "too much output was waiting", "its handler failed", "the loop ended",
-            "sent what is no message",
-            "its task was cancelled",
+            "sent what is no message", "its task was cancelled",
         ]
 
         /// The reason in words.

@@ -69,7 +69,8 @@ extension EventLoop {
 
     private func waitTimeout() -> WaitTimeout {
         guard
-            tasks.isEmpty, executor.jobs.isEmpty, readyAgain.isEmpty, closing.isEmpty, unflushed.isEmpty, !registry.hasChanges, !isStopping,
+            tasks.isEmpty, executor.jobs.isEmpty, readyAgain.isEmpty, closing.isEmpty, unflushed.isEmpty,
+            !registry.hasChanges, !isStopping,
             !(hasAlwaysReady && alwaysReady.contains { !registry.interest(of: $0).isEmpty })
         else { return .none }
         guard let deadline = timers.soonest() else { return .forever }
