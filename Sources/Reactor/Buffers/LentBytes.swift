@@ -2,7 +2,7 @@
 
 /// Lent bytes of which some have been taken. Valid as long as the loan: until the callback returns that they came with.
 @safe struct LentBytes {
-    // Safe: set from a span and taken back before that span ends (AsyncCore.received), and every use checks its bounds.
+    // Safe: set from a span and taken back before that span ends (ConnectionTask.received), and every use checks its bounds.
     private var memory: UnsafeRawPointer?
     private var start: Int32 = 0
     private var end: Int32 = 0

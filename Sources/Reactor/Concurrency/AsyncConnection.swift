@@ -1,5 +1,5 @@
 // A connection as a task sees it: it asks for bytes and waits for them. What happens between the two worlds is in
-// AsyncCore.swift; here is what can be asked for.
+// ConnectionTask.swift; here is what can be asked for.
 
 /// A TCP connection that a task reads from and writes to.
 ///
@@ -12,9 +12,9 @@
 /// Everything happens on the loop's thread, and nothing hops. The ``Limits`` are those of every connection: idle time, first
 /// message, write stall and the size of its output end it, and the next read or write says so.
 public struct AsyncConnection {
-    @usableFromInline let core: AsyncCore
+    @usableFromInline let core: ConnectionTask
 
-    init(_ core: AsyncCore) { self.core = core }
+    init(_ core: ConnectionTask) { self.core = core }
 
     /// The connection, for what else can be asked of it. Its reading is in the task's hands: it is not to be paused.
     public var base: Connection { core.connection }

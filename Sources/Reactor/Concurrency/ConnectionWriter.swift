@@ -35,7 +35,7 @@ public struct ConnectionWriter: Sendable {
 /// The way of bytes from anywhere to a connection.
 // Safe to share: `core` is used on the loop's thread only, where it is also taken away; the rest is made for many threads.
 final class Outlet: @unchecked Sendable {
-    private var core: AsyncCore?
+    private var core: ConnectionTask?
     private let handle: LoopHandle
     private let policy: ConnectionWriter.Policy
     private let limit: Int
@@ -44,7 +44,7 @@ final class Outlet: @unchecked Sendable {
     private let isClosed = Atomic<Bool>(false)
     let dropped = Atomic<Int>(0)
 
-    init(_ core: AsyncCore, _ policy: ConnectionWriter.Policy, limit: Int) {
+    init(_ core: ConnectionTask, _ policy: ConnectionWriter.Policy, limit: Int) {
         self.core = core
         handle = core.connection.loop.handle
         self.policy = policy

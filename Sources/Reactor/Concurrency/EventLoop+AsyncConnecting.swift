@@ -19,7 +19,7 @@ extension EventLoop {
         let connector = try connect(
             to: address, from: local, timeout: timeout, limits: limits,
             handler: { [executor] connection in
-                let core = AsyncCore(connection, server: nil)
+                let core = ConnectionTask(connection, server: nil)
                 attempt.outcome = .success(core)
                 executor.resume(attempt)
                 return core
@@ -39,5 +39,5 @@ extension EventLoop {
 
 /// A task that waits for a connection.
 private final class Attempt: Suspension {
-    var outcome: Result<AsyncCore, SocketError>?
+    var outcome: Result<ConnectionTask, SocketError>?
 }

@@ -67,7 +67,7 @@ final class TaskServer: Suspension {
     let body: Body
     private unowned let loop: EventLoop
     /// Those whose task or connection has not ended.
-    private var cores: [AsyncCore] = []
+    private var cores: [ConnectionTask] = []
     private var isEnding = false
 
     init(_ loop: EventLoop, _ body: @escaping Body) {
@@ -75,15 +75,15 @@ final class TaskServer: Suspension {
         self.body = body
     }
 
-    func makeCore(_ connection: Connection) -> AsyncCore { AsyncCore(connection, server: self) }
+    func makeCore(_ connection: Connection) -> ConnectionTask { ConnectionTask(connection, server: self) }
 
-    func began(_ core: AsyncCore) {
+    func began(_ core: ConnectionTask) {
         core.place = cores.count
         cores.append(core)
     }
 
     /// Task and connection are over.
-    func ended(_ core: AsyncCore) {
+    func ended(_ core: ConnectionTask) {
         let last = cores.removeLast()
         if last !== core {
             cores[core.place] = last

@@ -2,12 +2,12 @@
 
 /// The lines of a connection. Made by ``AsyncConnection/lines(limit:)``.
 public struct LineSequence: AsyncSequence {
-    fileprivate let core: AsyncCore
+    fileprivate let core: ConnectionTask
     fileprivate let limit: Int
 
     /// Reads one line after another. What is not read yet stays the connection's, and may be read in another way.
     public struct AsyncIterator: AsyncIteratorProtocol {
-        fileprivate let core: AsyncCore
+        fileprivate let core: ConnectionTask
         fileprivate let limit: Int
 
         /// The next line; `nil` at the end of the stream.
@@ -36,7 +36,7 @@ extension AsyncConnection {
     public func lines(limit: Int = 64 * 1024) -> LineSequence { LineSequence(core: core, limit: limit) }
 }
 
-extension AsyncCore {
+extension ConnectionTask {
     private static let newline = UInt8(ascii: "\n")
     private static let carriageReturn = UInt8(ascii: "\r")
 

@@ -156,7 +156,6 @@ extension EventLoop {
             runJobs(budget: .max)
             while !closing.isEmpty { closing.drain { $0.finishClosing() } }
         }
-        executor.close()
     }
 
     // MARK: Telling the selector

@@ -249,6 +249,7 @@ public final class EventLoop {
         tasks.removeAll()
         selector.close()
         executor.turnEnded()
+        executor.close()
         isInTurn = false
         withExtendedLifetime(ended) {}
     }

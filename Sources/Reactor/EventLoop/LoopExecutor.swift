@@ -4,7 +4,7 @@
 //     enqueue --on the loop's thread, in a turn--> list -----------------------> run, in turns, within a budget
 //        |                                          ^
 //        +--any other thread--> mailbox, wake-up ---+
-//        +--the loop has ended--> Swift's global executor: a task that nobody runs would hang for ever
+//        +--the loop has ended--> run one after another on a thread of Swift's pool: a task that nobody runs would hang
 //
 // Jobs that events bring up run in the same turn, those that jobs bring up in the next: a task that yields for ever takes
 // its share of each turn and no more (invariants 6, 7, 8).
@@ -16,18 +16,35 @@ import Synchronization
 ///
 ///     Task(executorPreference: loop.executor) { ... }
 ///
-/// When the loop has ended, what is left of its tasks runs on Swift's global executor.
+/// Jobs run in the order in which they became ready, whatever their priority. When the loop has ended, what is left of its
+/// tasks runs on Swift's pool, still one at a time.
 // Safe to share: what `isOnLoop` guards is used on the loop's thread in a turn only; the rest is made for many threads.
 @safe public final class LoopExecutor: TaskExecutor, @unchecked Sendable {
+    /// What comes when the mailbox is closed: while the loop shuts down, and after that.
     private struct Late {
         var jobs: [LoopJob] = []
+        /// The loop has ended.
         var isOver = false
+        /// A task of the pool runs them.
+        var isRunning = false
+
+        /// Whether such a task is to be started now.
+        mutating func needsRunner() -> Bool {
+            guard isOver, !isRunning, !jobs.isEmpty else { return false }
+            isRunning = true
+            return true
+        }
+
+        /// The next job for that task; `nil` when it is done.
+        mutating func next() -> LoopJob? {
+            isRunning = !jobs.isEmpty
+            return isRunning ? jobs.removeFirst() : nil
+        }
     }
 
     private let mailbox: Mailbox
     /// The thread that runs the current turn; 0 between turns, when the loop may be on its way to another thread.
     private let thread = Atomic<UInt>(0)
-    /// What comes while the loop shuts down and its mailbox is closed.
     private let late = Monitor(Late())
 
     // MARK: For the loop's thread, in a turn
@@ -66,11 +83,18 @@ import Synchronization
 
     private func enqueueFromElsewhere(_ job: LoopJob) {
         if mailbox.put({ $0.executor.jobs.append(job) }) { return }
-        let isOver = late.withLock { late in
-            if !late.isOver { late.jobs.append(job) }
-            return late.isOver
+        let needsRunner = late.withLock { late in
+            late.jobs.append(job)
+            return late.needsRunner()
         }
-        if isOver { globalConcurrentExecutor.enqueue(job.job) }
+        if needsRunner { runLate() }
+    }
+
+    /// Runs what is left when the loop has ended, elsewhere but one at a time, as it would have been on the loop.
+    private func runLate() {
+        Task.detached { [self] in
+            while let job = late.withLock({ $0.next() }) { run(job) }
+        }
     }
 
     // MARK: The loop's thread
@@ -107,7 +131,7 @@ import Synchronization
     func resume(_ suspension: Suspension) {
         guard let job = suspension.job else { return }
         suspension.job = nil
-        if isRunning { return jobs.append(LoopJob(job)) }
+        if isRunning { return enqueue(LoopJob(job)) }
         isRunning = true
         unsafe job.runSynchronously(on: asUnownedTaskExecutor())  // safe: as above
         isRunning = false
@@ -127,26 +151,26 @@ import Synchronization
         for (_, suspension) in waits.sorted(by: { $0.key < $1.key }) { resume(suspension) }
     }
 
-    /// What came while the loop shut down. When nothing came and nothing is left, nothing is taken from then on.
+    /// What came while the loop shuts down; `false` when there was nothing.
     func takeLate() -> Bool {
         let taken = late.withLock { late in
-            let taken = late.jobs
-            late.jobs = []
-            late.isOver = taken.isEmpty && jobs.isEmpty
-            return taken
+            defer { late.jobs = [] }
+            return late.jobs
         }
         for job in taken { jobs.append(job) }
         return !jobs.isEmpty
     }
 
-    /// No more jobs are taken: what is left runs elsewhere.
+    /// The loop has ended: what is left, and what comes, runs elsewhere.
     func close() {
-        let left = late.withLock { late in
+        var left: [LoopJob] = []
+        jobs.drain { left.append($0) }
+        let needsRunner = late.withLock { late in
+            late.jobs = left + late.jobs
             late.isOver = true
-            return late.jobs
+            return late.needsRunner()
         }
-        jobs.drain { globalConcurrentExecutor.enqueue($0.job) }
-        for job in left { globalConcurrentExecutor.enqueue(job.job) }
+        if needsRunner { runLate() }
     }
 }
 

@@ -184,6 +184,31 @@ import Testing
         }
     }
 
+    /// A peer that takes whatever comes never suspends its writer; others have their turn all the same.
+    @Test(arguments: Backend.all) func aTaskThatWritesForEverStarvesNobody(_ backend: Backend) async throws {
+        let elapsed = try await onThread {
+            try AsyncWorld(backend: backend, isSimulated: false).run(limit: .seconds(300)) { loop in
+                var limits = Limits()
+                limits.firstMessageTime = nil
+                let notes = Notes()
+                let address = try loop.served(limits: limits) { connection in
+                    notes.add("began")
+                    while notes.all.count < 2 { try await connection.write(numbered(30_000)) }
+                }
+                let reader = Task.detached {
+                    try await onThread { try takeAllThatComes(from: address, for: .seconds(4)) }
+                }
+                try await loop.wait(within: .seconds(200)) { !notes.all.isEmpty }
+                let start = ContinuousClock.now
+                for _ in 0..<10 { try await loop.sleep(for: .milliseconds(1)) }
+                notes.add("enough")
+                try await reader.value
+                return ContinuousClock.now - start
+            }.result
+        }
+        #expect(elapsed < .seconds(3.5))
+    }
+
     @Test(arguments: AsyncWorld.all) func whoHasFinishedDoesNotWrite(_ world: AsyncWorld) throws {
         try world.run { loop in
             let address = try loop.served { try await echo($0) }
@@ -311,4 +336,16 @@ import Testing
 
 private nonisolated(nonsending) func loopPause(_ connection: AsyncConnection) async throws {
     try await connection.loop.sleep(for: .milliseconds(20))
+}
+
+/// A peer with a loop of its own that reads as fast as it can.
+private func takeAllThatComes(from address: SocketAddress, for time: Duration) throws {
+    final class Sink: ConnectionHandler {
+        func received(_ bytes: RawSpan, on connection: Connection) {}
+        func closed(_ connection: Connection, reason: CloseReason) { connection.loop.stop() }
+    }
+    let loop = try EventLoop()
+    loop.schedule(after: time) { loop.stop() }
+    try loop.connect(to: address, handler: { _ in Sink() }, failed: { _ in loop.stop() })
+    try loop.run()
 }

@@ -1,5 +1,4 @@
-// Servers of tasks: how they end, what their connections' tasks see of it, and writing from elsewhere. Connecting and
-// signals, too.
+// Servers of tasks: how they end, what their connections' tasks see of it, and that no thread but one has part in it.
 
 import Glibc
 import Reactor
@@ -205,136 +204,6 @@ import Testing
         }
     }
 
-    // MARK: Connecting
-
-    @Test(arguments: AsyncWorld.all) func aRefusedConnectThrows(_ world: AsyncWorld) throws {
-        try world.run { loop in
-            let address = try loop.freeAddress()
-            let error = await #expect(throws: SocketError.self) { _ = try await loop.connect(to: address) }
-            #expect(error?.errno == .connectionRefused)
-        }
-    }
-
-    @Test func cancellingEndsAConnect() throws {
-        try AsyncWorld(backend: .epoll(), isSimulated: true).run(faults: .farAway) { loop in
-            let address = try loop.served { try await echo($0) }
-            let attempt = loop.task { loop in _ = try await loop.connect(to: address) }
-            try await loop.sleep(for: .milliseconds(1))
-            attempt.cancel()
-            let outcome = await attempt.result
-            let error = #expect(throws: WaitError.self) { try outcome.get() }
-            #expect(error?.kind == .cancelled)
-            // One that takes too long.
-            let late = await #expect(throws: SocketError.self) {
-                _ = try await loop.connect(to: address, timeout: .milliseconds(1))
-            }
-            #expect(late?.errno == .timedOut)
-        }
-    }
-
-    // MARK: Writers
-
-    @Test(arguments: AsyncWorld.all) func aBroadcastIsNotHeldUpByASlowPeer(_ world: AsyncWorld) throws {
-        let room = Room()
-        let notes = Notes()
-        try world.run { loop in
-            var limits = Limits()
-            (limits.sendBuffer, limits.receiveBuffer) = (16_000, 16_000)
-            let address = try loop.served(limits: limits) { connection in
-                await room.enter(connection.writer(limit: 100_000))
-                do throws(WaitError) { _ = try await connection.read() } catch {
-                    notes.add("\(error.closeReason?.kind == .outputLimit)")
-                    throw error
-                }
-            }
-            let slow = try await loop.connect(to: address, limits: limits)
-            slow.base.pauseReading()
-            let fast = loop.task { loop in
-                let client = try await loop.connect(to: address)
-                let all = try await client.readExactly(200 * 10_000)
-                client.finish()
-                return all
-            }
-            try await loop.wait { await room.writers.count == 2 }
-            for _ in 0..<200 {
-                await room.say(numbered(10_000))
-                try await loop.sleep(for: .milliseconds(10))
-            }
-            let received = try await fast.value
-            #expect(received?.count == 2_000_000)
-            try await loop.wait { notes.all.count == 1 }
-            slow.abort()
-        }
-        #expect(notes.all == ["true"])
-    }
-
-    @Test func whatThereIsNoRoomForIsDropped() throws {
-        try AsyncWorld(backend: .epoll(), isSimulated: true).run { loop in
-            let room = Room()
-            let address = try loop.served { connection in
-                await room.enter(connection.writer(.drop, limit: 1000))
-                _ = try await connection.read()
-            }
-            let client = try await loop.connect(to: address)
-            try await loop.wait { await room.writers.count == 1 }
-            let writer = await room.writers[0]
-            #expect(writer.write([UInt8](repeating: 1, count: 600)))
-            #expect(!writer.write([UInt8](repeating: 2, count: 600)), "1,200 would be on their way")
-            #expect(writer.dropped == 1)
-            try await loop.sleep(for: .milliseconds(1))
-            #expect(writer.write([UInt8](repeating: 3, count: 600)), "there is room again")
-            #expect(try await client.readExactly(1200)?.last == 3)
-            client.close()
-            try await loop.sleep(for: .milliseconds(1))
-            #expect(!writer.write("gone"))
-        }
-    }
-
-    @Test func writersMayBeUsedFromAnyThread() async throws {
-        let count = try await onThread {
-            try AsyncWorld(backend: .epoll(), isSimulated: false).run(limit: .seconds(300)) { loop in
-                let room = Room()
-                let address = try loop.served { connection in
-                    await room.enter(connection.writer(limit: 1_000_000))
-                    _ = try await connection.read()
-                }
-                let client = try await loop.connect(to: address)
-                try await loop.wait { await room.writers.count == 1 }
-                let writer = await room.writers[0]
-                let others = (0..<4).map { _ in
-                    Task.detached { for _ in 0..<500 { writer.write([UInt8](repeating: 7, count: 10)) } }
-                }
-                for other in others { await other.value }
-                let received = try await client.readExactly(4 * 500 * 10)
-                client.close()
-                return received?.count
-            }.result
-        }
-        #expect(count == 20_000)
-    }
-
-    // MARK: Signals
-
-    @Test(arguments: Backend.all) func signalsAreASequence(_ backend: Backend) throws {
-        try AsyncWorld(backend: backend, isSimulated: false).run { loop in
-            var seen: [Signal] = []
-            let signals = try loop.signals([.user1, .user2])
-            _ = pthread_kill(pthread_self(), SIGUSR2)
-            for try await signal in signals {
-                seen.append(signal)
-                if seen.count == 1 { _ = pthread_kill(pthread_self(), SIGUSR1) } else { break }
-            }
-            #expect(seen == [.user2, .user1])
-            let waiting = loop.task { loop in
-                for try await _ in try loop.signals([.hangUp]) {}
-            }
-            try await loop.sleep(for: .milliseconds(1))
-            waiting.cancel()
-            let outcome = await waiting.result
-            #expect(throws: WaitError.self) { try outcome.get() }
-        }
-    }
-
     // MARK: The same again
 
     /// The same seed is the same run, to the last system call, faults included.
@@ -397,25 +266,9 @@ private final class Place: @unchecked Sendable {
     var address: SocketAddress?
 }
 
-/// Whom a broadcast goes to.
-private actor Room {
-    private(set) var writers: [ConnectionWriter] = []
-    func enter(_ writer: ConnectionWriter) { writers.append(writer) }
-    func say(_ bytes: [UInt8]) { for writer in writers { writer.write(bytes) } }
-}
-
-extension Faults {
-    /// A network that takes 100 ms.
-    fileprivate static var farAway: Faults {
-        var faults = Faults.none
-        faults.delay = 100_000_000...100_000_000
-        return faults
-    }
-}
-
 extension EventLoop {
     /// An address at which nobody listens, a moment after somebody did.
-    fileprivate func freeAddress() throws -> SocketAddress {
+    func freeAddress() throws -> SocketAddress {
         let listener = try listen(on: .loopback(port: 0)) { try await echo($0) }
         defer { listener.close() }
         return listener.address

@@ -14,7 +14,7 @@ import SystemPackage
 
 /// The handler behind an ``AsyncConnection``.
 @usableFromInline
-final class AsyncCore: Suspension, ConnectionHandler {
+final class ConnectionTask: Suspension, ConnectionHandler {
     /// What a task waits for.
     private enum Wait: UInt8 { case nothing, input, room }
 
@@ -40,6 +40,8 @@ final class AsyncCore: Suspension, ConnectionHandler {
     private let server: TaskServer?
     /// The place in the server's list.
     var place = 0
+    /// What the kernel has taken when the task was last asked to let others have their turn.
+    private var sentAtPause = 0
     /// The innermost deadline that is set.
     var deadlines: DeadlineScope?
     /// What other tasks have to write with.
@@ -217,23 +219,32 @@ final class AsyncCore: Suspension, ConnectionHandler {
 
     // MARK: Output
 
-    /// Writes bytes, if they fit below the watermark; `false` when the rest of them, or the next, has to wait.
+    /// Writes bytes, if they are few enough to be written at once; `true` when the task may go on, `false` when the rest of
+    /// them, or the task, has to wait.
     @usableFromInline
     func writeNow(_ bytes: Span<UInt8>) -> Bool {
-        bytes.count <= connection.limits.high && connection.write(bytes) == .taken
+        let sent = connection.sentCount &- sentAtPause
+        return bytes.count <= connection.limits.high && connection.write(bytes) == .taken
+            && sent <= connection.limits.bytesSentPerTurn
     }
 
     /// Writes what ``writeNow(_:)`` did not, and waits until there is room again.
     @usableFromInline
     nonisolated(nonsending) func writeOn(_ bytes: Span<UInt8>) async throws(WaitError) {
-        // What is at most as long as the watermark was written, or the connection is over.
-        var rest = bytes.count <= connection.limits.high ? bytes.count : 0
+        let limits = connection.limits
+        // Few bytes were written already, or the connection is over.
+        var written = bytes.count <= limits.high ? bytes.count : 0
         while true {
             try await waitForRoom()
-            if rest == bytes.count { return }
-            let piece = min(bytes.count - rest, max(1, min(connection.limits.high, connection.limits.hard / 2)))
-            _ = connection.write(bytes.extracting(rest..<rest + piece))
-            rest += piece
+            if connection.sentCount &- sentAtPause > limits.bytesSentPerTurn {
+                // The peer takes whatever comes: others have their turn too.
+                await Task.yield()
+                sentAtPause = connection.sentCount
+            }
+            if written == bytes.count { return }
+            let piece = min(bytes.count - written, max(1, min(limits.high, limits.hard / 2)))
+            connection.write(bytes.extracting(written..<written + piece))
+            written += piece
         }
     }
 
@@ -262,6 +273,7 @@ final class AsyncCore: Suspension, ConnectionHandler {
         } else {
             await connection.loop.waitCancellably(self)
         }
+        sentAtPause = connection.sentCount
     }
 
     @inline(never)

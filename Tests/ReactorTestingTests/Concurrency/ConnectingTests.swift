@@ -1,0 +1,67 @@
+// Connecting and signals, for tasks that wait for them.
+
+import Glibc
+import Reactor
+import ReactorTesting
+import SystemPackage
+import Testing
+
+@Suite struct ConnectingTests {
+    // MARK: Connecting
+
+    @Test(arguments: AsyncWorld.all) func aRefusedConnectThrows(_ world: AsyncWorld) throws {
+        try world.run { loop in
+            let address = try loop.freeAddress()
+            let error = await #expect(throws: SocketError.self) { _ = try await loop.connect(to: address) }
+            #expect(error?.errno == .connectionRefused)
+        }
+    }
+
+    @Test func cancellingEndsAConnect() throws {
+        try AsyncWorld(backend: .epoll(), isSimulated: true).run(faults: .farAway) { loop in
+            let address = try loop.served { try await echo($0) }
+            let attempt = loop.task { loop in _ = try await loop.connect(to: address) }
+            try await loop.sleep(for: .milliseconds(1))
+            attempt.cancel()
+            let outcome = await attempt.result
+            let error = #expect(throws: WaitError.self) { try outcome.get() }
+            #expect(error?.kind == .cancelled)
+            // One that takes too long.
+            let late = await #expect(throws: SocketError.self) {
+                _ = try await loop.connect(to: address, timeout: .milliseconds(1))
+            }
+            #expect(late?.errno == .timedOut)
+        }
+    }
+
+    // MARK: Signals
+
+    @Test(arguments: Backend.all) func signalsAreASequence(_ backend: Backend) throws {
+        try AsyncWorld(backend: backend, isSimulated: false).run { loop in
+            var seen: [Signal] = []
+            let signals = try loop.signals([.user1, .user2])
+            _ = pthread_kill(pthread_self(), SIGUSR2)
+            for try await signal in signals {
+                seen.append(signal)
+                if seen.count == 1 { _ = pthread_kill(pthread_self(), SIGUSR1) } else { break }
+            }
+            #expect(seen == [.user2, .user1])
+            let waiting = loop.task { loop in
+                for try await _ in try loop.signals([.hangUp]) {}
+            }
+            try await loop.sleep(for: .milliseconds(1))
+            waiting.cancel()
+            let outcome = await waiting.result
+            #expect(throws: WaitError.self) { try outcome.get() }
+        }
+    }
+}
+
+extension Faults {
+    /// A network that takes 100 ms.
+    fileprivate static var farAway: Faults {
+        var faults = Faults.none
+        faults.delay = 100_000_000...100_000_000
+        return faults
+    }
+}
