@@ -22,4 +22,9 @@ public enum AsyncEcho {
             try await connection.write(buffer.span.extracting(first: count))
         }
     }
+
+    /// Sends each line back.
+    public nonisolated(nonsending) static func serveLines(_ connection: AsyncConnection) async throws {
+        for try await line in connection.lines() { try await connection.write(line + "\n") }
+    }
 }

@@ -34,6 +34,22 @@ import Testing
         #expect(outcome.output == "served 1 connections (0 refused), 12 bytes received, 12 sent")
     }
 
+    @Test(.enabled("there is no nc", isNetcatHere), arguments: backends)
+    func answersWithATaskAConnection(_ backend: String) async throws {
+        for (options, sent, answer) in [
+            ([], "hello\nthere\n", "hello\nthere\n"), (["--upper"], "hello\n", "HELLO\n"),
+            (["--lines"], "one\r\ntwo\n", "one\ntwo\n"),
+        ] {
+            let outcome = try await RunningServer.run(["--style", "async", "--backend", backend] + options) { server in
+                let received = try await Self.netcat(server, sends: sent)
+                #expect(received == answer)
+            }
+            #expect(outcome.status == .exited(0))
+            #expect(outcome.output.hasPrefix("served 1 connections"))
+            #expect(outcome.error == "")
+        }
+    }
+
     @Test(.enabled("there is no nc", isNetcatHere))
     func answersInUpperCase() async throws {
         _ = try await RunningServer.run(["--upper"]) { server in

@@ -133,10 +133,14 @@ final class ConnectionTask: Suspension, ConnectionHandler {
         task = nil
         dropKept()
         outlet?.close()
-        let kind = (error as? WaitError)?.kind
-        if error is CancellationError || kind == .cancelled {
+        let waitError = error as? WaitError
+        if error is CancellationError || waitError?.kind == .cancelled {
             connection.terminate(CloseReason(.cancelled), losesOutput: connection.hasGathered)
-        } else if let error, !(kind == .closed || kind == .loopEnded) || connection.state.isOpen {
+        } else if let framingError = waitError?.framingError {
+            connection.loop.counters.framingErrors += 1
+            connection.close()
+            if !connection.isClosed { connection.closeReason = CloseReason(.framing, error: framingError) }
+        } else if let error, !(waitError?.kind == .closed || waitError?.kind == .loopEnded) || connection.state.isOpen {
             connection.handlerThrew(error)
         } else {
             connection.close()

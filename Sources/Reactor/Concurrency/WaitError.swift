@@ -14,24 +14,25 @@ public struct WaitError: Error, Sendable, CustomStringConvertible {
         public static let closed = Kind(number: 2)
         /// The stream ended within what was to be read.
         public static let truncated = Kind(number: 3)
-        /// A line is longer than its limit.
-        public static let tooLong = Kind(number: 4)
-        /// A line is not UTF-8.
-        public static let malformed = Kind(number: 5)
+        /// The peer's bytes are no message; ``WaitError/framingError`` says why.
+        public static let malformed = Kind(number: 4)
         /// The loop has ended.
-        public static let loopEnded = Kind(number: 6)
+        public static let loopEnded = Kind(number: 5)
     }
 
     /// What kind of error it is.
     public let kind: Kind
     /// Why the connection was closed, for ``Kind/closed``.
     public let closeReason: CloseReason?
+    /// What is wrong with the peer's bytes, for ``Kind/malformed``, and for ``Kind/truncated`` within a message.
+    public let framingError: FramingError?
     private let words: String
 
-    init(_ kind: Kind, _ words: String, closeReason: CloseReason? = nil) {
+    init(_ kind: Kind, _ words: String, closeReason: CloseReason? = nil, framingError: FramingError? = nil) {
         self.kind = kind
         self.words = words
         self.closeReason = closeReason
+        self.framingError = framingError
     }
 
     /// The error in one line.

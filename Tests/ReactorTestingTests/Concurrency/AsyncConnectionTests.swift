@@ -98,16 +98,17 @@ import Testing
     }
 
     @Test(arguments: [
-        ("01234567890\n", WaitError.Kind.tooLong), ("0123456789012", .tooLong), ("caf\u{e9}", .truncated), ("\n", nil),
+        ("01234567890\n", FramingError.Kind.tooLong), ("0123456789012", .tooLong), ("caf\u{e9}", .truncated),
+        ("\n", nil),
     ])
-    func linesOfLiarsAreRefused(_ sent: String, _ kind: WaitError.Kind?) throws {
+    func linesOfLiarsAreRefused(_ sent: String, _ kind: FramingError.Kind?) throws {
         let (_, statistics) = try AsyncWorld(backend: .epoll(), isSimulated: true).run { loop in
             let address = try loop.served { connection in
                 do {
                     for try await _ in connection.lines(limit: 10) {}
                     #expect(kind == nil)
                 } catch {
-                    #expect((error as? WaitError)?.kind == kind)
+                    #expect((error as? WaitError)?.framingError?.kind == kind)
                     throw error
                 }
             }
@@ -116,7 +117,42 @@ import Testing
             client.finish()
             _ = try? await client.readAll()
         }
-        #expect(statistics.handlerErrors == (kind == nil ? 0 : 1))
+        #expect(statistics.framingErrors == (kind == nil ? 0 : 1))
+        #expect(statistics.handlerErrors == 0)
+    }
+
+    @Test(arguments: AsyncWorld.all) func messagesOfAnyFramingAreCut(_ world: AsyncWorld) throws {
+        try world.run { loop in
+            let address = try loop.served { connection in
+                var sizes: [Int] = []
+                for try await message in connection.messages(.fixedSize(3000)) { sizes.append(message.count) }
+                #expect(sizes == Array(repeating: 3000, count: 40))
+                try await connection.write("all")
+            }
+            let client = try await loop.connect(to: address)
+            for _ in 0..<12 {
+                try await client.write(numbered(10_000))
+                try await loop.sleep(for: .milliseconds(1))
+            }
+            client.finish()
+            #expect(try await client.readAll() == Array("all".utf8))
+        }
+    }
+
+    /// A line that drips in does not extend the time that a first message may take.
+    @Test func theFirstLineHasToBeWholeInTime() throws {
+        try AsyncWorld(backend: .epoll(), isSimulated: true).run { loop in
+            let address = try loop.served { connection in
+                let error = await #expect(throws: WaitError.self) { for try await _ in connection.lines() {} }
+                #expect(error?.closeReason?.kind == .messageTimeout)
+            }
+            let client = try await loop.connect(to: address)
+            for _ in 0..<15 {
+                try? await client.write("x")
+                try await loop.sleep(for: .seconds(1))
+            }
+            #expect(client.base.isClosed)
+        }
     }
 
     @Test func aLineThatIsNotUTF8IsRefused() throws {
