@@ -31,15 +31,15 @@ extension EventLoop {
     public func run<Success: Sendable>(
         _ operation: sending nonisolated(nonsending) @escaping (EventLoop) async throws -> Success
     ) throws -> Success {
-        let outcome = Outcome<Success>()
+        let box = TaskResult<Success>()
         let bound = LoopBound(value: operation)
         task { loop in
             // Safe: the same task, on the same thread.
-            do { outcome.result = .success(try await bound.value(loop)) } catch { outcome.result = .failure(error) }
+            do { box.value = .success(try await bound.value(loop)) } catch { box.value = .failure(error) }
             loop.stop()
         }
         try run()
-        guard let result = outcome.result else { throw WaitError.loopEnded }
+        guard let result = box.value else { throw WaitError.loopEnded }
         return try result.get()
     }
 
@@ -129,6 +129,6 @@ private final class Sleep: Suspension {
 
 /// What became of the task that a loop was run for.
 // Safe to share: written by the loop's task, read on the same thread when the loop has ended.
-private final class Outcome<Success>: @unchecked Sendable {
-    var result: Result<Success, any Error>?
+private final class TaskResult<Success>: @unchecked Sendable {
+    var value: Result<Success, any Error>?
 }

@@ -218,7 +218,8 @@ public final class EventLoop {
     public func stop() { isStopping = true }
 
     /// Closes everything that belongs to the loop, tells all handlers, runs the tasks that were given, lets Swift's tasks
-    /// that wait for the loop go on with an error, and gives back what the loop holds. Called by ``run()`` at its end; calling it again does nothing.
+    /// that wait for the loop go on with an error, and gives back what the loop holds. Called by ``run()`` at its end; calling
+    /// it again does nothing.
     public func shutdown() {
         precondition(!isInTurn, "shutdown() was called from inside the loop; call stop()")
         if isShutDown { return }

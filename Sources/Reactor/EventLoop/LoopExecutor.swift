@@ -11,6 +11,8 @@
 
 import Synchronization
 
+// Safe to share: what `isOnLoop` guards is used on the loop's thread in a turn only; the rest is made for many threads.
+
 /// Runs tasks on a loop's thread: a task that prefers this executor, its child tasks and the default actors that they call
 /// need no other thread.
 ///
@@ -18,7 +20,6 @@ import Synchronization
 ///
 /// Jobs run in the order in which they became ready, whatever their priority. When the loop has ended, what is left of its
 /// tasks runs on Swift's pool, still one at a time.
-// Safe to share: what `isOnLoop` guards is used on the loop's thread in a turn only; the rest is made for many threads.
 @safe public final class LoopExecutor: TaskExecutor, @unchecked Sendable {
     /// What comes when the mailbox is closed: while the loop shuts down, and after that.
     private struct Late {
