@@ -70,7 +70,7 @@ extension EventLoop {
         let end = now.advanced(by: limit)
         while await !condition() {
             if now > end { throw NotSo() }
-            try await sleep(for: .milliseconds(10))
+            try await self.sleep(for: .milliseconds(10))
         }
     }
 }
