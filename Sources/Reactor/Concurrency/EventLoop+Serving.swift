@@ -32,10 +32,10 @@ extension EventLoop {
     ///         for try await line in connection.lines() { try await connection.write(line + "\n") }
     ///     }
     ///
-    /// What becomes of a connection when the closure returns or throws, ``listen(on:limits:serving:)`` tells. Whoever cancels the task that serves drains
-    /// the server: it stops listening, what the connections' tasks read next is the end of their streams, and those that
-    /// still run when `drainTime` is over are cancelled. This returns when all of them have ended and their connections
-    /// are closed.
+    /// What becomes of a connection when the closure returns or throws, ``listen(on:limits:serving:)`` tells. Whoever
+    /// cancels the task that serves drains the server: it stops listening, what the connections' tasks read next is the
+    /// end of their streams, and those that still run when `drainTime` is over are cancelled. This returns when all of
+    /// them have ended and their connections are closed.
     ///
     /// - Parameters:
     ///   - address: where; port 0 lets the kernel choose.

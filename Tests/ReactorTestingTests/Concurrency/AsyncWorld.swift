@@ -109,9 +109,9 @@ private let period = (0..<65_521).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ ($
 /// Runs something on a thread of its own. For loops that wait for Swift's pool, which has as many threads as there are
 /// processors: a test that blocked one of them would wait for itself.
 func onThread<Success: Sendable>(_ body: @escaping @Sendable () throws -> Success) async throws -> Success {
-    try await withCheckedThrowingContinuation { continuation in
-        let box = unsafe Unmanaged.passRetained(ThreadBox { continuation.resume(with: Result(catching: body)) })
-        var thread = pthread_t()
+    var thread = pthread_t()
+    let result: Result<Success, any Error> = await withCheckedContinuation { continuation in
+        let box = unsafe Unmanaged.passRetained(ThreadBox { continuation.resume(returning: Result(catching: body)) })
         let error = unsafe pthread_create(
             &thread, nil,
             { pointer in
@@ -119,8 +119,10 @@ func onThread<Success: Sendable>(_ body: @escaping @Sendable () throws -> Succes
                 return nil
             }, box.toOpaque())
         precondition(error == 0, "no thread to be had")
-        pthread_detach(thread)
     }
+    // It is about to end; and what it did is known to come first to tools that look for races, too.
+    _ = pthread_join(thread, nil)
+    return try result.get()
 }
 
 private final class ThreadBox {

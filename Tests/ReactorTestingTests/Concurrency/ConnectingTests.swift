@@ -1,4 +1,4 @@
-// Connecting and signals, for tasks that wait for them.
+// Connecting, datagrams and signals, for tasks that wait for them.
 
 import Glibc
 import Reactor
@@ -31,6 +31,59 @@ import Testing
                 _ = try await loop.connect(to: address, timeout: .milliseconds(1))
             }
             #expect(late?.errno == .timedOut)
+        }
+    }
+
+    // MARK: Datagrams
+
+    @Test(arguments: AsyncWorld.all) func datagramsAreASequence(_ world: AsyncWorld) throws {
+        try world.run { loop in
+            let server = try loop.datagrams(on: .loopback(port: 0))
+            let echo = loop.task { [address = server.base.address] loop in
+                let client = try loop.datagrams(on: .loopback(port: 0))
+                var answers: [String] = []
+                for word in ["one", "", "three"] {
+                    client.base.send(word, to: address)
+                    guard let answer = try await client.makeAsyncIterator().next() else { break }
+                    answers.append(String(decoding: answer.bytes, as: UTF8.self))
+                }
+                client.base.close()
+                return answers
+            }
+            var count = 0
+            for try await datagram in server {
+                server.base.send(datagram.bytes, to: datagram.peer)
+                count += 1
+                if count == 3 { break }
+            }
+            #expect(try await echo.value == ["one", "", "three"])
+            // Closing ends the sequence.
+            loop.schedule(after: .milliseconds(1)) { server.base.close() }
+            #expect(try await server.makeAsyncIterator().next() == nil)
+        }
+    }
+
+    @Test func datagramsThatNobodyTakesAreDropped() throws {
+        try AsyncWorld(backend: .epoll(), isSimulated: true).run { loop in
+            let server = try loop.datagrams(on: .loopback(port: 0), keeping: 2)
+            let client = try loop.datagrams(on: .loopback(port: 0))
+            for number in 0..<5 { client.base.send("\(number)", to: server.base.address) }
+            try await loop.wait { server.dropped == 3 }
+            var kept: [String] = []
+            for try await datagram in server {
+                kept.append(String(decoding: datagram.bytes, as: UTF8.self))
+                if kept.count == 2 { break }
+            }
+            #expect(kept == ["0", "1"])
+            let waiting = loop.task { loop in
+                let idle = try loop.datagrams(on: .loopback(port: 0))
+                defer { idle.base.close() }
+                _ = try await idle.makeAsyncIterator().next()
+            }
+            try await loop.sleep(for: .milliseconds(1))
+            waiting.cancel()
+            let outcome = await waiting.result
+            #expect(throws: WaitError.self) { try outcome.get() }
         }
     }
 
