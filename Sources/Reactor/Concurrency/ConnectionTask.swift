@@ -62,7 +62,7 @@ final class ConnectionTask: Suspension, ConnectionHandler {
         guard let server else { return }
         server.began(self)
         // Safe: the task runs on the loop's thread, by its executor.
-        let bound = LoopBound(value: self)
+        let bound = LoopValue(value: self)
         task = executor.startingAtOnce {
             Task(executorPreference: executor) { await bound.value.runBody() }
         }
@@ -93,6 +93,9 @@ final class ConnectionTask: Suspension, ConnectionHandler {
     func drained(_ connection: Connection) {
         if waitsFor == .room { executor.resume(self) }
     }
+
+    @usableFromInline
+    func draining(_ connection: Connection) { drain() }
 
     @usableFromInline
     func closed(_ connection: Connection, reason: CloseReason) {
@@ -148,7 +151,7 @@ final class ConnectionTask: Suspension, ConnectionHandler {
         if isOver { server?.ended(self) }
     }
 
-    /// The server drains: to the task, the stream ends when it has read what has arrived.
+    /// The server or the loop drains: to the task, the stream ends when it has read what has arrived.
     func drain() {
         hasEnded = true
         connection.pauseReading()

@@ -3,7 +3,7 @@
 
 /// A value that belongs to a loop's thread, on its way there by a way that the compiler cannot follow.
 // Safe to share: it is unwrapped on that thread only; each use says why.
-struct LoopBound<Value>: @unchecked Sendable {
+struct LoopValue<Value>: @unchecked Sendable {
     let value: Value
 }
 
@@ -21,7 +21,7 @@ extension EventLoop {
         _ operation: sending nonisolated(nonsending) @escaping (EventLoop) async throws -> Success
     ) -> Task<Success, any Error> {
         // Safe: the task runs on the loop's thread, by its executor.
-        let bound = LoopBound(value: (self, operation))
+        let bound = LoopValue(value: (self, operation))
         return Task(executorPreference: executor) { try await bound.value.1(bound.value.0) }
     }
 
@@ -32,7 +32,7 @@ extension EventLoop {
         _ operation: sending nonisolated(nonsending) @escaping (EventLoop) async throws -> Success
     ) throws -> Success {
         let box = TaskResult<Success>()
-        let bound = LoopBound(value: operation)
+        let bound = LoopValue(value: operation)
         task { loop in
             // Safe: the same task, on the same thread.
             do { box.value = .success(try await bound.value(loop)) } catch { box.value = .failure(error) }
@@ -71,8 +71,8 @@ extension EventLoop {
         _ time: Duration, _ body: nonisolated(nonsending) @escaping () async throws -> Success
     ) async throws -> Success {
         // Safe: the task that asks waits until the other has ended, on the same thread.
-        let bound = LoopBound(value: body)
-        let child = Task(executorPreference: executor) { LoopBound(value: try await bound.value()) }
+        let bound = LoopValue(value: body)
+        let child = Task(executorPreference: executor) { LoopValue(value: try await bound.value()) }
         var isLate = false
         let timer = schedule(after: time) {
             isLate = true
@@ -103,7 +103,7 @@ extension EventLoop {
         suspension.wasCancelled = false
         let number = suspension.number
         // Safe: unwrapped in a task of the loop.
-        let bound = LoopBound(value: suspension)
+        let bound = LoopValue(value: suspension)
         await withTaskCancellationHandler {
             executor.parking.prepare(suspension)
             await executor.parking.wait()

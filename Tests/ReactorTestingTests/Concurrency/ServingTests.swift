@@ -162,6 +162,52 @@ import Testing
         #expect(notes.all == [])
     }
 
+    /// The loop's own draining is the same to a task: its stream ends, and it may say a last word.
+    @Test(arguments: AsyncWorld.all) func aDrainingLoopEndsItsTasksStreams(_ world: AsyncWorld) throws {
+        let notes = Notes()
+        try world.run { loop in
+            let address = try loop.served { connection in
+                for try await _ in connection.lines() {}
+                try await connection.write("bye\n")
+            }
+            let client = try await loop.connect(to: address)
+            try await client.write("hello\n")
+            try await loop.sleep(for: .milliseconds(2))
+            loop.drain(within: .seconds(100))
+            notes.add(String(decoding: try await client.readExactly(4) ?? [], as: UTF8.self))
+            client.close()
+        }
+        #expect(notes.all == ["bye\n"])
+    }
+
+    @Test func aServerOfSeveralLoopsServesWithTasks() throws {
+        let notes = Notes()
+        let server = try TCPServer(on: "127.0.0.1:0", loops: 2).listen(serving: { connection in
+            for try await line in connection.lines() {
+                notes.add(line)
+                try await connection.write(line + "\n")
+            }
+        })
+        let handle = server.handle
+        let address = server.address
+        let client = Task.detached {
+            try await onThread {
+                try EventLoop().run { loop in
+                    for number in 0..<20 {
+                        let connection = try await loop.connect(to: address)
+                        try await connection.write("\(number)\n")
+                        _ = try await connection.readExactly(2)
+                        connection.close()
+                    }
+                }
+                handle.drain(within: .seconds(5))
+            }
+        }
+        try server.run()
+        #expect(Set(notes.all) == Set((0..<20).map { "\($0)" }))
+        _ = client
+    }
+
     @concurrent private static func answer(_ line: String) async -> String { line + "\n" }
     @concurrent private static func threadOfAnswer() async -> UInt { thisThread() }
 
