@@ -94,8 +94,11 @@ final class ConnectionTask: Suspension, ConnectionHandler {
         if waitsFor == .room { executor.resume(self) }
     }
 
+    /// Whoever made a connection to somebody else knows when it is done with it.
     @usableFromInline
-    func draining(_ connection: Connection) { drain() }
+    func draining(_ connection: Connection) {
+        if server != nil { drain() }
+    }
 
     @usableFromInline
     func closed(_ connection: Connection, reason: CloseReason) {
