@@ -6,9 +6,8 @@ public import Reactor
 public enum AsyncEcho {
     /// Sends the bytes back, until the peer has no more.
     public nonisolated(nonsending) static func serve(_ connection: AsyncConnection) async throws {
-        var buffer = [UInt8](repeating: 0, count: 1024)
-        while let count = try await connection.read(into: &buffer) {
-            try await connection.write(buffer.span.extracting(first: count))
+        while let result = try await connection.read({ connection.base.write($0) }) {
+            if result == .pressure { try await connection.waitForRoom() }
         }
     }
 

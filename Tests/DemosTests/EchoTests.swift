@@ -57,4 +57,24 @@ import Testing
             #expect(isRight, "seed \(seed)")
         }
     }
+
+    /// The echo as a task: its reads are lent what has arrived, and it waits while its peer does not read.
+    @Test(arguments: Backend.all) func asATaskItAnswersWithTheSameBytes(_ backend: Backend) throws {
+        let bytes = (0..<300_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+        for seed in 0..<5 as Range<UInt64> {
+            let world = try Simulation(seed: seed, faults: Self.harsh, backend: backend)
+            var limits = Limits()
+            (limits.outputLowWatermark, limits.outputHighWatermark, limits.outputLimit) = (1000, 5000, 100_000)
+            let listener = try world.loop.listen(
+                on: .loopback(port: 0), limits: limits, serving: AsyncEcho.serve)
+            let client = world.connect(to: listener.address)
+            client.write(bytes)
+            client.finish()
+            try world.run { client.isOver }
+            #expect(client.ended, "seed \(seed)")
+            let isSame = client.received == bytes
+            #expect(isSame, "seed \(seed)")
+            try world.check()
+        }
+    }
 }

@@ -45,6 +45,25 @@ public struct AsyncConnection {
         return core.takeArray(min(limit, core.unreadCount))
     }
 
+    /// Waits for bytes and lends all that are there to a closure, without a copy and without a buffer of the task's own: a
+    /// connection that is idle keeps nothing.
+    ///
+    ///     while let result = try await connection.read({ connection.base.write($0) }) {
+    ///         if result == .pressure { try await connection.waitForRoom() }
+    ///     }
+    ///
+    /// - Parameter body: called once with at least one byte; all of them are read when it returns.
+    /// - Returns: What the closure returned; `nil` at the end of the stream.
+    /// - Throws: as ``read(into:)``.
+    public nonisolated(nonsending) func read<Result>(
+        _ body: (RawSpan) -> Result
+    ) async throws(WaitError) -> Result? {
+        guard try await core.waitForInput() else { return nil }
+        let result = core.withUnread(body)
+        core.removeUnread(core.unreadCount)
+        return result
+    }
+
     /// Reads so many bytes, no less and no more.
     ///
     /// They are kept until they are all there: `count` is to be something that one is ready to keep.
@@ -83,6 +102,11 @@ public struct AsyncConnection {
     public nonisolated(nonsending) func write(_ text: String) async throws(WaitError) {
         try await write(text.utf8Span.span)
     }
+
+    /// Waits while more than ``Limits/outputLowWatermark`` is on its way to the peer. ``write(_:)-(Span<UInt8>)`` does so by
+    /// itself; this is for those who write to ``base``, which waits for nothing.
+    /// - Throws: as ``write(_:)-(Span<UInt8>)``.
+    public nonisolated(nonsending) func waitForRoom() async throws(WaitError) { try await core.waitForRoom() }
 
     // MARK: Ending
 

@@ -60,37 +60,6 @@ extension EventLoop {
     }
 }
 
-extension TCPServer {
-    /// Listens, and starts the loops but the first; each connection is served by a task of its own, on the thread of its
-    /// loop.
-    ///
-    /// As ``listen(on:preparing:)``, with tasks in the place of handlers, as in
-    /// ``EventLoop/listen(on:limits:serving:)``. While the server drains, what the tasks read next is the end of their
-    /// streams.
-    public func listen(
-        on loop: EventLoop? = nil,
-        serving body: nonisolated(nonsending) @escaping @Sendable (AsyncConnection) async throws -> Void
-    ) throws(SocketError) -> ListeningServer {
-        try listen(on: loop) { loop in
-            let server = TaskServer(loop, body)
-            return { server.makeCore($0) }
-        }
-    }
-
-    /// Listens and serves each connection with a task of its own, until the server is stopped.
-    ///
-    ///     try TCPServer(on: "127.0.0.1:7788", loops: 2).run(serving: { connection in
-    ///         for try await line in connection.lines() { try await connection.write(line + "\n") }
-    ///     })
-    ///
-    /// - Throws: ``SocketError`` as ``run(handler:)`` does.
-    public func run(
-        serving body: nonisolated(nonsending) @escaping @Sendable (AsyncConnection) async throws -> Void
-    ) throws(SocketError) {
-        try listen(serving: body).run()
-    }
-}
-
 /// The connections of one server, and their tasks.
 final class TaskServer: Suspension {
     typealias Body = nonisolated(nonsending) @Sendable (AsyncConnection) async throws -> Void

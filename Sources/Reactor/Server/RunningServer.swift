@@ -21,6 +21,14 @@ extension TCPServer {
         handler: @escaping @Sendable (Connection) throws -> any ConnectionHandler,
         ended: @escaping @Sendable (Result<ServerStatistics, SocketError>) -> Void
     ) throws(SocketError) -> RunningServer {
+        try start(listening: { server throws(SocketError) in try server.listen(handler: handler) }, ended: ended)
+    }
+
+    /// The same, for servers that take connections in other ways.
+    func start(
+        listening listen: @escaping @Sendable (TCPServer) throws(SocketError) -> ListeningServer,
+        ended: @escaping @Sendable (Result<ServerStatistics, SocketError>) -> Void
+    ) throws(SocketError) -> RunningServer {
         let beginning = Monitor<Result<RunningServer, SocketError>?>(nil)
         @Sendable func tell(_ result: Result<RunningServer, SocketError>) {
             beginning.withLock { $0 = result }
@@ -29,7 +37,7 @@ extension TCPServer {
         let thread = try SystemThread.start(named: "reactor 1") {
             let server: ListeningServer
             do throws(SocketError) {
-                server = try listen(handler: handler)
+                server = try listen(self)
             } catch {
                 return tell(.failure(error))
             }

@@ -28,6 +28,7 @@ struct AsyncWorld: Sendable, CustomTestStringConvertible {
     ) throws -> (result: Success, statistics: LoopStatistics) {
         let simulated = isSimulated ? SimulatedKernel(seed: seed, faults: faults) : nil
         let loop = try EventLoop(backend: backend, kernel: simulated ?? LinuxKernel.shared as any Kernel)
+        if let simulated { loop.workers = SimulatedWorkers(kernel: simulated) }
         loop.schedule(after: limit ?? .seconds(isSimulated ? 3600 : 60)) {
             Issue.record("the program does not end")
             loop.stop()

@@ -208,6 +208,39 @@ import Testing
         _ = client
     }
 
+    /// Cancelled, it drains: the tasks' streams end, and they may say a last word.
+    @Test func aServerThatATaskWaitsForIsDrainedByCancellingIt() async throws {
+        let notes = Notes()
+        let (addresses, listening) = AsyncStream.makeStream(of: SocketAddress.self)
+        let server = Task {
+            try await TCPServer(on: "127.0.0.1:0", loops: 2).serve(listening: { listening.yield($0.address) }) {
+                connection in
+                for try await line in connection.lines() { try await connection.write(line + "\n") }
+                try await connection.write("bye\n")
+            }
+        }
+        let address = try #require(await addresses.first { _ in true })
+        try await onThread {
+            try EventLoop().run { loop in
+                let connection = try await loop.connect(to: address)
+                try await connection.write("hello\n")
+                notes.add(String(decoding: try await connection.readExactly(6) ?? [], as: UTF8.self))
+                server.cancel()
+                notes.add(String(decoding: try await connection.readAll(), as: UTF8.self))
+                connection.close()
+            }
+        }
+        #expect(notes.all == ["hello\n", "bye\n"])
+        #expect(try await server.value.total.connectionsOpened == 1)
+    }
+
+    @Test func aServerThatCannotListenSaysSoToItsTask() async throws {
+        let taken = try TCPServer(on: "127.0.0.1:0").start(handler: { _ in Echo() }, ended: { _ in })
+        let error = await #expect(throws: SocketError.self) { try await TCPServer(on: taken.address).serve { _ in } }
+        #expect(error?.errno == .addressInUse)
+        taken.handle.stop()
+    }
+
     @concurrent private static func answer(_ line: String) async -> String { line + "\n" }
     @concurrent private static func threadOfAnswer() async -> UInt { thisThread() }
 

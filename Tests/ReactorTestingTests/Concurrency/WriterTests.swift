@@ -75,9 +75,11 @@ import Testing
                 try await loop.wait { await room.writers.count == 1 }
                 let writer = await room.writers[0]
                 let others = (0..<4).map { _ in
-                    Task.detached { for _ in 0..<500 { writer.write([UInt8](repeating: 7, count: 10)) } }
+                    loop.task { _ in
+                        try await onThread { for _ in 0..<500 { writer.write([UInt8](repeating: 7, count: 10)) } }
+                    }
                 }
-                for other in others { await other.value }
+                for other in others { try await other.value }
                 let received = try await client.readExactly(4 * 500 * 10)
                 client.close()
                 return received?.count
