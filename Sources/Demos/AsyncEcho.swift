@@ -6,9 +6,7 @@ public import Reactor
 public enum AsyncEcho {
     /// Sends the bytes back, until the peer has no more.
     public nonisolated(nonsending) static func serve(_ connection: AsyncConnection) async throws {
-        while let result = try await connection.read({ connection.base.write($0) }) {
-            if result == .pressure { try await connection.waitForRoom() }
-        }
+        while try await connection.read({ connection.base.write($0) }) { try await connection.waitForRoom() }
     }
 
     /// Sends the bytes back with the ASCII letters a to z as A to Z.

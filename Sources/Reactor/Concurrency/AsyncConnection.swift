@@ -48,20 +48,17 @@ public struct AsyncConnection {
     /// Waits for bytes and lends all that are there to a closure, without a copy and without a buffer of the task's own: a
     /// connection that is idle keeps nothing.
     ///
-    ///     while let result = try await connection.read({ connection.base.write($0) }) {
-    ///         if result == .pressure { try await connection.waitForRoom() }
-    ///     }
+    ///     while try await connection.read({ connection.base.write($0) }) { try await connection.waitForRoom() }
     ///
-    /// - Parameter body: called once with at least one byte; all of them are read when it returns.
-    /// - Returns: What the closure returned; `nil` at the end of the stream.
+    /// - Parameter body: called with at least one byte, once, unless the stream has ended; all of them are read when it
+    ///   returns.
+    /// - Returns: Whether it was called; `false` is the end of the stream.
     /// - Throws: as ``read(into:)``.
-    public nonisolated(nonsending) func read<Result>(
-        _ body: (RawSpan) -> Result
-    ) async throws(WaitError) -> Result? {
-        guard try await core.waitForInput() else { return nil }
-        let result = core.withUnread(body)
+    public nonisolated(nonsending) func read(_ body: (RawSpan) -> Void) async throws(WaitError) -> Bool {
+        guard try await core.waitForInput() else { return false }
+        core.withUnread(body)
         core.removeUnread(core.unreadCount)
-        return result
+        return true
     }
 
     /// Reads so many bytes, no less and no more.
@@ -103,10 +100,14 @@ public struct AsyncConnection {
         try await write(text.utf8Span.span)
     }
 
-    /// Waits while more than ``Limits/outputLowWatermark`` is on its way to the peer. ``write(_:)-(Span<UInt8>)`` does so by
-    /// itself; this is for those who write to ``base``, which waits for nothing.
+    /// Waits while more than ``Limits/outputHighWatermark`` is on its way to the peer, until it is no more than
+    /// ``Limits/outputLowWatermark``. ``write(_:)-(Span<UInt8>)`` does so by itself; this is for those who write to
+    /// ``base``, which waits for nothing.
     /// - Throws: as ``write(_:)-(Span<UInt8>)``.
-    public nonisolated(nonsending) func waitForRoom() async throws(WaitError) { try await core.waitForRoom() }
+    @inlinable
+    public nonisolated(nonsending) func waitForRoom() async throws(WaitError) {
+        if !core.hasRoom { try await core.waitForRoom() }
+    }
 
     // MARK: Ending
 

@@ -92,7 +92,12 @@ extension ConnectionTask {
         }
     }
 
+    /// Whether more may be written before anything is waited for.
+    @usableFromInline
+    var hasRoom: Bool { connection.queuedBytes <= connection.limits.high && connection.state.isOpen }
+
     /// Waits until output is below the low watermark.
+    @usableFromInline
     nonisolated(nonsending) func waitForRoom() async throws(WaitError) {
         try checkWritable()
         while connection.queuedBytes > connection.limits.low {
