@@ -31,17 +31,21 @@ struct LimitOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Close a connection after this long without a byte; 0 never. (default: 60s)", valueName: "time"),
+            "Close a connection after this long without a byte; 0 never. (default: 60s; 1h for a chat)",
+            valueName: "time"),
         transform: DurationArgument.init)
-    var idleTimeout = DurationArgument(LimitOptions.defaults.idleTime)
+    var idleTimeout: DurationArgument?
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Close a connection that has sent nothing for this long from its start; 0 never. (default: 10s)",
+            """
+            Close a connection that has sent nothing for this long from its start; 0 never. \
+            (default: 10s; 60s for a chat)
+            """,
             valueName: "time"),
         transform: DurationArgument.init)
-    var firstMessageTimeout = DurationArgument(LimitOptions.defaults.firstMessageTime)
+    var firstMessageTimeout: DurationArgument?
 
     /// Checks the number of connections against the descriptors there are.
     ///
@@ -76,14 +80,19 @@ struct LimitOptions: ParsableArguments {
     }
 
     /// The limits as the framework takes them, on a selector that takes descriptors below a number only.
-    func limits(descriptorLimit: Int?) -> Limits {
+    ///
+    /// - Parameters:
+    ///   - idle, firstMessage: the command's own defaults.
+    func limits(
+        descriptorLimit: Int?, idle: Duration? = defaults.idleTime, firstMessage: Duration? = defaults.firstMessageTime
+    ) -> Limits {
         var limits = Limits()
         limits.connections =
             maxConnections ?? min(limits.effectiveConnections(), mostConnections(descriptorLimit: descriptorLimit))
         limits.connectionsPerAddress = maxConnectionsPerAddress
         limits.backlog = backlog
-        limits.idleTime = idleTimeout.duration
-        limits.firstMessageTime = firstMessageTimeout.duration
+        limits.idleTime = idleTimeout.map(\.duration) ?? idle
+        limits.firstMessageTime = firstMessageTimeout.map(\.duration) ?? firstMessage
         return limits
     }
 }

@@ -9,7 +9,7 @@ struct ReactorCommand: ParsableCommand {
         commandName: "reactor",
         abstract: "A TCP server framework's demos and measuring tools.",
         version: "0.1.0",
-        subcommands: [EchoCommand.self, LoadCommand.self, BenchCommand.self, TopCommand.self])
+        subcommands: [EchoCommand.self, ChatCommand.self, LoadCommand.self, BenchCommand.self, TopCommand.self])
 
     /// Runs the command; what fails is told in one line, where ArgumentParser would add its usage text.
     ///

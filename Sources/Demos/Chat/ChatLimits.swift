@@ -1,0 +1,25 @@
+// What a chat may use up; nothing in it grows without a bound.
+
+/// The limits of a chat server. What a connection may use up is in `Limits`.
+public struct ChatLimits: Sendable {
+    /// Members of one room on this server. Default: 2,000; each of them costs every message a write.
+    public var membersPerRoom = 2_000
+    /// Rooms at once. Default: 200. One that the last member leaves is gone, with its history.
+    public var rooms = 200
+    /// Lines of a room that newcomers are shown. Default: 20.
+    public var history = 20
+    /// Bytes of a line. Default: 1,024; a longer one ends its member's connection.
+    public var lineBytes = 1_024
+    /// Lines a second that a member may send for long. Default: 5.
+    public var linesPerSecond = 5
+    /// Lines that it may send at once after a silence. Default: 10.
+    public var burst = 10
+    /// Lines beyond that which are thrown away, after a warning, before their sender is dropped. Default: 20.
+    public var excess = 20
+    /// How long a member's output may stay above its watermark before the member is dropped. Default: 2 s. It is not
+    /// zero because a burst may put a member there who reads as fast as anybody could.
+    public var patience = Duration.seconds(2)
+
+    /// The defaults.
+    public init() {}
+}

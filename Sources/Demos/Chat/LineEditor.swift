@@ -1,0 +1,198 @@
+// A line that is being written on a terminal: keys in, text out, and how to show it. It knows no terminal: the bytes of keys
+// come from one in raw mode, and what it answers is written to one by somebody else.
+//
+//     byte --> text: UTF-8, collected until a character is whole
+//          --> control: a key by itself
+//          --> ESC [ digits ; letter, ESC O letter: an arrow, Home, End, Delete; unknown ones are swallowed whole
+
+/// The editor of one line, with those that were written before.
+public struct LineEditor: Sendable {
+    /// What a key has led to, besides a change of the line.
+    public enum Event: Sendable, Hashable {
+        /// A line is complete.
+        case line(String)
+        /// ctrl-D on an empty line: there will be no more.
+        case ended
+        /// ctrl-C.
+        case interrupted
+    }
+
+    private enum State { case text, escape, sequence, single }
+
+    private static let historyLimit = 200
+    private let maximumBytes: Int
+    private var characters: [Character] = []
+    private var cursor = 0
+    private var state = State.text
+    private var parameters: [UInt8] = []
+    private var partial: [UInt8] = []
+
+    private var history: [String] = []
+    /// Which line of the history is shown; its count for the one that is new.
+    private var position = 0
+    private var unfinished: [Character] = []
+
+    /// An editor with an empty line.
+    ///
+    /// - Parameter maximumBytes: how long a line may become; further text is not taken.
+    public init(maximumBytes: Int = 1_024) { self.maximumBytes = maximumBytes }
+
+    /// The line as it is.
+    public var text: String { String(characters) }
+
+    // MARK: Keys
+
+    /// Takes the bytes of keys; answers what they led to.
+    public mutating func receive(_ bytes: some Sequence<UInt8>) -> [Event] {
+        var events: [Event] = []
+        for byte in bytes {
+            if let event = receive(byte) { events.append(event) }
+        }
+        return events
+    }
+
+    private mutating func receive(_ byte: UInt8) -> Event? {
+        switch state {
+        case .text: return byte < 0x20 || byte == 0x7f ? control(byte) : insert(byte)
+        case .escape:
+            parameters = []
+            state = byte == UInt8(ascii: "[") ? .sequence : byte == UInt8(ascii: "O") ? .single : .text
+        case .single:
+            state = .text
+            move(byte)
+        case .sequence:
+            if 0x40...0x7e ~= byte {
+                state = .text
+                finishSequence(byte)
+            } else if byte < 0x20 {
+                state = .text  // no sequence after all
+                return control(byte)
+            } else if parameters.count < 16 {
+                parameters.append(byte)
+            }
+        }
+        return nil
+    }
+
+    private mutating func control(_ byte: UInt8) -> Event? {
+        partial = []
+        switch byte {
+        case 0x1b: state = .escape
+        case 0x0d, 0x0a: return .line(take())
+        case 0x08, 0x7f: erase(from: cursor - 1, to: cursor)
+        case 0x01: cursor = 0  // ctrl-A
+        case 0x02: cursor = max(0, cursor - 1)  // ctrl-B
+        case 0x03: return .interrupted
+        case 0x04:  // ctrl-D
+            if characters.isEmpty { return .ended }
+            erase(from: cursor, to: cursor + 1)
+        case 0x05: cursor = characters.count  // ctrl-E
+        case 0x06: cursor = min(characters.count, cursor + 1)  // ctrl-F
+        case 0x0b: erase(from: cursor, to: characters.count)  // ctrl-K
+        case 0x0e: recall(position + 1)  // ctrl-N
+        case 0x10: recall(position - 1)  // ctrl-P
+        case 0x15: erase(from: 0, to: cursor)  // ctrl-U
+        case 0x17: erase(from: startOfWord, to: cursor)  // ctrl-W
+        default: break
+        }
+        return nil
+    }
+
+    private mutating func finishSequence(_ letter: UInt8) {
+        guard letter == UInt8(ascii: "~") else { return move(letter) }
+        switch parameters {
+        case Array("1".utf8), Array("7".utf8): cursor = 0
+        case Array("4".utf8), Array("8".utf8): cursor = characters.count
+        case Array("3".utf8): erase(from: cursor, to: cursor + 1)
+        default: break
+        }
+    }
+
+    private mutating func move(_ letter: UInt8) {
+        switch letter {
+        case UInt8(ascii: "A"): recall(position - 1)
+        case UInt8(ascii: "B"): recall(position + 1)
+        case UInt8(ascii: "C"): cursor = min(characters.count, cursor + 1)
+        case UInt8(ascii: "D"): cursor = max(0, cursor - 1)
+        case UInt8(ascii: "H"): cursor = 0
+        case UInt8(ascii: "F"): cursor = characters.count
+        default: break
+        }
+    }
+
+    // MARK: The line
+
+    private mutating func insert(_ byte: UInt8) -> Event? {
+        partial.append(byte)
+        if byte < 0x80 { partial = [byte] }
+        guard let text = String(validating: partial, as: UTF8.self) else {
+            // A character has four bytes at most; what is not one by then never will be.
+            if partial.count >= 4 { partial = [] }
+            return nil
+        }
+        partial = []
+        guard text.unicodeScalars.allSatisfy(ChatText.isVisible),
+            String(characters).utf8.count + text.utf8.count <= maximumBytes
+        else { return nil }
+        // An accent becomes one with the character before it.
+        let before = Array(String(characters[..<cursor]) + text)
+        characters.replaceSubrange(..<cursor, with: before)
+        cursor = before.count
+        return nil
+    }
+
+    private mutating func erase(from start: Int, to end: Int) {
+        let range = max(0, start)..<max(max(0, start), min(characters.count, end))
+        characters.removeSubrange(range)
+        cursor = range.lowerBound
+    }
+
+    private var startOfWord: Int {
+        var index = cursor
+        while index > 0, characters[index - 1] == " " { index -= 1 }
+        while index > 0, characters[index - 1] != " " { index -= 1 }
+        return index
+    }
+
+    private mutating func take() -> String {
+        let line = text
+        if !line.isEmpty, history.last != line { history.append(line) }
+        if history.count > Self.historyLimit { history.removeFirst() }
+        (characters, cursor, position, unfinished) = ([], 0, history.count, [])
+        return line
+    }
+
+    private mutating func recall(_ wanted: Int) {
+        guard 0...history.count ~= wanted, wanted != position else { return }
+        if position == history.count { unfinished = characters }
+        position = wanted
+        characters = wanted == history.count ? unfinished : Array(history[wanted])
+        cursor = characters.count
+    }
+
+    // MARK: Showing it
+
+    /// What a terminal is sent to show the prompt and the line in one row, whatever stood in that row: the part round the
+    /// cursor, if the line is too long.
+    public func rendering(prompt: String, columns: Int) -> String {
+        let room = max(4, columns - TextWidth.of(prompt) - 1)
+        var first = 0
+        var before = TextWidth.of(characters[..<cursor])
+        while before > room {
+            before -= TextWidth.of(characters[first])
+            first += 1
+        }
+        var last = cursor
+        var width = before
+        while last < characters.count, width + TextWidth.of(characters[last]) <= room {
+            width += TextWidth.of(characters[last])
+            last += 1
+        }
+        let column = TextWidth.of(prompt) + before
+        let back = column == 0 ? "\r" : "\r\u{1b}[\(column)C"
+        return Self.erasure + prompt + String(characters[first..<last]) + back
+    }
+
+    /// What a terminal is sent to empty the row.
+    public static let erasure = "\r\u{1b}[K"
+}

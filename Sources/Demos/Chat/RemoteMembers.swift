@@ -1,0 +1,73 @@
+// Who is on the other servers, as far as they have said so: for /who and for private messages. It is hearsay: a server
+// that is not heard of for a while is forgotten with all its members.
+
+import Reactor
+
+/// The members of other servers.
+final class RemoteMembers {
+    private struct Server {
+        let name: String
+        var rooms: [ChatName: ChatName] = [:]
+        var lastHeard: MonotonicTime
+    }
+
+    static let maximumServers = 64
+    static let maximumMembers = 10_000
+    private var servers: [UInt64: Server] = [:]
+
+    /// Notes that a server is there. `false` when there are too many to take notice of another one.
+    func hear(_ origin: UInt64, _ name: String, at now: MonotonicTime) -> Bool {
+        if servers[origin] == nil {
+            if servers.count >= Self.maximumServers { return false }
+            servers[origin] = Server(name: name, lastHeard: now)
+        }
+        servers[origin]?.lastHeard = now
+        return true
+    }
+
+    func put(_ member: ChatName, in room: ChatName, at origin: UInt64) {
+        guard let server = servers[origin], server.rooms.count < Self.maximumMembers || server.rooms[member] != nil
+        else { return }
+        servers[origin]?.rooms[member] = room
+    }
+
+    /// Takes a member out of a room; one who is in another by now stays there.
+    func remove(_ member: ChatName, from room: ChatName, at origin: UInt64) {
+        if servers[origin]?.rooms[member] == room { servers[origin]?.rooms[member] = nil }
+    }
+
+    /// Forgets a server; answers in which rooms it had how many members.
+    @discardableResult
+    func forget(_ origin: UInt64) -> [ChatName: Int] {
+        guard let server = servers.removeValue(forKey: origin) else { return [:] }
+        return server.rooms.values.reduce(into: [:]) { $0[$1, default: 0] += 1 }
+    }
+
+    func forgetAll() { servers = [:] }
+
+    /// Servers that were not heard of since a moment.
+    func silent(since moment: MonotonicTime) -> [(origin: UInt64, name: String)] {
+        servers.filter { $0.value.lastHeard < moment }.map { ($0.key, $0.value.name) }
+    }
+
+    // MARK: Asking
+
+    func room(of member: ChatName, at server: String) -> ChatName? {
+        servers.values.lazy.filter { $0.name == server }.compactMap { $0.rooms[member] }.first
+    }
+
+    func count(in room: ChatName) -> Int {
+        servers.values.reduce(0) { $0 + $1.rooms.values.count { $0 == room } }
+    }
+
+    /// The names of those who are in a room, as `anna@b`.
+    func names(in room: ChatName) -> [String] {
+        servers.values.flatMap { server in server.rooms.filter { $0.value == room }.map { "\($0.key)@\(server.name)" } }
+    }
+
+    func countByRoom() -> [ChatName: Int] {
+        servers.values.reduce(into: [:]) { counts, server in
+            for room in server.rooms.values { counts[room, default: 0] += 1 }
+        }
+    }
+}

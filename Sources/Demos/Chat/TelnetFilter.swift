@@ -1,0 +1,43 @@
+// What telnet(1) sends besides text: commands that begin with the byte 255, "interpret as command" (RFC 854). A chat has no
+// options, so each offer and each demand is declined, which is an answer that telnet may be waiting for.
+
+/// Takes telnet's commands out of a line.
+enum TelnetFilter {
+    private static let (subEnd, subBegin): (UInt8, UInt8) = (240, 250)
+    private static let (will, wont, demand, dont): (UInt8, UInt8, UInt8, UInt8) = (251, 252, 253, 254)
+    /// The byte that begins a command; in UTF-8 it occurs nowhere.
+    static let interpret: UInt8 = 255
+
+    /// The line without the commands, and what to answer to them: no more bytes than the line had.
+    static func strip(_ line: [UInt8]) -> (text: [UInt8], answer: [UInt8]) {
+        var (text, answer): ([UInt8], [UInt8]) = ([], [])
+        var index = 0
+        func byte(_ offset: Int) -> UInt8? { index + offset < line.count ? line[index + offset] : nil }
+        while let current = byte(0) {
+            guard current == interpret else {
+                text.append(current)
+                index += 1
+                continue
+            }
+            switch byte(1) {
+            case interpret:
+                text.append(interpret)  // an escaped one: data, and no UTF-8
+                index += 2
+            case will, wont, demand, dont:
+                // Only what would change something is declined: an answer to an answer would never end.
+                if let option = byte(2) {
+                    if byte(1) == demand { answer += [interpret, wont, option] }
+                    if byte(1) == will { answer += [interpret, dont, option] }
+                }
+                index += 3
+            case subBegin:
+                index += 2
+                while index < line.count, !(byte(0) == interpret && byte(1) == subEnd) { index += 1 }
+                index += 2
+            default:
+                index += 2
+            }
+        }
+        return (text, answer)
+    }
+}

@@ -1,0 +1,223 @@
+// The load on a chat: members of one room, on one server or on several, who speak in turn at a constant rate. Each message
+// carries the time at which it should have been said, so that a delivery tells how long it took.
+//
+//     connecting, some at a time --all are in--> settling, 1 s --> speaking --duration--> listening, 1 s --> finished
+
+public import Reactor
+
+/// What a chat's load is to be.
+public struct ChatLoadConfiguration: Sendable {
+    /// The servers; members are spread over them evenly.
+    public var addresses: [SocketAddress]
+    /// Members of the room, on all servers together. Default: 1,000.
+    public var members = 1_000
+    /// Of them, how many stop reading when the time is taken. Default: none.
+    public var stalled = 0
+    /// Messages a second, all members together. Default: 10.
+    public var rate = 10.0
+    /// Bytes of a message. Default: 64.
+    public var size = 64
+    /// How long messages are said. Default: 10 s.
+    public var duration = Duration.seconds(10)
+
+    /// A load on servers.
+    public init(addresses: [SocketAddress]) { self.addresses = addresses }
+}
+
+/// What came of a chat's load.
+public struct ChatLoadResult: Sendable {
+    /// Deliveries of one kind.
+    public struct Deliveries: Sendable {
+        /// How many there should be.
+        public let expected: Int
+        /// How many there were.
+        public let count: Int
+        /// How long they took.
+        public let latency: LatencySummary?
+    }
+
+    /// To members of the server at which a message was said.
+    public let local: Deliveries
+    /// To members of other servers.
+    public let remote: Deliveries
+    /// Members who read and lost their connection nevertheless.
+    public let lost: Int
+    /// Members who did not read and were dropped.
+    public let stalledDropped: Int
+    /// Why the load came to nothing, if it did.
+    public let failure: String?
+}
+
+/// Runs a load on a chat.
+public final class ChatLoad {
+    private let configuration: ChatLoadConfiguration
+    private let loop: EventLoop
+    private let finished: (ChatLoadResult) -> Void
+    private var members: [ChatLoadMember] = []
+    private var connected = 0
+    private var said = 0
+    private var start = MonotonicTime.never
+    private var interval: Int64 = 0
+    private let (local, remote) = (LatencyRecorder(), LatencyRecorder())
+    private var (localExpected, remoteExpected) = (0, 0)
+    private var (localCount, remoteCount) = (0, 0)
+    private var (lost, stalledDropped) = (0, 0)
+    private var isOver = false
+
+    /// Members that are connected at once before the next ones are.
+    private static let connectingAtOnce = 50
+
+    /// A load; `finished` is told what came of it.
+    public init(_ configuration: ChatLoadConfiguration, on loop: EventLoop, finished: @escaping (ChatLoadResult) -> Void) {
+        self.configuration = configuration
+        self.loop = loop
+        self.finished = finished
+    }
+
+    /// Begins.
+    public func begin() {
+        for _ in 0..<min(Self.connectingAtOnce, configuration.members) { connectNext() }
+    }
+
+    private func connectNext() {
+        guard members.count < configuration.members, !isOver else { return }
+        let number = members.count
+        let server = number % configuration.addresses.count
+        let stalls = number < configuration.stalled
+        let member = ChatLoadMember(self, number: number, server: server, stalls: stalls)
+        members.append(member)
+        var limits = Limits()
+        limits.idleTime = nil
+        limits.keepAlive = nil
+        if stalls { limits.receiveBuffer = 4096 }
+        do throws(SocketError) {
+            try loop.connect(
+                to: configuration.addresses[server], limits: limits, framing: .lines(), handler: { _ in member },
+                failed: { [self] in finish(because: "\($0)") })
+        } catch {
+            finish(because: "\(error)")
+        }
+    }
+
+    // MARK: What members tell
+
+    fileprivate func joined() {
+        connected += 1
+        connectNext()
+        guard connected == configuration.members else { return }
+        loop.schedule(after: .seconds(1)) { [self] in speak() }
+    }
+
+    fileprivate func heard(_ sentAt: Int64, isLocal: Bool) {
+        let latency = loop.kernel.now().nanoseconds - sentAt
+        if isLocal { localCount += 1 } else { remoteCount += 1 }
+        (isLocal ? local : remote).record(latency)
+    }
+
+    fileprivate func closed(_ member: ChatLoadMember, _ reason: CloseReason) {
+        if isOver { return }
+        if connected < configuration.members { return finish(because: "a member came not in: \(reason)") }
+        if member.stalls { stalledDropped += 1 } else { lost += 1 }
+    }
+
+    // MARK: Speaking
+
+    private func speak() {
+        for member in members where member.stalls { member.stall() }
+        start = loop.now
+        interval = Int64(1e9 / configuration.rate)
+        let every = Duration.nanoseconds(interval)
+        let timer = loop.schedule(after: .zero, repeating: every) { [self] in sayDue() }
+        loop.schedule(after: configuration.duration) { [self] in
+            loop.cancel(timer)
+            loop.schedule(after: .seconds(1)) { [self] in finish(because: nil) }
+        }
+    }
+
+    /// Says all messages that are due, each with the time at which it was.
+    private func sayDue() {
+        let now = loop.now.nanoseconds
+        while start.nanoseconds + Int64(said) * interval <= now {
+            let speakers = configuration.members - configuration.stalled
+            // A step that shares no factor with most numbers, so that all servers have their turn.
+            let member = members[configuration.stalled + said * 7 % max(1, speakers)]
+            if member.say(at: start.nanoseconds + Int64(said) * interval, size: configuration.size) {
+                for other in members where other !== member && !other.stalls && !other.isGone {
+                    if other.server == member.server { localExpected += 1 } else { remoteExpected += 1 }
+                }
+            }
+            said += 1
+        }
+    }
+
+    private func finish(because failure: String?) {
+        guard !isOver else { return }
+        isOver = true
+        finished(
+            ChatLoadResult(
+                local: .init(expected: localExpected, count: localCount, latency: local.summary),
+                remote: .init(expected: remoteExpected, count: remoteCount, latency: remote.summary),
+                lost: lost, stalledDropped: stalledDropped, failure: failure))
+    }
+}
+
+/// One member.
+private final class ChatLoadMember: MessageHandler {
+    private let load: ChatLoad
+    private let number: Int
+    let server: Int
+    let stalls: Bool
+    private var connection: Connection?
+    private var hasJoined = false
+    private(set) var isGone = false
+
+    init(_ load: ChatLoad, number: Int, server: Int, stalls: Bool) {
+        self.load = load
+        self.number = number
+        self.server = server
+        self.stalls = stalls
+    }
+
+    func stall() { connection?.pauseReading() }
+
+    func say(at time: Int64, size: Int) -> Bool {
+        let text = "t\(time) "
+        guard let connection, !isGone else { return false }
+        return connection.write(text + String(repeating: "x", count: max(0, size - text.utf8.count)) + "\n") == .taken
+    }
+
+    func connected(_ connection: Connection) {
+        self.connection = connection
+        connection.write("load\(number)\n")
+    }
+
+    /// `* you are in ...` says that this member is in; `<name> t123 xxx` or `<name@server> t123 xxx` is a message.
+    func received(message: RawSpan, on connection: Connection) {
+        guard let first = message.isEmpty ? nil : message.byte(at: 0) else { return }
+        if !hasJoined, first == UInt8(ascii: "*"), message.byteCount > 6, message.byte(at: 2) == UInt8(ascii: "y") {
+            hasJoined = true
+            load.joined()
+        }
+        guard first == UInt8(ascii: "<") else { return }
+        var isLocal = true
+        var time: Int64?
+        for offset in 1..<message.byteCount {
+            let byte = message.byte(at: offset)
+            if let number = time {
+                guard UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte else { break }
+                time = number &* 10 &+ Int64(byte &- 48)
+            } else if byte == UInt8(ascii: "@") {
+                isLocal = false
+            } else if byte == UInt8(ascii: "t"), message.byte(at: offset - 1) == UInt8(ascii: " ") {
+                time = 0
+            }
+        }
+        if let time, time > 0 { load.heard(time, isLocal: isLocal) }
+    }
+
+    func closed(_ connection: Connection, reason: CloseReason) {
+        isGone = true
+        self.connection = nil
+        load.closed(self, reason)
+    }
+}

@@ -1,0 +1,42 @@
+// A chat from a pipe or a file: its lines are sent as fast as the client takes them, and input is left where it is meanwhile.
+
+import Demos
+import Reactor
+
+/// Lines of standard input on their way to a chat.
+final class ChatPipe {
+    /// Longer lines are cut here; the server refuses them long before.
+    private static let longestLine = 64 * 1024
+    private let client: ChatClient
+    private var rest: [UInt8] = []
+    private var input: InputWatch?
+
+    init(_ client: ChatClient) { self.client = client }
+
+    /// Sends all lines; `leaving` is called at the end of input.
+    func begin(on loop: EventLoop, leaving: @escaping () -> Void) throws(SocketError) {
+        client.becameHungry = { [self] in input?.isPaused = false }
+        input = try InputWatch(
+            on: loop,
+            received: { [self] bytes in
+                take(bytes)
+                if !client.wantsLines { input?.isPaused = true }
+            },
+            ended: { [self] in
+                if !rest.isEmpty { client.send(rest) }
+                leaving()
+                client.finish()
+            })
+    }
+
+    private func take(_ bytes: [UInt8]) {
+        for byte in bytes {
+            if byte == UInt8(ascii: "\n") || rest.count >= Self.longestLine {
+                client.send(rest)
+                rest.removeAll(keepingCapacity: true)
+                if byte == UInt8(ascii: "\n") { continue }
+            }
+            rest.append(byte)
+        }
+    }
+}

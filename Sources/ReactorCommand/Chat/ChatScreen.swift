@@ -1,0 +1,57 @@
+// A chat on a terminal: what others say scrolls up, and the line that is being written stays whole in the last row.
+
+import Demos
+import Reactor
+
+/// The screen of a chat: keys in, rows out.
+final class ChatScreen {
+    private static let prompt = "> "
+    private let terminal: Terminal
+    private let output: ChatOutput
+    private var editor = LineEditor()
+    private var input: InputWatch?
+    private var hasEnded = false
+
+    init(_ terminal: Terminal, _ output: ChatOutput) {
+        self.terminal = terminal
+        self.output = output
+    }
+
+    /// Takes the terminal over. `leaving` is called when the user wants to leave.
+    func begin(on loop: EventLoop, _ client: ChatClient, leaving: @escaping () -> Void) throws(SocketError) {
+        terminal.makeRaw()
+        output.completed = { [self] in
+            hasEnded ? "" : editor.rendering(prompt: Self.prompt, columns: terminal.columns)
+        }
+        input = try InputWatch(
+            on: loop,
+            received: { [self] keys in
+                for event in editor.receive(keys) { happened(event, client, leaving) }
+                redraw()
+            },
+            ended: { [self] in happened(.ended, client, leaving) })
+        redraw()
+    }
+
+    /// Shows a line above the one that is being written.
+    func show(_ line: String) { output.write(LineEditor.erasure + line + "\n") }
+
+    /// Shows the line that is being written as it is now.
+    func redraw() { output.write("") }
+
+    private func happened(_ event: LineEditor.Event, _ client: ChatClient, _ leaving: () -> Void) {
+        switch event {
+        case .line(let line):
+            guard !line.isEmpty else { return }
+            output.write(LineEditor.erasure + Self.prompt + line + "\n")
+            client.send(line.utf8)
+        case .ended, .interrupted:
+            guard !hasEnded else { return }
+            hasEnded = true
+            output.write(LineEditor.erasure)
+            leaving()
+            client.send("/quit".utf8)
+            client.finish()
+        }
+    }
+}

@@ -1,0 +1,136 @@
+// `reactor chat serve`: the chat server as a program.
+
+import ArgumentParser
+import Demos
+import Reactor
+
+struct ChatServeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Run a chat server.",
+        discussion: """
+            Try it with:  reactor chat join 127.0.0.1:7789  or  nc 127.0.0.1 7789
+            A client sends lines and gets lines; its first line is its name, and /help lists the commands. Several \
+            servers with one --backplane share their rooms. SIGINT (ctrl-C) and SIGTERM drain: members are told, what \
+            is queued is sent, then it exits with status 0; a second one ends it at once.
+            """)
+
+    @Option(
+        help: ArgumentHelp(
+            "Where to listen, HOST:PORT; port 0 lets the system choose. (default: 127.0.0.1:7789)", valueName: "address"
+        ),
+        transform: AddressArgument.parse)
+    var listen = SocketAddress.ipv4(127, 0, 0, 1, port: 7789)
+
+    @Option(
+        help: ArgumentHelp(
+            "How the loop finds out what is ready: \(BackendArgument.names). (default: epoll-lt)", valueName: "name"),
+        transform: BackendArgument.parse)
+    var backend = Backend.epoll(.levelTriggered)
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Share rooms with other servers through a Redis, redis://HOST:PORT. Messages, joins and leaves reach all \
+            servers, at most once; without Redis each goes on alone.
+            """, valueName: "url"),
+        transform: RedisArgument.parse)
+    var backplane: SocketAddress?
+
+    @Option(
+        help: ArgumentHelp(
+            "What this server is called among others; its members are NAME@SERVER there. (default: a random name)",
+            valueName: "name"),
+        transform: ChatServeCommand.parseName)
+    var name: String?
+
+    @Option(help: ArgumentHelp("The channel of Redis that the servers have in common.", valueName: "name"))
+    var channel = "reactor-chat"
+
+    @OptionGroup var chat: ChatOptions
+    @OptionGroup var limits: LimitOptions
+    @OptionGroup var operation: OperationOptions
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("How long to drain when asked to end. (default: 5s)", valueName: "time"),
+        transform: DurationArgument.required)
+    var drain = Duration.seconds(5)
+
+    func run() throws {
+        let loop: EventLoop
+        do throws(SocketError) {
+            loop = try EventLoop(backend: backend, kernel: operation.kernel)
+        } catch {
+            throw CommandFailure("\(error)")
+        }
+        let descriptorLimit = loop.capabilities.descriptorLimit
+        try limits.check(backend, descriptorLimit: descriptorLimit)
+        // A member may be silent for long, and takes a while to think of a name; keep-alive finds those who are gone.
+        var limits = limits.limits(descriptorLimit: descriptorLimit, idle: .seconds(3600), firstMessage: .seconds(60))
+        // The kernel would keep up to 4 MiB for each member who does not read, and nobody would notice it for as long.
+        limits.sendBuffer = 32 * 1024
+        let server = ChatServer(name: name ?? "chat-\(UInt16.random(in: 0x1000...0xffff))", limits: chat.limits)
+        do throws(SocketError) {
+            try serve(server, loop, limits)
+        } catch {
+            throw CommandFailure("\(error)")
+        }
+    }
+
+    private func serve(_ server: ChatServer, _ loop: EventLoop, _ limits: Limits) throws(SocketError) {
+        loop.onReport = { StandardError.write("reactor: \($0)\n") }
+        var redis: RedisBackplane?
+        do throws(SocketError) {
+            // Blocked before anybody can know that the server is there.
+            for signal in [Signal.interrupt, .terminate] {
+                try loop.watchSignal(signal) {
+                    if loop.isDraining { return loop.stop() }
+                    server.shutdown()
+                    redis?.stop()
+                    loop.drain(within: drain)
+                }
+            }
+            try operation.begin(on: loop)
+            let listener = try loop.listen(
+                on: listen, limits: limits, framing: ChatSession.framing(chat.limits)
+            ) { _ in ChatSession(server) }
+            print(
+                "listening on \(listener.address) (\(server.name), \(backend), at most"
+                    + " \(limits.effectiveConnections()) connections)")
+            StandardOutput.flush()
+        } catch {
+            loop.shutdown()
+            throw error
+        }
+        if let backplane {
+            redis = RedisBackplane(server, through: backplane, channel: channel, on: loop) {
+                StandardError.write("reactor: \($0)\n")
+            }
+        }
+        try loop.run()
+        print(Self.summary(server.statistics, loop.statistics, redis))
+    }
+
+    private static func summary(
+        _ chat: ChatServer.Statistics, _ counters: LoopStatistics, _ redis: RedisBackplane?
+    ) -> String {
+        var text = """
+            served \(counters.connectionsOpened) connections (\(counters.connectionsRefused) refused), \(chat.said) \
+            lines said, \(chat.delivered) delivered, \(chat.droppedAsSlow) members dropped as slow, \
+            \(chat.droppedAsFlood) for flooding
+            """
+        if let redis {
+            text += "\nbackplane: \(redis.published) events published, \(redis.dropped) dropped without Redis, "
+            text += "\(redis.refused) refused"
+        }
+        return text
+    }
+
+    private static func parseName(_ text: String) throws -> String {
+        guard ChatServer.isName(text) else {
+            throw ValidationError("a server's name has 1 to 16 lower-case letters, digits or '-'")
+        }
+        return text
+    }
+}

@@ -1,0 +1,21 @@
+// The address of a Redis server on the command line: `redis://HOST:PORT`.
+
+import ArgumentParser
+import Reactor
+
+/// A Redis server as a command-line argument.
+enum RedisArgument {
+    /// Parses `redis://HOST:PORT` and looks names up.
+    ///
+    /// - Throws: `ValidationError`, in one line; for a user, a password and a database, too, which are not supported.
+    static func parse(_ text: String) throws -> SocketAddress {
+        let scheme = "redis://"
+        guard text.hasPrefix(scheme) else { throw ValidationError("write redis://HOST:PORT") }
+        var rest = text.dropFirst(scheme.count)
+        if rest.hasSuffix("/") { rest = rest.dropLast() }
+        if rest.contains("@") || rest.contains("/") {
+            throw ValidationError("a user, a password and a database are not supported; write redis://HOST:PORT")
+        }
+        return try AddressArgument.parse(String(rest))
+    }
+}
