@@ -1,0 +1,149 @@
+// The chat on the simulated network: many members, every fault that ends no connection, and those who do not read.
+
+import Reactor
+import ReactorTesting
+import Testing
+
+@testable import Demos
+
+@Suite struct ChatNetworkTests {
+    @Test(arguments: Backend.all) func everyLineReachesEverybodyInOrder(_ backend: Backend) throws {
+        for seed in 0..<5 as Range<UInt64> {
+            var limits = ChatLimits()
+            (limits.linesPerSecond, limits.burst) = (1_000, 1_000)
+            let world = try ChatWorld(seed: seed, faults: survivableFaults, backend: backend, chatLimits: limits)
+            let members = try (0..<20).map { try world.join("m\($0)") }
+            for number in 0..<10 {
+                for (index, member) in members.enumerated() { member.write("\(index) says \(number)\r\n") }
+            }
+            try world.run { members.allSatisfy { $0.lines.count { $0.hasPrefix("<") } == 190 } }
+            for (index, member) in members.enumerated() {
+                for other in 0..<20 where other != index {
+                    let said = member.lines.filter { $0.hasPrefix("<m\(other)> ") }
+                    #expect(said == (0..<10).map { "<m\(other)> \(other) says \($0)" }, "seed \(seed)")
+                }
+            }
+            try world.simulation.check()
+        }
+    }
+
+    /// Members who come, speak and go at any moment, on a network that loses connections: nothing is left of them.
+    @Test(arguments: Backend.all) func whoeverGoesLeavesNothingBehind(_ backend: Backend) throws {
+        for seed in 0..<10 as Range<UInt64> {
+            let world = try ChatWorld(seed: seed, faults: .harsh, backend: backend)
+            let clients = (0..<40).map { number in
+                let client = world.simulation.connect()
+                client.write("m\(number)\n/join room\(number % 3)\nhello\n/msg m1 hi\n/leave\n")
+                return client
+            }
+            try world.simulation.run(for: .seconds(2))
+            for (index, client) in clients.enumerated() where !client.isOver {
+                switch index % 4 {
+                case 0: client.reset()
+                case 1: client.finish()
+                case 2: client.write("/quit\n")
+                default: client.close()
+                }
+            }
+            try world.simulation.run(within: .seconds(300)) { world.simulation.loop.connectionCount == 0 }
+            #expect(world.chat.memberCount == 0)
+            #expect(world.chat.rooms.count == 1)
+            try world.simulation.check()
+        }
+    }
+
+    /// One member who stops reading is dropped after its time; all others get every line as soon as without it.
+    @Test(arguments: Backend.all) func aMemberWhoDoesNotReadIsDroppedAndNobodyElseNotices(_ backend: Backend) throws {
+        func run(stalled: Bool) throws -> (arrivals: [SimulatedClient.Arrival], slow: SimulatedClient, world: ChatWorld) {
+            var limits = Limits()
+            (limits.outputHighWatermark, limits.outputLowWatermark) = (8 * 1024, 4 * 1024)
+            var chatLimits = ChatLimits()
+            (chatLimits.linesPerSecond, chatLimits.burst) = (10_000, 10_000)
+            let world = try ChatWorld(seed: 3, backend: backend, chatLimits: chatLimits, limits: limits)
+            let (anna, bob, slow) = (try world.join("anna"), try world.join("bob"), try world.join("slow"))
+            if stalled { slow.stall() }
+            let before = bob.arrivals.count
+            for number in 0..<400 {
+                anna.write("\(number) " + String(repeating: "x", count: 1_000) + "\n")
+                try world.simulation.run(for: .milliseconds(20))
+            }
+            #expect(bob.lines.count { $0.hasPrefix("<anna>") } == 400)
+            return (Array(bob.arrivals[before...]), slow, world)
+        }
+        let (with, slow, world) = try run(stalled: true)
+        #expect(world.chat.memberCount == 2)
+        #expect(world.chat.statistics.droppedAsSlow == 1)
+        #expect(world.simulation.clients[1].has("* slow was dropped: too slow"))
+        slow.resume()
+        try world.run { slow.isOver }
+        #expect(slow.wasReset, "a cut stream must not look whole")
+        let (without, _, other) = try run(stalled: false)
+        #expect(other.chat.statistics.droppedAsSlow == 0)
+        // The last line but for the notice of the other's end arrives at the same moment of virtual time.
+        #expect(with.count - without.count <= 1)
+        let delay = without[without.count - 1].time.duration(to: with[with.count - 1].time)
+        #expect(abs(delay / .milliseconds(1)) < 20)
+        try world.simulation.check()
+        try other.simulation.check()
+    }
+
+    /// A burst puts a member who does read above the watermark for a moment, which is no reason to drop it.
+    @Test func aBurstDropsNobody() throws {
+        var limits = Limits()
+        (limits.outputHighWatermark, limits.outputLowWatermark) = (2_000, 1_000)
+        var chatLimits = ChatLimits()
+        (chatLimits.linesPerSecond, chatLimits.burst) = (1_000, 1_000)
+        let world = try ChatWorld(chatLimits: chatLimits, limits: limits)
+        let (anna, bob) = (try world.join("anna"), try world.join("bob"))
+        anna.write((0..<200).map { "\($0) " + String(repeating: "x", count: 500) + "\n" }.joined())
+        try world.run { bob.lines.count { $0.hasPrefix("<") } == 200 }
+        try world.simulation.run(for: .seconds(5))
+        #expect(world.chat.memberCount == 2)
+        try world.simulation.check()
+    }
+
+    @Test func aFloodEndsOnlyWhoSendsIt() throws {
+        let world = try ChatWorld()
+        let (anna, bob) = (try world.join("anna"), try world.join("bob"))
+        anna.write(String(repeating: "spam\n", count: 1_000))
+        try world.run { anna.isOver }
+        #expect(anna.text.hasSuffix("! you write too much and are dropped\n"))
+        #expect(bob.lines.count { $0 == "<anna> spam" } <= 10)
+        #expect(bob.lines.last == "* anna was dropped: flooding")
+        try world.simulation.check()
+    }
+
+    @Test func aLineThatIsTooLongIsAnsweredAndEndsItsSender() throws {
+        let world = try ChatWorld()
+        let (anna, bob) = (try world.join("anna"), try world.join("bob"))
+        anna.write(String(repeating: "x", count: 1_024) + "\r\n")
+        try world.run { bob.lines.last?.hasPrefix("<anna> xxx") == true }
+        anna.write(String(repeating: "x", count: 1_025))
+        try world.run { anna.isOver }
+        #expect(anna.text.hasSuffix("! a line has at most 1024 bytes; goodbye\n"))
+        #expect(bob.lines.last?.hasPrefix("* anna was dropped: a line") == true)
+        try world.simulation.check()
+    }
+
+    @Test func whoGivesNoNameIsNotKept() throws {
+        let world = try ChatWorld()
+        let client = world.simulation.connect()
+        client.write("a b c\n")
+        try world.simulation.run(for: .seconds(11))
+        #expect(!client.isOver, "a line is a message")
+        let silent = world.simulation.connect()
+        try world.simulation.run(for: .seconds(11))
+        #expect(silent.isOver)
+        try world.simulation.check()
+    }
+
+    @Test func theServersEndIsTold() throws {
+        let world = try ChatWorld()
+        let members = try ["anna", "bob"].map { try world.join($0) }
+        world.chat.shutdown()
+        world.simulation.loop.drain()
+        try world.run { members.allSatisfy(\.isOver) }
+        for member in members { #expect(member.lines.last == "* this server ends; goodbye") }
+        try world.simulation.check()
+    }
+}

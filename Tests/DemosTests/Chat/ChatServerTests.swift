@@ -1,0 +1,242 @@
+// The chat itself, without a network: lines go in, lines come out.
+
+import Reactor
+import Testing
+
+@testable import Demos
+
+@Suite struct ChatServerTests {
+    /// A chat and its members, whose time stands still unless it is moved.
+    final class Hall {
+        let chat: ChatServer
+        var now = MonotonicTime(nanoseconds: 0)
+
+        init(_ limits: ChatLimits = ChatLimits()) { chat = ChatServer(name: "a", limits: limits) }
+
+        func connect() -> (peer: RecordingPeer, member: ChatMember) {
+            let peer = RecordingPeer()
+            return (peer, chat.connect(peer))
+        }
+
+        func join(_ name: String) -> (peer: RecordingPeer, member: ChatMember) {
+            let both = connect()
+            say(name, both.member)
+            _ = both.peer.take()
+            return both
+        }
+
+        func say(_ line: String, _ member: ChatMember) {
+            now = now.advanced(by: .seconds(1))
+            chat.receive(Array(line.utf8), from: member, at: now)
+        }
+    }
+
+    @Test func aLineReachesEverybodyElse() {
+        let hall = Hall()
+        let (anna, bob) = (hall.join("anna"), hall.join("bob"))
+        #expect(anna.peer.take() == ["* bob joined lobby"])
+        hall.say("hello", anna.member)
+        #expect(bob.peer.take() == ["<anna> hello"])
+        #expect(anna.peer.take() == [])
+        #expect(hall.chat.statistics.delivered == 1)
+    }
+
+    @Test func aNameIsTakenOnce() {
+        let hall = Hall()
+        let anna = hall.join("Anna")
+        let other = hall.connect()
+        hall.say("aNNa", other.member)
+        #expect(other.peer.take().last == "! somebody is called aNNa already")
+        hall.say("hello world", other.member)
+        #expect(other.peer.take().last?.hasPrefix("! a name is made of") == true)
+        hall.say("/who", other.member)
+        #expect(other.peer.take() == ["! write your name first"])
+        hall.say("/nick otto", other.member)
+        #expect(other.peer.take().first == "* welcome, otto")
+        _ = anna.peer.take()
+        hall.say("/nick OTTO", other.member)
+        #expect(anna.peer.take() == ["* otto is called OTTO now"])
+        hall.say("/nick anna", other.member)
+        #expect(other.peer.take().last == "! somebody is called anna already")
+        // Who is gone leaves the name to others.
+        hall.chat.disconnect(anna.member, .lost)
+        hall.say("/nick anna", other.member)
+        #expect(other.peer.take().last == "* OTTO is called anna now")
+    }
+
+    @Test func roomsAreApart() {
+        let hall = Hall()
+        let (anna, bob, carl) = (hall.join("anna"), hall.join("bob"), hall.join("carl"))
+        hall.say("/join den", anna.member)
+        hall.say("/join Den", bob.member)
+        _ = (anna.peer.take(), bob.peer.take(), carl.peer.take())
+        hall.say("psst", anna.member)
+        #expect(bob.peer.take() == ["<anna> psst"])
+        #expect(carl.peer.take() == [])
+        hall.say("/rooms", carl.member)
+        #expect(carl.peer.take() == ["* rooms: den (2), lobby (1)"])
+        hall.say("/who", bob.member)
+        #expect(bob.peer.take() == ["* 2 in den: anna, bob"])
+        hall.say("/msg CARL secret", anna.member)
+        #expect(carl.peer.take() == ["[anna] secret"])
+        #expect(bob.peer.take() == [])
+        hall.say("/leave", bob.member)
+        #expect(anna.peer.take() == ["* bob left"])
+        #expect(carl.peer.take() == ["* bob joined lobby"])
+        hall.say("/leave", anna.member)
+        #expect(hall.chat.rooms.count == 1, "an empty room is gone")
+        hall.say("/leave", anna.member)
+        #expect(anna.peer.take().last == "! you are in lobby")
+    }
+
+    @Test func newcomersSeeTheLastLines() {
+        var limits = ChatLimits()
+        limits.history = 3
+        let hall = Hall(limits)
+        let anna = hall.join("anna")
+        for number in 1...5 { hall.say("line \(number)", anna.member) }
+        let bob = hall.connect()
+        hall.say("bob", bob.member)
+        #expect(
+            bob.peer.take().suffix(5) == [
+                "* you are in lobby, with 1 others", "* the last 3 lines:", "<anna> line 3", "<anna> line 4",
+                "<anna> line 5",
+            ])
+    }
+
+    @Test func roomsAndMembersAreLimited() {
+        var limits = ChatLimits()
+        (limits.rooms, limits.membersPerRoom) = (2, 2)
+        let hall = Hall(limits)
+        let (anna, _) = (hall.join("anna"), hall.join("bob"))
+        let third = hall.connect()
+        hall.say("carl", third.member)
+        #expect(third.peer.take().last == "! the lobby is full; try again later")
+        hall.say("/join one", anna.member)
+        hall.say("carl", third.member)
+        hall.say("/join two", third.member)
+        #expect(third.peer.take().last == "! there are 2 rooms, and no more can be made")
+        hall.say("/leave", anna.member)
+        #expect(anna.peer.take().last == "! lobby is full")
+    }
+
+    @Test func aFloodIsWarnedOnceAndThenDropped() {
+        var limits = ChatLimits()
+        (limits.burst, limits.excess) = (3, 4)
+        let hall = Hall(limits)
+        let (anna, bob) = (hall.join("anna"), hall.join("bob"))
+        _ = bob.peer.take()
+        hall.now = hall.now.advanced(by: .seconds(60))
+        for number in 1...20 { hall.chat.receive(Array("\(number)".utf8), from: anna.member, at: hall.now) }
+        #expect(bob.peer.take() == ["<anna> 1", "<anna> 2", "<anna> 3", "* anna was dropped: flooding"])
+        let told = anna.peer.take()
+        #expect(told.filter { $0.hasPrefix("! slow down") }.count == 1)
+        #expect(told.last == "! you write too much and are dropped")
+        #expect(anna.peer.wasClosed)
+        #expect(hall.chat.statistics.droppedAsFlood == 1)
+    }
+
+    @Test func badLinesAreAnsweredAndSeenByNobody() {
+        let hall = Hall()
+        let (anna, bob) = (hall.join("anna"), hall.join("bob"))
+        _ = anna.peer.take()
+        for bytes in [[0xff, 0xfe], Array("\u{1b}[31m".utf8), [0x61, 0xc3]] as [[UInt8]] {
+            hall.now = hall.now.advanced(by: .seconds(1))
+            hall.chat.receive(bytes, from: anna.member, at: hall.now)
+            #expect(anna.peer.take().count == 1)
+        }
+        hall.say("   ", anna.member)
+        #expect(anna.peer.take() == [])
+        #expect(bob.peer.take() == [])
+    }
+
+    @Test func manyNamesAreCut() {
+        #expect(ChatLine.list((0..<150).map { "n\($0)" }).hasSuffix("n99 and 50 more"))
+    }
+
+    // MARK: Several servers
+
+    /// Everything that a server tells.
+    final class Wire: ChatBackplane {
+        var told: [ChatEvent.Content] = []
+        func publish(_ content: ChatEvent.Content) { told.append(content) }
+    }
+
+    @Test func whatServersTellEachOtherComesThroughUnchanged() throws {
+        let (anna, den) = (try ChatName("änna"), try ChatName("den"))
+        let contents: [ChatEvent.Content] = [
+            .said(room: den, by: anna, text: "héllo  there"), .joined(room: den, anna), .left(room: den, anna, .tooSlow),
+            .renamed(room: den, from: anna, to: try ChatName("b")), .hello, .alive, .gone,
+            .whispered(to: anna, at: "b", by: anna, text: ""),
+            .here(room: den, try (0..<64).map { try ChatName("member\($0)") }),
+        ]
+        for content in contents {
+            let event = ChatEvent(origin: .max, server: "b", content)
+            #expect(try ChatEvent(event.bytes) == event)
+        }
+    }
+
+    @Test(arguments: [
+        "", "1", "1\tff\tb", "2\tff\tb\thello", "1\tfff\tb\thello\t", "1\t+f\tb\thello", "1\t-1\tb\thello",
+        "1\tff\tB\thello", "1\tff\tb\tsaid\tlobby\tanna", "1\tff\tb\tsaid\tlobby\ta b\thi",
+        "1\tff\tb\tsaid\tlobby\tanna\t\u{1b}[2J", "1\tff\tb\tleft\tlobby\tanna\tbecause", "1\tff\tb\there\tlobby",
+        "1\t11111111111111111\tb\thello", "1\tff\tb\tsaid\tlobby\tanna\t" + String(repeating: "x", count: 9_000),
+    ])
+    func whatNoServerHasWrittenIsRefused(_ text: String) {
+        #expect(throws: ChatRefusal.self) { try ChatEvent(Array(text.utf8)) }
+    }
+
+    @Test func roomsOfSeveralServersAreOne() throws {
+        let hall = Hall()
+        let wire = Wire()
+        hall.chat.backplane = wire
+        let anna = hall.join("anna")
+        #expect(wire.told == [.joined(room: try ChatName("lobby"), try ChatName("anna"))])
+        wire.told = []
+        let (lobby, bob) = (try ChatName("lobby"), try ChatName("bob"))
+        func tell(_ content: ChatEvent.Content) {
+            hall.chat.receive(ChatEvent(origin: 7, server: "b", content), at: hall.now)
+        }
+        tell(.joined(room: lobby, bob))
+        tell(.said(room: lobby, by: bob, text: "hi"))
+        tell(.said(room: try ChatName("elsewhere"), by: bob, text: "hi"))
+        #expect(anna.peer.take() == ["* bob@b joined lobby", "<bob@b> hi"])
+        #expect(wire.told == [], "what others tell is not told again")
+        hall.say("/who", anna.member)
+        #expect(anna.peer.take() == ["* 2 in lobby: anna, bob@b"])
+        hall.say("/msg bob@b psst", anna.member)
+        hall.say("/msg bob@c psst", anna.member)
+        hall.say("/msg bob psst", anna.member)
+        #expect(anna.peer.take() == ["! nobody is called bob@c now", "! nobody is called bob here"])
+        #expect(wire.told == [.whispered(to: bob, at: "b", by: try ChatName("anna"), text: "psst")])
+        tell(.whispered(to: try ChatName("anna"), at: "a", by: bob, text: "yes?"))
+        tell(.whispered(to: try ChatName("anna"), at: "x", by: bob, text: "no"))
+        #expect(anna.peer.take() == ["[bob@b] yes?"])
+        // A server that is not heard of is forgotten.
+        hall.chat.forgetServers(silentSince: hall.now.advanced(by: .seconds(1)))
+        #expect(anna.peer.take() == ["* 1 members of b are gone with their server"])
+        hall.say("/who", anna.member)
+        #expect(anna.peer.take() == ["* 1 in lobby: anna"])
+    }
+
+    @Test func aServerThatComesIsToldWhoIsHere() throws {
+        let hall = Hall()
+        for number in 0..<130 { _ = hall.join("m\(number)") }
+        let wire = Wire()
+        hall.chat.backplane = wire
+        hall.chat.receive(ChatEvent(origin: 7, server: "b", .hello), at: hall.now)
+        let other = ChatServer(name: "c")
+        for content in wire.told { other.receive(ChatEvent(origin: 9, server: "a", content), at: hall.now) }
+        #expect(wire.told.count == 3)
+        #expect(other.remote.count(in: try ChatName("lobby")) == 130)
+    }
+
+    @Test func whatServersClaimIsBounded() throws {
+        let hall = Hall()
+        for origin in 0..<100 as Range<UInt64> {
+            let isTaken = hall.chat.receive(ChatEvent(origin: origin, server: "b", .alive), at: hall.now)
+            #expect(isTaken == (origin < 64))
+        }
+        #expect(!hall.chat.receive(ChatEvent(origin: 1, server: "a", .hello), at: hall.now), "its own name")
+    }
+}
