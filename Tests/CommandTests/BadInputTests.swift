@@ -54,6 +54,16 @@ import Testing
         Case("echo --proxy-protocol proxy.example.org", saying: "--proxy-protocol", "proxy.example.org", "in numbers"),
         Case("echo --cpu 100000", saying: "--cpu", "no such processor"),
         Case("echo --bogus", saying: "--bogus"),
+        Case("chat serve --backplane 127.0.0.1:6379", saying: "--backplane", "redis://HOST:PORT"),
+        Case("chat serve --backplane redis://:secret@127.0.0.1:6379", saying: "--backplane", "not supported"),
+        Case("chat serve --backplane redis://127.0.0.1", saying: "--backplane", "port is missing"),
+        Case("chat serve --name B@D", saying: "--name", "lower-case"),
+        Case("chat serve --history 1000", saying: "--history", "at most 50"),
+        Case("chat serve --patience 0", saying: "--patience", "above zero"),
+        Case("chat join 127.0.0.1", saying: "port is missing"),
+        Case("chat join 127.0.0.1:1 --rate 0", saying: "--rate", "at least 1"),
+        Case("chat load 127.0.0.1:1 --size 2000", saying: "--size", "at most 1000"),
+        Case("chat load 127.0.0.1:1 --members 1 --stalled 1", saying: "--stalled", "has to read"),
         Case("load 127.0.0.1", saying: "127.0.0.1", "port is missing"),
         Case("load 127.0.0.1:9 --connections 900000", saying: "900000", "ulimit -n", "at most"),
         Case("load 127.0.0.1:9 --connections 0", saying: "connections", "at least 1"),
@@ -98,7 +108,7 @@ import Testing
         for word in words { #expect(outcome.error.contains(word), "\(outcome.error)") }
     }
 
-    @Test(arguments: [[], ["echo"], ["load"], ["bench"]])
+    @Test(arguments: [[], ["echo"], ["chat"], ["chat", "serve"], ["chat", "join"], ["chat", "load"], ["load"], ["bench"]])
     func helpIsNoError(_ subcommand: [String]) async throws {
         let outcome = try await Program.run(Program.reactor, subcommand + ["--help"])
         #expect(outcome.status == .exited(0))

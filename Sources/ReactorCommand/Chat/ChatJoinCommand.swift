@@ -50,7 +50,7 @@ struct ChatJoinCommand: ParsableCommand {
         let loop = try EventLoop(backend: backend)
         let outcome = ChatOutcome(loop)
         // Every way out restores the terminal: an error, a signal, the end.
-        let terminal = Terminal()
+        let terminal = RawTerminal()
         defer { terminal?.restore() }
         do throws(SocketError) {
             try begin(loop, terminal, outcome)
@@ -62,7 +62,7 @@ struct ChatJoinCommand: ParsableCommand {
         return outcome
     }
 
-    private func begin(_ loop: EventLoop, _ terminal: Terminal?, _ outcome: ChatOutcome) throws(SocketError) {
+    private func begin(_ loop: EventLoop, _ terminal: RawTerminal?, _ outcome: ChatOutcome) throws(SocketError) {
         let output = ChatOutput(loop)
         let screen = terminal.map { ChatScreen($0, output) }
         let client = ChatClient(

@@ -6,13 +6,13 @@ import Reactor
 /// The screen of a chat: keys in, rows out.
 final class ChatScreen {
     private static let prompt = "> "
-    private let terminal: Terminal
+    private let terminal: RawTerminal
     private let output: ChatOutput
     private var editor = LineEditor()
     private var input: InputWatch?
     private var hasEnded = false
 
-    init(_ terminal: Terminal, _ output: ChatOutput) {
+    init(_ terminal: RawTerminal, _ output: ChatOutput) {
         self.terminal = terminal
         self.output = output
     }
@@ -21,7 +21,7 @@ final class ChatScreen {
     func begin(on loop: EventLoop, _ client: ChatClient, leaving: @escaping () -> Void) throws(SocketError) {
         terminal.makeRaw()
         output.completed = { [self] in
-            hasEnded ? "" : editor.rendering(prompt: Self.prompt, columns: terminal.columns)
+            hasEnded ? "" : editor.rendering(prompt: Self.prompt, columns: Terminal.size.columns)
         }
         input = try InputWatch(
             on: loop,

@@ -1,4 +1,4 @@
-// An echo server in a process of its own, for the time of a test.
+// A server in a process of its own, for the time of a test.
 
 import Subprocess
 import Testing
@@ -16,16 +16,16 @@ struct RunningServer: Sendable {
 
     var port: String { "\(address.split(separator: ":").last ?? "")" }
 
-    /// Runs `reactor echo --listen 127.0.0.1:0`, or at another place, and `body`, sends it a signal, and waits for its end.
+    /// Runs `reactor echo --listen 127.0.0.1:0`, or another command or at another place, and `body`, sends it a signal, and
+    /// waits for its end.
     ///
     /// - Returns: What became of the server; its output is what came after the first line.
     static func run(
-        _ arguments: [String] = [], at place: [String] = ["--listen", "127.0.0.1:0"],
-        endedBy signal: Signal = .terminate,
-        _ body: @escaping @Sendable (RunningServer) async throws -> Void
+        command: [String] = ["echo"], _ arguments: [String] = [], at place: [String] = ["--listen", "127.0.0.1:0"],
+        endedBy signal: Signal = .terminate, _ body: @escaping @Sendable (RunningServer) async throws -> Void
     ) async throws -> Program.Outcome {
         try await Program.bounded {
-            let all = ["echo"] + place + arguments
+            let all = command + place + arguments
             let result = try await Subprocess.run(
                 Program.reactor, arguments: Arguments(all), input: .none, output: .sequence,
                 error: .string(limit: Program.outputLimit)

@@ -50,7 +50,7 @@ import Testing
         #expect(try ChatCommand("/join room") == .join("room"))
         #expect(try ChatCommand("/msg bob  two words ") == .message(to: "bob", "two words "))
         #expect(try ChatCommand("/who") == .who)
-        for line in ["/", "/nick", "/nick a b", "/join", "/msg bob", "/msg", "/sudo", "/ nick a"] {
+        for line in ["/", "/nick", "/nick a b", "/join", "/msg bob", "/msg", "/sudo"] {
             #expect(throws: ChatRefusal.self) { try ChatCommand(line) }
         }
     }

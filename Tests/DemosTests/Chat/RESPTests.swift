@@ -14,14 +14,13 @@ import Testing
         for start in stride(from: 0, to: bytes.count, by: pieces) {
             kept += bytes[start..<min(start + pieces, bytes.count)]
             while !kept.isEmpty {
-                let span = kept.span
-                let raw = unsafe span.bytes  // safe: bytes have no padding
-                let cut = try framing.decode(raw)
+                // Safe: bytes have no padding.
+                let cut = try framing.decode(unsafe kept.span.bytes)
                 if cut.used == 0 {
                     #expect(cut.needed == 0 || cut.needed > kept.count)
                     break
                 }
-                values.append(try RESPValue(raw.extracting(cut.message)))
+                values.append(try RESPValue(unsafe kept.span.bytes.extracting(cut.message)))
                 kept.removeFirst(cut.used)
             }
         }
@@ -37,8 +36,8 @@ import Testing
             + "*-1\r\n*0\r\n*3\r\n$7\r\nmessage\r\n*2\r\n:1\r\n*1\r\n+a\r\n$1\r\nx\r\n+\r\n"
         let expected: [RESPValue] = [
             .simple(Array("OK".utf8)), .error(Array("ERR no".utf8)), .integer(42), .integer(.min), .integer(.max),
-            bulk("he\r\nl"), bulk(""), .bulk(nil), .array(nil), .array([]),
-            .array([bulk("message"), .array([.integer(1), .array([.simple([0x61])])]), bulk("x")]), .simple([]),
+            Self.bulk("he\r\nl"), Self.bulk(""), .bulk(nil), .array(nil), .array([]),
+            .array([Self.bulk("message"), .array([.integer(1), .array([.simple([0x61])])]), Self.bulk("x")]), .simple([]),
         ]
         for pieces in [1, 2, 3, 7, 1000] { #expect(try Self.decode(Array(text.utf8), pieces: pieces) == expected) }
     }

@@ -26,7 +26,7 @@ final class RedisLink {
     static let silence = Duration.seconds(15)
     /// How soon a link that has failed is tried again: at random up to a bound, so that servers that lost the same Redis do
     /// not return at the same moment; the bound doubles.
-    private static let (firstBound, lastBound) = (Duration.milliseconds(50), Duration.seconds(1))
+    private static let (firstBound, lastBound) = (Duration.milliseconds(50), Duration.milliseconds(500))
     /// A link has to last for this to count as well; a server that accepts and closes at once is not.
     private static let wellAfter = Duration.seconds(5)
     private static let connectTimeout = Duration.seconds(2)

@@ -1,4 +1,4 @@
-// The user's terminal in raw mode: every key at once, none shown by the system, none of them a signal (termios(3)). Whoever
+// The user's terminal as a line to write on, without a page of its own: every key at once, none shown by the system, none of them a signal (termios(3)). Whoever
 // has put it there restores it, on every way out.
 
 #if canImport(Musl)
@@ -10,13 +10,13 @@
 import Demos
 
 /// The terminal that is standard input.
-final class Terminal {
+final class RawTerminal {
     private var original = termios()
     private var isRaw = false
 
     /// The terminal, if standard input and standard output are one.
     init?() {
-        guard isatty(STDIN_FILENO) == 1, isatty(STDOUT_FILENO) == 1 else { return nil }
+        guard Terminal.isInput, Terminal.isOutput else { return nil }
         guard unsafe tcgetattr(STDIN_FILENO, &original) == 0 else { return nil }
     }
 
@@ -38,12 +38,5 @@ final class Terminal {
         // The bytes are lent for this call, and no more than there are is written.
         _ = erasure.withUTF8 { unsafe write(STDOUT_FILENO, $0.baseAddress, $0.count) }
         _ = unsafe tcsetattr(STDIN_FILENO, TCSADRAIN, &original)
-    }
-
-    /// How wide it is now; 80 where it does not know.
-    var columns: Int {
-        var size = winsize()
-        guard unsafe ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
-        return Int(size.ws_col)
     }
 }
