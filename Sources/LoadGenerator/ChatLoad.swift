@@ -68,7 +68,9 @@ public final class ChatLoad {
     private static let connectingAtOnce = 50
 
     /// A load; `finished` is told what came of it.
-    public init(_ configuration: ChatLoadConfiguration, on loop: EventLoop, finished: @escaping (ChatLoadResult) -> Void) {
+    public init(
+        _ configuration: ChatLoadConfiguration, on loop: EventLoop, finished: @escaping (ChatLoadResult) -> Void
+    ) {
         self.configuration = configuration
         self.loop = loop
         self.finished = finished

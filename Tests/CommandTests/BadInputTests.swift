@@ -108,7 +108,9 @@ import Testing
         for word in words { #expect(outcome.error.contains(word), "\(outcome.error)") }
     }
 
-    @Test(arguments: [[], ["echo"], ["chat"], ["chat", "serve"], ["chat", "join"], ["chat", "load"], ["load"], ["bench"]])
+    @Test(arguments: [
+        [], ["echo"], ["chat"], ["chat", "serve"], ["chat", "join"], ["chat", "load"], ["load"], ["bench"],
+    ])
     func helpIsNoError(_ subcommand: [String]) async throws {
         let outcome = try await Program.run(Program.reactor, subcommand + ["--help"])
         #expect(outcome.status == .exited(0))

@@ -69,7 +69,8 @@ import Testing
 
     @Test(arguments: backends) func joinReadsAFile(_ backend: String) async throws {
         let path = FilePath("/tmp/reactor-chat-test-\(backend)-\(UInt64.random(in: 0...UInt64.max))")
-        let file = try FileDescriptor.open(path, .readWrite, options: [.create, .exclusiveCreate], permissions: .ownerReadWrite)
+        let file = try FileDescriptor.open(
+            path, .readWrite, options: [.create, .exclusiveCreate], permissions: .ownerReadWrite)
         _ = try file.closeAfter { try file.writeAll("anna\nhello\n/who\n".utf8) }
         defer { try? FileManager.default.removeItem(atPath: path.string) }
         _ = try await RunningServer.run(command: ["chat", "serve"]) { server in

@@ -40,7 +40,9 @@ public final class ChatSession: MessageHandler, ChatPeer {
 
     /// Says why the connection ends.
     public func refused(_ connection: Connection, error: FramingError) {
-        if error.kind == .tooLong { send(ChatLine.refusal("a line has at most \(chat.limits.lineBytes) bytes; goodbye")) }
+        if error.kind == .tooLong {
+            send(ChatLine.refusal("a line has at most \(chat.limits.lineBytes) bytes; goodbye"))
+        }
     }
 
     /// The member reads again.

@@ -12,7 +12,9 @@ final class RemoteMembers {
     }
 
     static let maximumServers = 64
-    static let maximumMembers = 10_000
+    /// On all of them together.
+    static let maximumMembers = 20_000
+    private var memberCount = 0
     private var servers: [UInt64: Server] = [:]
 
     /// Notes that a server is there. `false` when there are too many to take notice of another one.
@@ -26,24 +28,33 @@ final class RemoteMembers {
     }
 
     func put(_ member: ChatName, in room: ChatName, at origin: UInt64) {
-        guard let server = servers[origin], server.rooms.count < Self.maximumMembers || server.rooms[member] != nil
-        else { return }
+        guard let server = servers[origin] else { return }
+        if server.rooms[member] == nil {
+            if memberCount >= Self.maximumMembers { return }
+            memberCount += 1
+        }
         servers[origin]?.rooms[member] = room
     }
 
     /// Takes a member out of a room; one who is in another by now stays there.
     func remove(_ member: ChatName, from room: ChatName, at origin: UInt64) {
-        if servers[origin]?.rooms[member] == room { servers[origin]?.rooms[member] = nil }
+        guard servers[origin]?.rooms[member] == room else { return }
+        servers[origin]?.rooms[member] = nil
+        memberCount -= 1
     }
 
     /// Forgets a server; answers in which rooms it had how many members.
     @discardableResult
     func forget(_ origin: UInt64) -> [ChatName: Int] {
         guard let server = servers.removeValue(forKey: origin) else { return [:] }
+        memberCount -= server.rooms.count
         return server.rooms.values.reduce(into: [:]) { $0[$1, default: 0] += 1 }
     }
 
-    func forgetAll() { servers = [:] }
+    func forgetAll() {
+        servers = [:]
+        memberCount = 0
+    }
 
     /// Servers that were not heard of since a moment.
     func silent(since moment: MonotonicTime) -> [(origin: UInt64, name: String)] {

@@ -29,7 +29,8 @@ struct ChatJoinCommand: ParsableCommand {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Lines a second from a pipe or a file, so that no server takes it for a flood. (default: 4)", valueName: "n"),
+            "Lines a second from a pipe or a file, so that no server takes it for a flood. (default: 4)", valueName: "n"
+        ),
         transform: CountArgument.parse)
     var rate = 4
 

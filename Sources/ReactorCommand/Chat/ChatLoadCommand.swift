@@ -30,7 +30,8 @@ struct ChatLoadCommand: ParsableCommand {
     var size = 64
 
     @Option(
-        parsing: .unconditional, help: "How long messages are said. (default: 10s)", transform: DurationArgument.required)
+        parsing: .unconditional, help: "How long messages are said. (default: 10s)",
+        transform: DurationArgument.required)
     var duration = Duration.seconds(10)
 
     func validate() throws {

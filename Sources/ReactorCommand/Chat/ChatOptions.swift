@@ -39,7 +39,8 @@ struct ChatOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "How long a member may leave more than 64 KiB unread before it is dropped. (default: 2s)", valueName: "time"),
+            "How long a member may leave more than 64 KiB unread before it is dropped. (default: 2s)", valueName: "time"
+        ),
         transform: DurationArgument.required)
     var patience = ChatOptions.defaults.patience
 

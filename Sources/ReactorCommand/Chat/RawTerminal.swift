@@ -1,13 +1,13 @@
-// The user's terminal as a line to write on, without a page of its own: every key at once, none shown by the system, none of them a signal (termios(3)). Whoever
-// has put it there restores it, on every way out.
+// The user's terminal as a line to write on, without a page of its own: every key at once, none shown by the system, none of
+// them a signal (termios(3)). Whoever has put it there restores it, on every way out.
+
+import Demos
 
 #if canImport(Musl)
     import Musl
 #else
     import Glibc
 #endif
-
-import Demos
 
 /// The terminal that is standard input.
 final class RawTerminal {

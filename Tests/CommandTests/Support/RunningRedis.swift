@@ -22,7 +22,9 @@ enum RunningRedis {
     static func run(on port: UInt16, _ body: @escaping @Sendable () async throws -> Void) async throws {
         _ = try await Subprocess.run(
             .name("redis-server"),
-            arguments: ["--port", "\(port)", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", "/tmp"],
+            arguments: [
+                "--port", "\(port)", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", "/tmp",
+            ],
             input: .none, output: .sequence, error: .discarded
         ) { execution in
             for try await line in execution.standardOutput.strings() where line.contains("Ready to accept") { break }

@@ -54,7 +54,8 @@ import Testing
 
     /// One member who stops reading is dropped after its time; all others get every line as soon as without it.
     @Test(arguments: Backend.all) func aMemberWhoDoesNotReadIsDroppedAndNobodyElseNotices(_ backend: Backend) throws {
-        func run(stalled: Bool) throws -> (arrivals: [SimulatedClient.Arrival], slow: SimulatedClient, world: ChatWorld) {
+        func run(stalled: Bool) throws -> (arrivals: [SimulatedClient.Arrival], slow: SimulatedClient, world: ChatWorld)
+        {
             var limits = Limits()
             (limits.outputHighWatermark, limits.outputLowWatermark) = (8 * 1024, 4 * 1024)
             var chatLimits = ChatLimits()

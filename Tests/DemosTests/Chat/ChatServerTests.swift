@@ -165,7 +165,8 @@ import Testing
     @Test func whatServersTellEachOtherComesThroughUnchanged() throws {
         let (anna, den) = (try ChatName("änna"), try ChatName("den"))
         let contents: [ChatEvent.Content] = [
-            .said(room: den, by: anna, text: "héllo  there"), .joined(room: den, anna), .left(room: den, anna, .tooSlow),
+            .said(room: den, by: anna, text: "héllo  there"), .joined(room: den, anna),
+            .left(room: den, anna, .tooSlow),
             .renamed(room: den, from: anna, to: try ChatName("b")), .hello, .alive, .gone,
             .whispered(to: anna, at: "b", by: anna, text: ""),
             .here(room: den, try (0..<64).map { try ChatName("member\($0)") }),
@@ -238,5 +239,16 @@ import Testing
             #expect(isTaken == (origin < 64))
         }
         #expect(!hall.chat.receive(ChatEvent(origin: 1, server: "a", .hello), at: hall.now), "its own name")
+        let (lobby, remote) = (try ChatName("lobby"), hall.chat.remote)
+        for number in 0..<25_000 { remote.put(try ChatName("m\(number)"), in: lobby, at: 1) }
+        #expect(remote.count(in: lobby) == 20_000)
+        remote.remove(try ChatName("m0"), from: try ChatName("den"), at: 1)
+        remote.remove(try ChatName("m1"), from: lobby, at: 1)
+        remote.put(try ChatName("m24999"), in: lobby, at: 1)
+        remote.put(try ChatName("m24998"), in: lobby, at: 1)
+        #expect(remote.count(in: lobby) == 20_000)
+        remote.forget(1)
+        remote.put(try ChatName("m"), in: lobby, at: 2)
+        #expect(remote.count(in: lobby) == 1)
     }
 }

@@ -19,7 +19,9 @@ import Testing
         #expect(!ChatText.visible(text.utf8).unicodeScalars.contains { !ChatText.isVisible($0) })
     }
 
-    @Test(arguments: [[0xff], [0xc3], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0x61, 0x80]] as [[UInt8]])
+    @Test(
+        arguments: [[0xff], [0xc3], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0x61, 0x80]]
+            as [[UInt8]])
     func whatIsNoUTF8IsRefused(_ bytes: [UInt8]) {
         #expect(throws: ChatRefusal.self) { try ChatText.decode(bytes) }
     }
@@ -30,7 +32,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "a b", "a>b", "a@b", "*", "a\u{301}\u{200b}", "\u{301}a", "\u{3164}", "\u{2800}", "a\u{ad}", "<", "[x]", "!",
+        "", "a b", "a>b", "a@b", "*", "a\u{301}\u{200b}", "\u{301}a", "\u{3164}", "\u{2800}", "a\u{ad}", "<", "[x]",
+        "!",
         String(repeating: "x", count: 25), "a" + String(repeating: "\u{301}", count: 60), "\u{1b}",
     ])
     func noNames(_ text: String) {

@@ -16,7 +16,8 @@ import Testing
         ("b\u{1}a\u{5}c", "abc"), ("b\u{1b}[Ha\u{1b}[Fc", "abc"), ("b\u{1b}[1~a\u{1b}[4~c", "abc"),
         ("abc\u{1}\u{1b}[3~", "bc"), ("abc\u{1}\u{4}", "bc"), ("one two  \u{17}", "one "), ("abc\u{2}\u{15}", "c"),
         ("abc\u{1}\u{6}\u{b}", "a"), ("\u{1b}[D\u{7f}\u{1b}[3~\u{17}x", "x"), ("äö\u{1b}[D\u{7f}", "ö"),
-        ("e\u{301}x\u{7f}\u{7f}", ""), ("漢字\u{2}\u{7f}", "字"), ("👩‍👩‍👧\u{7f}", ""), ("a\u{1b}[99;99Zb", "ab"), ("a\tb\0", "ab"),
+        ("e\u{301}x\u{7f}\u{7f}", ""), ("漢字\u{2}\u{7f}", "字"), ("👩‍👩‍👧\u{7f}", ""), ("a\u{1b}[99;99Zb", "ab"),
+        ("a\tb\0", "ab"),
         ("a\u{1b}[200~b", "ab"),
     ])
     func keysChangeTheLine(_ keys: String, _ expected: String) {
@@ -83,7 +84,9 @@ import Testing
         #expect(editor.rendering(prompt: "", columns: 0).hasPrefix(erasure))
     }
 
-    @Test(arguments: [("abc", 3), ("漢字", 4), ("é", 1), ("e\u{301}", 1), ("🦊", 2), ("👩‍👩‍👧", 2), ("❤\u{fe0f}", 2), ("한", 2), ("", 0)])
+    @Test(arguments: [
+        ("abc", 3), ("漢字", 4), ("é", 1), ("e\u{301}", 1), ("🦊", 2), ("👩‍👩‍👧", 2), ("❤\u{fe0f}", 2), ("한", 2), ("", 0),
+    ])
     func widths(_ text: String, _ width: Int) {
         #expect(TextWidth.of(text) == width)
     }

@@ -37,7 +37,8 @@ import Testing
         let expected: [RESPValue] = [
             .simple(Array("OK".utf8)), .error(Array("ERR no".utf8)), .integer(42), .integer(.min), .integer(.max),
             Self.bulk("he\r\nl"), Self.bulk(""), .bulk(nil), .array(nil), .array([]),
-            .array([Self.bulk("message"), .array([.integer(1), .array([.simple([0x61])])]), Self.bulk("x")]), .simple([]),
+            .array([Self.bulk("message"), .array([.integer(1), .array([.simple([0x61])])]), Self.bulk("x")]),
+            .simple([]),
         ]
         for pieces in [1, 2, 3, 7, 1000] { #expect(try Self.decode(Array(text.utf8), pieces: pieces) == expected) }
     }
@@ -46,7 +47,8 @@ import Testing
         "?\r\n", ":\r\n", ":+4\r\n", ":-\r\n", ":-0\r\n", ":04\r\n", ":4a\r\n", ":9223372036854775808\r\n",
         ":-9223372036854775809\r\n", ":4\n", "+\n", "$-2\r\n", "$70000\r\n", "$9223372036854775807\r\n", "$1\r\nab\r\n",
         "$2\r\na\r\n.", "$+1\r\na\r\n", "*-2\r\n", "*1025\r\n", "*99999999999999999999\r\n",
-        "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n", "+" + String(repeating: "x", count: 2_000), "HTTP/1.1 400 Bad Request\r\n",
+        "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n", "+" + String(repeating: "x", count: 2_000),
+        "HTTP/1.1 400 Bad Request\r\n",
     ])
     func whatIsNoValueIsRefused(_ text: String) {
         for pieces in [1, 5, 10_000] {
@@ -55,7 +57,8 @@ import Testing
     }
 
     @Test func aValueIsBoundedAsAWhole() {
-        let text = "*1024\r\n" + String(repeating: "$60000\r\n" + String(repeating: "x", count: 60_000) + "\r\n", count: 5)
+        let text =
+            "*1024\r\n" + String(repeating: "$60000\r\n" + String(repeating: "x", count: 60_000) + "\r\n", count: 5)
         #expect(throws: FramingError.self) { try Self.decode(Array(text.utf8), pieces: 65_536) }
     }
 

@@ -113,9 +113,10 @@ private final class FakeRedis {
             try world.simulation.run { bob.has("<anna@a> hello") }
             bob.write("/msg anna@a psst\nhi\n/join den\n")
             try world.simulation.run { anna.has("* bob@b left") }
-            #expect(anna.lines.filter { $0.contains("bob") } == [
-                "* bob@b joined lobby", "[bob@b] psst", "<bob@b> hi", "* bob@b left",
-            ])
+            #expect(
+                anna.lines.filter { $0.contains("bob") } == [
+                    "* bob@b joined lobby", "[bob@b] psst", "<bob@b> hi", "* bob@b left",
+                ])
             #expect(anna.lines.count { $0.contains("hello") } == 0, "no echo of one's own")
             let den = try ChatName("den")
             try world.simulation.run { world.chats[0].remote.count(in: den) == 1 }
@@ -215,7 +216,9 @@ private final class FakeRedis {
         let anna = try world.join("anna", 0)
         world.reports = []
         let channel = Array("reactor-chat".utf8)
-        for payload in ["nonsense", "1\tff\tc\tsaid\tlobby\tevil\t\u{1b}[2J", "1\tff\ta\thello", "1\tff\tc\tsaid\tlobby\tok\thi"] {
+        for payload in [
+            "nonsense", "1\tff\tc\tsaid\tlobby\tevil\t\u{1b}[2J", "1\tff\ta\thello", "1\tff\tc\tsaid\tlobby\tok\thi",
+        ] {
             let message = RESPValue.command(Array("message".utf8), channel, Array(payload.utf8))
             world.redis.subscribers[0].0.write(message)
             world.redis.subscribers[1].0.write(message)

@@ -123,7 +123,9 @@ struct RESPFraming: MessageDecoder {
             case .array:
                 if let count = try header.length(bytes), count > 0 {
                     if count > Self.maximumElements { throw FramingError(.tooLong, "an array of \(count) values") }
-                    if missing.count >= Self.maximumDepth { throw FramingError(.malformed, "too many arrays in arrays") }
+                    if missing.count >= Self.maximumDepth {
+                        throw FramingError(.malformed, "too many arrays in arrays")
+                    }
                     missing.append(count + 1)  // this header counts as one, below
                 }
             }

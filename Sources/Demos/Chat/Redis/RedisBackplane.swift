@@ -88,7 +88,8 @@ public final class RedisBackplane: ChatBackplane, RedisLinkOwner {
         self.loss = nil
         let seconds = loss.since.duration(to: loop.now).components.seconds
         report(
-            "Redis at \(address) is back after \(seconds) s; \(dropped - loss.dropped) events did not reach other servers")
+            "Redis at \(address) is back after \(seconds) s; \(dropped - loss.dropped) events did not reach other servers"
+        )
         chat.backplaneChanged(isThere: true)
     }
 
