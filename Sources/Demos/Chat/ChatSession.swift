@@ -38,11 +38,12 @@ public final class ChatSession: MessageHandler, ChatPeer {
         chat.receive(line, from: member, at: connection.loop.now)
     }
 
-    /// Says why the connection ends.
+    /// Says why the connection ends. The room need not wait until it has.
     public func refused(_ connection: Connection, error: FramingError) {
         if error.kind == .tooLong {
             send(ChatLine.refusal("a line has at most \(chat.limits.lineBytes) bytes; goodbye"))
         }
+        if let member { chat.disconnect(member, .brokenLine) }
     }
 
     /// The member reads again.
@@ -64,7 +65,6 @@ public final class ChatSession: MessageHandler, ChatPeer {
         case .writeStalled, .outputLimit: .tooSlow
         case .idle, .messageTimeout: .idle
         case .failed: .lost
-        case .framing: .brokenLine
         default: .left
         }
     }

@@ -178,7 +178,7 @@ private final class FakeRedis {
         try world.simulation.run(for: .seconds(60))
         #expect(world.reports.count == 2)
         #expect(world.reports[0].contains("NOPERM"))
-        #expect(world.redis.accepted < 2 * 2 * 150, "at most two or three attempts a second")
+        #expect(world.redis.accepted < 2 * 2 * 240, "at most four attempts a second and server")
         world.redis.refusal = nil
         try world.simulation.run(within: .seconds(2)) { world.areUp }
         try world.simulation.check()

@@ -24,7 +24,7 @@ final class RedisLink {
     static let maximumQueue = 512 * 1024
     /// A link on which nothing comes back for this long is dead: the owner publishes more often than that.
     static let silence = Duration.seconds(15)
-    /// How soon a link that has failed is tried again: at random up to a bound, so that servers that lost the same Redis do
+    /// How soon a link that has failed is tried again: at random between half a bound and all of it, so that servers that lost the same Redis do
     /// not return at the same moment; the bound doubles.
     private static let (firstBound, lastBound) = (Duration.milliseconds(50), Duration.milliseconds(500))
     /// A link has to last for this to count as well; a server that accepts and closes at once is not.
@@ -108,7 +108,7 @@ final class RedisLink {
         abandon { $0.abort() }
         if let upSince, upSince.duration(to: loop.now) >= Self.wellAfter { bound = Self.firstBound }
         upSince = nil
-        timer = loop.schedule(after: bound * Double.random(in: 0...1, using: &random)) { [weak self] in
+        timer = loop.schedule(after: bound * Double.random(in: 0.5...1, using: &random)) { [weak self] in
             self?.timer = nil
             self?.connect()
         }
