@@ -66,6 +66,8 @@ public final class ChatLoad {
 
     /// Members that are connected at once before the next ones are.
     private static let connectingAtOnce = 50
+    /// How long it may take until all are in.
+    private static let patience = Duration.seconds(60)
 
     /// A load; `finished` is told what came of it.
     public init(
@@ -79,6 +81,9 @@ public final class ChatLoad {
     /// Begins.
     public func begin() {
         for _ in 0..<min(Self.connectingAtOnce, configuration.members) { connectNext() }
+        loop.schedule(after: Self.patience) { [self] in
+            if connected < configuration.members { finish(because: "\(connected) members came in, and no more") }
+        }
     }
 
     private func connectNext() {
@@ -110,6 +115,8 @@ public final class ChatLoad {
         loop.schedule(after: .seconds(1)) { [self] in speak() }
     }
 
+    fileprivate func refused() { finish(because: "the chat does not let a member in") }
+
     fileprivate func heard(_ sentAt: Int64, isLocal: Bool) {
         let latency = loop.kernel.now().nanoseconds - sentAt
         if isLocal { localCount += 1 } else { remoteCount += 1 }
@@ -118,7 +125,7 @@ public final class ChatLoad {
 
     fileprivate func closed(_ member: ChatLoadMember, _ reason: CloseReason) {
         if isOver { return }
-        if connected < configuration.members { return finish(because: "a member came not in: \(reason)") }
+        if connected < configuration.members { return finish(because: "a member could not come in: \(reason)") }
         if member.stalls { stalledDropped += 1 } else { lost += 1 }
     }
 
@@ -200,6 +207,7 @@ private final class ChatLoadMember: MessageHandler {
             hasJoined = true
             load.joined()
         }
+        if !hasJoined, first == UInt8(ascii: "!") { load.refused() }
         guard first == UInt8(ascii: "<") else { return }
         var isLocal = true
         var time: Int64?

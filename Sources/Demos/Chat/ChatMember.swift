@@ -29,7 +29,7 @@ final class ChatMember {
     /// Where it stands in its room.
     var index = 0
     var allowance: TokenBucket
-    /// Lines beyond the allowance since the last one within it.
+    /// Lines beyond the allowance, less those within it since.
     var excess = 0
     var isGone = false
 

@@ -109,10 +109,11 @@ public final class ChatServer {
         }
     }
 
-    /// Counts a line; who sends too many is warned, and dropped in the end.
+    /// Counts a line; who sends too many is warned, and dropped in the end. A line within the allowance makes up for one
+    /// beyond it, so that somebody who sends more than twice as many for long is dropped, too.
     private func isWithinAllowance(_ member: ChatMember, _ now: MonotonicTime) -> Bool {
         if member.allowance.take(at: now) {
-            member.excess = 0
+            member.excess = max(0, member.excess - 1)
             return true
         }
         member.excess += 1

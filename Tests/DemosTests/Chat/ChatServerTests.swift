@@ -136,6 +136,19 @@ import Testing
         #expect(hall.chat.statistics.droppedAsFlood == 1)
     }
 
+    @Test(arguments: [(4, false), (5, false), (9, false), (12, true), (100, true)])
+    func whoSendsMoreThanTwiceTheAllowanceForLongIsDropped(_ perSecond: Int, _ isDropped: Bool) {
+        let hall = Hall()
+        let anna = hall.join("anna")
+        hall.now = hall.now.advanced(by: .seconds(60))
+        for _ in 0..<60 * perSecond {
+            hall.now = hall.now.advanced(by: .seconds(1) / perSecond)
+            hall.chat.receive([0x61], from: anna.member, at: hall.now)
+        }
+        #expect(anna.peer.wasClosed == isDropped)
+        #expect(hall.chat.statistics.said <= 60 * 5 + 10)
+    }
+
     @Test func badLinesAreAnsweredAndSeenByNobody() {
         let hall = Hall()
         let (anna, bob) = (hall.join("anna"), hall.join("bob"))
