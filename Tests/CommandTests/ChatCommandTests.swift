@@ -92,6 +92,30 @@ import Testing
         #expect(outcome.error.contains("connection refused"))
     }
 
+    /// Members who come through HAProxy are told apart by the addresses in its header.
+    @Test(.enabled("there is no haproxy", RunningHAProxy.isHere), .enabled("there is no nc", isNetcatHere))
+    func membersComeThroughHAProxy() async throws {
+        let options = ["--proxy-protocol", "127.0.0.0/8", "--deny", "127.0.0.8/32"]
+        let outcome = try await RunningServer.run(command: ["chat", "serve"], options) { server in
+            // An option of a length that no other test has: the port follows from it.
+            try await RunningHAProxy.run(before: server.address, "send-proxy-v2 weight 1") { address in
+                let parts = address.split(separator: ":").map(String.init)
+                let friend = try await Self.through(parts, from: "127.0.0.7")
+                #expect(friend.last == "* 1 in lobby: anna")
+                let stranger = try await Self.through(parts, from: "127.0.0.8")
+                #expect(stranger == [])
+            }
+            let direct = try await Self.netcat(server, "anna\n")
+            #expect(direct == [], "without a header nobody comes in")
+        }
+        #expect(outcome.status == .exited(0))
+        #expect(outcome.output.hasPrefix("served 1 connections (2 refused)"))
+    }
+
+    private static func through(_ proxy: [String], from source: String) async throws -> [String] {
+        try await client(.name("nc"), ["-N", "-s", source, proxy[0], proxy[1]], "anna\nhello\n/who\n")
+    }
+
     // MARK: Several servers
 
     /// Two servers and a real Redis, which goes away and comes back.

@@ -52,6 +52,12 @@ public final class ChatSession: MessageHandler, ChatPeer {
         patience = nil
     }
 
+    /// The server ends: the first who is told of it says so to all.
+    public func draining(_ connection: Connection) {
+        chat.shutdown()
+        connection.close()
+    }
+
     /// The member is gone, if it is not already.
     public func closed(_ connection: Connection, reason: CloseReason) {
         drained(connection)

@@ -50,12 +50,19 @@ struct ChatServeCommand: ParsableCommand {
     @OptionGroup var chat: ChatOptions
     @OptionGroup var limits: LimitOptions
     @OptionGroup var operation: OperationOptions
+    @OptionGroup var server: ServerOptions
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp("How long to drain when asked to end. (default: 5s)", valueName: "time"),
         transform: DurationArgument.required)
     var drain = Duration.seconds(5)
+
+    func validate() throws {
+        if server.loops > 1 {
+            throw ValidationError("a chat runs on one loop; more servers share its rooms with --backplane")
+        }
+    }
 
     func run() throws {
         let loop: EventLoop
@@ -70,46 +77,58 @@ struct ChatServeCommand: ParsableCommand {
         var limits = limits.limits(descriptorLimit: descriptorLimit, idle: .seconds(3600), firstMessage: .seconds(60))
         // The kernel would keep up to 4 MiB for each member who does not read, and nobody would notice it for as long.
         limits.sendBuffer = 32 * 1024
-        let server = ChatServer(name: name ?? "chat-\(UInt16.random(in: 0x1000...0xffff))", limits: chat.limits)
+        var server = server.server(on: listen, backend, limits)
+        server.onReport = { StandardError.write("reactor: \($0)\n") }
+        let members = ChatServer(name: name ?? "chat-\(UInt16.random(in: 0x1000...0xffff))", limits: chat.limits)
         do throws(SocketError) {
-            try serve(server, loop, limits)
+            try serve(members, server, loop)
         } catch {
             throw CommandFailure("\(error)")
         }
     }
 
-    private func serve(_ server: ChatServer, _ loop: EventLoop, _ limits: Limits) throws(SocketError) {
-        loop.onReport = { StandardError.write("reactor: \($0)\n") }
+    private func serve(_ chat: ChatServer, _ server: TCPServer, _ loop: EventLoop) throws(SocketError) {
         var redis: RedisBackplane?
+        var running: ListeningServer?
         do throws(SocketError) {
             // Blocked before anybody can know that the server is there.
             for signal in [Signal.interrupt, .terminate] {
                 try loop.watchSignal(signal) {
                     if loop.isDraining { return loop.stop() }
-                    server.shutdown()
+                    chat.shutdown()
                     redis?.stop()
-                    loop.drain(within: drain)
+                    running?.handle.drain(within: drain)
                 }
             }
             try operation.begin(on: loop)
-            let listener = try loop.listen(
-                on: listen, limits: limits, framing: ChatSession.framing(chat.limits)
-            ) { _ in ChatSession(server) }
+            let listening = try listen(chat, server, loop)
+            running = listening
             print(
-                "listening on \(listener.address) (\(server.name), \(backend), at most"
-                    + " \(limits.effectiveConnections()) connections)")
+                "listening on \(listening.address) (\(chat.name), \(backend), at most"
+                    + " \(server.limits.effectiveConnections()) connections)")
             StandardOutput.flush()
         } catch {
             loop.shutdown()
             throw error
         }
         if let backplane {
-            redis = RedisBackplane(server, through: backplane, channel: channel, on: loop) {
+            redis = RedisBackplane(chat, through: backplane, channel: channel, on: loop) {
                 StandardError.write("reactor: \($0)\n")
             }
         }
-        try loop.run()
-        print(Self.summary(server.statistics, loop.statistics, redis))
+        try running?.run()
+        print(Self.summary(chat.statistics, loop.statistics, redis))
+    }
+
+    private func listen(_ chat: ChatServer, _ server: TCPServer, _ loop: EventLoop) throws(SocketError)
+        -> ListeningServer
+    {
+        let framing = ChatSession.framing(self.chat.limits)
+        // Safe: with one loop, which is this thread's, nobody else makes handlers.
+        nonisolated(unsafe) let chat = chat
+        return try server.listen(on: loop) { _ in
+            { _ in ChatSession(unsafe chat).framed(by: framing) }
+        }
     }
 
     private static func summary(

@@ -141,7 +141,6 @@ import Testing
     @Test func theServersEndIsTold() throws {
         let world = try ChatWorld()
         let members = try ["anna", "bob"].map { try world.join($0) }
-        world.chat.shutdown()
         world.simulation.loop.drain()
         try world.run { members.allSatisfy(\.isOver) }
         for member in members { #expect(member.lines.last == "* this server ends; goodbye") }
