@@ -12,7 +12,8 @@ import Testing
     ) throws -> ChatLoadResult {
         let loop = try EventLoop()
         let chat = ChatServer(limits: limits)
-        let listener = try loop.listen(on: "127.0.0.1:0", framing: ChatSession.framing(limits)) { _ in ChatSession(chat) }
+        let listener = try loop.listen(on: "127.0.0.1:0", framing: ChatSession.framing(limits)) { _ in ChatSession(chat)
+        }
         var configuration = ChatLoadConfiguration(addresses: [listener.address])
         (configuration.members, configuration.rate) = (12, 50)
         configuration.duration = .milliseconds(500)
