@@ -35,7 +35,7 @@ struct ChatServeCommand: ParsableCommand {
             servers, at most once; without Redis each goes on alone.
             """, valueName: "url"),
         transform: RedisArgument.parse)
-    var backplane: SocketAddress?
+    var backplane: String?
 
     @Option(
         help: ArgumentHelp(
@@ -101,6 +101,11 @@ struct ChatServeCommand: ParsableCommand {
                 }
             }
             try operation.begin(on: loop)
+            if let backplane {
+                redis = try RedisBackplane(chat, through: backplane, channel: channel, on: loop) {
+                    StandardError.write("reactor: \($0)\n")
+                }
+            }
             let listening = try listen(chat, server, loop)
             running = listening
             print(
@@ -110,11 +115,6 @@ struct ChatServeCommand: ParsableCommand {
         } catch {
             loop.shutdown()
             throw error
-        }
-        if let backplane {
-            redis = RedisBackplane(chat, through: backplane, channel: channel, on: loop) {
-                StandardError.write("reactor: \($0)\n")
-            }
         }
         try running?.run()
         print(Self.summary(chat.statistics, loop.statistics, redis))

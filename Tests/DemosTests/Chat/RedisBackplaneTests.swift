@@ -81,11 +81,11 @@ private final class FakeRedis {
             }
         }
 
-        func link() {
+        func link() throws {
             for (index, chat) in chats.enumerated() {
                 backplanes.append(
-                    RedisBackplane(
-                        chat, through: .loopback(port: 6379), on: simulation.loop,
+                    try RedisBackplane(
+                        chat, through: "127.0.0.1:6379", on: simulation.loop,
                         random: SeededGenerator(seed: simulation.seed &* 2 &+ UInt64(index)),
                         report: { [unowned self] in reports.append($0) }))
             }
@@ -105,7 +105,7 @@ private final class FakeRedis {
         for seed in 0..<5 as Range<UInt64> {
             let world = try World(seed: seed, faults: survivableFaults, backend: backend)
             try world.redis.start(world.simulation.loop)
-            world.link()
+            try world.link()
             try world.simulation.run { world.areUp }
             let (anna, bob) = (try world.join("anna", 0), try world.join("bob", 1))
             try world.simulation.run { anna.has("* bob@b joined lobby") }
@@ -132,7 +132,7 @@ private final class FakeRedis {
     @Test(arguments: Backend.all) func aLostRedisIsReportedOnceAndTheRoomsGoOn(_ backend: Backend) throws {
         let world = try World(seed: 1, backend: backend)
         try world.redis.start(world.simulation.loop)
-        world.link()
+        try world.link()
         try world.simulation.run { world.areUp }
         let (anna, bob, carl) = (try world.join("anna", 0), try world.join("bob", 1), try world.join("carl", 0))
         try world.simulation.run { world.chats[1].remote.count(in: world.lobby) == 2 }
@@ -163,7 +163,7 @@ private final class FakeRedis {
     /// Thousands of attempts come to one report.
     @Test func aRedisThatIsNeverThereIsReportedOnce() throws {
         let world = try World(seed: 2)
-        world.link()
+        try world.link()
         try world.simulation.run(for: .seconds(600))
         #expect(world.reports.count == 2)
         try world.simulation.check()
@@ -174,7 +174,7 @@ private final class FakeRedis {
         let world = try World(seed: 3)
         world.redis.refusal = "NOPERM this user has no permissions"
         try world.redis.start(world.simulation.loop)
-        world.link()
+        try world.link()
         try world.simulation.run(for: .seconds(60))
         #expect(world.reports.count == 2)
         #expect(world.reports[0].contains("NOPERM"))
@@ -188,7 +188,7 @@ private final class FakeRedis {
     @Test func aRedisThatHangsIsNoticed() throws {
         let world = try World(seed: 4)
         try world.redis.start(world.simulation.loop)
-        world.link()
+        try world.link()
         try world.simulation.run { world.areUp }
         for connection in world.redis.connections.values { connection.pauseReading() }
         world.redis.subscribers = []
@@ -200,7 +200,7 @@ private final class FakeRedis {
     func aRedisThatTalksNonsenseIsLeft(_ nonsense: String) throws {
         let world = try World(seed: 5)
         try world.redis.start(world.simulation.loop)
-        world.link()
+        try world.link()
         try world.simulation.run { world.areUp }
         for connection in world.redis.connections.values { connection.write(nonsense) }
         try world.simulation.run { world.reports.contains { $0.hasPrefix("no Redis") } }
@@ -211,7 +211,7 @@ private final class FakeRedis {
     @Test func whatStrangersPublishIsRefusedAndCounted() throws {
         let world = try World(seed: 6)
         try world.redis.start(world.simulation.loop)
-        world.link()
+        try world.link()
         try world.simulation.run { world.areUp }
         let anna = try world.join("anna", 0)
         world.reports = []
@@ -234,7 +234,7 @@ private final class FakeRedis {
     @Test func aServerThatIsGoneTakesItsMembersWithIt() throws {
         let world = try World(seed: 7)
         try world.redis.start(world.simulation.loop)
-        world.link()
+        try world.link()
         try world.simulation.run { world.areUp }
         let (anna, _) = (try world.join("anna", 0), try world.join("bob", 1))
         try world.simulation.run { anna.has("* bob@b joined lobby") }

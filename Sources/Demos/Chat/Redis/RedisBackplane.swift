@@ -11,7 +11,7 @@ public final class RedisBackplane: ChatBackplane, RedisLinkOwner {
     private static let (pulse, patience) = (Duration.seconds(5), Duration.seconds(16))
 
     private let loop: EventLoop
-    private let address: SocketAddress
+    private let destination: String
     private let chat: ChatServer
     private let origin: UInt64
     private let report: (String) -> Void
@@ -28,23 +28,24 @@ public final class RedisBackplane: ChatBackplane, RedisLinkOwner {
     /// Joins a chat with others, from now on and for as long as its loop runs.
     ///
     /// - Parameters:
-    ///   - address: where Redis is.
+    ///   - destination: where Redis is, `HOST:PORT`; a name is looked up anew at every attempt.
     ///   - channel: the channel that the servers of this chat have in common.
     ///   - random: for this server's origin and for the pauses between attempts.
     ///   - report: told, in one line, that the link is lost and that it is back, once each.
+    /// - Throws: `SocketError` when the destination is malformed.
     public init(
-        _ chat: ChatServer, through address: SocketAddress, channel: String = "reactor-chat", on loop: EventLoop,
+        _ chat: ChatServer, through destination: String, channel: String = "reactor-chat", on loop: EventLoop,
         random: any RandomNumberGenerator = SystemRandomNumberGenerator(), report: @escaping (String) -> Void
-    ) {
+    ) throws(SocketError) {
         var random = random
         self.chat = chat
         self.loop = loop
-        self.address = address
+        self.destination = destination
         self.report = report
         origin = random.next()
-        link = RedisLink(loop: loop, to: address, channel: channel, owner: self, random: random)
+        link = RedisLink(loop: loop, to: destination, channel: channel, owner: self, random: random)
         chat.backplane = self
-        link?.start()
+        try link?.start()
         pulseTimer = loop.schedule(after: Self.pulse, repeating: Self.pulse) { [weak self] in self?.beat() }
     }
 
@@ -84,11 +85,11 @@ public final class RedisBackplane: ChatBackplane, RedisLinkOwner {
     /// The first word of its own that came back: only now is it sure that Redis lets this server publish.
     private func heardItself() {
         isWorking = true
-        guard let loss else { return report("joined with other servers through Redis at \(address)") }
+        guard let loss else { return report("joined with other servers through Redis at \(destination)") }
         self.loss = nil
         let seconds = loss.since.duration(to: loop.now).components.seconds
         report(
-            "Redis at \(address) is back after \(seconds) s; \(dropped - loss.dropped) events did not reach other servers"
+            "Redis at \(destination) is back after \(seconds) s; \(dropped - loss.dropped) events did not reach other servers"
         )
         chat.backplaneChanged(isThere: true)
     }
@@ -98,7 +99,7 @@ public final class RedisBackplane: ChatBackplane, RedisLinkOwner {
         isWorking = false
         if loss != nil { return }
         loss = (loop.now, dropped)
-        report("no Redis at \(address) (\(reason)); the rooms of this server go on, and the link will be tried again")
+        report("no Redis at \(destination) (\(reason)); the rooms of this server go on, and the link will be tried again")
         chat.backplaneChanged(isThere: false)
     }
 
