@@ -88,9 +88,8 @@ public final class RedisBackplane: ChatBackplane, RedisLinkOwner {
         guard let loss else { return report("joined with other servers through Redis at \(destination)") }
         self.loss = nil
         let seconds = loss.since.duration(to: loop.now).components.seconds
-        report(
-            "Redis at \(destination) is back after \(seconds) s; \(dropped - loss.dropped) events did not reach other servers"
-        )
+        let missed = dropped - loss.dropped
+        report("Redis at \(destination) is back after \(seconds) s; \(missed) events did not reach other servers")
         chat.backplaneChanged(isThere: true)
     }
 
@@ -99,7 +98,7 @@ public final class RedisBackplane: ChatBackplane, RedisLinkOwner {
         isWorking = false
         if loss != nil { return }
         loss = (loop.now, dropped)
-        report("no Redis at \(destination) (\(reason)); the rooms of this server go on, and the link will be tried again")
+        report("no Redis at \(destination) (\(reason)); this server's rooms go on, and the link is tried again")
         chat.backplaneChanged(isThere: false)
     }
 
