@@ -48,7 +48,7 @@ extension TCPServer {
     /// - Returns: What the loops have counted.
     /// - Throws: ``SocketError`` when it cannot listen there, or a loop's selector fails.
     @discardableResult
-    public func serve(
+    public nonisolated(nonsending) func serve(
         drainTime: Duration = .seconds(5), listening: (RunningServer) -> Void = { _ in },
         _ body: nonisolated(nonsending) @escaping @Sendable (AsyncConnection) async throws -> Void
     ) async throws(SocketError) -> ServerStatistics {
