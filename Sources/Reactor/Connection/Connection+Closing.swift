@@ -92,6 +92,7 @@ extension Connection {
         descriptor.take()?.close(loop.kernel)
         loop.counters.connectionsClosed += 1
         owner?.connectionClosed(self)
+        owner = nil
         if state.contains(.owesFileOutcome) { deliverFileOutcomes() }
         deliverClosed(closeReason ?? CloseReason(.closed))
         loop.connectionFinished()

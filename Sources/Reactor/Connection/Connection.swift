@@ -17,8 +17,9 @@ public import SystemPackage
     /// The peer's address; behind a proxy that says so (``ProxyProtocol``), that of the client.
     public let peer: SocketAddress
     let limits: ConnectionLimits
-    /// Told when the connection is over, so that limits are kept; `nil` for a connection that we made.
-    let owner: ConnectionOwner?
+    /// Told when the connection is over, so that limits are kept; `nil` for a connection that we made, and for one that is
+    /// over: what makes the owner's handlers may hold the connection.
+    var owner: ConnectionOwner?
     // Safe: retained in `begin`, released in `deliverClosed`, the last delivery, and nil from then on; no delivery runs
     // inside another of the same connection.
     var box: Unmanaged<HandlerBox>?
