@@ -66,4 +66,15 @@ import Testing
         #expect(world.handlers.allSatisfy { $0.reason?.kind == .closed })
         try world.check()
     }
+
+    /// The connect that asks how it went is interrupted. Edge-triggered, nobody would tell again that it has gone well.
+    @Test(arguments: Backend.all) func anInterruptedQuestionAboutAConnectIsAskedAgain(_ backend: Backend) throws {
+        let world = try Simulation(seed: 1, backend: backend)
+        try world.listen { _ in Echo() }
+        world.kernel.fail(.connect, with: .interrupted, after: 1, times: 3)
+        try world.loop.connect(
+            to: world.address!, handler: { _ in world.observe(Echo()) }, failed: { Issue.record("\($0)") })
+        try world.run(within: .seconds(1)) { world.handlers.count == 2 && world.handlers.allSatisfy(\.wasConnected) }
+        try world.check()
+    }
 }

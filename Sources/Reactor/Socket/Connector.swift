@@ -99,13 +99,14 @@ public final class Connector: EventSource {
         if retryTimer != nil { return }  // that it is not connected, unasked
         // Asking again says how it went, and sees through spurious readiness: EALREADY is "not yet". A Unix socket that was
         // begun is connected, and asked again it may answer that the queue is full.
-        let result = address.isUnix ? SystemResult(0) : loop.kernel.connect(name, to: address)
+        let result =
+            address.isUnix ? SystemResult(0) : retryingInterrupts { loop.kernel.connect(name, to: address) }
         switch result.errno {
         case nil, .socketIsConnected:
             guard let descriptor = descriptor.take() else { return }
             if let timer { loop.cancel(timer) }
             connected(self, descriptor)
-        case .alreadyInProcess, .nowInProgress, .interrupted:
+        case .alreadyInProcess, .nowInProgress:
             // Edge-triggered, the edge that counts is still to come.
             return
         case let errno?:

@@ -9,6 +9,18 @@ import Testing
 @Suite struct ConnectingTests {
     // MARK: Connecting
 
+    @Test(arguments: AsyncWorld.all) func aTaskConnectsByName(_ world: AsyncWorld) throws {
+        try world.run { loop in
+            let address = try loop.served { try await echo($0) }
+            let client = try await loop.connect(to: "127.0.0.1:\(address.port)")
+            try await client.write("hello")
+            #expect(try await client.readExactly(5) == Array("hello".utf8))
+            client.close()
+            let error = await #expect(throws: SocketError.self) { _ = try await loop.connect(to: "nonsense") }
+            #expect(error?.operation == .parse)
+        }
+    }
+
     @Test(arguments: AsyncWorld.all) func aRefusedConnectThrows(_ world: AsyncWorld) throws {
         try world.run { loop in
             let address = try loop.freeAddress()
