@@ -79,6 +79,9 @@ struct EchoCommand: ParsableCommand {
             throw ValidationError("--udp needs an address with a port; give it with --listen")
         }
         if upper && lines { throw ValidationError("--upper answers bytes and --lines answers lines: choose one") }
+        if udp.isWanted && style == .async {
+            throw ValidationError("--style async serves connections, and --udp has none: choose one")
+        }
         if udp.isWanted && lines { throw ValidationError("--lines is for connections, not for datagrams") }
     }
 
