@@ -287,12 +287,13 @@ import Testing
 
     @Test(arguments: Backend.all) func filesKeepToTheRateAsWell(_ backend: Backend) throws {
         let world = try Simulation(seed: 1, backend: backend)
+        let kernel = world.kernel  // not the world, which holds the handlers
         let contents = (0..<30_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
         try world.listen(limits: Self.limits { $0.writeRate = RateLimit(bytesPerSecond: 10_000, burst: 1000) }) { _ in
             Scripted { handler in
                 handler.onReceived = { _, connection in
                     connection.write("head")
-                    connection.sendFile(OwnedDescriptor(world.kernel.openFile(contents)), count: contents.count)
+                    connection.sendFile(OwnedDescriptor(kernel.openFile(contents)), count: contents.count)
                     connection.write("tail")
                     connection.close()
                 }
