@@ -45,7 +45,10 @@ let package = Package(
             name: "LoadGenerator",
             dependencies: ["Reactor", .product(name: "Histogram", package: "hdrhistogram-swift")],
             swiftSettings: settings),
-        .target(name: "Demos", dependencies: ["Reactor"], swiftSettings: settings),
+        .target(
+            name: "Demos",
+            dependencies: ["CReactor", "Reactor", .product(name: "SystemPackage", package: "swift-system")],
+            swiftSettings: settings),
         .executableTarget(
             name: "ReactorCommand",
             dependencies: [

@@ -20,23 +20,10 @@ struct EchoCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Where to listen, HOST:PORT; port 0 lets the system choose. (default: 127.0.0.1:7788)", valueName: "address"
-        ),
-        transform: AddressArgument.parse)
-    var listen: SocketAddress?
-
-    @Option(
-        help: ArgumentHelp(
             "Listen on a Unix socket instead; @NAME is an abstract name. A path that a server left behind is replaced.",
             valueName: "path"),
         transform: AddressArgument.parseUnix)
     var unix: SocketAddress?
-
-    @Option(
-        help: ArgumentHelp(
-            "How the loop finds out what is ready: \(BackendArgument.names). (default: epoll-lt)", valueName: "name"),
-        transform: BackendArgument.parse)
-    var backend = Backend.epoll(.levelTriggered)
 
     @Option(help: "How connections are served: by a handler that is called, or by a task that waits.")
     var style = StyleArgument.handler
@@ -49,30 +36,14 @@ struct EchoCommand: ParsableCommand {
 
     @OptionGroup var udp: DatagramEchoOptions
 
-    @OptionGroup var limits: LimitOptions
     @OptionGroup var rates: RateOptions
-
-    @OptionGroup var operation: OperationOptions
-
-    @OptionGroup var server: ServerOptions
-
-    @Option(
-        parsing: .unconditional,
-        help: ArgumentHelp("How long to drain when asked to end. (default: 5s)", valueName: "time"),
-        transform: DurationArgument.required)
-    var drain = Duration.seconds(5)
+    @OptionGroup var serving: ServingOptions
 
     @Flag(help: "Print all of the loop's counters at the end.")
     var stats = false
 
-    @Option(help: ArgumentHelp("Stay on this processor.", visibility: .hidden))
-    var cpu: Int?
-
-    @Flag(help: ArgumentHelp("End when standard input does: who wanted this server is gone.", visibility: .hidden))
-    var endWithInput = false
-
     func validate() throws {
-        if listen != nil && unix != nil {
+        if serving.listen != nil && unix != nil {
             throw ValidationError("--listen and --unix are two places: choose one")
         }
         if udp.isWanted && unix != nil {
@@ -86,91 +57,41 @@ struct EchoCommand: ParsableCommand {
     }
 
     func run() throws {
-        if let cpu { try Processor.pin(to: cpu) }
-        let loop: EventLoop
-        let inheritance: Inheritance?
-        do throws(SocketError) {
-            inheritance = try Inheritance.take()
-            loop = try EventLoop(backend: backend, kernel: operation.kernel)
-        } catch {
-            throw CommandFailure("\(error)")
+        var program = ServerProgram(serving)
+        program.adjust = rates.apply
+        let counters: LoopStatistics
+        let summary: String
+        if udp.isWanted {
+            var datagrams: DatagramSocket?
+            counters = try program.run { loop, _ throws(SocketError) in
+                datagrams = try udp.serve(on: serving.listen ?? Self.defaultAddress, loop, upper: upper)
+                return .other
+            }
+            summary = datagrams.map { DatagramEchoOptions.summary($0.statistics) } ?? ""
+        } else {
+            counters = try program.serve(at: unix ?? Self.defaultAddress, listen)
+            summary = Summary.line(counters)
         }
-        let descriptorLimit = loop.capabilities.descriptorLimit
-        try limits.check(backend, descriptorLimit: descriptorLimit)
-        do throws(SocketError) {
-            var limits = limits.limits(descriptorLimit: descriptorLimit)
-            rates.apply(to: &limits)
-            var server = server.server(
-                on: unix ?? listen ?? .loopback(port: 7788), backend, limits)
-            server.inheritance = inheritance
-            server.onReport = { StandardError.write("reactor: \($0)\n") }
-            let (summary, counters) = try serve(server, loop)
-            print(summary)
-            if stats { print(Summary.table(counters)) }
-        } catch {
-            throw CommandFailure("\(error)")
-        }
+        print(summary)
+        if stats { print(Summary.table(counters)) }
     }
 
-    /// Serves until the end; answers what there is to say about it.
-    private func serve(_ server: TCPServer, _ loop: EventLoop) throws(SocketError) -> (String, LoopStatistics) {
-        var datagrams: DatagramSocket?
-        var running: ListeningServer?
-        do throws(SocketError) {
-            // Blocked before anybody can know that the server is there.
-            for signal in [Signal.interrupt, .terminate] {
-                try loop.watchSignal(signal) {
-                    switch (running, loop.isDraining) {
-                    case (let server?, false): server.handle.drain(within: drain)
-                    case (let server?, true): server.handle.stop()
-                    case (nil, false): loop.drain(within: drain)
-                    case (nil, true): loop.stop()
-                    }
-                }
-            }
-            try loop.watchSignal(.user2) { if let running { Restart.begin(running, drainingWithin: drain) } }
-            // Whoever asks for this writes nothing: whatever is told about the pipe is that its other end is gone.
-            if endWithInput { try loop.watch(.standardInput, for: .readable) { _ in loop.stop() } }
-            try operation.begin(on: loop)
-            if udp.isWanted {
-                datagrams = try udp.serve(on: server.address, loop, upper: upper)
-            } else {
-                running = try listen(server, loop)
-            }
-            StandardOutput.flush()
-        } catch {
-            loop.shutdown()
-            throw error
-        }
-        if let running {
-            try running.run()
-            let total = running.finalStatistics.total
-            return (Summary.line(total), total)
-        }
-        try loop.run()
-        return (datagrams.map { DatagramEchoOptions.summary($0.statistics) } ?? "", loop.statistics)
-    }
+    private static let defaultAddress = SocketAddress.loopback(port: 7788)
 
     private func listen(_ server: TCPServer, _ loop: EventLoop) throws(SocketError) -> ListeningServer {
-        let listening =
-            switch style {
-            case .handler:
-                try server.listen(on: loop) { [upper, lines] _ in
-                    { _ in
-                        if lines { return LineEcho().framed(by: .lines()) }
-                        return if upper { UpperCaseEcho() } else { Echo() }
-                    }
+        switch style {
+        case .handler:
+            try server.listen(on: loop) { [upper, lines] _ in
+                { _ in
+                    if lines { return LineEcho().framed(by: .lines()) }
+                    return if upper { UpperCaseEcho() } else { Echo() }
                 }
-            case .async:
-                try server.listen(
-                    on: loop,
-                    serving: lines
-                        ? AsyncEcho.serveLines : upper ? AsyncEcho.serveInUpperCase : AsyncEcho.serve)
             }
-        let loops = server.loops == 1 ? "" : "\(server.loops) loops, "
-        let most = server.limits.effectiveConnections()
-        print("listening on \(listening.address) (\(backend), \(loops)at most \(most) connections)")
-        return listening
+        case .async:
+            try server.listen(
+                on: loop,
+                serving: lines ? AsyncEcho.serveLines : upper ? AsyncEcho.serveInUpperCase : AsyncEcho.serve)
+        }
     }
 
     /// What the server did, in words.

@@ -242,6 +242,21 @@ CREACTOR_CALL long creactor_descriptor_limit(void) {
   return result < 0 ? result : limit.rlim_cur > INT32_MAX ? INT32_MAX : (long)limit.rlim_cur;
 }
 
+// MARK: files below a directory
+
+// The C library has no wrapper, and not every one has the header; both numbers are the kernel's, the same everywhere.
+enum { creactor_resolve_no_magic_links = 0x02, creactor_resolve_beneath = 0x08 };
+
+// openat2(2): opens what is at a path below a directory, and nothing outside of it, whatever the path and the symbolic
+// links on its way say. Close-on-exec; neither waits for a pipe's other end nor takes a terminal.
+CREACTOR_CALL long creactor_open_beneath(int directory, const char *path, int flags, uint32_t mode) {
+  struct { uint64_t flags, mode, resolve; } how = {
+      .flags = (uint64_t)(uint32_t)(flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY),
+      .mode = mode,
+      .resolve = creactor_resolve_beneath | creactor_resolve_no_magic_links};
+  return creactor_result(syscall(437L /* SYS_openat2 */, directory, path, &how, sizeof how));
+}
+
 // MARK: signals
 
 CREACTOR_CALL long creactor_signalfd(uint64_t signals) {

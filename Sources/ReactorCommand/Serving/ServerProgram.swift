@@ -1,0 +1,133 @@
+// A server as a program: what all server subcommands do in the same way, from the loop to the exit. One line when it
+// listens; SIGINT and SIGTERM drain, a second one ends at once; SIGUSR2 restarts without losing a connect.
+//
+//     prepared --begin--> listening --signal--> draining --all have ended, or the time is over--> ended
+//         |                   +---- second signal -----------------------------------------------> ended
+//         +---- fails: one line, nothing half started
+
+import Reactor
+
+/// What a program serves.
+enum Service {
+    /// Connections, on one loop or several.
+    case connections(ListeningServer)
+    /// Something else of the loop's, datagrams for instance.
+    case other
+}
+
+/// A server as a program.
+struct ServerProgram {
+    private let options: ServingOptions
+    /// Sets the limits that are the command's own and no option of all servers.
+    var adjust: (inout Limits) -> Void = { _ in }
+    /// The command's own defaults of the two times that the user may set.
+    var idleTime = Limits().idleTime
+    var firstMessageTime = Limits().firstMessageTime
+    /// Whether SIGUSR2 starts another process that takes the sockets over: not where the server's memory matters.
+    var isRestartable = true
+    /// What the line says before all else that is in brackets.
+    var details: [String] = []
+    /// Told once, when the first signal says that it is to end, before anything drains.
+    var ending: () -> Void = {}
+
+    init(_ options: ServingOptions) { self.options = options }
+
+    /// Serves connections until a signal ends the program, and prints the line that says where.
+    ///
+    /// - Parameters:
+    ///   - address: where to listen, unless the user has said so.
+    ///   - listen: makes the server listen on the loop.
+    /// - Returns: What all loops have counted.
+    /// - Throws: ``CommandFailure`` or the parser's `ValidationError`, in one line.
+    func serve(
+        at address: SocketAddress, _ listen: (TCPServer, EventLoop) throws(SocketError) -> ListeningServer
+    ) throws -> LoopStatistics {
+        try run { loop, server throws(SocketError) in
+            var server = server
+            server.address = options.listen ?? address
+            let listening = try listen(server, loop)
+            let loops = server.loops == 1 ? [] : ["\(server.loops) loops"]
+            let most = "at most \(server.limits.effectiveConnections()) connections"
+            let all = details + ["\(loop.backend)"] + loops + [most]
+            print("listening on \(listening.address) (\(all.joined(separator: ", ")))")
+            return .connections(listening)
+        }
+    }
+
+    /// Runs a loop until a signal ends the program.
+    ///
+    /// - Parameter begin: starts what is served, and prints that it does; given a server with all options but its address.
+    /// - Returns: What all loops have counted.
+    /// - Throws: ``CommandFailure`` or the parser's `ValidationError`, in one line.
+    func run(_ begin: (EventLoop, TCPServer) throws(SocketError) -> Service) throws -> LoopStatistics {
+        if let processor = options.cpu { try Processor.pin(to: processor) }
+        let loop: EventLoop
+        let inheritance: Inheritance?
+        do throws(SocketError) {
+            inheritance = try Inheritance.take()
+            loop = try EventLoop(backend: options.backend, kernel: options.operation.kernel)
+        } catch {
+            throw CommandFailure("\(error)")
+        }
+        var server = try server(on: loop)
+        server.inheritance = inheritance
+        do throws(SocketError) {
+            return try run(loop, server, begin)
+        } catch {
+            throw CommandFailure("\(error)")
+        }
+    }
+
+    /// A server with all options but its address.
+    private func server(on loop: EventLoop) throws -> TCPServer {
+        let descriptorLimit = loop.capabilities.descriptorLimit
+        try options.limits.check(options.backend, descriptorLimit: descriptorLimit)
+        var limits = options.limits.limits(
+            descriptorLimit: descriptorLimit, idle: idleTime, firstMessage: firstMessageTime)
+        adjust(&limits)
+        var server = options.server.server(on: .loopback(port: 0), options.backend, limits)
+        server.onReport = { StandardError.write("reactor: \($0)\n") }
+        return server
+    }
+
+    private func run(
+        _ loop: EventLoop, _ server: TCPServer, _ begin: (EventLoop, TCPServer) throws(SocketError) -> Service
+    ) throws(SocketError) -> LoopStatistics {
+        var running: ListeningServer?
+        do throws(SocketError) {
+            // Blocked before anybody can know that the server is there.
+            for signal in [Signal.interrupt, .terminate] {
+                try loop.watchSignal(signal) {
+                    switch (running, loop.isDraining) {
+                    case (_, false):
+                        ending()
+                        running?.handle.drain(within: options.drain) ?? loop.drain(within: options.drain)
+                    case (let server?, true): server.handle.stop()
+                    case (nil, true): loop.stop()
+                    }
+                }
+            }
+            if isRestartable {
+                try loop.watchSignal(.user2) {
+                    if let running { Restart.begin(running, drainingWithin: options.drain) }
+                }
+            }
+            // Whoever asks for this writes nothing: whatever is told about the pipe is that its other end is gone.
+            if options.endWithInput {
+                try loop.watch(.standardInput, for: .readable) { _ in running?.handle.stop() ?? loop.stop() }
+            }
+            try options.operation.begin(on: loop)
+            if case .connections(let server) = try begin(loop, server) { running = server }
+            StandardOutput.flush()
+        } catch {
+            loop.shutdown()
+            throw error
+        }
+        guard let running else {
+            try loop.run()
+            return loop.statistics
+        }
+        try running.run()
+        return running.finalStatistics.total
+    }
+}
