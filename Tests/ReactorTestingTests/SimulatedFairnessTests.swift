@@ -135,7 +135,7 @@ import Testing
 
     @Test(arguments: Backend.all) func r11_tenThousandWritesInsideDrainedDoNotRecurse(_ backend: Backend) throws {
         let world = try Simulation(seed: 1, backend: backend) {
-            $0.sendBuffer = 2048
+            $0.sendBuffer = 1024
             // Edge-triggered, each round looks once at the input that pressure had paused: a wait that finds nothing.
             $0.idleWaitsPerSecond = 20_000
         }
@@ -149,7 +149,7 @@ import Testing
                     depth += 1
                     deepest = max(deepest, depth)
                     rounds += 1
-                    if rounds <= 10_000 { connection.write([UInt8](repeating: 1, count: 8000)) }
+                    if rounds <= 10_000 { connection.write([UInt8](repeating: 1, count: 2500)) }
                     depth -= 1
                 }
                 handler.onConnected = { write($0) }
@@ -157,7 +157,7 @@ import Testing
             }
         }
         let client = world.connect()
-        try world.run(within: .seconds(3600)) { client.received.count == 80_000_000 || rounds > 10_000 }
+        try world.run(within: .seconds(3600)) { rounds > 10_000 }
         #expect(deepest == 1)
         try world.check()
     }

@@ -26,7 +26,7 @@ import Testing
     }
 
     @Test(arguments: Backend.all) func aLargeFileArrivesWholeInBoundedMemory(_ backend: Backend) throws {
-        let size = 64 << 20
+        let size = 24 << 20
         let file = sparseFile(size)
         let mark = pattern(100_000)
         let place = size / 2 + 12_345
@@ -45,6 +45,7 @@ import Testing
             client.keepsBytes = false
             var count = 0
             var isRight = true
+            let zeros = [UInt8](repeating: 0, count: 1 << 20)
             var last: [UInt8] = []
             var marks: [UInt8] = []
             var mostQueued = 0
@@ -53,7 +54,7 @@ import Testing
                 while case .bytes(let bytes) = client.receive() {
                     let (low, high) = (max(count, start), min(count + bytes.count, start + mark.count))
                     if low < high { marks += bytes[low - count..<high - count] }
-                    if count > 4 && count + bytes.count < start { isRight = isRight && bytes.allSatisfy { $0 == 0 } }
+                    if count > 4 && count + bytes.count < start { isRight = isRight && bytes[...] == zeros[..<bytes.count] }
                     count += bytes.count
                     last = (last + bytes).suffix(4)
                 }

@@ -28,8 +28,9 @@ final class RemoteMembers {
     }
 
     func put(_ member: ChatName, in room: ChatName, at origin: UInt64) {
-        guard let server = servers[origin] else { return }
-        if server.rooms[member] == nil {
+        // Only looked at: a copy of the server would have all its members copied by the change below.
+        guard let isNew = servers[origin].map({ $0.rooms[member] == nil }) else { return }
+        if isNew {
             if memberCount >= Self.maximumMembers { return }
             memberCount += 1
         }

@@ -19,7 +19,8 @@ enum Program {
     /// A process took too long, and was killed.
     struct TookTooLong: Error {}
 
-    static let patience = Duration.seconds(20)
+    /// Long, because a process may have to wait for its turn behind all other tests; what hangs is found all the same.
+    static let patience = Duration.seconds(120)
     static let outputLimit = 1 << 20
 
     /// `reactor`, which is built beside the bundle of the tests.

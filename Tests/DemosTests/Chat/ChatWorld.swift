@@ -49,6 +49,15 @@ extension SimulatedClient {
         return text[..<end].split(separator: "\n", omittingEmptySubsequences: false)
     }
 
+    /// How many lines it has received that somebody said, once the last one is whole: quicker than ``lines``, for what is
+    /// asked at every turn.
+    var heard: Int {
+        guard received.last == UInt8(ascii: "\n") else { return 0 }
+        var count = 0
+        for byte in received where byte == UInt8(ascii: "<") { count += 1 }
+        return count
+    }
+
     func has(_ line: String) -> Bool { lines.contains { $0 == line } }
 }
 

@@ -51,13 +51,16 @@ private actor LoopActor {
             let here = thisThread()
             let (result, _) = try AsyncWorld(backend: .epoll(), isSimulated: false).run(limit: .seconds(300)) { loop in
                 let actor = LoopActor(loop.serialExecutor)
-                let other = Task.detached {
-                    let before = thisThread()
-                    for _ in 0..<100 { await actor.visit() }
-                    return (before, thisThread())
+                // A task of another loop, on another thread.
+                async let other = onThread {
+                    try EventLoop().run { _ in
+                        let before = thisThread()
+                        for _ in 0..<100 { await actor.visit() }
+                        return (before, thisThread())
+                    }
                 }
                 for _ in 0..<100 { await actor.visit() }
-                let (before, after) = await other.value
+                let (before, after) = try await other
                 actor.visitWithoutWaiting()
                 return (await actor.threads, Set([before, after]))
             }
@@ -72,18 +75,22 @@ private actor LoopActor {
             let here = thisThread()
             let (threads, _) = try AsyncWorld(backend: backend, isSimulated: false).run(limit: .seconds(300)) { loop in
                 let executor = loop.executor
-                let tasks = (0..<8).map { _ in
-                    Task.detached {
-                        var threads: Set<UInt> = []
-                        for _ in 0..<200 {
-                            threads.insert(await Task(executorPreference: executor) { thisThread() }.value)
+                return try await withThrowingTaskGroup(of: Set<UInt>.self) { group in
+                    for _ in 0..<8 {
+                        group.addTask {
+                            try await onThread {
+                                try EventLoop().run { _ in
+                                    var threads: Set<UInt> = []
+                                    for _ in 0..<200 {
+                                        threads.insert(await Task(executorPreference: executor) { thisThread() }.value)
+                                    }
+                                    return threads
+                                }
+                            }
                         }
-                        return threads
                     }
+                    return try await group.reduce(into: Set<UInt>()) { $0.formUnion($1) }
                 }
-                var threads: Set<UInt> = []
-                for task in tasks { threads.formUnion(await task.value) }
-                return threads
             }
             return (here, threads)
         }

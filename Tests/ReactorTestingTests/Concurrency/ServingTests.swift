@@ -190,22 +190,20 @@ import Testing
         })
         let handle = server.handle
         let address = server.address
-        let client = Task.detached {
-            try await onThread {
-                try EventLoop().run { loop in
-                    for number in 0..<20 {
-                        let connection = try await loop.connect(to: address)
-                        try await connection.write("\(number)\n")
-                        _ = try await connection.readExactly(2)
-                        connection.close()
-                    }
+        let client = RealThread {
+            _ = try? EventLoop().run { loop in
+                for number in 0..<20 {
+                    let connection = try await loop.connect(to: address)
+                    try await connection.write("\(number)\n")
+                    _ = try await connection.readExactly(2)
+                    connection.close()
                 }
-                handle.drain(within: .seconds(5))
             }
+            handle.drain(within: .seconds(5))
         }
+        defer { client.join() }
         try server.run()
         #expect(Set(notes.all) == Set((0..<20).map { "\($0)" }))
-        _ = client
     }
 
     /// Cancelled, it drains: the tasks' streams end, and they may say a last word.
