@@ -51,7 +51,8 @@ import Testing
         let world = try Simulation(seed: 1, backend: backend)
         // More than ten seconds can take.
         let piece = (0..<256).map { UInt8(truncatingIfNeeded: $0 &* 7) }
-        let bytes = Array(repeatElement(piece, count: rate.bytesPerSecond * 12 / 256).joined())
+        var bytes: [UInt8] = []
+        while bytes.count < rate.bytesPerSecond * 12 { bytes += piece }
         let limits = Self.limits {
             $0.writeRate = rate
             $0.outputLimit = 20_000_000

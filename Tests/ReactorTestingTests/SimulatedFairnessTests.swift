@@ -156,7 +156,7 @@ import Testing
                 handler.onDrained = { write($0) }
             }
         }
-        let client = world.connect()
+        world.connect()
         try world.run(within: .seconds(3600)) { rounds > 10_000 }
         #expect(deepest == 1)
         try world.check()
