@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -248,14 +249,50 @@ CREACTOR_CALL long creactor_descriptor_limit(void) {
 enum { creactor_resolve_no_magic_links = 0x02, creactor_resolve_beneath = 0x08 };
 
 // openat2(2): opens what is at a path below a directory, and nothing outside of it, whatever the path and the symbolic
-// links on its way say. Close-on-exec; neither waits for a pipe's other end nor takes a terminal.
+// links on its way say. Close-on-exec; neither waits for a pipe's other end nor takes a terminal, which a mere place
+// (O_PATH) never does, and which must not be said of it.
 CREACTOR_CALL long creactor_open_beneath(int directory, const char *path, int flags, uint32_t mode) {
   struct { uint64_t flags, mode, resolve; } how = {
-      .flags = (uint64_t)(uint32_t)(flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY),
+      .flags = (uint64_t)(uint32_t)(flags | O_CLOEXEC | (flags & 010000000 /* O_PATH */ ? 0 : O_NONBLOCK | O_NOCTTY)),
       .mode = mode,
       .resolve = creactor_resolve_beneath | creactor_resolve_no_magic_links};
   return creactor_result(syscall(437L /* SYS_openat2 */, directory, path, &how, sizeof how));
 }
+
+// What follows takes a directory that is open as a place (O_PATH) and a name in it, which holds no slash: no link can lead
+// it elsewhere, whatever is renamed or replaced meanwhile.
+
+// Makes a file that was not there, to be read and written.
+CREACTOR_CALL long creactor_create_in(int directory, const char *name, uint32_t mode) {
+  return creactor_result(openat(directory, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
+}
+CREACTOR_CALL long creactor_remove_in(int directory, const char *name) {
+  return creactor_result(unlinkat(directory, name, 0));
+}
+CREACTOR_CALL long creactor_replace_in(int directory, const char *from, const char *to) {
+  return creactor_result(renameat(directory, from, directory, to));
+}
+// Renames where nothing has the new name (renameat2(2), RENAME_NOREPLACE). A file system that cannot promise that gives
+// the file a second name, and then takes the first away.
+CREACTOR_CALL long creactor_rename_in(int directory, const char *from, const char *to) {
+  long result = creactor_result(syscall(SYS_renameat2, (long)directory, from, (long)directory, to, 1L));
+  if (result != -EINVAL && result != -ENOSYS) return result;
+  result = creactor_result(linkat(directory, from, directory, to, 0));
+  return result < 0 ? result : creactor_result(unlinkat(directory, from, 0));
+}
+struct creactor_file_status {
+  int64_t size, seconds, nanoseconds;
+  uint32_t mode;
+};
+// What a name stands for itself, if it is a link.
+CREACTOR_CALL long creactor_status_in(int directory, const char *name, struct creactor_file_status *status) {
+  struct stat found;
+  long result = creactor_result(fstatat(directory, name, &found, AT_SYMLINK_NOFOLLOW));
+  if (result == 0)
+    *status = (struct creactor_file_status){found.st_size, found.st_mtim.tv_sec, found.st_mtim.tv_nsec, found.st_mode};
+  return result;
+}
+CREACTOR_CALL long creactor_sync(int fd) { return creactor_result(fdatasync(fd)); }
 
 // MARK: signals
 

@@ -21,6 +21,12 @@ public struct ServedFile: ~Copyable {
         self.size = size
         self.modified = modified
     }
+
+    /// Gives the descriptor away, to ``Connection/sendFile(_:from:count:completed:)`` for instance.
+    public consuming func takeDescriptor() -> OwnedDescriptor { descriptor }
+
+    /// Closes the file.
+    public consuming func close() { descriptor.close(LinuxKernel.shared) }
 }
 
 /// Where a server finds its files: a directory, or in tests what stands for one.
@@ -39,6 +45,10 @@ public final class ServedDirectory: FileStore {
 
     /// `O_PATH`: a place and not its contents, which takes no permission to read.
     private static let placeOnly = FileDescriptor.AccessMode(rawValue: 0o10000000)
+
+    static let slash = UInt8(ascii: "/")
+    /// How a directory is opened as a place.
+    static let placeFlags = O_DIRECTORY | CInt(0o10000000)
 
     /// The directory, open as a starting point only.
     public let root: FileDescriptor
@@ -82,7 +92,7 @@ public final class ServedDirectory: FileStore {
     func open(_ path: [UInt8], flags: CInt, permissions: FilePermissions = []) throws(FileAccessError)
         -> FileDescriptor
     {
-        let relative = path.drop { $0 == UInt8(ascii: "/") }
+        let relative = path.drop { $0 == Self.slash }
         guard !relative.contains(0), relative.count < Self.longestPath else { throw FileAccessError(.invalidName) }
         // The directory itself is one of its paths.
         let name = (relative.isEmpty ? [UInt8(ascii: ".")] : Array(relative)) + [0]
