@@ -13,7 +13,13 @@ let package = Package(
         .executable(name: "reactor", targets: ["ReactorCommand"]),
         .executable(name: "simulate", targets: ["Simulate"]),
     ],
+    // What only the command line needs and takes minutes to build can be left out: swift build --disable-default-traits
+    traits: [
+        .default(enabledTraits: ["FileTransfer"]),
+        .trait(name: "FileTransfer", description: "The command `reactor files`, which needs swift-crypto."),
+    ],
     dependencies: [
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
@@ -49,10 +55,20 @@ let package = Package(
             name: "Demos",
             dependencies: ["CReactor", "Reactor", .product(name: "SystemPackage", package: "swift-system")],
             swiftSettings: settings),
+        .target(
+            name: "FileTransfer",
+            dependencies: [
+                "CReactor", "Reactor", "Demos", .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "Crypto", package: "swift-crypto", condition: .when(traits: ["FileTransfer"])),
+            ],
+            swiftSettings: settings),
+        // crypt(3) with yescrypt: libxcrypt, which comes with the C library's own development files.
+        .target(name: "CCrypt", linkerSettings: [.linkedLibrary("crypt", .when(platforms: [.linux]))]),
         .executableTarget(
             name: "ReactorCommand",
             dependencies: [
-                "CReactor", "Reactor", "Demos", "LoadGenerator",
+                "CReactor", "CCrypt", "Reactor", "Demos", "LoadGenerator",
+                .target(name: "FileTransfer", condition: .when(traits: ["FileTransfer"])),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ],
@@ -76,6 +92,10 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(name: "DemosTests", dependencies: ["Demos", "ReactorTesting"], swiftSettings: settings),
+        .testTarget(
+            name: "FileTransferTests",
+            dependencies: ["FileTransfer", "ReactorTesting"],
+            swiftSettings: settings),
         .testTarget(name: "LoadGeneratorTests", dependencies: ["LoadGenerator", "Demos"], swiftSettings: settings),
         .testTarget(
             name: "CommandTests",

@@ -9,7 +9,18 @@ struct ReactorCommand: ParsableCommand {
         commandName: "reactor",
         abstract: "A TCP server framework's demos and measuring tools.",
         version: "0.1.0",
-        subcommands: [EchoCommand.self, ChatCommand.self, LoadCommand.self, BenchCommand.self, TopCommand.self])
+        subcommands: [EchoCommand.self, ChatCommand.self] + optionalCommands + [
+            LoadCommand.self, BenchCommand.self, TopCommand.self,
+        ])
+
+    /// Those that a trait of the package can leave out.
+    private static var optionalCommands: [any ParsableCommand.Type] {
+        #if FileTransfer
+            [FilesCommand.self]
+        #else
+            []
+        #endif
+    }
 
     /// Runs the command; what fails is told in one line, where ArgumentParser would add its usage text.
     ///

@@ -292,6 +292,7 @@ CREACTOR_CALL long creactor_status_in(int directory, const char *name, struct cr
     *status = (struct creactor_file_status){found.st_size, found.st_mtim.tv_sec, found.st_mtim.tv_nsec, found.st_mode};
   return result;
 }
+CREACTOR_CALL long creactor_duplicate(int fd) { return creactor_result(fcntl(fd, F_DUPFD_CLOEXEC, 0)); }
 CREACTOR_CALL long creactor_sync(int fd) { return creactor_result(fdatasync(fd)); }
 
 // MARK: signals

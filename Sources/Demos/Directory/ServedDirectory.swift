@@ -39,7 +39,7 @@ public protocol FileStore: AnyObject {
 }
 
 /// A directory whose regular files may be read by anybody.
-public final class ServedDirectory: FileStore {
+public final class ServedDirectory: FileStore, Sendable {
     /// The longest path that Linux takes, with the zero byte at its end (limits.h, `PATH_MAX`).
     private static let longestPath = 4096
 

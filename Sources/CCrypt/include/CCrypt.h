@@ -1,0 +1,48 @@
+// crypt(3) as a thread may call it: the whole state is the caller's. Where the C library's crypt knows no yescrypt, the
+// calls answer 0, and there is no login. No logic lives here.
+#ifndef CCRYPT_H
+#define CCRYPT_H
+
+#include <crypt.h>
+#include <stdlib.h>
+#include <string.h>
+
+// Declared by libxcrypt, and by nobody else.
+#ifdef CRYPT_GENSALT_OUTPUT_SIZE
+#define CCRYPT_KNOWS_YESCRYPT 1
+#endif
+
+enum { ccrypt_longest_hash = 384 };
+
+static inline void ccrypt_forget(void *bytes, size_t count) {
+  volatile unsigned char *byte = bytes;
+  while (count--) *byte++ = 0;
+}
+
+// Makes a new salt for a scheme, at a cost (0 is the scheme's own). Answers 1, or 0 when it knows no such scheme.
+static inline int ccrypt_salt(const char *scheme, unsigned long cost, char salt[ccrypt_longest_hash]) {
+#ifdef CCRYPT_KNOWS_YESCRYPT
+  return crypt_gensalt_rn(scheme, cost, 0, 0, salt, ccrypt_longest_hash) != 0;
+#else
+  return 0;
+#endif
+}
+
+// Hashes a password with the scheme, the cost and the salt of a setting, which may be a hash. Answers 1, or 0 when the
+// setting is none. Takes milliseconds and megabytes: that is its purpose.
+static inline int ccrypt_hash(const char *password, const char *setting, char hash[ccrypt_longest_hash]) {
+#ifdef CCRYPT_KNOWS_YESCRYPT
+  struct crypt_data *data = calloc(1, sizeof *data);
+  if (!data) return 0;
+  const char *result = crypt_rn(password, setting, data, sizeof *data);
+  int is_hash = result && result[0] != '*' && strlen(result) < ccrypt_longest_hash;
+  if (is_hash) strcpy(hash, result);
+  ccrypt_forget(data, sizeof *data);
+  free(data);
+  return is_hash;
+#else
+  return 0;
+#endif
+}
+
+#endif

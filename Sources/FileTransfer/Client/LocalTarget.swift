@@ -1,0 +1,69 @@
+// Where a download goes on the user's own disk: a file beside the one that is wanted, with `.part` behind its name, which
+// gets the name when it is complete. Locked, so that two downloads do not write one file.
+
+import CReactor
+public import Demos
+import Reactor
+public import SystemPackage
+
+#if canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
+/// A file of the user's own that is downloaded.
+public final class LocalTarget: DownloadTarget {
+    private let path: FilePath
+    private let partPath: FilePath
+    private let descriptor: FileDescriptor
+
+    /// Opens the file beside; what an earlier attempt has left is kept.
+    ///
+    /// - Throws: ``FileAccessError``; ``FileAccessError/Kind/exists`` when another download writes it.
+    public init(_ path: FilePath) throws(FileAccessError) {
+        self.path = path
+        partPath = FilePath(path.string + ".part")
+        do {
+            descriptor = try FileDescriptor.open(
+                partPath, .readWrite, options: [.create, .closeOnExec, .noFollow],
+                permissions: [.ownerReadWrite, .groupReadWrite, .otherReadWrite])
+        } catch {
+            throw FileAccessError(error as? Errno ?? .ioError)
+        }
+        if flock(descriptor.rawValue, LOCK_EX | LOCK_NB) != 0 {
+            try? descriptor.close()
+            throw FileAccessError(.exists)
+        }
+    }
+
+    deinit { try? descriptor.close() }
+
+    public func partial() throws(FileAccessError) -> any StoredFile {
+        let result = SystemResult(rawValue: creactor_duplicate(descriptor.rawValue))
+        if let errno = result.errno { throw FileAccessError(errno) }
+        return try OpenFile(OwnedDescriptor(result.descriptor))
+    }
+
+    public func reset() throws(FileAccessError) {
+        do { try descriptor.resize(to: 0) } catch { throw FileAccessError(error as? Errno ?? .ioError) }
+    }
+
+    public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileAccessError) {
+        try unsafe descriptor.writeAll(bytes, at: offset)
+    }
+
+    public func commit(replacing: Bool) throws(FileAccessError) {
+        let here: CInt = -100  // AT_FDCWD
+        let result = unsafe partPath.withPlatformString { part in
+            unsafe path.withPlatformString { path in
+                // Safe: both live for the call.
+                unsafe SystemResult(
+                    rawValue: replacing ? creactor_replace_in(here, part, path) : creactor_rename_in(here, part, path))
+            }
+        }
+        if let errno = result.errno { throw FileAccessError(errno) }
+    }
+
+    public func discard() { unsafe partPath.withPlatformString { _ = unsafe creactor_remove_in(-100, $0) } }
+}

@@ -1,0 +1,193 @@
+// Files on their way in. A file has a temporary name until all of it is there and its hash is that of the client; whatever
+// goes wrong before, it is removed. Only what a client has asked to be kept of an interrupted upload is kept, for a while.
+
+import Demos
+import Reactor
+
+/// An upload.
+final class Reception {
+    let key: TransferServer.UploadKey
+    let replaces: Bool
+    let isResumable: Bool
+    /// The hash that the client has named before it sent.
+    let sha256: String?
+    let file: IncomingFile
+    /// An answer was given already: the rest is thrown away.
+    var isRefused = false
+
+    init(_ header: TransferHeader, _ key: TransferServer.UploadKey, _ file: IncomingFile) {
+        self.key = key
+        replaces = header.replaces ?? false
+        isResumable = header.isResumable ?? false
+        sha256 = header.sha256
+        self.file = file
+    }
+}
+
+extension TransferSession {
+    /// Says whether a file would be taken, and from where on.
+    func prepare(_ header: TransferHeader, _ connection: Connection) {
+        guard let name = header.name, let size = header.size, size >= 0 else {
+            return refuse(.badRequest, "'prepare' needs a name and a size", connection)
+        }
+        guard server.isWritable else { return refuse(Self.readOnly, connection) }
+        let (store, replaces) = (server.store, header.replaces ?? false)
+        let kept = server.kept(TransferServer.UploadKey(name: name, size: size))
+        work(connection) { () throws(TransferError) in
+            try TransferError.wrap { () throws(FileAccessError) in
+                // Making one tells whether it could be made; that it might be there later than now is told then.
+                try store.create(name).discard()
+                guard let entry = try store.entry(name) else { return }
+                if !replaces { throw FileAccessError(.exists) }
+                if entry.kind != .file { throw FileAccessError(.noFile) }
+            }
+        } then: { [self] outcome in
+            switch outcome {
+            case .success:
+                var reply = TransferHeader(status: "ready")
+                reply.offset = kept?.offset ?? 0
+                reply.prefixSHA256 = kept?.hash
+                answer(reply, connection)
+            case .failure(let error): answer(TransferHeader(error), connection)
+            }
+            becomeIdle(connection)
+        }
+    }
+
+    private static let readOnly = TransferError(.readOnly, "this server takes no files")
+
+    /// Begins to take a file, or goes on with one.
+    func receive(_ header: TransferHeader, _ connection: Connection) {
+        let (length, offset) = (header.contentLength ?? 0, header.offset ?? 0)
+        guard let name = header.name else { return refuse(.badRequest, "'put' needs a name", connection) }
+        guard server.isWritable else { return refuse(Self.readOnly, connection) }
+        let (size, isTooLarge) = offset.addingReportingOverflow(length)
+        guard offset >= 0, !isTooLarge, size == header.size ?? size else {
+            return refuse(.badRequest, "offset and content-length do not make the size", connection)
+        }
+        let key = TransferServer.UploadKey(name: name, size: size)
+        if offset > 0 { return goOn(header, key, from: offset, connection) }
+        if let old = server.takeKept(key) { discard(old.sink, connection) }
+        let (store, replaces) = (server.store, header.replaces ?? false)
+        work(connection) { () throws(TransferError) in
+            try TransferError.wrap { () throws(FileAccessError) in
+                if !replaces, try store.entry(name) != nil { throw FileAccessError(.exists) }
+                return try store.create(name)
+            }
+        } then: { [self] outcome in
+            switch outcome {
+            case .success(let sink):
+                let file = IncomingFile(connection.loop, sink, RunningHash(server.hashType))
+                activity = .receiving(Reception(header, key, file))
+            case .failure(let error): refuse(error, connection)
+            }
+            readOn(connection)
+        }
+    }
+
+    private func goOn(
+        _ header: TransferHeader, _ key: TransferServer.UploadKey, from offset: Int, _ connection: Connection
+    ) {
+        guard let kept = server.takeKept(key) else {
+            return refuse(.changed, "nothing is kept of such an upload: begin anew", connection)
+        }
+        guard kept.hash.count == offset, kept.hash.hexadecimal == header.prefixSHA256 else {
+            discard(kept.sink, connection)
+            return refuse(.changed, "what is kept of this upload begins differently: begin anew", connection)
+        }
+        let file = IncomingFile(connection.loop, kept.sink, kept.hash)
+        activity = .receiving(Reception(header, key, file))
+    }
+
+    private func discard(_ sink: any FileSink, _ connection: Connection) {
+        connection.loop.offloadPatiently { () throws(TransferError) in sink.discard() } then: { _ in }
+    }
+
+    // MARK: Bytes
+
+    func take(_ bytes: RawSpan, for reception: Reception, _ connection: Connection) {
+        let file = reception.file
+        file.take(bytes)
+        if let error = file.failure { return refuse(error, reception, connection) }
+        guard file.isFull else { return }
+        pause(connection)
+        file.notifyRoom { [self] in
+            if isOver { return }
+            if let error = file.failure { refuse(error, reception, connection) }
+            readOn(connection)
+        }
+    }
+
+    /// What was begun cannot be finished; what still comes of it is thrown away.
+    private func refuse(_ error: TransferError, _ reception: Reception, _ connection: Connection) {
+        if reception.isRefused { return }
+        reception.isRefused = true
+        reception.file.discard()
+        refuse(error, connection)
+    }
+
+    /// All of the content is there.
+    func contentEnded(_ reception: Reception, _ connection: Connection) {
+        if let hash = reception.sha256 { return store(reception, ifHashIs: hash, connection) }
+        // A client that has hashed while it sent says so in the next frame.
+        activity = .idle
+        unsealed = reception
+        connection.expectMessage(within: .seconds(60))
+    }
+
+    func seal(_ reception: Reception, with header: TransferHeader, _ connection: Connection) {
+        guard header.command == "seal", let hash = header.sha256, header.contentLength ?? 0 == 0 else {
+            let text = "after a 'put' without a hash comes a 'seal' with it; the file was not kept"
+            return refuse(TransferError(.badRequest, text), reception, connection)
+        }
+        store(reception, ifHashIs: hash, connection)
+    }
+
+    private func store(_ reception: Reception, ifHashIs hash: String, _ connection: Connection) {
+        activity = .working
+        pause(connection)
+        let file = reception.file
+        file.flush { [self] failure in
+            let mine = file.hash.hexadecimal
+            if let error = failure ?? Self.mismatch(mine, hash) {
+                file.discard()
+                if isOver { return }
+                answer(TransferHeader(error), connection)
+                return becomeIdle(connection)
+            }
+            let (sink, replaces) = (file.sink, reception.replaces)
+            // Also for a client that is gone: it has sent everything.
+            connection.loop.offloadPatiently { () throws(TransferError) in
+                try TransferError.wrap { () throws(FileAccessError) in try sink.commit(replacing: replaces) }
+            } then: { [self] outcome in
+                if isOver { return }
+                var reply = TransferHeader(status: "stored")
+                (reply.size, reply.sha256) = (file.received, mine)
+                if case .failure(let error) = outcome { reply = TransferHeader(error) }
+                answer(reply, connection)
+                becomeIdle(connection)
+            }
+        }
+    }
+
+    private static func mismatch(_ mine: String, _ theirs: String) -> TransferError? {
+        // Whoever writes digits in upper case means the same.
+        mine == theirs.lowercased()
+            ? nil : TransferError(.mismatch, "what arrived has the SHA-256 \(mine); the file was not kept")
+    }
+
+    // MARK: Interruption
+
+    /// The client is gone in the middle of an upload.
+    func interrupted(_ reception: Reception, _ connection: Connection) {
+        if reception.isRefused { return }
+        reception.isRefused = true
+        guard reception.isResumable else { return reception.file.discard() }
+        let (file, server, loop) = (reception.file, server, connection.loop)
+        file.flush { failure in
+            guard failure == nil, file.hash.count > 0, server.keep(file.sink, file.hash, reception.key, loop) else {
+                return file.discard()
+            }
+        }
+    }
+}

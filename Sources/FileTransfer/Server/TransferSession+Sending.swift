@@ -1,0 +1,115 @@
+// Lists and files on their way out. A file is sent by the kernel (sendfile(2)) while threads of the pool hash it; the hash
+// follows the last byte, in a frame of its own.
+
+import Demos
+import FoundationEssentials
+import Reactor
+
+extension TransferSession {
+    /// One line of a list, as JSON has it.
+    private struct Line: Encodable {
+        let name: String
+        let kind: String
+        let size: Int
+        let modified: Int
+    }
+
+    func list(_ header: TransferHeader, _ connection: Connection) {
+        let (store, limit) = (server.store, server.limits.listed)
+        let name = header.name ?? ""
+        work(connection) { () throws(TransferError) -> (content: [UInt8], hasMore: Bool) in
+            let (entries, hasMore) = try TransferError.wrap { () throws(FileAccessError) in
+                try store.entries(of: name, limit: limit)
+            }
+            // JSON has no word for a name that is no text.
+            let lines = entries.compactMap { entry in
+                String(validating: entry.name, as: UTF8.self).map {
+                    Line(name: $0, kind: entry.kind.rawValue, size: entry.size, modified: entry.modified)
+                }
+            }
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            return ((try? encoder.encode(lines)).map { Array($0) } ?? [], hasMore)
+        } then: { [self] outcome in
+            switch outcome {
+            case .success(let list):
+                var reply = TransferHeader(status: list.hasMore ? "more" : "done")
+                reply.contentType = "application/json"
+                reply.contentLength = list.content.count
+                answer(reply, connection)
+                connection.write(list.content)
+            case .failure(let error): answer(TransferHeader(error), connection)
+            }
+            becomeIdle(connection)
+        }
+    }
+
+    func send(_ header: TransferHeader, _ connection: Connection) {
+        guard let name = header.name else { return refuse(.badRequest, "'get' needs a name", connection) }
+        let offset = header.offset ?? 0
+        guard offset >= 0 else { return refuse(.badRequest, "a negative offset", connection) }
+        if offset > 0 && header.prefixSHA256 == nil {
+            return refuse(.badRequest, "an offset needs the hash of what comes before it", connection)
+        }
+        let store = server.store
+        work(connection) { () throws(TransferError) in
+            try TransferError.wrap { () throws(FileAccessError) in try store.open(name) }
+        } then: { [self] outcome in
+            switch outcome {
+            case .success(let file) where offset > file.size:
+                sendRefusal(TransferError(.changed, "the file has \(file.size) bytes only"), connection)
+            case .success(let file): send(file, from: offset, header.prefixSHA256, connection)
+            case .failure(let error): sendRefusal(error, connection)
+            }
+        }
+    }
+
+    private func sendRefusal(_ error: TransferError, _ connection: Connection) {
+        answer(TransferHeader(error), connection)
+        becomeIdle(connection)
+    }
+
+    /// Sends from an offset, if the client's beginning is the file's.
+    private func send(_ file: any StoredFile, from offset: Int, _ prefix: String?, _ connection: Connection) {
+        let hashing = FileHashing(connection.loop, file, RunningHash(server.hashType))
+        self.hashing = hashing
+        if offset == 0 { return send(file, from: 0, hashing, connection) }
+        hashing.run(to: offset) { [self] outcome in
+            switch outcome {
+            case .success(prefix): send(file, from: offset, hashing, connection)
+            case .success:
+                sendRefusal(TransferError(.changed, "the file begins differently: begin anew"), connection)
+            case .failure(let error): sendRefusal(error, connection)
+            }
+        }
+    }
+
+    private func send(_ file: any StoredFile, from offset: Int, _ hashing: FileHashing, _ connection: Connection) {
+        let descriptor: OwnedDescriptor
+        do throws(FileAccessError) { descriptor = try file.duplicate() } catch {
+            return sendRefusal(TransferError(error), connection)
+        }
+        var reply = TransferHeader(status: "sending")
+        (reply.size, reply.offset, reply.modified) = (file.size, offset, file.modified)
+        (reply.contentLength, reply.contentType) = (file.size - offset, "application/octet-stream")
+        answer(reply, connection)
+        connection.sendFile(descriptor, from: Int64(offset), count: file.size - offset)
+        if let hash = server.knownHash(of: file.version) { return sendHash(hash, connection) }
+        hashing.run(to: file.size) { [self] outcome in
+            switch outcome {
+            case .success(let hash):
+                server.remember(hash, of: file.version)
+                sendHash(hash, connection)
+            case .failure(let error): sendRefusal(error, connection)
+            }
+        }
+    }
+
+    private func sendHash(_ hash: String, _ connection: Connection) {
+        hashing = nil
+        var trailer = TransferHeader(status: "done")
+        trailer.sha256 = hash
+        answer(trailer, connection)
+        becomeIdle(connection)
+    }
+}
