@@ -5,6 +5,9 @@ import CReactor
 
 /// The processors of this machine.
 enum Processor {
+    /// How many this process may run on, at least 1.
+    static var count: Int { Int(creactor_processor_count()) }
+
     /// Keeps this thread, and those that it will start, on one processor (sched_setaffinity(2)).
     ///
     /// - Throws: `ValidationError` when there is no such processor, or this process may not use it.

@@ -9,7 +9,7 @@ struct ReactorCommand: ParsableCommand {
         commandName: "reactor",
         abstract: "A TCP server framework's demos and measuring tools.",
         version: "0.1.0",
-        subcommands: [EchoCommand.self, ChatCommand.self] + optionalCommands + [
+        subcommands: [EchoCommand.self, ChatCommand.self, LoginCommand.self] + optionalCommands + [
             LoadCommand.self, BenchCommand.self, TopCommand.self,
         ])
 

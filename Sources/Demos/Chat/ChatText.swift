@@ -11,7 +11,7 @@ struct ChatRefusal: Error, Hashable, CustomStringConvertible {
 }
 
 /// Text as members write it.
-enum ChatText {
+public enum ChatText {
     /// Bytes as text: well-formed UTF-8 in which every character is a visible one.
     static func decode(_ bytes: [UInt8]) throws(ChatRefusal) -> String {
         guard let text = String(validating: bytes, as: UTF8.self) else {
@@ -36,7 +36,7 @@ enum ChatText {
     }
 
     /// The same text with a question mark for whatever is not visible; for a client that trusts no server.
-    static func visible(_ bytes: some Sequence<UInt8>) -> String {
+    public static func visible(_ bytes: some Sequence<UInt8>) -> String {
         var visible = String.UnicodeScalarView()
         for scalar in String(decoding: Array(bytes), as: UTF8.self).unicodeScalars {
             visible.append(isVisible(scalar) ? scalar : "?")

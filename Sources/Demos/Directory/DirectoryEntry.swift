@@ -27,6 +27,11 @@ public struct DirectoryEntry: Sendable, Hashable {
     /// When it was last changed, in seconds since 1970.
     public let modified: Int
 
+    /// An entry, for stores that are no directory.
+    public init(name: [UInt8], kind: Kind, size: Int, modified: Int) {
+        (self.name, self.kind, self.size, self.modified) = (name, kind, size, modified)
+    }
+
     /// Looks at a name in a directory; `nil` when it is not there.
     init?(_ name: [UInt8], in directory: FileDescriptor) {
         var status = creactor_file_status()

@@ -8,8 +8,8 @@ import Synchronization
 public final class LoginGuard: Sendable {
     private struct Entry {
         var failures = 0
-        var allowedAt = MonotonicTime.zero
-        var last = MonotonicTime.zero
+        var allowedAt = MonotonicTime(nanoseconds: 0)
+        var last = MonotonicTime(nanoseconds: 0)
     }
 
     /// Wrong tries that an address has without a wait.
@@ -18,7 +18,7 @@ public final class LoginGuard: Sendable {
     private let longestWait: Duration
     private let memory: Duration
     private let mostAddresses: Int
-    private let entries = Mutex<[SocketAddress: Entry]>([:])
+    private let entries = Mutex<[UInt64: Entry]>([:])
 
     /// A guard.
     ///
@@ -47,8 +47,8 @@ public final class LoginGuard: Sendable {
         }
     }
 
-    /// A try begins. It counts as wrong until it turns out to be right, so that many at once are no way round the wait.
-    public func begin(_ address: SocketAddress, at now: MonotonicTime) {
+    /// A try was wrong.
+    public func failed(_ address: SocketAddress, at now: MonotonicTime) {
         entries.withLock { entries in
             let key = Self.key(address)
             if entries[key] == nil && entries.count >= mostAddresses { forget(&entries, now) }
@@ -56,33 +56,22 @@ public final class LoginGuard: Sendable {
             if entry.last.duration(to: now) > memory { entry = Entry() }
             entry.failures += 1
             entry.last = now
-            if entry.failures > freeTries {
-                let doublings = min(20, entry.failures - freeTries - 1)
+            if entry.failures >= freeTries {
+                let doublings = min(20, entry.failures - freeTries)
                 entry.allowedAt = now.advanced(by: min(longestWait, firstWait * (1 << doublings)))
             }
             entries[key] = entry
         }
     }
 
-    /// A try was right, or came to nothing: it does not count.
-    public func end(_ address: SocketAddress, wasRight: Bool) {
-        entries.withLock { entries in
-            let key = Self.key(address)
-            guard var entry = entries[key] else { return }
-            entry.failures = wasRight ? 0 : max(0, entry.failures - 1)
-            entry.allowedAt = .zero
-            entries[key] = entry.failures == 0 ? nil : entry
-        }
-    }
-
     /// Makes room: what is old goes, and if that is nothing, all do who need not wait now.
-    private func forget(_ entries: inout [SocketAddress: Entry], _ now: MonotonicTime) {
+    private func forget(_ entries: inout [UInt64: Entry], _ now: MonotonicTime) {
         let count = entries.count
         entries = entries.filter { $0.value.last.duration(to: now) <= memory }
         if entries.count == count { entries = entries.filter { $0.value.allowedAt > now } }
         if entries.count == count { entries = [:] }
     }
 
-    /// An address without its port; a whole IPv6 /64 is one.
-    private static func key(_ address: SocketAddress) -> SocketAddress { address.host }
+    /// An address as limits count it; all peers of a Unix socket are one.
+    private static func key(_ address: SocketAddress) -> UInt64 { address.limitKey ?? 0 }
 }

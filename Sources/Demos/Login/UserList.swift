@@ -24,7 +24,9 @@ public struct UserList: Sendable {
                 throw Malformed(description: "line \(index + 1) is not NAME:HASH")
             }
             let (name, hash) = (Array(line[..<colon]), Array(line[(colon + 1)...]))
-            guard Self.isName(name) else { throw Malformed(description: "line \(index + 1) has no name that a user may have") }
+            guard Self.isName(name) else {
+                throw Malformed(description: "line \(index + 1) has no name that a user may have")
+            }
             guard hash.first == UInt8(ascii: "$"), hash.count < Self.longestHash,
                 hash.allSatisfy({ (0x21...0x7e).contains($0) && $0 != UInt8(ascii: ":") })
             else { throw Malformed(description: "line \(index + 1) has no hash that crypt(3) makes") }

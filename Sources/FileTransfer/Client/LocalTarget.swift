@@ -13,10 +13,12 @@ public import SystemPackage
 #endif
 
 /// A file of the user's own that is downloaded.
-public final class LocalTarget: DownloadTarget {
+// Safe to share: one piece of work at a time has it, and whoever drops it last.
+public final class LocalTarget: DownloadTarget, @unchecked Sendable {
     private let path: FilePath
     private let partPath: FilePath
     private let descriptor: FileDescriptor
+    private var isCommitted = false
 
     /// Opens the file beside; what an earlier attempt has left is kept.
     ///
@@ -37,7 +39,11 @@ public final class LocalTarget: DownloadTarget {
         }
     }
 
-    deinit { try? descriptor.close() }
+    deinit {
+        // An attempt to which nothing came leaves nothing.
+        if !isCommitted, let status = try? Stat(descriptor), status.size == 0 { discard() }
+        try? descriptor.close()
+    }
 
     public func partial() throws(FileAccessError) -> any StoredFile {
         let result = SystemResult(rawValue: creactor_duplicate(descriptor.rawValue))
@@ -63,6 +69,7 @@ public final class LocalTarget: DownloadTarget {
             }
         }
         if let errno = result.errno { throw FileAccessError(errno) }
+        isCommitted = true
     }
 
     public func discard() { unsafe partPath.withPlatformString { _ = unsafe creactor_remove_in(-100, $0) } }

@@ -4,7 +4,7 @@
 //     prefix --four bytes--> header --all of it--> content --all of it--> prefix
 //        +--- a length that no header has: refused         +-- none: at once
 
-public import Reactor
+import Reactor
 
 /// Cuts a stream into frames.
 public struct FrameParser {

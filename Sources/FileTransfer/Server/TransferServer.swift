@@ -9,10 +9,12 @@ import Synchronization
 public final class TransferServer: Sendable {
     /// Bounds of what a server keeps.
     public struct Limits: Sendable {
-        /// The longest content of a plain message, in bytes. Default: 1 MiB.
-        public var message = 1024 * 1024
+        /// The longest content of a plain message, in bytes. Default: 256 KiB.
+        public var message = 256 * 1024
         /// Names in one list. Default: 10,000.
         public var listed = 10_000
+        /// Bytes of one list. Default: 512 KiB.
+        public var list = 512 * 1024
         /// Hashes of files that are remembered. Default: 1,024.
         public var knownHashes = 1024
         /// Interrupted uploads that are kept. Default: 16.
@@ -93,7 +95,9 @@ public final class TransferServer: Sendable {
     /// Keeps an upload for a while; answers whether it did. Who is not kept is to be discarded.
     func keep(_ sink: any FileSink, _ hash: RunningHash, _ key: UploadKey, _ loop: EventLoop) -> Bool {
         let number: Int? = uploads.withLock { uploads in
-            guard !uploads.isEnding, uploads.kept.count < limits.keptUploads, uploads.kept[key] == nil else { return nil }
+            guard !uploads.isEnding, uploads.kept.count < limits.keptUploads, uploads.kept[key] == nil else {
+                return nil
+            }
             uploads.next += 1
             uploads.kept[key] = KeptUpload(sink: sink, hash: hash, number: uploads.next)
             return uploads.next
@@ -104,7 +108,10 @@ public final class TransferServer: Sendable {
                 uploads.kept[key]?.number == number ? uploads.kept.removeValue(forKey: key) : nil
             }
             guard let sink = late?.sink else { return }
-            loop.offloadPatiently { () throws(TransferError) in sink.discard() } then: { _ in }
+            loop.offloadPatiently { () throws(TransferError) in
+                sink.discard()
+            } then: { _ in
+            }
         }
         return true
     }

@@ -100,7 +100,10 @@ extension TransferSession {
     }
 
     private func discard(_ sink: any FileSink, _ connection: Connection) {
-        connection.loop.offloadPatiently { () throws(TransferError) in sink.discard() } then: { _ in }
+        connection.loop.offloadPatiently { () throws(TransferError) in
+            sink.discard()
+        } then: { _ in
+        }
     }
 
     // MARK: Bytes

@@ -15,32 +15,35 @@ extension TransferSession {
     }
 
     func list(_ header: TransferHeader, _ connection: Connection) {
-        let (store, limit) = (server.store, server.limits.listed)
+        let (store, limits) = (server.store, server.limits)
         let name = header.name ?? ""
         work(connection) { () throws(TransferError) -> (content: [UInt8], hasMore: Bool) in
             let (entries, hasMore) = try TransferError.wrap { () throws(FileAccessError) in
-                try store.entries(of: name, limit: limit)
-            }
-            // JSON has no word for a name that is no text.
-            let lines = entries.compactMap { entry in
-                String(validating: entry.name, as: UTF8.self).map {
-                    Line(name: $0, kind: entry.kind.rawValue, size: entry.size, modified: entry.modified)
-                }
+                try store.entries(of: name, limit: limits.listed)
             }
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-            return ((try? encoder.encode(lines)).map { Array($0) } ?? [], hasMore)
+            var content = Array("[".utf8)
+            for entry in entries {
+                // JSON has no word for a name that is no text.
+                guard let name = String(validating: entry.name, as: UTF8.self),
+                    let line = try? encoder.encode(
+                        Line(name: name, kind: entry.kind.rawValue, size: entry.size, modified: entry.modified))
+                else { continue }
+                if content.count + line.count > limits.list { return (content + Array("]".utf8), true) }
+                if content.count > 1 { content.append(UInt8(ascii: ",")) }
+                content += line
+            }
+            return (content + Array("]".utf8), hasMore)
         } then: { [self] outcome in
             switch outcome {
             case .success(let list):
                 var reply = TransferHeader(status: list.hasMore ? "more" : "done")
                 reply.contentType = "application/json"
                 reply.contentLength = list.content.count
-                answer(reply, connection)
-                connection.write(list.content)
-            case .failure(let error): answer(TransferHeader(error), connection)
+                answer(reply, with: list.content, connection)
+            case .failure(let error): sendRefusal(error, connection)
             }
-            becomeIdle(connection)
         }
     }
 
@@ -93,23 +96,38 @@ extension TransferSession {
         (reply.size, reply.offset, reply.modified) = (file.size, offset, file.modified)
         (reply.contentLength, reply.contentType) = (file.size - offset, "application/octet-stream")
         answer(reply, connection)
-        connection.sendFile(descriptor, from: Int64(offset), count: file.size - offset)
-        if let hash = server.knownHash(of: file.version) { return sendHash(hash, connection) }
+        // The next wish is looked at when both have come to their end, so that no more than one file waits for a client.
+        var isSent = false
+        var trailer: TransferHeader?
+        let finish = { [self] in
+            guard isSent, trailer != nil, !isOver else { return }
+            self.hashing = nil
+            becomeIdle(connection)
+        }
+        let answered = { [self] (header: TransferHeader) in
+            if isOver { return }
+            trailer = header
+            answer(header, connection)
+            finish()
+        }
+        connection.sendFile(descriptor, from: Int64(offset), count: file.size - offset) { _ in
+            isSent = true
+            finish()
+        }
+        if let hash = server.knownHash(of: file.version) { return answered(Self.done(hash)) }
         hashing.run(to: file.size) { [self] outcome in
             switch outcome {
             case .success(let hash):
                 server.remember(hash, of: file.version)
-                sendHash(hash, connection)
-            case .failure(let error): sendRefusal(error, connection)
+                answered(Self.done(hash))
+            case .failure(let error): answered(TransferHeader(error))
             }
         }
     }
 
-    private func sendHash(_ hash: String, _ connection: Connection) {
-        hashing = nil
+    private static func done(_ hash: String) -> TransferHeader {
         var trailer = TransferHeader(status: "done")
         trailer.sha256 = hash
-        answer(trailer, connection)
-        becomeIdle(connection)
+        return trailer
     }
 }

@@ -30,6 +30,8 @@ final class TransferSession: ConnectionHandler {
     private var isDraining = false
     /// The client waits for the answer to something, and may say no more meanwhile.
     private var isPaused = false
+    /// The client does not read its answers, and is asked nothing more before it does.
+    private var awaitsRoom = false
     private(set) var isOver = false
     /// A file that is being hashed for this client.
     var hashing: FileHashing?
@@ -40,8 +42,6 @@ final class TransferSession: ConnectionHandler {
 
     // MARK: The connection's calls
 
-    func connected(_ connection: Connection) { connection.expectMessage(within: server.limits.headerTime) }
-
     func received(_ bytes: RawSpan, on connection: Connection) {
         if held.isEmpty { return take(bytes, on: connection) }
         // Safe: any byte is one.
@@ -50,6 +50,12 @@ final class TransferSession: ConnectionHandler {
     }
 
     func resumed(_ connection: Connection) { takeHeld(connection) }
+
+    func drained(_ connection: Connection) {
+        guard awaitsRoom else { return }
+        awaitsRoom = false
+        readOn(connection)
+    }
 
     func ended(_ connection: Connection) {
         // What is being done for the client is finished: it may have ended its stream with its last wish.
@@ -107,7 +113,9 @@ final class TransferSession: ConnectionHandler {
         guard connection.isOpen else { return }
         if isPaused {
             // Safe: any byte is one.
-            if offset < bytes.byteCount { unsafe held = bytes.extracting(offset...).withUnsafeBytes { unsafe Array($0) } }
+            if offset < bytes.byteCount {
+                unsafe held = bytes.extracting(offset...).withUnsafeBytes { unsafe Array($0) }
+            }
             connection.pauseReading()
             // Also where no byte is left: the end of a frame without content is still to be told.
             connection.holdInput()
@@ -164,7 +172,8 @@ final class TransferSession: ConnectionHandler {
             answer(TransferHeader(status: "goodbye"), connection)
             connection.close()
         default:
-            refuse(.badRequest, "there is no command '\(command.prefix(20))': list, get, prepare, put, quit", connection)
+            refuse(
+                .badRequest, "there is no command '\(command.prefix(20))': list, get, prepare, put, quit", connection)
         }
     }
 
@@ -189,9 +198,15 @@ final class TransferSession: ConnectionHandler {
         reply.contentType = header.contentType ?? "application/octet-stream"
         reply.contentEncoding = header.contentEncoding
         reply.contentLength = content.count
-        answer(reply, connection)
-        connection.write(content)
+        answer(reply, with: content, connection)
+    }
+
+    /// Answers with a header and content, and looks at the next frame when there is room for its answer.
+    func answer(_ header: TransferHeader, with content: [UInt8], _ connection: Connection) {
+        answer(header, connection)
+        let result = connection.write(content)
         becomeIdle(connection)
+        if result == .pressure { (isPaused, awaitsRoom) = (true, true) }
     }
 
     // MARK: Waiting for others

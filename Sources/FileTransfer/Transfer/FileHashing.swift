@@ -24,7 +24,8 @@ final class FileHashing {
         let (file, hash) = (file, hash)
         let next = min(end, hash.count + Self.pieceSize)
         loop.offloadPatiently {
-            () throws(TransferError) in try hash.update(from: file, to: next)
+            () throws(TransferError) in
+            try hash.update(from: file, to: next)
         } then: { [self] outcome in
             if isCancelled { return }
             switch outcome {

@@ -57,7 +57,9 @@ final class IncomingFile {
             growing = piece
             let count = min(bytes.byteCount - offset, Self.pieceSize - piece.bytes.count)
             // Safe: the bytes are lent, and any byte is one.
-            unsafe bytes.extracting(offset..<offset + count).withUnsafeBytes { unsafe piece.bytes.append(contentsOf: $0) }
+            unsafe bytes.extracting(offset..<offset + count).withUnsafeBytes {
+                unsafe piece.bytes.append(contentsOf: $0)
+            }
             offset += count
             if piece.bytes.count == Self.pieceSize { handOver() }
         }
@@ -79,7 +81,10 @@ final class IncomingFile {
         if failure == nil { failure = TransferError(.interrupted, "the transfer was given up") }
         whenIdle = { [self] in
             let sink = sink
-            loop.offloadPatiently { () throws(TransferError) in sink.discard() } then: { _ in }
+            loop.offloadPatiently { () throws(TransferError) in
+                sink.discard()
+            } then: { _ in
+            }
         }
         work()
     }

@@ -77,7 +77,7 @@ public struct SocketAddress: Sendable, Hashable {
 
     /// The peer as limits count it: an IPv4 address is one, and so is a whole IPv6 /64, which one host may own. `nil` for
     /// a Unix socket, whose peers have no address.
-    var limitKey: UInt64? {
+    public var limitKey: UInt64? {
         switch storage {
         case .unix: nil
         case .ipv4(let address, _): UInt64(address)

@@ -15,7 +15,8 @@
 
         @Option(
             help: ArgumentHelp(
-                "How the loop finds out what is ready: \(BackendArgument.names). (default: epoll-lt)", valueName: "name"),
+                "How the loop finds out what is ready: \(BackendArgument.names). (default: epoll-lt)", valueName: "name"
+            ),
             transform: BackendArgument.parse)
         var backend = Backend.epoll(.levelTriggered)
     }
@@ -30,17 +31,18 @@
         ///
         /// - Throws: ``CommandFailure`` when there is no connection to be had.
         static func run(_ options: FilesAddress, _ body: @escaping (FilesClient) -> Void) throws {
+            let client: FilesClient
             do throws(SocketError) {
-                let client = FilesClient(try EventLoop(backend: options.backend))
+                client = FilesClient(try EventLoop(backend: options.backend))
                 do throws(SocketError) { try client.connect(to: options.address, body) } catch {
                     client.loop.shutdown()
                     throw error
                 }
                 try client.loop.run()
-                if let failure = client.failure { throw SocketError(.connect, subject: "", reason: "\(failure)") }
             } catch {
-                throw CommandFailure(error.subject.isEmpty ? error.reason : "\(error)")
+                throw CommandFailure("\(error)")
             }
+            if let failure = client.failure { throw CommandFailure("\(failure)") }
         }
 
         private init(_ loop: EventLoop) { self.loop = loop }

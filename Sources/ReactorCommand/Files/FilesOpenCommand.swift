@@ -137,7 +137,10 @@
             case ("say", 1...):
                 work.say(words.dropFirst().joined(separator: " ")) { [self] in done($0.failure) }
             case ("quit", 0), ("exit", 0), ("bye", 0): leave()
-            default: done(TransferError(.badRequest, "commands: list [DIR], get NAME [LOCAL], put LOCAL [NAME], say TEXT, quit"))
+            default:
+                done(
+                    TransferError(
+                        .badRequest, "commands: list [DIR], get NAME [LOCAL], put LOCAL [NAME], say TEXT, quit"))
             }
         }
 

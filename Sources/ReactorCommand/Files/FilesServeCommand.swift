@@ -38,8 +38,9 @@
             var program = ServerProgram(serving)
             program.adjust = rates.apply
             program.details = [writable ? "files can be put" : "read-only"]
-            // An interrupted upload would be lost, and a client may think for a while between two commands.
-            (program.isRestartable, program.idleTime) = (false, .seconds(600))
+            // Interrupted uploads would be lost with the process; and a user may think for a while, also at first.
+            program.isRestartable = false
+            (program.idleTime, program.firstMessageTime) = (.seconds(600), .seconds(600))
             // Ends with all loops: what was kept of uploads goes with it.
             defer { files.shutdown() }
             let counters = try program.serve(at: .loopback(port: 7790)) { server, loop throws(SocketError) in

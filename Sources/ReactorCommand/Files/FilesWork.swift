@@ -23,7 +23,8 @@
         }
 
         func get(
-            _ name: String, to local: String, replaces: Bool, then: @escaping (Result<TransferHeader, TransferError>) -> Void
+            _ name: String, to local: String, replaces: Bool,
+            then: @escaping (Result<TransferHeader, TransferError>) -> Void
         ) {
             let path = FilePath(local)
             if !replaces, FileManager.default.fileExists(atPath: local) {
@@ -90,7 +91,9 @@
             (header.contentType, header.contentEncoding) = ("text/plain", "utf-8")
             client.begin(
                 TransferRequest(header, content: Array(text.utf8)) { outcome in
-                    if case .success(let reply) = outcome { show(Self.printable(String(decoding: reply.content, as: UTF8.self))) }
+                    if case .success(let reply) = outcome {
+                        show(Self.printable(String(decoding: reply.content, as: UTF8.self)))
+                    }
                     then(outcome.map { _ in })
                 })
         }
@@ -105,9 +108,7 @@
         }
 
         /// What a stranger has named, without what would move the terminal's cursor.
-        static func printable(_ text: String) -> String {
-            String(String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }))
-        }
+        static func printable(_ text: String) -> String { ChatText.visible(text.utf8) }
 
         private static func explain(_ error: TransferError, _ name: String) -> TransferError {
             switch error.code {
@@ -120,7 +121,7 @@
 
         private static func summary(_ did: String, _ name: String, _ size: Int, _ time: Duration) -> String {
             let seconds = time / .seconds(1)
-            let rate = seconds > 0.001 ? ", \(ProgressBar.size(Int(Double(size) / seconds)))/s" : ""
+            let rate = size >= 1 << 20 && seconds > 0 ? ", \(ProgressBar.size(Int(Double(size) / seconds)))/s" : ""
             return "\(did) \(printable(name)): \(ProgressBar.size(size))\(rate), SHA-256 verified"
         }
     }

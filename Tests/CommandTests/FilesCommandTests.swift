@@ -1,0 +1,239 @@
+// `reactor files`, tried as a user would: single commands, a session from a pipe, and a client that nobody here wrote.
+
+#if FileTransfer
+    import FoundationEssentials
+    import Subprocess
+    import SystemPackage
+    import Testing
+
+    @testable import ReactorCommand
+
+    @Suite struct FilesCommandTests {
+        /// A folder with a directory to be served and one to get files into, gone with the test.
+        final class Folders: Sendable {
+            let path: String
+            var served: String { path + "/served" }
+            var local: String { path + "/local" }
+
+            init() throws {
+                path = FileManager.default.temporaryDirectory.appending(path: "reactor-files-\(UUID().uuidString)").path
+                for folder in [served, local] {
+                    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+                }
+            }
+
+            deinit { try? FileManager.default.removeItem(atPath: path) }
+
+            func write(_ name: String, _ count: Int, seed: UInt8 = 0) throws {
+                let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ ($0 >> 8)) ^ seed }
+                try Data(bytes).write(to: URL(filePath: "\(path)/\(name)"))
+            }
+
+            func data(_ name: String) -> Data? { try? Data(contentsOf: URL(filePath: "\(path)/\(name)")) }
+
+            func names(_ folder: String) -> [String] {
+                (try? FileManager.default.contentsOfDirectory(atPath: "\(path)/\(folder)").sorted()) ?? []
+            }
+        }
+
+        private static func serve(
+            _ folders: Folders, _ options: [String] = [], _ body: @escaping @Sendable (String) async throws -> Void
+        ) async throws -> Program.Outcome {
+            try await RunningServer.run(command: ["files", "serve", folders.served], options) {
+                try await body($0.address)
+            }
+        }
+
+        @Test(arguments: ["epoll-lt", "epoll-et", "poll", "select"])
+        func filesComeAndGo(_ backend: String) async throws {
+            let folders = try Folders()
+            try folders.write("served/old", 3_000_000)
+            try folders.write("local/mine", 700_000)
+            let outcome = try await Self.serve(folders, ["--writable", "--backend", backend]) { address in
+                let get = try await Program.run(
+                    "files", "get", address, "old", folders.local + "/old", "--backend", backend)
+                #expect(get.status == .exited(0) && get.output.contains("SHA-256 verified"), "\(get.error)")
+                #expect(folders.data("local/old") == folders.data("served/old"))
+                let put = try await Program.run(
+                    "files", "put", address, folders.local + "/mine", "new", "--backend", backend)
+                #expect(put.status == .exited(0), "\(put.error)")
+                #expect(folders.data("served/new") == folders.data("local/mine"))
+                let list = try await Program.run("files", "list", address)
+                #expect(list.output == "683.6 KiB  new\n  2.9 MiB  old\n")
+            }
+            #expect(outcome.status == .exited(0) && outcome.error == "")
+            #expect(folders.names("served") == ["new", "old"] && folders.names("local") == ["mine", "old"])
+        }
+
+        @Test func interruptedDownloadsGoOn() async throws {
+            let folders = try Folders()
+            try folders.write("served/old", 2_000_000)
+            try folders.write("local/old.part", 1_500_000)
+            try folders.write("local/other.part", 1_500_000, seed: 1)
+            let outcome = try await Self.serve(folders) { address in
+                for name in ["old", "other"] {
+                    let get = try await Program.run("files", "get", address, "old", folders.local + "/\(name)")
+                    #expect(get.status == .exited(0), "\(get.error)")
+                    #expect(folders.data("local/\(name)") == folders.data("served/old"))
+                }
+            }
+            // One went on and one began anew.
+            #expect(outcome.output.hasSuffix("sent"))
+            let sent = outcome.output.split(separator: " ").dropLast().last.flatMap { Int($0) } ?? 0
+            #expect((2_500_000..<2_510_000).contains(sent), "\(outcome.output)")
+        }
+
+        @Test func refusalsAreOneLineAndLeaveNothing() async throws {
+            let folders = try Folders()
+            try folders.write("served/old", 1000)
+            try folders.write("local/mine", 1000)
+            try folders.write("secret", 1000)
+            _ = try await Self.serve(folders) { address in
+                let cases: [([String], String)] = [
+                    (["get", address, "nothing", folders.local + "/x"], "there is no such file"),
+                    (["get", address, "../secret", folders.local + "/x"], "there is no such file"),
+                    (["get", address, ".", folders.local + "/x"], "it is no regular file"),
+                    (["get", address, "old", folders.local + "/mine"], "--replace"),
+                    (["get", address, "old", folders.path + "/nowhere/x"], "cannot write"),
+                    (["put", address, folders.local + "/mine"], "--writable"),
+                    (["put", address, folders.local + "/nothing"], "cannot read"),
+                    (["put", address, "/dev/null"], "cannot read"),
+                    (["list", address, ".."], "there is no such file"),
+                ]
+                for (arguments, words) in cases {
+                    let outcome = try await Program.run(Program.reactor, ["files"] + arguments)
+                    #expect(outcome.status == .exited(1) && outcome.errorLines.count == 1, "\(arguments): \(outcome)")
+                    #expect(outcome.error.contains(words), "\(arguments): \(outcome.error)")
+                }
+            }
+            #expect(folders.names("local") == ["mine"] && folders.names("served") == ["old"])
+        }
+
+        @Test func aSessionReadsAPipe() async throws {
+            let folders = try Folders()
+            try folders.write("served/a b", 5)
+            try folders.write("local/mine", 10)
+            _ = try await Self.serve(folders, ["--writable"]) { address in
+                let commands = """
+                    list
+                    say hello  "there  you"
+                    get "a b" "\(folders.local)/a b"
+                    put \(folders.local)/mine new
+                    dance
+                    get nothing \(folders.local)/x
+                    quit
+                    """
+                let result = try await Subprocess.run(
+                    Program.reactor, arguments: ["files", "open", address], input: .string(commands),
+                    output: .string(limit: Program.outputLimit), error: .string(limit: Program.outputLimit))
+                #expect(result.terminationStatus == .exited(1))
+                let lines = result.standardOutput.split(separator: "\n")
+                #expect(
+                    lines.map { $0.split(separator: ",").first } == [
+                        "5 B  a b", "hello there  you", "got a b: 5 B", "put new: 10 B",
+                    ])
+                #expect(
+                    result.standardError.contains("commands: list")
+                        && result.standardError.contains("2 commands failed"))
+            }
+            #expect(folders.data("served/new") == folders.data("local/mine"))
+            #expect(folders.data("local/a b") == folders.data("served/a b"))
+        }
+
+        /// A disk that is full, as far as the server can tell: its files may not be longer than this.
+        @Test func aFullDiskIsToldAndLeavesNothing() async throws {
+            let folders = try Folders()
+            try folders.write("local/large", 5_000_000)
+            try folders.write("local/small", 1000)
+            try await Program.bounded {
+                let server = "ulimit -f 1000; exec \"$0\" files serve \"$1\" --writable --listen 127.0.0.1:0"
+                let program = try Program.reactor.resolveExecutablePath(in: .inherit)
+                _ = try await Subprocess.run(
+                    .name("sh"), arguments: ["-c", server, program.string, folders.served], input: .none,
+                    output: .sequence,
+                    error: .discarded
+                ) { execution in
+                    var lines = execution.standardOutput.strings().makeAsyncIterator()
+                    let address = try #require(try await lines.next()?.split(separator: " ").dropFirst(2).first)
+                    let put = try await Program.run("files", "put", String(address), folders.local + "/large")
+                    #expect(put.status == .exited(1) && put.error.contains("no space is left"), "\(put.error)")
+                    #expect(folders.names("served") == [])
+                    let again = try await Program.run("files", "put", String(address), folders.local + "/small")
+                    #expect(again.status == .exited(0), "\(again.error)")
+                    try execution.send(signal: .terminate)
+                    while try await lines.next() != nil {}
+                }
+            }
+            #expect(folders.names("served") == ["small"])
+        }
+
+        /// The upload as a teaching text has it: a header's length in two bytes, or in four of this machine's order.
+        @Test(.enabled("there is no python3", isPythonHere), arguments: [">H", "<i", ">I"])
+        func answersAClientOfTheTeachingTexts(_ form: String) async throws {
+            let folders = try Folders()
+            let script = """
+                import hashlib, json, socket, struct, sys
+                form, host, port = sys.argv[1], *sys.argv[2].split(":")
+                connection = socket.create_connection((host, int(port)), 10)
+                def send(header, content=b""):
+                    header["content-length"] = len(content)
+                    text = json.dumps(header).encode()
+                    connection.sendall(struct.pack(form, len(text)) + text + content)
+                def take(count):
+                    data = b""
+                    while len(data) < count:
+                        part = connection.recv(count - len(data))
+                        assert part
+                        data += part
+                    return data
+                def receive():
+                    length, = struct.unpack(form, take(struct.calcsize(form)))
+                    header = json.loads(take(length))
+                    return header, take(header.get("content-length", 0))
+                content = bytes(range(256)) * 5000
+                send({"content-type": "text/json", "content-encoding": "utf-8", "byteorder": sys.byteorder}, b'{"action": "search"}')
+                header, echo = receive()
+                assert echo == b'{"action": "search"}' and header["content-type"] == "text/json", header
+                send({"do": "put", "name": "file", "sha256": hashlib.sha256(content).hexdigest()}, content)
+                assert receive()[0]["status"] == "stored"
+                send({"do": "put", "name": "other", "sha256": hashlib.sha256(b"x").hexdigest()}, content)
+                assert receive()[0]["code"] == "mismatch"
+                send({"do": "get", "name": "file"})
+                header, copy = receive()
+                assert copy == content
+                assert receive()[0]["sha256"] == hashlib.sha256(content).hexdigest()
+                print("all well")
+                """
+            _ = try await Self.serve(folders, ["--writable"]) { address in
+                let outcome = try await Program.run(.name("python3"), ["-c", script, form, address])
+                #expect(outcome.output == "all well\n", "\(outcome.error)")
+            }
+            #expect(folders.names("served") == ["file"])
+        }
+
+        @Sendable static func isPythonHere() async -> Bool {
+            (try? await Executable.name("python3").resolveExecutablePath(in: .inherit)) != nil
+        }
+
+        @Test(arguments: [
+            ("files serve", "Missing"), ("files serve /nonexistent", "there is no such directory"),
+            ("files serve /etc/passwd", "there is no such directory"), ("files get 127.0.0.1:1", "Missing"),
+            ("files get 127.0.0.1:1 x/", "no name of a file"), ("files list 127.0.0.1", "port is missing"),
+            ("files list 127.0.0.1:1", "connection refused"), ("files dance", "dance"),
+        ]) func badInputIsRefusedInOneLine(_ line: String, _ words: String) async throws {
+            let outcome = try await Program.run(Program.reactor, line.split(separator: " ").map(String.init))
+            #expect(outcome.status != .exited(0) && outcome.errorLines.count == 1 && outcome.output == "")
+            #expect(outcome.error.hasPrefix("reactor: ") && outcome.error.contains(words), "\(outcome.error)")
+        }
+
+        @Test func aBarSaysHowFarItIs() {
+            #expect(
+                ProgressBar.text("x", done: 512 << 20, total: 1 << 30, before: 0, seconds: 0.5)
+                    == "x [###############---------------]  50 % of 1.0 GiB, 1.0 GiB/s")
+            #expect(
+                ProgressBar.text("x", done: 3 << 20, total: 30 << 20, before: 1 << 20, seconds: 1)
+                    == "x [###---------------------------]  10 % of 30.0 MiB, 2.0 MiB/s, 14 s left")
+            #expect(ProgressBar.text("x", done: 0, total: 0, before: 0, seconds: 0).contains("100 %"))
+        }
+    }
+#endif
