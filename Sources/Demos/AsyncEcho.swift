@@ -24,4 +24,13 @@ public enum AsyncEcho {
     public nonisolated(nonsending) static func serveLines(_ connection: AsyncConnection) async throws {
         for try await line in connection.lines() { try await connection.write(line + "\n") }
     }
+
+    /// Makes what sends each line back behind the time that a clock says it is.
+    public static func serveLinesWithTime(
+        clock: @escaping @Sendable () -> WallTime
+    ) -> nonisolated(nonsending) @Sendable (AsyncConnection) async throws -> Void {
+        { connection in
+            for try await line in connection.lines() { try await connection.write("\(clock().text) \(line)\n") }
+        }
+    }
 }

@@ -1,7 +1,6 @@
 // `reactor echo --udp`: the same server for datagrams.
 
 import ArgumentParser
-import Demos
 import Reactor
 
 struct DatagramEchoOptions: ParsableArguments {
@@ -9,10 +8,11 @@ struct DatagramEchoOptions: ParsableArguments {
     var isWanted = false
 
     /// Binds the socket, and says so.
-    func serve(on address: SocketAddress, _ loop: EventLoop, upper: Bool) throws(SocketError) -> DatagramSocket {
+    func serve(
+        on address: SocketAddress, _ loop: EventLoop, handler: any DatagramHandler
+    ) throws(SocketError) -> DatagramSocket {
         var options = DatagramOptions()
         options.datagramSize = 65_535
-        let handler: any DatagramHandler = upper ? UpperCaseDatagramEcho() : DatagramEcho()
         let socket = try loop.bindDatagrams(on: address, options: options, handler: handler)
         print("listening on \(socket.address) (\(loop.backend), UDP)")
         return socket

@@ -10,7 +10,7 @@ struct EchoCommand: ParsableCommand {
         commandName: "echo",
         abstract: "Run an echo server: what a client sends comes back.",
         discussion: """
-            Try it with:  nc 127.0.0.1 7788  (or nc -U PATH, with --unix PATH)
+            Try it with:  nc 127.0.0.1 7788  (nc -U PATH with --unix PATH, nc -u 127.0.0.1 7788 with --udp)
             It prints one line when it listens, and a summary when it ends. SIGINT (ctrl-C) and SIGTERM drain: no new \
             connections, what is queued is sent, then it exits with status 0; a second one ends it at once.
             SIGUSR2 restarts it without losing a connection attempt: the same program is started with the listening \
@@ -34,6 +34,13 @@ struct EchoCommand: ParsableCommand {
     @Flag(help: "Answer line by line: a message is a line of at most 64 KiB, and its answer ends with a newline.")
     var lines = false
 
+    @Flag(
+        help: """
+            Answer line by line, or datagram by datagram, each behind the time of day in UTC: \
+            2026-11-28T19:07:30.123Z hello
+            """)
+    var time = false
+
     @OptionGroup var udp: DatagramEchoOptions
 
     @OptionGroup var rates: RateOptions
@@ -50,6 +57,7 @@ struct EchoCommand: ParsableCommand {
             throw ValidationError("--udp needs an address with a port; give it with --listen")
         }
         if upper && lines { throw ValidationError("--upper answers bytes and --lines answers lines: choose one") }
+        if upper && time { throw ValidationError("--upper and --time are two answers: choose one") }
         if udp.isWanted && style == .async {
             throw ValidationError("--style async serves connections, and --udp has none: choose one")
         }
@@ -64,7 +72,8 @@ struct EchoCommand: ParsableCommand {
         if udp.isWanted {
             var datagrams: DatagramSocket?
             counters = try program.run { loop, _ throws(SocketError) in
-                datagrams = try udp.serve(on: serving.listen ?? Self.defaultAddress, loop, upper: upper)
+                datagrams = try udp.serve(
+                    on: serving.listen ?? Self.defaultAddress, loop, handler: makeDatagramHandler())
                 return .other
             }
             summary = datagrams.map { DatagramEchoOptions.summary($0.statistics) } ?? ""
@@ -81,17 +90,24 @@ struct EchoCommand: ParsableCommand {
     private func listen(_ server: TCPServer, _ loop: EventLoop) throws(SocketError) -> ListeningServer {
         switch style {
         case .handler:
-            try server.listen(on: loop) { [upper, lines] _ in
+            try server.listen(on: loop) { [upper, lines, time] _ in
                 { _ in
+                    if time { return TimeEcho(clock: WallClock.now).framed(by: .lines()) }
                     if lines { return LineEcho().framed(by: .lines()) }
                     return if upper { UpperCaseEcho() } else { Echo() }
                 }
             }
+        case .async where time: try server.listen(on: loop, serving: AsyncEcho.serveLinesWithTime(clock: WallClock.now))
         case .async:
             try server.listen(
                 on: loop,
                 serving: lines ? AsyncEcho.serveLines : upper ? AsyncEcho.serveInUpperCase : AsyncEcho.serve)
         }
+    }
+
+    private func makeDatagramHandler() -> any DatagramHandler {
+        if time { return TimeDatagramEcho(clock: WallClock.now) }
+        return if upper { UpperCaseDatagramEcho() } else { DatagramEcho() }
     }
 
     /// What the server did, in words.

@@ -9,9 +9,10 @@ struct ReactorCommand: ParsableCommand {
         commandName: "reactor",
         abstract: "A TCP server framework's demos and measuring tools.",
         version: "0.1.0",
-        subcommands: [EchoCommand.self, ChatCommand.self, LoginCommand.self] + optionalCommands + [
-            LoadCommand.self, BenchCommand.self, TopCommand.self,
-        ])
+        subcommands: [
+            EchoCommand.self, ChatCommand.self, DialogueCommand.self, LoginCommand.self, FramingCommand.self,
+            ResolveCommand.self, BacklogCommand.self, LoadCommand.self, BenchCommand.self, TopCommand.self,
+        ] + optionalCommands)
 
     /// Those that a trait of the package can leave out.
     private static var optionalCommands: [any ParsableCommand.Type] {

@@ -1,0 +1,288 @@
+// A listener with a queue of a given length that nobody empties for a while, and clients that connect to it, all on one
+// loop. It speaks to the kernel itself, because the framework's listener accepts whatever comes. It owns all descriptors.
+//
+//     holding: connect, connect, ... --hold time--> accepting, one at a time --nobody waits--> over
+//                                    +--closes----> closed: resets, refusals --nobody waits--> over
+//         and from each of them, after the limit ----------------------------------------------> over
+//
+//     a connect:  began --> connected --accept--> accepted
+//                   |--no answer--> hanging --the SYN, sent again, finds room--> connected
+//                   |--EAGAIN (Unix)--> turned away --tries again after an accept--> connected
+//                   +--any error--> refused          connected --the listener closes--> reset
+
+public import Reactor
+public import SystemPackage
+
+/// Fills the accept queue of a listener, and tells what happens.
+public final class BacklogExperiment {
+    /// How long an answer may take before a connect counts as hanging: a handshake on one machine takes microseconds.
+    private static let grace = Duration.milliseconds(20)
+
+    private let loop: EventLoop
+    private let plan: BacklogPlan
+    /// Asks the kernel how many wait to be accepted; `nil` where it cannot say.
+    private let queueLength: (FileDescriptor) -> Int?
+    private let happened: (BacklogEvent) -> Void
+    private var ended: ((Result<BacklogOutcome, SocketError>) -> Void)?
+
+    private var listener: OwnedDescriptor?
+    /// Where it listens.
+    public private(set) var address: SocketAddress
+    private var start = MonotonicTime(nanoseconds: 0)
+    private var isHolding = true
+    private var connects: [BacklogConnect] = []
+    private var timers: [Timer] = []
+    private var outcome = BacklogOutcome()
+
+    /// An experiment on a loop.
+    ///
+    /// - Parameters:
+    ///   - queueLength: asks the kernel how many connections of a listener wait to be accepted; `nil` if it cannot say, and
+    ///     what is connected and not accepted counts instead.
+    ///   - happened: told each event.
+    ///   - ended: told once, when all is closed.
+    public init(
+        _ plan: BacklogPlan, on loop: EventLoop, queueLength: @escaping (FileDescriptor) -> Int? = { _ in nil },
+        happened: @escaping (BacklogEvent) -> Void, ended: @escaping (Result<BacklogOutcome, SocketError>) -> Void
+    ) {
+        self.plan = plan
+        self.loop = loop
+        self.queueLength = queueLength
+        self.happened = happened
+        self.ended = ended
+        address = plan.address
+    }
+
+    /// Listens, and begins to connect in the next turn.
+    public func begin() throws(SocketError) {
+        let made = loop.kernel.socket(.stream, for: address)
+        if let errno = made.errno { throw SocketError(.open, subject: "\(address)", errno: errno) }
+        listener = OwnedDescriptor(made.descriptor)
+        for result in [
+            loop.kernel.bind(made.descriptor, to: plan.address),
+            loop.kernel.listen(made.descriptor, backlog: plan.backlog),
+            loop.kernel.localAddress(of: made.descriptor, &address),
+        ] {
+            guard let errno = result.errno else { continue }
+            listener.take()?.close(loop.kernel)
+            throw SocketError(.listen, subject: "\(plan.address)", errno: errno)
+        }
+        start = loop.kernel.now()
+        timers = [
+            loop.schedule(after: .zero, repeating: plan.connectPause) { [self] in connectNext() },
+            loop.schedule(after: plan.holdTime) { [self] in endHolding() },
+            loop.schedule(after: plan.limit) { [self] in finish() },
+        ]
+    }
+
+    // MARK: The clients
+
+    private func connectNext() {
+        guard connects.count < plan.connects else { return }
+        let made = loop.kernel.socket(.stream, for: address)
+        if let errno = made.errno { return fail(SocketError(.open, subject: "\(address)", errno: errno)) }
+        let connect = BacklogConnect(connects.count + 1, OwnedDescriptor(made.descriptor), began: loop.kernel.now())
+        connects.append(connect)
+        begin(connect)
+        if connects.count == plan.connects { loop.cancel(timers[0]) }
+        finishIfNobodyWaits()
+    }
+
+    private func begin(_ connect: BacklogConnect) {
+        guard let name = connect.name else { return }
+        var result = loop.kernel.connect(name, to: address)
+        while address.isUnix && result.wasInterrupted { result = loop.kernel.connect(name, to: address) }
+        switch result.errno {
+        case nil: settle(connect, .connected)
+        case .nowInProgress?, .interrupted?: wait(for: connect, name)
+        case .resourceTemporarilyUnavailable? where address.isUnix: settle(connect, .turnedAway, "EAGAIN")
+        case let errno?: settle(connect, .refused, "\(errno)")
+        }
+    }
+
+    private func wait(for connect: BacklogConnect, _ name: FileDescriptor) {
+        do throws(SocketError) {
+            connect.watch = try loop.watch(name, for: .writable) { [self] _ in askHowItWent(connect, name) }
+        } catch {
+            return fail(error)
+        }
+        timers.append(
+            loop.schedule(after: Self.grace) { [self] in
+                if connect.state == .began { tell(connect, .hanging) }
+            })
+    }
+
+    /// Asking again says how it went: `EALREADY` is "not yet" (connect(2)).
+    private func askHowItWent(_ connect: BacklogConnect, _ name: FileDescriptor) {
+        switch loop.kernel.connect(name, to: address).errno {
+        case nil, .socketIsConnected?: settle(connect, .connected)
+        case .alreadyInProcess?, .nowInProgress?, .interrupted?: break
+        case let errno?: settle(connect, .refused, "\(errno)")
+        }
+    }
+
+    private func settle(_ connect: BacklogConnect, _ kind: BacklogEvent.Kind, _ reason: String? = nil) {
+        connect.stopWatching()
+        if kind == .connected, let name = connect.name { _ = loop.kernel.localAddress(of: name, &connect.local) }
+        tell(connect, kind, reason)
+        if kind == .refused { outcome.refused += 1 }
+        if listener == nil && kind == .connected { watchForReset(connect) }
+        finishIfNobodyWaits()
+    }
+
+    // MARK: The listener
+
+    private func endHolding() {
+        guard isHolding else { return }
+        isHolding = false
+        outcome.connectedWhileHeld = connects.count { $0.state == .connected }
+        outcome.waitingWhileHeld = connects.count { $0.state.isWaiting }
+        if plan.closes { return closeListener() }
+        timers.append(loop.schedule(after: .zero, repeating: plan.acceptPause) { [self] in acceptOne() })
+    }
+
+    private func acceptOne() {
+        guard let name = listener?.name else { return }
+        var peer = SocketAddress.unspecified
+        let result = loop.kernel.accept(name, peer: &peer)
+        guard result.succeeded else {
+            // Nobody waits, was interrupted, or was gone before: the next time will tell.
+            let isOurs = [.tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory].contains(result.errno)
+            if isOurs, let errno = result.errno { fail(SocketError(.accept, subject: "\(address)", errno: errno)) }
+            return
+        }
+        // A Unix client has no name; the queue is first in, first out.
+        guard
+            let connect = connects.first(where: {
+                $0.state != .accepted && (address.isUnix ? $0.state == .connected : $0.local == peer)
+            })
+        else {
+            // A stranger, who has found the port.
+            OwnedDescriptor(result.descriptor).close(loop.kernel)
+            return
+        }
+        connect.accepted = OwnedDescriptor(result.descriptor)
+        outcome.accepted += 1
+        tell(connect, .accepted)
+        // The kernel sends a SYN again by itself; whoever was turned away has to try again.
+        if let first = connects.first(where: { $0.state == .turnedAway }) { begin(first) }
+        finishIfNobodyWaits()
+    }
+
+    private func closeListener() {
+        listener.take()?.close(loop.kernel)
+        note(.closed, 0, waited: 0)
+        for connect in connects {
+            switch connect.state {
+            case .connected: watchForReset(connect)
+            // Whoever was turned away knows already.
+            default: break
+            }
+        }
+        finishIfNobodyWaits()
+    }
+
+    private func watchForReset(_ connect: BacklogConnect) {
+        guard let name = connect.name else { return }
+        do throws(SocketError) {
+            connect.watch = try loop.watch(name, for: .readable) { [self] _ in
+                var bytes = [UInt8](repeating: 0, count: 1)
+                var span = bytes.mutableSpan
+                // Safe: a byte has no padding, and the kernel writes no more than the span holds.
+                let result = unsafe loop.kernel.receive(name, into: span.mutableBytes)
+                if result.wouldBlock || result.wasInterrupted { return }
+                connect.stopWatching()
+                outcome.reset += 1
+                tell(connect, .reset, result.errno.map { "\($0)" } ?? "end of the stream")
+                finishIfNobodyWaits()
+            }
+        } catch {
+            fail(error)
+        }
+    }
+
+    // MARK: Telling
+
+    private func tell(_ connect: BacklogConnect, _ kind: BacklogEvent.Kind, _ reason: String? = nil) {
+        connect.state = kind
+        note(kind, connect.number, waited: connect.began.duration(to: loop.kernel.now()).inMilliseconds, reason)
+    }
+
+    private func note(_ kind: BacklogEvent.Kind, _ number: Int, waited: Double, _ reason: String? = nil) {
+        let connected = connects.count { $0.state == .connected }
+        let name = listener?.name
+        let queue = name.map { queueLength($0) ?? connected } ?? 0
+        happened(
+            BacklogEvent(
+                kind: kind, connect: number, milliseconds: start.duration(to: loop.kernel.now()).inMilliseconds,
+                waited: waited, reason: reason, queue: queue,
+                onlyClient: name == nil ? 0 : max(0, connected - queue),
+                hanging: connects.filter { $0.state == .hanging }.map(\.number)))
+    }
+
+    // MARK: The end
+
+    private func finishIfNobodyWaits() {
+        guard connects.count == plan.connects, !isHolding else { return }
+        let waits = connects.contains {
+            $0.state.isWaiting && !(plan.closes && $0.state == .turnedAway) || $0.state == .connected
+        }
+        if !waits { finish() }
+    }
+
+    private func finish() {
+        outcome.unfinished = connects.count { $0.state.isWaiting || $0.state == .connected }
+        conclude(.success(outcome))
+    }
+
+    private func fail(_ error: SocketError) { conclude(.failure(error)) }
+
+    private func conclude(_ result: Result<BacklogOutcome, SocketError>) {
+        guard let ended = ended.take() else { return }
+        for timer in timers { loop.cancel(timer) }
+        listener.take()?.close(loop.kernel)
+        for connect in connects { connect.close(loop.kernel) }
+        ended(result)
+    }
+}
+
+/// One of the connects.
+private final class BacklogConnect {
+    let number: Int
+    let began: MonotonicTime
+    var state = BacklogEvent.Kind.began
+    var local = SocketAddress.unspecified
+    var watch: DescriptorWatch?
+    var accepted: OwnedDescriptor?
+    private var descriptor: OwnedDescriptor?
+
+    init(_ number: Int, _ descriptor: consuming OwnedDescriptor, began: MonotonicTime) {
+        self.number = number
+        self.descriptor = consume descriptor
+        self.began = began
+    }
+
+    var name: FileDescriptor? { descriptor?.name }
+
+    func stopWatching() {
+        watch?.cancel()
+        watch = nil
+    }
+
+    func close(_ kernel: any Kernel) {
+        stopWatching()
+        descriptor.take()?.close(kernel)
+        accepted.take()?.close(kernel)
+    }
+}
+
+extension BacklogEvent.Kind {
+    /// Whether a connect in this state may still come to something, but is not connected.
+    fileprivate var isWaiting: Bool { self == .began || self == .hanging || self == .turnedAway }
+}
+
+extension Duration {
+    fileprivate var inMilliseconds: Double {
+        Double(components.seconds) * 1e3 + Double(components.attoseconds / 1_000_000_000_000) / 1e3
+    }
+}

@@ -1,0 +1,73 @@
+// The bytes of a try, drawn: sixteen a row, in hexadecimal digits and as text, what marks a boundary in brackets.
+
+/// Draws what was sent and what arrived.
+public enum BoundaryDrawing {
+    private static let bytesPerRow = 16
+
+    /// A message as it was given: its text, its bytes.
+    public static func messages(_ messages: [[UInt8]]) -> [String] {
+        messages.enumerated().flatMap { rows($0.element, title: "message \($0.offset + 1)") }
+    }
+
+    /// The stream as the framing makes it, a row for each message, what it adds in brackets.
+    public static func wire(_ plan: BoundaryPlan) -> [String] {
+        plan.messages.enumerated().flatMap { number, message -> [String] in
+            guard let (before, behind) = plan.framing.marks(around: message) else { return [] }
+            let marked = Set(0..<before.count).union(
+                (before.count + message.count)..<(before.count + message.count + behind.count))
+            return rows(before + message + behind, marked: marked, title: "message \(number + 1)")
+        }
+    }
+
+    /// What each receive brought.
+    public static func receives(_ result: BoundaryResult) -> [String] {
+        result.receives.enumerated().flatMap { rows($0.element, title: "receive \($0.offset + 1)") }
+    }
+
+    /// In one line, what the receiver made of it.
+    public static func verdict(_ result: BoundaryResult) -> String {
+        let sent = count(result.plan.messages.count, "message")
+        let receives = count(result.receives.count, "receive")
+        let found = count(result.messages.count, "message")
+        return "\(sent) sent, \(receives), \(found) found: \(result.isAsSent ? "as sent" : "not what was sent")"
+    }
+
+    /// A number of things.
+    static func count(_ number: Int, _ thing: String) -> String { "\(number) \(thing)\(number == 1 ? "" : "s")" }
+
+    /// Bytes in rows; the first one has the title.
+    static func rows(_ bytes: [UInt8], marked: Set<Int> = [], title: String) -> [String] {
+        if bytes.isEmpty { return ["  \(pad(title, 12))(no bytes)"] }
+        return stride(from: 0, to: bytes.count, by: bytesPerRow).map { start in
+            let row = start..<min(start + bytesPerRow, bytes.count)
+            var hex = ""
+            for index in row {
+                let follows = index > start && marked.contains(index - 1)
+                switch (marked.contains(index), follows) {
+                case (true, false): hex += "["
+                case (false, true): hex += "]"
+                default: hex += " "
+                }
+                hex += digits(bytes[index])
+            }
+            if marked.contains(row.upperBound - 1) { hex += "]" }
+            return "  \(pad(start == 0 ? title : "", 12))\(pad(hex, 3 * bytesPerRow + 2))\(text(bytes[row]))"
+        }
+    }
+
+    /// Bytes as a program reads them.
+    public static func hex(_ bytes: [UInt8]) -> String { bytes.map(digits).joined() }
+
+    private static func digits(_ byte: UInt8) -> String {
+        (byte < 16 ? "0" : "") + String(byte, radix: 16)
+    }
+
+    /// ASCII as it is, a dot for every other byte.
+    private static func text(_ bytes: ArraySlice<UInt8>) -> String {
+        String(decoding: bytes.map { (0x20..<0x7f).contains($0) ? $0 : UInt8(ascii: ".") }, as: UTF8.self)
+    }
+
+    private static func pad(_ text: String, _ width: Int) -> String {
+        text + String(repeating: " ", count: max(0, width - text.utf8.count))
+    }
+}

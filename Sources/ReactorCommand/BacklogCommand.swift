@@ -1,0 +1,165 @@
+// `reactor backlog`: fills the accept queue of a listener before the user's eyes.
+
+import ArgumentParser
+import Demos
+import FoundationEssentials
+import Reactor
+import SystemPackage
+
+#if canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
+struct BacklogCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "backlog",
+        abstract:
+            "Watch the queue of a listener fill: what connects, what hangs, what is refused, and what accept changes.",
+        discussion: """
+            It listens on loopback, accepts nothing for a while, and connects again and again, all by itself. Then it \
+            accepts one connection at a time, or closes the listener. Try it with:
+
+              reactor backlog
+              reactor backlog --backlog 0 --connects 4
+              reactor backlog --close
+              reactor backlog --unix
+            """)
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("What listen(2) is given, 0 to 4096. (default: 3)", valueName: "n"),
+        transform: BacklogCommand.parseBacklog)
+    var backlog = BacklogPlan().backlog
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("How many connects, at most 500. (default: 8)", valueName: "m"),
+        transform: CountArgument.parse)
+    var connects = BacklogPlan().connects
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("The time between two connects. (default: 100ms)", valueName: "time"),
+        transform: DurationArgument.required)
+    var connectEvery = BacklogPlan().connectPause
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("How long nothing is accepted, from the start. (default: 1500ms)", valueName: "time"),
+        transform: DurationArgument.required)
+    var hold = BacklogPlan().holdTime
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("The time between two accepts after that. (default: 200ms)", valueName: "time"),
+        transform: DurationArgument.required)
+    var acceptEvery = BacklogPlan().acceptPause
+
+    @Flag(help: "Close the listener after the hold time instead of accepting.")
+    var close = false
+
+    @Flag(help: "With a Unix socket (of an abstract name) instead of TCP.")
+    var unix = false
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("When it ends in any case, at most 5m. (default: 10s)", valueName: "time"),
+        transform: DurationArgument.required)
+    var limit = BacklogPlan().limit
+
+    @OptionGroup var options: ExperimentOptions
+
+    private static let mostConnects = 500
+
+    func validate() throws {
+        if connects > Self.mostConnects { throw ValidationError("--connects: use at most \(Self.mostConnects)") }
+        if limit > .seconds(300) { throw ValidationError("--limit: use at most 5m") }
+        if hold >= limit { throw ValidationError("--hold is not shorter than --limit: nothing would be accepted") }
+    }
+
+    func run() throws {
+        let output = try options.json.map(JSONOutput.init)
+        var plan = BacklogPlan()
+        if unix { plan.address = try AddressArgument.parseUnix("@reactor-backlog-\(getpid())") }
+        (plan.backlog, plan.connects, plan.closes) = (backlog, connects, close)
+        (plan.connectPause, plan.holdTime, plan.acceptPause, plan.limit) = (connectEvery, hold, acceptEvery, limit)
+        let drawing = BacklogDrawing(plan, systemLimit: Self.setting("core/somaxconn"))
+        let (events, outcome) = try observe(plan, drawing)
+        if options.printsText { print("\n" + drawing.explanation(outcome, events)) }
+        try output?.write(
+            Report(
+                backlog: backlog, systemLimit: Self.setting("core/somaxconn"),
+                abortsOnOverflow: Self.setting("ipv4/tcp_abort_on_overflow"), events: events, outcome: outcome))
+    }
+
+    /// Runs it, and prints each event as it happens.
+    private func observe(_ plan: BacklogPlan, _ drawing: BacklogDrawing) throws -> ([BacklogEvent], BacklogOutcome) {
+        let loop = try options.makeLoop()
+        let prints = options.printsText
+        var events: [BacklogEvent] = []
+        var outcome: Result<BacklogOutcome, SocketError>?
+        let experiment = BacklogExperiment(
+            plan, on: loop, queueLength: Self.queueLength,
+            happened: { event in
+                events.append(event)
+                guard prints else { return }
+                print(drawing.row(event))
+                StandardOutput.flush()
+            },
+            ended: {
+                outcome = $0
+                loop.stop()
+            })
+        do throws(SocketError) {
+            do throws(SocketError) {
+                try experiment.begin()
+            } catch {
+                loop.shutdown()
+                throw error
+            }
+            if prints {
+                print("listening on \(experiment.address) with listen(fd, \(plan.backlog))\n\(drawing.header)")
+                StandardOutput.flush()
+            }
+            try loop.run()
+            guard let outcome else { throw SocketError(.start, subject: "a loop", reason: "it ended early") }
+            return (events, try outcome.get())
+        } catch {
+            throw CommandFailure("\(error)")
+        }
+    }
+
+    /// How many connections wait to be accepted: for a listener, `tcpi_unacked` (tcp(7), `TCP_INFO`). `nil` for
+    /// a Unix socket.
+    private static func queueLength(_ listener: FileDescriptor) -> Int? {
+        var information = tcp_info()
+        var length = socklen_t(MemoryLayout<tcp_info>.size)
+        let result = unsafe getsockopt(listener.rawValue, CInt(IPPROTO_TCP), TCP_INFO, &information, &length)
+        return result == 0 ? Int(information.tcpi_unacked) : nil
+    }
+
+    /// A setting of the network, from /proc/sys/net; `nil` where it cannot be read.
+    private static func setting(_ name: String) -> Int? {
+        let text = try? String(contentsOfFile: "/proc/sys/net/\(name)", encoding: .utf8)
+        return text.flatMap { Int($0.prefix { $0.isASCII && $0.isNumber }) }
+    }
+
+    private static func parseBacklog(_ text: String) throws -> Int {
+        if text == "0" { return 0 }
+        let number = try CountArgument.parse(text)
+        if number > 4096 { throw ValidationError("use 0 to 4096") }
+        return number
+    }
+
+    private struct Report: Encodable {
+        let backlog: Int
+        /// `net.core.somaxconn`.
+        let systemLimit: Int?
+        /// `net.ipv4.tcp_abort_on_overflow`.
+        let abortsOnOverflow: Int?
+        let events: [BacklogEvent]
+        let outcome: BacklogOutcome
+    }
+}

@@ -1,0 +1,171 @@
+// `reactor framing`: shows that a stream has no message boundaries, and what to do about it.
+
+import ArgumentParser
+import Demos
+import Reactor
+
+struct FramingCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "framing",
+        abstract:
+            "Show that TCP has no message boundaries: the same messages received raw and framed, drawn byte by byte.",
+        discussion: """
+            It sends messages over a loopback connection of its own, both ends on one loop: one send each, and the \
+            receiver reads late; then cut into pieces, as a network may cut them. Try it with:
+
+              reactor framing
+              reactor framing --messages ping pong '' --framing raw,length --cut 3
+              reactor framing --trace 2>&1 | grep -E 'send|recv'
+            """)
+
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp(
+            "What to send; '' is a message, too. (default: hello, 'how are you?', fine)", valueName: "text"))
+    var messages = ["hello", "how are you?", "fine"]
+
+    @Option(
+        help: ArgumentHelp(
+            "How to tell messages apart: raw (not at all), lines, length; several with commas. (default: all three)",
+            valueName: "names"),
+        transform: FramingCommand.parseFramings)
+    var framing = BoundaryFraming.allCases
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Bytes of a piece, where the stream is cut. (default: 7)", valueName: "n"),
+        transform: CountArgument.parse)
+    var cut = 7
+
+    @OptionGroup var options: ExperimentOptions
+
+    func validate() throws {
+        if messages.count > BoundaryPlan.mostMessages {
+            throw ValidationError("--messages: use at most \(BoundaryPlan.mostMessages)")
+        }
+        if messages.reduce(0, { $0 + $1.utf8.count }) > BoundaryPlan.mostBytes {
+            throw ValidationError("--messages have at most \(BoundaryPlan.mostBytes) bytes together")
+        }
+    }
+
+    func run() throws {
+        let output = try options.json.map(JSONOutput.init)
+        let bytes = messages.map { Array($0.utf8) }
+        var report = FramingReport(messages: bytes.map(FramingReport.Bytes.init))
+        if options.printsText { Self.show("what is sent", BoundaryDrawing.messages(bytes)) }
+        for framing in framing {
+            let plans = [BoundaryDelivery.readLate, .cut(every: cut)].map { BoundaryPlan(bytes, framing, $0) }
+            if let number = plans[0].unsendable {
+                report.tries.append(FramingReport.Try(framing, refusing: number))
+                if options.printsText {
+                    print("\(framing): message \(number) cannot be sent: its end would be found earlier\n")
+                }
+                continue
+            }
+            if options.printsText && framing != .raw {
+                Self.show(Self.explain(framing), BoundaryDrawing.wire(plans[0]))
+            }
+            for plan in plans {
+                let result = try attempt(plan)
+                report.tries.append(FramingReport.Try(result))
+                if options.printsText {
+                    Self.show(
+                        "\(framing), \(Self.explain(plan.delivery)): \(BoundaryDrawing.verdict(result))",
+                        BoundaryDrawing.receives(result))
+                }
+            }
+        }
+        try output?.write(report)
+    }
+
+    /// Makes one try, on a loop of its own.
+    private func attempt(_ plan: BoundaryPlan) throws -> BoundaryResult {
+        let loop = try options.makeLoop()
+        var result: Result<BoundaryResult, SocketError>?
+        let experiment = BoundaryExperiment(plan, on: loop) {
+            result = $0
+            loop.stop()
+        }
+        do throws(SocketError) {
+            do throws(SocketError) {
+                try experiment.begin()
+            } catch {
+                loop.shutdown()
+                throw error
+            }
+            try loop.run()
+            guard let result else { throw SocketError(.start, subject: "a loop", reason: "it ended early") }
+            return try result.get()
+        } catch {
+            throw CommandFailure("\(error)")
+        }
+    }
+
+    private static func show(_ title: String, _ rows: [String]) {
+        print(([title] + rows).joined(separator: "\n") + "\n")
+    }
+
+    private static func explain(_ framing: BoundaryFraming) -> String {
+        switch framing {
+        case .raw: "raw"
+        case .lines: "lines: each message ends with a newline, which is in no message"
+        case .length: "length: each message comes behind its length, 32 bits in network byte order"
+        }
+    }
+
+    private static func explain(_ delivery: BoundaryDelivery) -> String {
+        switch delivery {
+        case .readLate: "read late"
+        case .cut(let size): "cut every \(size) bytes"
+        }
+    }
+
+    private static func parseFramings(_ text: String) throws -> [BoundaryFraming] {
+        try text.split(separator: ",", omittingEmptySubsequences: false).map {
+            guard let framing = BoundaryFraming(rawValue: String($0)) else {
+                throw ValidationError("use \(BoundaryFraming.allCases.map(\.rawValue).joined(separator: ", "))")
+            }
+            return framing
+        }
+    }
+}
+
+/// What `--json` says.
+struct FramingReport: Encodable {
+    struct Bytes: Encodable {
+        let text: String
+        let hex: String
+
+        init(_ bytes: [UInt8]) {
+            text = String(decoding: bytes, as: UTF8.self)
+            hex = BoundaryDrawing.hex(bytes)
+        }
+    }
+
+    struct Try: Encodable {
+        let framing: BoundaryFraming
+        /// Bytes of a piece; absent where the receiver read late.
+        var cut: Int?
+        var receives: [Bytes] = []
+        var messages: [Bytes] = []
+        var isAsSent = false
+        /// The number of a message that the framing cannot carry; absent if it can carry all.
+        var cannotCarry: Int?
+
+        init(_ result: BoundaryResult) {
+            framing = result.plan.framing
+            if case .cut(let size) = result.plan.delivery { cut = size }
+            receives = result.receives.map(Bytes.init)
+            messages = result.messages.map(Bytes.init)
+            isAsSent = result.isAsSent
+        }
+
+        init(_ framing: BoundaryFraming, refusing number: Int) {
+            self.framing = framing
+            cannotCarry = number
+        }
+    }
+
+    let messages: [Bytes]
+    var tries: [Try] = []
+}

@@ -1,0 +1,138 @@
+// `reactor resolve`: the look-ups of the network-programming texts, each a subcommand.
+
+import ArgumentParser
+import Demos
+import Reactor
+
+struct ResolveCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "resolve",
+        abstract: "Look up hosts, addresses, services and ports, and turn addresses into bytes and back.",
+        discussion: """
+            Try it with:
+
+              reactor resolve localhost                 the same as: resolve host localhost
+              reactor resolve address 127.0.0.1 ::1
+              reactor resolve service http domain/udp
+              reactor resolve port 443
+              reactor resolve binary 192.0.2.1 2001:db8::1
+              reactor resolve text 7f000001
+
+            The exit status is 0 when all was found, 1 when something was not, 64 when the command line makes no sense.
+            """,
+        subcommands: [
+            ResolveHostCommand.self, ResolveAddressCommand.self, ResolveServiceCommand.self, ResolvePortCommand.self,
+            ResolveBinaryCommand.self, ResolveTextCommand.self,
+        ],
+        defaultSubcommand: ResolveHostCommand.self)
+}
+
+struct ResolveHostCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "host",
+        abstract: "From names to addresses, in the order in which they should be tried (getaddrinfo).")
+
+    @Argument(help: ArgumentHelp("Names of hosts.", valueName: "name"))
+    var names: [String]
+
+    @Flag(name: .customLong("ipv4"), help: "IPv4 addresses only.")
+    var onlyIPv4 = false
+
+    @Flag(name: .customLong("ipv6"), help: "IPv6 addresses only.")
+    var onlyIPv6 = false
+
+    @OptionGroup var options: ExperimentOptions
+
+    func validate() throws {
+        if onlyIPv4 && onlyIPv6 {
+            throw ValidationError("--ipv4 and --ipv6 exclude each other; leave both out for all")
+        }
+    }
+
+    func run() throws {
+        let family: LookUp.Family = onlyIPv4 ? .ipv4 : onlyIPv6 ? .ipv6 : .any
+        try ResolveRun.run(names, options, row: { "\($0.address ?? "")  \($0.family ?? "")" }) { resolver in
+            { name throws(SocketError) in try LookUp.host(name, family, resolver) }
+        }
+    }
+}
+
+struct ResolveAddressCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "address", abstract: "From addresses to names (getnameinfo).")
+
+    @Argument(help: ArgumentHelp("Numeric addresses, IPv4 or IPv6.", valueName: "address"))
+    var addresses: [String]
+
+    @OptionGroup var options: ExperimentOptions
+
+    func run() throws {
+        try ResolveRun.run(addresses, options, row: { $0.name ?? "" }) { _ in
+            { address throws(SocketError) in try LookUp.address(address) }
+        }
+    }
+}
+
+struct ResolveServiceCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "service", abstract: "From the names of services to ports (getservbyname).")
+
+    @Argument(help: ArgumentHelp("Names of services, http or domain/udp.", valueName: "name"))
+    var names: [String]
+
+    @OptionGroup var options: ExperimentOptions
+
+    func run() throws {
+        try ResolveRun.run(names, options, row: ResolveRun.serviceRow) { _ in
+            { name throws(SocketError) in try LookUp.service(name) }
+        }
+    }
+}
+
+struct ResolvePortCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "port", abstract: "From ports to the names of services (getservbyport).")
+
+    @Argument(help: ArgumentHelp("Ports, 443 or 53/udp.", valueName: "port"))
+    var ports: [String]
+
+    @OptionGroup var options: ExperimentOptions
+
+    func run() throws {
+        try ResolveRun.run(ports, options, row: ResolveRun.serviceRow) { _ in
+            { port throws(SocketError) in try LookUp.port(port) }
+        }
+    }
+}
+
+struct ResolveBinaryCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "binary", abstract: "From an address as text to its bytes in network byte order (inet_pton).")
+
+    @Argument(help: ArgumentHelp("Numeric addresses, IPv4 or IPv6.", valueName: "address"))
+    var addresses: [String]
+
+    @OptionGroup var options: ExperimentOptions
+
+    func run() throws {
+        try ResolveRun.run(addresses, options, row: ResolveRun.bytesRow) { _ in
+            { address throws(SocketError) in try LookUp.bytes(of: address) }
+        }
+    }
+}
+
+struct ResolveTextCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "text", abstract: "From the bytes of an address, in hexadecimal digits, to text (inet_ntop).")
+
+    @Argument(help: ArgumentHelp("4 or 16 bytes, 7f000001 or '7f 00 00 01'.", valueName: "bytes"))
+    var bytes: [String]
+
+    @OptionGroup var options: ExperimentOptions
+
+    func run() throws {
+        try ResolveRun.run(bytes, options, row: { "\($0.address ?? "")  \($0.family ?? "")" }) { _ in
+            { bytes throws(SocketError) in try LookUp.text(of: bytes) }
+        }
+    }
+}
