@@ -22,7 +22,7 @@ public struct DialogueRules: Sendable {
 
     /// The rules of a dialogue; `nil` where nobody could follow them: an empty or too long word, one that ends a line, or a
     /// stop word that is no single line.
-    public init?(replacing character: Character = "e", by word: String = "three", until stop: String = "bye") {
+    public init?(replacing character: Character = "o", by word: String = "zero", until stop: String = "bye") {
         let all = [String(character), word, stop]
         guard all.allSatisfy({ !$0.isEmpty && $0.unicodeScalars.allSatisfy(ChatText.isVisible) }),
             word.utf8.count <= Self.longestWord, String(character).utf8.count <= Self.longestWord,
@@ -79,7 +79,7 @@ public final class Dialogue: MessageHandler {
 
     /// Says what is wrong; the connection closes then.
     public func refused(_ connection: Connection, error: FramingError) {
-        connection.write("goodbye: \(error)\n")
+        connection.write("goodbye; \(error)\n")
     }
 
     /// The peer has said all it wanted to, and may still hear.
@@ -89,7 +89,8 @@ public final class Dialogue: MessageHandler {
     public func draining(_ connection: Connection) { leave(connection) }
 
     private func leave(_ connection: Connection) {
-        connection.write("goodbye: \(messages) messages, \(replaced) characters replaced\n")
+        let times = replaced == 1 ? "once" : "\(replaced) times"
+        connection.write("goodbye; that was \(messages) message\(messages == 1 ? "" : "s"), and I replaced \(times)\n")
         connection.close()
     }
 }

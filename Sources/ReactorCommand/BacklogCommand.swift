@@ -47,9 +47,11 @@ struct BacklogCommand: ParsableCommand {
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("How long nothing is accepted, from the start. (default: 1500ms)", valueName: "time"),
+        help: ArgumentHelp(
+            "How long nothing is accepted, from the start. (default: until all have tried, and 500ms more)",
+            valueName: "time"),
         transform: DurationArgument.required)
-    var hold = BacklogPlan().holdTime
+    var hold: Duration?
 
     @Option(
         parsing: .unconditional,
@@ -76,7 +78,9 @@ struct BacklogCommand: ParsableCommand {
     func validate() throws {
         if connects > Self.mostConnects { throw ValidationError("--connects: use at most \(Self.mostConnects)") }
         if limit > .seconds(300) { throw ValidationError("--limit: use at most 5m") }
-        if hold >= limit { throw ValidationError("--hold is not shorter than --limit: nothing would be accepted") }
+        if let hold, hold >= limit {
+            throw ValidationError("--hold is not shorter than --limit: nothing would be accepted")
+        }
     }
 
     func run() throws {

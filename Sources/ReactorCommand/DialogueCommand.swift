@@ -17,14 +17,14 @@ struct DialogueCommand: ParsableCommand {
             """)
 
     @Option(
-        help: ArgumentHelp("The character that is replaced. (default: e)", valueName: "character"),
+        help: ArgumentHelp("The character that is replaced. (default: o)", valueName: "character"),
         transform: DialogueCommand.parseCharacter)
-    var character: Character = "e"
+    var character: Character = "o"
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("What it is replaced by, at most 64 bytes. (default: three)", valueName: "word"))
-    var word = "three"
+        help: ArgumentHelp("What it is replaced by, at most 64 bytes. (default: zero)", valueName: "word"))
+    var word = "zero"
 
     @Option(
         parsing: .unconditional,

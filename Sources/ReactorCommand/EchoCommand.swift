@@ -56,6 +56,9 @@ struct EchoCommand: ParsableCommand {
         if udp.isWanted && unix != nil {
             throw ValidationError("--udp needs an address with a port; give it with --listen")
         }
+        if udp.isWanted, let listen = serving.listen, listen.isUnix {
+            throw ValidationError("--udp needs an address with a port, and --listen is \(listen): write HOST:PORT")
+        }
         if upper && lines { throw ValidationError("--upper answers bytes and --lines answers lines: choose one") }
         if upper && time { throw ValidationError("--upper and --time are two answers: choose one") }
         if udp.isWanted && style == .async {

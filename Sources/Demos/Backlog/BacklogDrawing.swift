@@ -1,9 +1,12 @@
 // The queue as it fills, a row for each event, and in words why the kernel does so.
 
+import SystemPackage
+
 /// Draws an experiment.
 public struct BacklogDrawing: Sendable {
     /// Places that are drawn one by one; a longer queue is only counted.
     private static let mostPlaces = 32
+    private static let wordsWidth = 47
 
     private let isUnix: Bool
     private let backlog: Int
@@ -21,15 +24,15 @@ public struct BacklogDrawing: Sendable {
 
     /// What the columns are.
     public var header: String {
-        "    time  \(pad("what happens", 44))\(pad("queue", width))\(isUnix ? "" : "  SYN_SENT")"
+        "    time  \(pad("what happens", Self.wordsWidth))\(pad("queue", width))\(isUnix ? "" : "  SYN_SENT")"
     }
 
     private var width: Int { places <= Self.mostPlaces ? places + 2 : 2 * "\(places)".count + 4 }
 
     /// The row of an event.
     public func row(_ event: BacklogEvent) -> String {
-        let queue = event.kind == .closed || event.kind == .reset ? "" : bar(event.queue)
-        var row = "\(time(event.milliseconds))  \(pad(words(event), 44))\(pad(queue, width))"
+        let queue = event.queue.map(bar) ?? ""
+        var row = "\(time(event.milliseconds))  \(pad(words(event), Self.wordsWidth))\(pad(queue, width))"
         if !event.hanging.isEmpty { row += "  " + event.hanging.map(String.init).joined(separator: " ") }
         if event.onlyClient > 0 { row += "  (\(event.onlyClient) connected for the client only)" }
         while row.last == " " { row.removeLast() }
@@ -45,7 +48,10 @@ public struct BacklogDrawing: Sendable {
                 ? "\(connect) is connected at once" : "\(connect) is connected after \(seconds(event.waited))"
         case .hanging: return "\(connect) gets no answer: SYN_SENT"
         case .turnedAway: return "\(connect) is turned away\(reason)"
-        case .refused: return "\(connect) is refused after \(seconds(event.waited))\(reason)"
+        case .refused:
+            // That nobody listens is what the word says already.
+            return "\(connect) is refused after \(seconds(event.waited))"
+                + (event.reason == "\(Errno.connectionRefused)" ? "" : reason)
         case .accepted: return "accept takes connection \(event.connect)"
         case .closed: return "the listener is closed"
         case .reset: return "connection \(event.connect) is lost\(reason)"
@@ -61,45 +67,47 @@ public struct BacklogDrawing: Sendable {
 
     /// What came of it, and why.
     public func explanation(_ outcome: BacklogOutcome, _ events: [BacklogEvent]) -> String {
-        var parts = [summary(outcome)]
-        parts.append(
-            """
-            listen(fd, \(backlog)) keeps \(places) connection\(places == 1 ? "" : "s") until accept(2) takes them, one more than it says: Linux \
-            looks whether the queue is longer than the backlog before it adds to it. They are connected, and may send, \
-            before the program has accepted anything.
-            """)
-        if isUnix {
-            parts.append(
-                """
-                A Unix socket is connected by connect(2) itself or not at all. Where the queue is full, a non-blocking \
-                connect fails at once with EAGAIN, and nothing tells when there is room: the program tries again. A \
-                blocking one waits (unix(7), connect(2)).
-                """)
-        } else {
-            parts.append(
-                """
-                A SYN that finds the queue full is dropped, without an answer. The client's kernel sends it again after a \
-                second, and then again and again (tcp(7), tcp_syn_retries): such a connect is not refused, it hangs, and \
-                comes to its end when the SYN finds room. Nobody is told.
-                """)
-        }
-        if events.contains(where: { $0.onlyClient > 0 }) {
-            parts.append(
-                """
-                Some were connected for the client only: their SYNs came at the same moment and found room, but when their \
-                handshakes ended the queue was full again. The server forgets such an end, and sends its answer again \
-                until there is room. With tcp_abort_on_overflow set to 1 it resets them instead (tcp(7)).
-                """)
-        }
-        if outcome.reset + outcome.refused > 0 && !isUnix {
-            parts.append(
-                """
-                When a listener closes, what waits in its queue is reset. What hangs learns of it with its next SYN, which \
-                is refused: nobody listens there.
-                """)
-        }
+        var parts = [summary(outcome), Self.always(backlog, places), isUnix ? Self.unix : Self.tcp]
+        if events.contains(where: { $0.onlyClient > 0 }) { parts.append(Self.onlyClient) }
+        if events.contains(where: { $0.kind == .closed }) { parts.append(isUnix ? Self.unixClosed : Self.tcpClosed) }
         return parts.joined(separator: "\n\n")
     }
+
+    private static func always(_ backlog: Int, _ places: Int) -> String {
+        """
+        listen(fd, \(backlog)) keeps \(places) until accept(2) takes them, one more than it says: Linux looks whether the
+        queue is longer than the backlog before it adds to it. What is in the queue is connected, and may
+        send, before the program has accepted anything (listen(2)).
+        """
+    }
+
+    private static let unix = """
+        A Unix socket is connected by connect(2) itself or not at all. Where the queue is full, a non-blocking
+        connect fails at once with EAGAIN, and nothing tells when there is room: the program tries again, here
+        after each accept. A blocking one waits in connect(2) (unix(7)).
+        """
+
+    private static let tcp = """
+        A SYN that finds the queue full is dropped, without an answer. The client's kernel sends it again after
+        a second, and then again and again (tcp(7), tcp_syn_retries): such a connect is not refused, it hangs,
+        until its SYN finds room. Nobody is told, and nobody waits in line: whoever's SYN comes at the right
+        moment is next.
+        """
+
+    private static let onlyClient = """
+        Some were connected for the client only: their SYNs found room, but when their handshakes ended the
+        queue was full. The server forgets such an end, and sends its own SYN again until there is room. With
+        tcp_abort_on_overflow set to 1 it resets them instead (tcp(7)).
+        """
+
+    private static let tcpClosed = """
+        When a listener closes, what waits in its queue is reset. What hangs learns of it with its next SYN:
+        nobody listens there any more, and that is refused.
+        """
+
+    private static let unixClosed = """
+        When a listener closes, what waits in its queue is reset.
+        """
 
     private func summary(_ outcome: BacklogOutcome) -> String {
         let waited = isUnix ? "turned away" : "hanging"

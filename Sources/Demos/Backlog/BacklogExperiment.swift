@@ -17,6 +17,8 @@ public import SystemPackage
 public final class BacklogExperiment {
     /// How long an answer may take before a connect counts as hanging: a handshake on one machine takes microseconds.
     private static let grace = Duration.milliseconds(20)
+    /// How long all is left as it is when every connect was tried, unless the plan says when to go on.
+    private static let pauseBeforeAccepting = Duration.milliseconds(500)
 
     private let loop: EventLoop
     private let plan: BacklogPlan
@@ -70,9 +72,9 @@ public final class BacklogExperiment {
         start = loop.kernel.now()
         timers = [
             loop.schedule(after: .zero, repeating: plan.connectPause) { [self] in connectNext() },
-            loop.schedule(after: plan.holdTime) { [self] in endHolding() },
             loop.schedule(after: plan.limit) { [self] in finish() },
         ]
+        if let holdTime = plan.holdTime { timers.append(loop.schedule(after: holdTime) { [self] in endHolding() }) }
     }
 
     // MARK: The clients
@@ -84,7 +86,12 @@ public final class BacklogExperiment {
         let connect = BacklogConnect(connects.count + 1, OwnedDescriptor(made.descriptor), began: loop.kernel.now())
         connects.append(connect)
         begin(connect)
-        if connects.count == plan.connects { loop.cancel(timers[0]) }
+        if connects.count == plan.connects {
+            loop.cancel(timers[0])
+            if plan.holdTime == nil {
+                timers.append(loop.schedule(after: Self.pauseBeforeAccepting) { [self] in endHolding() })
+            }
+        }
         finishIfNobodyWaits()
     }
 
@@ -94,7 +101,10 @@ public final class BacklogExperiment {
         while address.isUnix && result.wasInterrupted { result = loop.kernel.connect(name, to: address) }
         switch result.errno {
         case nil: settle(connect, .connected)
-        case .nowInProgress?, .interrupted?: wait(for: connect, name)
+        case .nowInProgress?, .interrupted?:
+            // A handshake on one machine is over by now, if there is room.
+            askHowItWent(connect, name)
+            if connect.state == .began { wait(for: connect, name) }
         case .resourceTemporarilyUnavailable? where address.isUnix: settle(connect, .turnedAway, "EAGAIN")
         case let errno?: settle(connect, .refused, "\(errno)")
         }
@@ -108,6 +118,8 @@ public final class BacklogExperiment {
         }
         timers.append(
             loop.schedule(after: Self.grace) { [self] in
+                // On a busy machine the answer may be there and not yet have been told.
+                if connect.state == .began { askHowItWent(connect, name) }
                 if connect.state == .began { tell(connect, .hanging) }
             })
     }
@@ -133,7 +145,6 @@ public final class BacklogExperiment {
     // MARK: The listener
 
     private func endHolding() {
-        guard isHolding else { return }
         isHolding = false
         outcome.connectedWhileHeld = connects.count { $0.state == .connected }
         outcome.waitingWhileHeld = connects.count { $0.state.isWaiting }
@@ -211,12 +222,12 @@ public final class BacklogExperiment {
     private func note(_ kind: BacklogEvent.Kind, _ number: Int, waited: Double, _ reason: String? = nil) {
         let connected = connects.count { $0.state == .connected }
         let name = listener?.name
-        let queue = name.map { queueLength($0) ?? connected } ?? 0
+        let queue = name.map { queueLength($0) ?? connected }
         happened(
             BacklogEvent(
                 kind: kind, connect: number, milliseconds: start.duration(to: loop.kernel.now()).inMilliseconds,
                 waited: waited, reason: reason, queue: queue,
-                onlyClient: name == nil ? 0 : max(0, connected - queue),
+                onlyClient: max(0, connected - (queue ?? connected)),
                 hanging: connects.filter { $0.state == .hanging }.map(\.number)))
     }
 

@@ -12,8 +12,8 @@ public struct BacklogPlan: Sendable {
     public var connects = 8
     /// The time between two connects.
     public var connectPause = Duration.milliseconds(100)
-    /// How long nothing is accepted, from the beginning.
-    public var holdTime = Duration.milliseconds(1500)
+    /// How long nothing is accepted, from the beginning. Default: `nil`, until all connects were tried, and half a second more.
+    public var holdTime: Duration?
     /// The time between two accepts after that.
     public var acceptPause = Duration.milliseconds(200)
     /// Whether the listener is closed after the hold time, instead of accepting.
@@ -57,8 +57,8 @@ public struct BacklogEvent: Sendable, Encodable {
     public let waited: Double
     /// The error, where there is one.
     public let reason: String?
-    /// How many wait to be accepted now, as the kernel counts them.
-    public let queue: Int
+    /// How many wait to be accepted now, as the kernel counts them; `nil` when the listener is closed.
+    public let queue: Int?
     /// How many are connected for the client, but not in the queue.
     public let onlyClient: Int
     /// The connects that hang now.

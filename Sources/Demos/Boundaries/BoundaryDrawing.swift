@@ -37,7 +37,7 @@ public enum BoundaryDrawing {
 
     /// Bytes in rows; the first one has the title.
     static func rows(_ bytes: [UInt8], marked: Set<Int> = [], title: String) -> [String] {
-        if bytes.isEmpty { return ["  \(pad(title, 12))(no bytes)"] }
+        if bytes.isEmpty { return ["  \(pad(title, 12)) (no bytes)"] }
         return stride(from: 0, to: bytes.count, by: bytesPerRow).map { start in
             let row = start..<min(start + bytesPerRow, bytes.count)
             var hex = ""

@@ -13,7 +13,7 @@ enum ResolveRun {
     /// Looks things up and prints what was found.
     ///
     /// - Parameters:
-    ///   - row: what is printed of a result, behind the question.
+    ///   - row: what is printed of a result, behind the question; its lines stand below each other.
     ///   - work: makes what looks one thing up, for the loop's resolver.
     /// - Throws: `ExitCode` 1 when something was not found.
     static func run(
@@ -33,7 +33,10 @@ enum ResolveRun {
                 if let error = answer.error { StandardError.write("reactor: \(error)\n") }
                 guard options.printsText else { return }
                 let query = answer.query + String(repeating: " ", count: width - answer.query.count)
-                for result in answer.results { print("\(query)  \(row(result))") }
+                for result in answer.results {
+                    let indentation = "\n" + String(repeating: " ", count: width + 2)
+                    print("\(query)  \(row(result).split(separator: "\n").joined(separator: indentation))")
+                }
                 StandardOutput.flush()
             },
             ended: { loop.stop() })
@@ -59,7 +62,7 @@ enum ResolveRun {
     static func bytesRow(_ result: LookUpResult) -> String {
         var row = "\(result.family ?? "")  on the wire \(result.networkBytes ?? "")"
         if let number = result.number, let swapped = result.littleEndianNumber {
-            row += "  the number \(number), or \(swapped) where a little-endian machine forgets ntohl"
+            row += "\nthe number \(number), or \(swapped) where a little-endian machine forgets ntohl"
         }
         return row
     }
