@@ -37,7 +37,7 @@ public struct DialogueRules: Sendable {
     func answer(to message: [UInt8]) -> (text: [UInt8], count: Int) {
         var (text, count, index) = ([UInt8](), 0, 0)
         while index < message.count {
-            if message[index...].starts(with: character) {
+            if message[index] == character[0] && message[index...].starts(with: character) {
                 text += word
                 count += 1
                 index += character.count

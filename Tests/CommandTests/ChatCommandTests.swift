@@ -92,6 +92,23 @@ import Testing
         #expect(outcome.error.contains("connection refused"))
     }
 
+    /// A server that dies, or one that throws a member out, is no reason to end without a word.
+    @Test func joinSaysThatTheServerIsGone() async throws {
+        let outcome = try await RunningServer.run(command: ["chat", "serve"], ["--first-message-timeout", "300ms"]) {
+            server in
+            let client = try await Subprocess.run(
+                Program.reactor, arguments: ["chat", "join", server.address], input: .inputWriter, output: .sequence,
+                error: .string(limit: Program.outputLimit)
+            ) { execution in
+                // Its own input stays open meanwhile, and nobody writes.
+                for try await _ in execution.standardOutput.strings() {}
+            }
+            #expect(client.terminationStatus == .exited(1))
+            #expect(client.standardError == "reactor: the server has ended the conversation\n")
+        }
+        #expect(outcome.status == .exited(0))
+    }
+
     /// Members who come through HAProxy are told apart by the addresses in its header.
     @Test(.enabled("there is no haproxy", RunningHAProxy.isHere), .enabled("there is no nc", isNetcatHere))
     func membersComeThroughHAProxy() async throws {

@@ -7,6 +7,8 @@ public struct BacklogDrawing: Sendable {
     /// Places that are drawn one by one; a longer queue is only counted.
     private static let mostPlaces = 32
     private static let wordsWidth = 47
+    /// Connects that hang and are named; of more, the number is told.
+    private static let mostHanging = 8
 
     private let isUnix: Bool
     private let backlog: Int
@@ -33,10 +35,16 @@ public struct BacklogDrawing: Sendable {
     public func row(_ event: BacklogEvent) -> String {
         let queue = event.queue.map(bar) ?? ""
         var row = "\(time(event.milliseconds))  \(pad(words(event), Self.wordsWidth))\(pad(queue, width))"
-        if !event.hanging.isEmpty { row += "  " + event.hanging.map(String.init).joined(separator: " ") }
+        if !event.hanging.isEmpty { row += "  " + list(event.hanging) }
         if event.onlyClient > 0 { row += "  (\(event.onlyClient) connected for the client only)" }
         while row.last == " " { row.removeLast() }
         return row
+    }
+
+    private func list(_ connects: [Int]) -> String {
+        let shown = connects.prefix(Self.mostHanging).map(String.init).joined(separator: " ")
+        let rest = connects.count - Self.mostHanging
+        return rest > 0 ? "\(shown) and \(rest) more" : shown
     }
 
     private func words(_ event: BacklogEvent) -> String {
@@ -75,34 +83,35 @@ public struct BacklogDrawing: Sendable {
 
     private static func always(_ backlog: Int, _ places: Int) -> String {
         """
-        listen(fd, \(backlog)) keeps \(places) until accept(2) takes them, one more than it says: Linux looks whether the
-        queue is longer than the backlog before it adds to it. What is in the queue is connected, and may
-        send, before the program has accepted anything (listen(2)).
+        listen(fd, \(backlog)) keeps \(places) until accept(2) takes them, one more than it says:
+        Linux looks whether the queue is longer than the backlog before it adds to it. What is in
+        the queue is connected, and may send, before the program has accepted anything
+        (listen(2)).
         """
     }
 
     private static let unix = """
-        A Unix socket is connected by connect(2) itself or not at all. Where the queue is full, a non-blocking
-        connect fails at once with EAGAIN, and nothing tells when there is room: the program tries again, here
-        after each accept. A blocking one waits in connect(2) (unix(7)).
+        A Unix socket is connected by connect(2) itself or not at all. Where the queue is full, a
+        non-blocking connect fails at once with EAGAIN, and nothing tells when there is room: the
+        program tries again, here after each accept. A blocking one waits in connect(2) (unix(7)).
         """
 
     private static let tcp = """
-        A SYN that finds the queue full is dropped, without an answer. The client's kernel sends it again after
-        a second, and then again and again (tcp(7), tcp_syn_retries): such a connect is not refused, it hangs,
-        until its SYN finds room. Nobody is told, and nobody waits in line: whoever's SYN comes at the right
-        moment is next.
+        A SYN that finds the queue full is dropped, without an answer. The client's kernel sends
+        it again after a second, and then again and again (tcp(7), tcp_syn_retries): such a
+        connect is not refused, it hangs, until its SYN finds room. Nobody is told, and nobody
+        waits in line: whoever's SYN comes at the right moment is next.
         """
 
     private static let onlyClient = """
-        Some were connected for the client only: their SYNs found room, but when their handshakes ended the
-        queue was full. The server forgets such an end, and sends its own SYN again until there is room. With
-        tcp_abort_on_overflow set to 1 it resets them instead (tcp(7)).
+        Some were connected for the client only: their SYNs found room, but when their handshakes
+        ended the queue was full. The server forgets such an end, and sends its own SYN again
+        until there is room. With tcp_abort_on_overflow set to 1 it resets them instead (tcp(7)).
         """
 
     private static let tcpClosed = """
-        When a listener closes, what waits in its queue is reset. What hangs learns of it with its next SYN:
-        nobody listens there any more, and that is refused.
+        When a listener closes, what waits in its queue is reset. What hangs learns of it with its
+        next SYN: nobody listens there any more, and that is refused.
         """
 
     private static let unixClosed = """

@@ -69,6 +69,7 @@ struct ChatJoinCommand: ParsableCommand {
         let client = ChatClient(
             on: loop, allowance: terminal == nil ? TokenBucket(perSecond: rate, burst: rate) : nil,
             line: { line in
+                outcome.hasHeardGoodbye = line.hasSuffix("goodbye")
                 if let screen { screen.show(line) } else { output.write(line + "\n") }
             },
             ended: { outcome.ended($0) })
@@ -98,6 +99,8 @@ final class ChatOutcome {
     private(set) var signal: Signal?
     /// The user wants to leave, so that the end is no surprise.
     var isLeaving = false
+    /// The last line of the server was its goodbye: whoever is dropped, or was silent for too long, hears none.
+    var hasHeardGoodbye = false
 
     init(_ loop: EventLoop) { self.loop = loop }
 
@@ -112,7 +115,12 @@ final class ChatOutcome {
     }
 
     func ended(_ reason: CloseReason) {
-        if !isLeaving && reason.kind != .ended && reason.kind != .loopEnded { failure = "the chat ended: \(reason)" }
+        switch reason.kind {
+        case .loopEnded: break
+        case .ended where isLeaving || hasHeardGoodbye: break
+        case .ended: failure = "the server has ended the conversation"
+        default: if !isLeaving { failure = "the chat ended: \(reason)" }
+        }
         loop.stop()
     }
 }
