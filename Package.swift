@@ -27,6 +27,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
     ],
     targets: [
         .target(name: "CReactor"),
@@ -53,7 +54,10 @@ let package = Package(
             swiftSettings: settings),
         .target(
             name: "Demos",
-            dependencies: ["CReactor", "Reactor", .product(name: "SystemPackage", package: "swift-system")],
+            dependencies: [
+                "CReactor", "Reactor", .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ],
             swiftSettings: settings),
         .target(
             name: "FileTransfer",

@@ -10,8 +10,9 @@ struct ReactorCommand: ParsableCommand {
         abstract: "A TCP server framework's demos and measuring tools.",
         version: "0.1.0",
         subcommands: [
-            EchoCommand.self, ChatCommand.self, DialogueCommand.self, LoginCommand.self, FramingCommand.self,
-            ResolveCommand.self, BacklogCommand.self, LoadCommand.self, BenchCommand.self, TopCommand.self,
+            EchoCommand.self, ChatCommand.self, DialogueCommand.self, LoginCommand.self, HTTPCommand.self,
+            FramingCommand.self, ResolveCommand.self, BacklogCommand.self, LoadCommand.self, BenchCommand.self,
+            TopCommand.self,
         ] + optionalCommands)
 
     /// Those that a trait of the package can leave out.

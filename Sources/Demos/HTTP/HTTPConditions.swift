@@ -1,0 +1,95 @@
+// Whether a file is sent, given what the client knows of it already (RFC 9110, 13), and which part of it.
+
+import HTTPTypes
+import Reactor
+
+/// What identifies a version of a file.
+struct HTTPValidators {
+    /// The entity tag, with its quotes. Strong: it has the size, and the time of the last change in nanoseconds.
+    let tag: [UInt8]
+    /// When the file was last changed, in seconds since 1970.
+    let modified: Int
+
+    init(size: Int, modified: (seconds: Int, nanoseconds: Int)) {
+        let parts = [modified.seconds, modified.nanoseconds, size].map { String(UInt(bitPattern: $0), radix: 16) }
+        tag = Array("\"\(parts.joined(separator: "-"))\"".utf8)
+        self.modified = modified.seconds
+    }
+}
+
+/// What a request's conditions come to.
+enum HTTPCondition: Equatable {
+    /// The file, or the part that is asked for.
+    case send(HTTPRange)
+    /// The client has it: 304.
+    case notModified
+    /// A version is asked for that is not there: 412.
+    case failed
+
+    /// Looks at the conditions in the order of RFC 9110, 13.2.2.
+    ///
+    /// - Parameters:
+    ///   - bytes: what the head was parsed from.
+    ///   - now: seconds since 1970.
+    init(_ head: HTTPRequestHead, _ bytes: RawSpan, _ file: HTTPValidators, size: Int, now: Int) {
+        let match = head.places(of: "if-match", in: bytes)
+        if !match.isEmpty {
+            if !Self.names(match, bytes, file.tag, strongly: true) { self = .failed; return }
+        } else if let since = Self.date("if-unmodified-since", head, bytes, now), file.modified > since {
+            self = .failed
+            return
+        }
+        let isRead = head.method == .get || head.method == .head
+        let noneMatch = head.places(of: "if-none-match", in: bytes)
+        if !noneMatch.isEmpty {
+            if Self.names(noneMatch, bytes, file.tag, strongly: false) {
+                self = isRead ? .notModified : .failed
+                return
+            }
+        } else if isRead, let since = Self.date("if-modified-since", head, bytes, now), file.modified <= since {
+            self = .notModified
+            return
+        }
+        guard head.method == .get, let range = head.value(of: "range", in: bytes),
+            Self.mayBePart(head, bytes, file, now)
+        else {
+            self = .send(.whole)
+            return
+        }
+        self = .send(HTTPRange(bytes, range.range, size: size))
+    }
+
+    /// If-Range: a part is of use only with the version that the client has the rest of.
+    private static func mayBePart(_ head: HTTPRequestHead, _ bytes: RawSpan, _ file: HTTPValidators, _ now: Int) -> Bool
+    {
+        let conditions = head.places(of: "if-range", in: bytes)
+        guard let condition = conditions.first?.range else { return true }
+        guard conditions.count == 1, !condition.isEmpty else { return false }
+        let first = bytes.byte(at: condition.lowerBound)
+        if first == UInt8(ascii: "\"") { return bytes.equals(file.tag, at: condition) }
+        // A date is strong only if the file cannot have changed twice in its second (RFC 9110, 8.8.2.2).
+        guard let date = HTTPDate.parse(bytes, condition, now: now) else { return false }
+        return date == file.modified && now > date + 1
+    }
+
+    private static func date(_ name: StaticString, _ head: HTTPRequestHead, _ bytes: RawSpan, _ now: Int) -> Int? {
+        guard let place = head.value(of: name, in: bytes) else { return nil }
+        return HTTPDate.parse(bytes, place.range, now: now)
+    }
+
+    /// Whether a list of entity tags has this one, or is `*`.
+    private static func names(_ fields: [HTTPPlace], _ bytes: RawSpan, _ tag: [UInt8], strongly: Bool) -> Bool {
+        for field in fields {
+            // Our tags have no commas, so that a list may be cut at them.
+            for element in bytes.elements(field.range) {
+                if bytes.equals([UInt8(ascii: "*")], at: element) || bytes.equals(tag, at: element) { return true }
+                let isWeak =
+                    element.count > 2 && bytes.equals(Array("W/".utf8), at: element.lowerBound..<element.lowerBound + 2)
+                if isWeak && !strongly && bytes.equals(tag, at: element.lowerBound + 2..<element.upperBound) {
+                    return true
+                }
+            }
+        }
+        return false
+    }
+}

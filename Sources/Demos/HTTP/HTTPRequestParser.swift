@@ -1,0 +1,214 @@
+// The head of a request, from bytes (RFC 9112, 2 to 5). It takes bytes and knows no socket, keeps none of them, and reads
+// each at most twice, in however many pieces they come. Strict: what two readers might understand in two ways is refused.
+//
+//     request line --> fields --empty line--> complete (the head, until the next parse begins)
+//          +-------------+------ anything wrong ------> HTTPRefusal, for good: what follows is no request
+//
+// Lines end with CR LF and nothing else; no field is folded, none has a space before its colon; lengths are digits.
+
+import Reactor
+
+/// Parses one request's head after another.
+struct HTTPRequestParser {
+    private enum Stage { case start, requestLine, fields, complete }
+
+    /// What was parsed. Whole once ``parse(_:)`` has said so.
+    private(set) var head = HTTPRequestHead()
+    private var framing = HTTPFraming()
+    private let requestLineBytes: Int
+    private let headBytes: Int
+    private let fieldCount: Int
+    private var stage = Stage.start
+    /// Where the line begins that is read now.
+    private var lineStart = 0
+    /// No newline is before this place.
+    private var searched = 0
+
+    init(_ limits: HTTPLimits = HTTPLimits()) {
+        requestLineBytes = limits.requestLineBytes
+        headBytes = min(limits.headBytes, Int(UInt16.max))
+        fieldCount = limits.fields
+    }
+
+    /// Parses on.
+    ///
+    /// - Parameter bytes: the request from its first byte on, as much as there is: again from the first byte, with more
+    ///   behind it, after an answer of `false`; the next request's after `true`.
+    /// - Returns: Whether ``head`` is whole.
+    /// - Throws: ``HTTPRefusal``; nothing may be asked any more.
+    @inline(never)
+    mutating func parse(_ bytes: RawSpan) throws(HTTPRefusal) -> Bool {
+        if stage == .complete || stage == .start { begin() }
+        while let newline = bytes.newline(from: searched) {
+            let end = newline &- 1
+            guard end >= lineStart, bytes.byte(at: end) == HTTPByte.carriageReturn else {
+                throw .malformed("a line ends with a newline and no carriage return")
+            }
+            if newline >= headBytes { throw tooLong(stage == .requestLine) }
+            let line = lineStart..<end
+            lineStart = newline &+ 1
+            searched = lineStart
+            if stage == .fields {
+                if line.isEmpty {
+                    head.byteCount = lineStart
+                    try framing.apply(to: &head)
+                    stage = .complete
+                    return true
+                }
+                try parseField(bytes, line)
+            } else if !line.isEmpty {
+                try parseRequestLine(bytes, line)
+                stage = .fields
+            } else if line.lowerBound > 0 {
+                throw .malformed("a request begins with empty lines")  // one is let pass (RFC 9112, 2.2)
+            }
+        }
+        searched = bytes.byteCount
+        let length = searched &- lineStart
+        if stage == .requestLine && length > requestLineBytes &+ 1 { throw tooLong(true) }
+        if searched >= headBytes { throw tooLong(stage == .requestLine) }
+        return false
+    }
+
+    private mutating func begin() {
+        var fields = head.fields
+        // One request with many fields is no reason to keep room for as many.
+        if fields.count > 32 { fields = [] } else { fields.removeAll(keepingCapacity: true) }
+        head = HTTPRequestHead()
+        head.fields = fields
+        framing = HTTPFraming()
+        (stage, lineStart, searched) = (.requestLine, 0, 0)
+    }
+
+    private func tooLong(_ isRequestLine: Bool) -> HTTPRefusal {
+        isRequestLine ? HTTPRefusal(414, "the request line is too long") : HTTPRefusal(431, "the head is too large")
+    }
+
+    // MARK: The request line
+
+    @inline(__always)
+    private mutating func parseRequestLine(_ bytes: RawSpan, _ line: Range<Int>) throws(HTTPRefusal) {
+        if line.count > requestLineBytes { throw tooLong(true) }
+        var index = line.lowerBound
+        while index < line.upperBound, HTTPByte.isToken(bytes.byte(at: index)) { index &+= 1 }
+        guard index > line.lowerBound, index < line.upperBound, bytes.byte(at: index) == HTTPByte.space else {
+            throw .malformed("the request line does not begin with a method and a space")
+        }
+        let method = line.lowerBound..<index
+        let start = index &+ 1
+        index = start
+        // Where the path ends, at a question mark, and whether it is encoded are found on the way.
+        var pathEnd = 0
+        while index < line.upperBound {
+            let byte = bytes.byte(at: index)
+            if !HTTPByte.isTarget(byte) { break }
+            if byte == UInt8(ascii: "%") {
+                if pathEnd == 0 { head.pathIsEncoded = true }
+            } else if byte == UInt8(ascii: "?") && pathEnd == 0 {
+                pathEnd = index
+            }
+            index &+= 1
+        }
+        guard index > start, index < line.upperBound, bytes.byte(at: index) == HTTPByte.space else {
+            throw .malformed("the request's target is missing, or has bytes that none may have")
+        }
+        try parseVersion(bytes, index &+ 1..<line.upperBound)
+        head.method = HTTPMethods.known(bytes, method)
+        head.target = HTTPPlace(start, index)
+        let end = pathEnd == 0 ? index : pathEnd
+        if bytes.byte(at: start) == UInt8(ascii: "/") {
+            head.path = HTTPPlace(start, end)
+        } else {
+            try parseOtherTarget(bytes, start..<index, end)
+        }
+    }
+
+    @inline(__always)
+    private mutating func parseVersion(_ bytes: RawSpan, _ range: Range<Int>) throws(HTTPRefusal) {
+        guard range.count == 8 else { throw .malformed("the request line does not end with a version") }
+        // Safe: eight bytes are there, and any are a UInt64.
+        let version = unsafe UInt64(
+            littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: range.lowerBound, as: UInt64.self))
+        if version == 0x312e_312f_5054_5448 {  // HTTP/1.1
+            head.isVersion11 = true
+        } else if version != 0x302e_312f_5054_5448 {  // HTTP/1.0
+            try parseOtherVersion(version)
+        }
+    }
+
+    @inline(never)
+    private mutating func parseOtherVersion(_ version: UInt64) throws(HTTPRefusal) {
+        let (major, minor) = (UInt8(truncatingIfNeeded: version >> 40), UInt8(truncatingIfNeeded: version >> 56))
+        guard version & 0x00ff_00ff_ffff_ffff == 0x002e_002f_5054_5448, let major = HTTPByte.digit(major),
+            HTTPByte.digit(minor) != nil
+        else { throw .malformed("the request line does not end with a version") }
+        if major != 1 { throw HTTPRefusal(505, "this server speaks HTTP/1.1") }
+        head.isVersion11 = true  // a later one of the same kind (RFC 9110, 2.5)
+    }
+
+    /// `*`, a whole URL (RFC 9112, 3.2.2), or for CONNECT an authority.
+    @inline(never)
+    private mutating func parseOtherTarget(
+        _ bytes: RawSpan, _ target: Range<Int>, _ pathEnd: Int
+    ) throws(HTTPRefusal) {
+        if bytes.equals([UInt8(ascii: "*")], at: target) && head.method == .options { return }
+        if head.method == .other && bytes.isName("connect", at: 0..<min(7, target.lowerBound)) { return }
+        for (scheme, length) in [("http://", 7), ("https://", 8)] as [(StaticString, Int)]
+        where target.count > length && bytes.isName(scheme, at: target.lowerBound..<target.lowerBound + length) {
+            let start = target.lowerBound + length
+            var end = start
+            while end < pathEnd, bytes.byte(at: end) != UInt8(ascii: "/") { end += 1 }
+            guard end > start, HTTPFraming.isHost(bytes, start..<end) else { break }
+            // A URL without a path means the root, whose one byte is found before the host.
+            head.path = end == pathEnd ? HTTPPlace(start - 1, start) : HTTPPlace(end, pathEnd)
+            head.pathIsEncoded = head.pathIsEncoded && bytes.contains(UInt8(ascii: "%"), at: head.path.range)
+            return
+        }
+        throw .malformed("the request's target is none")
+    }
+
+    // MARK: Fields
+
+    @inline(__always)
+    private mutating func parseField(_ bytes: RawSpan, _ line: Range<Int>) throws(HTTPRefusal) {
+        let field = try HTTPFieldLine.parse(bytes, line)
+        framing.count &+= 1
+        if framing.count > fieldCount { throw HTTPRefusal(431, "the head has too many fields") }
+        if try framing.take(bytes, field, &head) { return }
+        head.fields.append(field)
+    }
+}
+
+/// The names of methods.
+enum HTTPMethods {
+    /// Which method these bytes name; they are case-sensitive.
+    @inline(__always)
+    static func known(_ bytes: RawSpan, _ range: Range<Int>) -> HTTPKnownMethod {
+        let start = range.lowerBound
+        if range.count == 3 && bytes.byte(at: start) == UInt8(ascii: "G")
+            && bytes.byte(at: start &+ 1) == UInt8(ascii: "E")
+            && bytes.byte(at: start &+ 2) == UInt8(ascii: "T")
+        {
+            return .get
+        }
+        return other(bytes, range)
+    }
+
+    @inline(never)
+    private static func other(_ bytes: RawSpan, _ range: Range<Int>) -> HTTPKnownMethod {
+        switch String(decoding: bytes.bytes(at: range), as: UTF8.self) {
+        case "HEAD": .head
+        case "POST": .post
+        case "OPTIONS": .options
+        case "PUT", "DELETE", "CONNECT", "TRACE", "PATCH": .other
+        default: .unknown
+        }
+    }
+}
+
+extension RawSpan {
+    fileprivate func contains(_ byte: UInt8, at range: Range<Int>) -> Bool {
+        for index in range where self.byte(at: index) == byte { return true }
+        return false
+    }
+}
