@@ -6,6 +6,9 @@ public import SystemPackage
 extension SimulatedKernel {
     /// read(2).
     public func read(_ descriptor: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
+        if let file = file(descriptor.rawValue) as? SimulatedRegularFile {
+            return read(descriptor, file, into: buffer)
+        }
         if let errno = fault(.read) { return leave(.read, descriptor.rawValue, SystemResult(errno)) }
         guard let file = file(descriptor.rawValue) else {
             violate("read of descriptor \(descriptor.rawValue), which is not open")

@@ -6,6 +6,8 @@ public import SystemPackage
 /// A regular file.
 final class SimulatedRegularFile: SimulatedFile {
     var contents: [UInt8]
+    /// Where read(2) goes on.
+    var position = 0
 
     init(_ contents: [UInt8]) { self.contents = contents }
 
@@ -25,6 +27,24 @@ extension SimulatedKernel {
     public func truncate(_ file: FileDescriptor, to count: Int) {
         guard let file = self.file(file.rawValue) as? SimulatedRegularFile else { return }
         file.contents.removeLast(max(0, file.contents.count - count))
+    }
+
+    /// read(2) from a regular file, which may be interrupted or bring a part, and never would block.
+    func read(
+        _ descriptor: FileDescriptor, _ file: SimulatedRegularFile, into buffer: consuming MutableRawSpan
+    ) -> SystemResult {
+        if let errno = fault(.read), errno.faultClass != .wouldBlock {
+            return leave(.read, descriptor.rawValue, SystemResult(errno))
+        }
+        var count = max(0, min(buffer.byteCount, file.contents.count - file.position))
+        if count > 1, random.chance(faults.shortTransfer) { count = random.number(in: 1...count) }
+        // Safe: the copied bytes are within the bounds of both.
+        unsafe buffer.withUnsafeMutableBytes { target in
+            unsafe target.copyBytes(from: file.contents[file.position..<file.position + count])
+        }
+        file.position += count
+        spin.noteProgress()
+        return leave(.read, descriptor.rawValue, SystemResult(count))
     }
 
     /// sendfile(2). A peer that has gone raises `SIGPIPE`: it is a violation not to have it blocked.

@@ -31,6 +31,8 @@ final class CachedFile {
     let facts: HTTPFileFacts
     /// The answer to a GET whose connection goes on.
     private(set) var answer: [UInt8]
+    /// The head for a connection that ends with the answer.
+    private(set) var closingHead: [UInt8]
     /// Bytes of the answer's head, which is the answer to a HEAD.
     let headCount: Int
     private let dateOffset: Int
@@ -43,6 +45,7 @@ final class CachedFile {
         self.facts = facts
         self.checked = checked
         let head = HTTPAnswer.head(.ok, facts.fields, length: facts.size, date: clock.text, closes: false)
+        closingHead = HTTPAnswer.head(.ok, facts.fields, length: facts.size, date: clock.text, closes: true)
         headCount = head.count
         dateOffset = HTTPAnswer.start(.ok).utf8.count
         dateSeconds = clock.seconds
@@ -50,7 +53,7 @@ final class CachedFile {
     }
 
     /// Memory that it takes up.
-    var byteCount: Int { answer.count + path.count }
+    var byteCount: Int { answer.count + closingHead.count + path.count }
 
     /// The content.
     var content: ArraySlice<UInt8> { answer[headCount...] }
@@ -64,6 +67,8 @@ final class CachedFile {
     @inline(never)
     private func writeDate(_ clock: HTTPClock) {
         dateSeconds = clock.seconds
-        answer.replaceSubrange(dateOffset..<dateOffset + HTTPDate.byteCount, with: clock.text)
+        let place = dateOffset..<dateOffset + HTTPDate.byteCount
+        answer.replaceSubrange(place, with: clock.text)
+        closingHead.replaceSubrange(place, with: clock.text)
     }
 }

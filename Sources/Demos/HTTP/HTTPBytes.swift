@@ -29,6 +29,15 @@ enum HTTPByte {
     @inline(__always)
     static func isTarget(_ byte: UInt8) -> Bool { byte > 0x20 && byte < 0x7f && byte != UInt8(ascii: "#") }
 
+    /// Whether eight bytes are visible ASCII characters or spaces, all of them: a field's value is little else.
+    @inline(__always)
+    static func arePlain(_ word: UInt64) -> Bool {
+        // Each term sets the highest bit of the first byte that is below a space, a DEL, or beyond ASCII.
+        let below = word &- 0x2020_2020_2020_2020
+        let above = word &+ 0x0101_0101_0101_0101
+        return (below | above | word) & 0x8080_8080_8080_8080 == 0
+    }
+
     /// A letter as a small one; other bytes are as they were, or no letter.
     @inline(__always)
     static func lowercased(_ byte: UInt8) -> UInt8 { byte &- 0x41 < 26 ? byte | 0x20 : byte }
@@ -50,6 +59,20 @@ enum HTTPByte {
 }
 
 extension RawSpan {
+    /// The byte at an offset that is known to lie within the span: in a loop up to the end of a line that was found in it.
+    @inline(__always)
+    func known(_ offset: Int) -> UInt8 {
+        // Safe: as said; every bit pattern is a UInt8.
+        unsafe unsafeLoad(fromUncheckedByteOffset: offset, as: UInt8.self)
+    }
+
+    /// Eight bytes, the first of them the lowest, at an offset that is known to lie eight before the end of the span.
+    @inline(__always)
+    func knownWord(_ offset: Int) -> UInt64 {
+        // Safe: as said; every bit pattern is a UInt64.
+        UInt64(littleEndian: unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self))
+    }
+
     /// The offset of the first newline at or after `start`; `nil` when there is none.
     @inline(__always)
     func newline(from start: Int) -> Int? {
@@ -62,22 +85,27 @@ extension RawSpan {
     /// Whether these bytes are a name, whose small letters stand for both. A name has ASCII characters only.
     @inline(__always)
     func isName(_ name: StaticString, at range: Range<Int>) -> Bool {
-        guard range.count == name.utf8CodeUnitCount else { return false }
-        for index in 0..<range.count {
+        guard range.count == name.utf8CodeUnitCount, range.upperBound <= byteCount else { return false }
+        var index = 0
+        while index < range.count {
             // Safe: within the literal, whose length was compared.
             let expected = unsafe name.utf8Start[index]
-            if HTTPByte.lowercased(byte(at: range.lowerBound &+ index)) != expected { return false }
+            if HTTPByte.lowercased(known(range.lowerBound &+ index)) != expected { return false }
+            index &+= 1
         }
         return true
     }
 
     /// Whether these bytes are exactly those.
     func equals(_ other: [UInt8], at range: Range<Int>) -> Bool {
-        guard range.count == other.count else { return false }
-        // Safe: both have as many bytes as are compared.
-        return unsafe extracting(range).withUnsafeBytes { here in
-            unsafe other.withUnsafeBytes { there in unsafe here.elementsEqual(there) }
+        let count = other.count
+        guard range.count == count, range.upperBound <= byteCount else { return false }
+        var index = 0
+        while index < count {
+            if known(range.lowerBound &+ index) != other[index] { return false }
+            index &+= 1
         }
+        return true
     }
 
     /// The number that these bytes write in decimal digits, at least one and nothing else; `nil` for anything else, and

@@ -9,19 +9,24 @@ enum HTTPFieldLine {
     /// - Parameter line: without the CR LF at its end.
     @inline(__always)
     static func parse(_ bytes: RawSpan, _ line: Range<Int>) throws(HTTPRefusal) -> HTTPFieldPlace {
+        let lineEnd = line.upperBound
         var index = line.lowerBound
-        while index < line.upperBound, HTTPByte.isToken(bytes.byte(at: index)) { index &+= 1 }
+        while index < lineEnd, HTTPByte.isToken(bytes.known(index)) { index &+= 1 }
         let nameEnd = index
-        guard nameEnd > line.lowerBound, nameEnd < line.upperBound, bytes.byte(at: nameEnd) == UInt8(ascii: ":") else {
+        guard nameEnd > line.lowerBound, nameEnd < lineEnd, bytes.known(nameEnd) == UInt8(ascii: ":") else {
             throw refusal(bytes, line, nameEnd)
         }
         var start = nameEnd &+ 1
-        while start < line.upperBound, isBlank(bytes.byte(at: start)) { start &+= 1 }
-        var end = line.upperBound
-        while end > start, isBlank(bytes.byte(at: end &- 1)) { end &-= 1 }
+        while start < lineEnd, isBlank(bytes.known(start)) { start &+= 1 }
+        var end = lineEnd
+        while end > start, isBlank(bytes.known(end &- 1)) { end &-= 1 }
         index = start
         while index < end {
-            guard HTTPByte.isValue(bytes.byte(at: index)) else {
+            if end &- index >= 8, HTTPByte.arePlain(bytes.knownWord(index)) {
+                index &+= 8
+                continue
+            }
+            guard HTTPByte.isValue(bytes.known(index)) else {
                 throw .malformed("a field's value has a byte that none may have")
             }
             index &+= 1

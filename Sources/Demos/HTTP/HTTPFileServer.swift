@@ -83,7 +83,7 @@ public final class HTTPFileServer {
             guard isForm, let formPath else { return try files.reply(to: head, bytes, closes: closes, at: now) }
             answer = HTTPForm.page(at: formPath)
         case .post where isForm: answer = try HTTPForm.answer(head, bytes, content)
-        case .options: answer = HTTPAnswer(.noContent)
+        case .options: answer = HTTPAnswer(.noContent, [:])
         case .post, .other: answer = HTTPAnswer(.methodNotAllowed)
         case .unknown: answer = HTTPAnswer(.notImplemented)
         }

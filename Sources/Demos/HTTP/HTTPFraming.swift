@@ -99,28 +99,57 @@ struct HTTPFraming {
     /// Whether these bytes are a host, with or without a port (RFC 3986, 3.2.2), or nothing, which a URI without an
     /// authority has.
     static func isHost(_ bytes: RawSpan, _ range: Range<Int>) -> Bool {
-        var colons = 0
-        var isInBrackets = false
-        for index in range {
-            let byte = bytes.byte(at: index)
-            switch byte {
-            case UInt8(ascii: "["):
-                if index != range.lowerBound { return false }
-                isInBrackets = true
-            case UInt8(ascii: "]"):
-                if !isInBrackets { return false }
-                isInBrackets = false
-            case UInt8(ascii: ":"):
-                if !isInBrackets { colons &+= 1 }
-            case UInt8(ascii: "/"), UInt8(ascii: "?"), UInt8(ascii: "@"), UInt8(ascii: ","), UInt8(ascii: "\\"),
-                UInt8(ascii: "\""), UInt8(ascii: "<"), UInt8(ascii: ">"):
-                return false
-            default:
-                if !HTTPByte.isTarget(byte) { return false }
-                if colons > 0, HTTPByte.digit(byte) == nil { return false }
+        // Letters, digits, dots and hyphens, and digits after a colon: almost always.
+        let low: UInt64 = 0x03ff_6000_0000_0000
+        let high: UInt64 = 0x07ff_fffe_07ff_fffe
+        guard range.upperBound <= bytes.byteCount else { return false }
+        var index = range.lowerBound
+        while index < range.upperBound {
+            let byte = bytes.known(index)
+            let mask = byte < 64 ? low : high
+            if byte >= 128 || mask >> UInt64(byte & 63) & 1 == 0 { break }
+            index &+= 1
+        }
+        guard index < range.upperBound else { return true }
+        if bytes.known(index) == UInt8(ascii: ":") { return isPort(bytes, index &+ 1..<range.upperBound) }
+        return isUnusualHost(bytes, range)
+    }
+
+    @inline(__always)
+    private static func isPort(_ bytes: RawSpan, _ range: Range<Int>) -> Bool {
+        var index = range.lowerBound
+        while index < range.upperBound {
+            if HTTPByte.digit(bytes.known(index)) == nil { return false }
+            index &+= 1
+        }
+        return true
+    }
+
+    /// An IP literal in brackets, or a name with the other characters that one may have.
+    @inline(never)
+    private static func isUnusualHost(_ bytes: RawSpan, _ range: Range<Int>) -> Bool {
+        var index = range.lowerBound
+        if bytes.byte(at: index) == UInt8(ascii: "[") {
+            index += 1
+            while index < range.upperBound, bytes.byte(at: index) != UInt8(ascii: "]") {
+                let byte = bytes.byte(at: index)
+                guard HTTPByte.hexDigit(byte) != nil || ":.%".utf8.contains(byte) else { return false }
+                index += 1
+            }
+            guard index < range.upperBound else { return false }
+            index += 1
+        } else {
+            while index < range.upperBound, bytes.byte(at: index) != UInt8(ascii: ":") {
+                let byte = bytes.byte(at: index)
+                // Unreserved characters and subordinate delimiters, but no comma, which would make it look like a list.
+                guard HTTPByte.isToken(byte) && !"#^`|".utf8.contains(byte) || "();=".utf8.contains(byte) else {
+                    return false
+                }
+                index += 1
             }
         }
-        return colons <= 1 && !isInBrackets
+        if index == range.upperBound { return true }
+        return bytes.byte(at: index) == UInt8(ascii: ":") && isPort(bytes, index + 1..<range.upperBound)
     }
 
     /// The head is over: what its body is, and whether the connection goes on.

@@ -66,6 +66,21 @@ struct HTTPRequestHead {
     /// `Expect`.
     var fields: [HTTPFieldPlace] = []
 
+    /// Makes it that of the next request.
+    @inline(__always)
+    mutating func reset() {
+        (method, target, path, pathIsEncoded) = (.unknown, HTTPPlace(), HTTPPlace(), false)
+        (isVersion11, keepsAlive, expectsContinue, hasConditions) = (false, false, false, false)
+        (body, byteCount) = (.none, 0)
+        if !fields.isEmpty { forgetFields() }
+    }
+
+    @inline(never)
+    private mutating func forgetFields() {
+        // One request with many fields is no reason to keep room for as many.
+        fields.removeAll(keepingCapacity: fields.count <= 32)
+    }
+
     /// The value of a field that may come once; `nil` when it does not come, or more than once.
     func value(of name: StaticString, in bytes: RawSpan) -> HTTPPlace? {
         var found: HTTPPlace?

@@ -41,7 +41,7 @@ struct HTTPRequestParser {
         if stage == .complete || stage == .start { begin() }
         while let newline = bytes.newline(from: searched) {
             let end = newline &- 1
-            guard end >= lineStart, bytes.byte(at: end) == HTTPByte.carriageReturn else {
+            guard end >= lineStart, bytes.known(end) == HTTPByte.carriageReturn else {
                 throw .malformed("a line ends with a newline and no carriage return")
             }
             if newline >= headBytes { throw tooLong(stage == .requestLine) }
@@ -71,11 +71,7 @@ struct HTTPRequestParser {
     }
 
     private mutating func begin() {
-        var fields = head.fields
-        // One request with many fields is no reason to keep room for as many.
-        if fields.count > 32 { fields = [] } else { fields.removeAll(keepingCapacity: true) }
-        head = HTTPRequestHead()
-        head.fields = fields
+        head.reset()
         framing = HTTPFraming()
         (stage, lineStart, searched) = (.requestLine, 0, 0)
     }
@@ -89,18 +85,24 @@ struct HTTPRequestParser {
     @inline(__always)
     private mutating func parseRequestLine(_ bytes: RawSpan, _ line: Range<Int>) throws(HTTPRefusal) {
         if line.count > requestLineBytes { throw tooLong(true) }
+        let lineEnd = line.upperBound
         var index = line.lowerBound
-        while index < line.upperBound, HTTPByte.isToken(bytes.byte(at: index)) { index &+= 1 }
-        guard index > line.lowerBound, index < line.upperBound, bytes.byte(at: index) == HTTPByte.space else {
-            throw .malformed("the request line does not begin with a method and a space")
+        if lineEnd &- index > 8 && bytes.knownWord(index) & 0xffff_ffff == 0x2054_4547 {  // "GET "
+            head.method = .get
+            index &+= 3
+        } else {
+            while index < lineEnd, HTTPByte.isToken(bytes.known(index)) { index &+= 1 }
+            guard index > line.lowerBound, index < lineEnd, bytes.known(index) == HTTPByte.space else {
+                throw .malformed("the request line does not begin with a method and a space")
+            }
+            head.method = HTTPMethods.known(bytes, line.lowerBound..<index)
         }
-        let method = line.lowerBound..<index
         let start = index &+ 1
         index = start
         // Where the path ends, at a question mark, and whether it is encoded are found on the way.
         var pathEnd = 0
-        while index < line.upperBound {
-            let byte = bytes.byte(at: index)
+        while index < lineEnd {
+            let byte = bytes.known(index)
             if !HTTPByte.isTarget(byte) { break }
             if byte == UInt8(ascii: "%") {
                 if pathEnd == 0 { head.pathIsEncoded = true }
@@ -109,14 +111,13 @@ struct HTTPRequestParser {
             }
             index &+= 1
         }
-        guard index > start, index < line.upperBound, bytes.byte(at: index) == HTTPByte.space else {
+        guard index > start, index < lineEnd, bytes.known(index) == HTTPByte.space else {
             throw .malformed("the request's target is missing, or has bytes that none may have")
         }
-        try parseVersion(bytes, index &+ 1..<line.upperBound)
-        head.method = HTTPMethods.known(bytes, method)
+        try parseVersion(bytes, index &+ 1..<lineEnd)
         head.target = HTTPPlace(start, index)
         let end = pathEnd == 0 ? index : pathEnd
-        if bytes.byte(at: start) == UInt8(ascii: "/") {
+        if bytes.known(start) == UInt8(ascii: "/") {
             head.path = HTTPPlace(start, end)
         } else {
             try parseOtherTarget(bytes, start..<index, end)
@@ -126,9 +127,7 @@ struct HTTPRequestParser {
     @inline(__always)
     private mutating func parseVersion(_ bytes: RawSpan, _ range: Range<Int>) throws(HTTPRefusal) {
         guard range.count == 8 else { throw .malformed("the request line does not end with a version") }
-        // Safe: eight bytes are there, and any are a UInt64.
-        let version = unsafe UInt64(
-            littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: range.lowerBound, as: UInt64.self))
+        let version = bytes.knownWord(range.lowerBound)
         if version == 0x312e_312f_5054_5448 {  // HTTP/1.1
             head.isVersion11 = true
         } else if version != 0x302e_312f_5054_5448 {  // HTTP/1.0
@@ -182,21 +181,9 @@ struct HTTPRequestParser {
 /// The names of methods.
 enum HTTPMethods {
     /// Which method these bytes name; they are case-sensitive.
-    @inline(__always)
     static func known(_ bytes: RawSpan, _ range: Range<Int>) -> HTTPKnownMethod {
-        let start = range.lowerBound
-        if range.count == 3 && bytes.byte(at: start) == UInt8(ascii: "G")
-            && bytes.byte(at: start &+ 1) == UInt8(ascii: "E")
-            && bytes.byte(at: start &+ 2) == UInt8(ascii: "T")
-        {
-            return .get
-        }
-        return other(bytes, range)
-    }
-
-    @inline(never)
-    private static func other(_ bytes: RawSpan, _ range: Range<Int>) -> HTTPKnownMethod {
         switch String(decoding: bytes.bytes(at: range), as: UTF8.self) {
+        case "GET": .get
         case "HEAD": .head
         case "POST": .post
         case "OPTIONS": .options

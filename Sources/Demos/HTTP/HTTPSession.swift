@@ -146,10 +146,17 @@ public final class HTTPSession: ConnectionHandler {
     @inline(__always)
     private func answer(_ bytes: RawSpan, content: [UInt8], _ connection: Connection) -> Bool {
         answered &+= 1
-        if parser.head.keepsAlive, !isDraining, let file = server.ready(parser.head, bytes, at: connection.loop.now) {
+        if let file = server.ready(parser.head, bytes, at: connection.loop.now) {
+            if parser.head.keepsAlive && !isDraining {
+                let answer = file.answer
+                let count = parser.head.method == .get ? answer.count : file.headCount
+                return connection.write(answer.span.extracting(first: count)) == .taken
+            }
+            connection.write(file.closingHead)
             let answer = file.answer
-            let count = parser.head.method == .get ? answer.count : file.headCount
-            return connection.write(answer.span.extracting(first: count)) == .taken
+            if parser.head.method == .get { connection.write(answer.span.extracting(droppingFirst: file.headCount)) }
+            end(connection)
+            return false
         }
         return answerOtherwise(bytes, content: content, connection)
     }
