@@ -12,8 +12,9 @@ import SystemPackage
 
 /// The names in a directory.
 struct DirectoryNames {
-    /// Names of a directory that are shown at most.
-    static let most = 10_000
+    /// Names of a directory that are shown at most, and their bytes: escaped, they have to stay below what may wait to be
+    /// sent (`Limits.outputLimit`).
+    private static let (mostNames, mostBytes) = (2_000, 96 * 1024)
 
     /// In order; those of directories end with a slash. Names that begin with a dot are left out.
     private(set) var names: [[UInt8]] = []
@@ -30,6 +31,7 @@ struct DirectoryNames {
         }
         defer { unsafe closedir(stream) }
         var result = DirectoryNames()
+        var byteCount = 0
         while let entry = unsafe readdir(stream) {
             // Safe: the name lies within the record, which ends before the next call, and ends with a zero.
             var name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { field in
@@ -38,7 +40,8 @@ struct DirectoryNames {
                 }
             }
             if name.first == UInt8(ascii: ".") { continue }
-            if result.names.count == most {
+            byteCount += name.count
+            if result.names.count == mostNames || byteCount > mostBytes {
                 result.isCut = true
                 break
             }

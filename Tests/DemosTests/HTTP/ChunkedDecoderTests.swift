@@ -15,6 +15,7 @@ import Testing
     private static func decode(_ text: String, pieces: Int = .max, _ limits: HTTPLimits = HTTPLimits()) -> Outcome {
         var decoder = ChunkedDecoder(limits)
         var outcome = Outcome()
+        var body: [UInt8] = []
         var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {
             let piece = Array(bytes.prefix(pieces))
@@ -24,7 +25,8 @@ import Testing
                 steps: while true {
                     switch unsafe try decoder.decode(piece.span.bytes, from: place) {
                     case .data(let range):
-                        outcome.body += String(decoding: piece[range], as: UTF8.self)
+                        body += piece[range]
+                        outcome.body = String(decoding: body, as: UTF8.self)
                         place = range.upperBound
                     case .needsMore: break steps
                     case .done(let end):

@@ -9,7 +9,9 @@ import Testing
 
 @Suite struct HTTPSessionTests {
     /// A pipeline of requests of every kind, of which the last ends the connection.
-    static let pipeline =
+    static let pipeline = pipeline(repeating: 200)
+
+    static func pipeline(repeating count: Int) -> String {
         [
             "GET /small.txt HTTP/1.1\r\nHost: a\r\n\r\n", "HEAD /nothing HTTP/1.1\r\nHost: a\r\nX: 1\r\n\r\n",
             "GET /small.txt HTTP/1.1\r\nHost: a\r\nRange: bytes=0-4\r\n\r\n",
@@ -18,16 +20,20 @@ import Testing
             "GET /large.bin HTTP/1.1\r\nHost: a\r\nRange: bytes=-7\r\n\r\n",
             "POST /form HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\n",
         ].joined().replacing("&d=%", with: "&d=e")
-        + "3\r\nx=y\r\n1;z\r\n+\r\n0\r\nTrailer: 1\r\n\r\n\r\nGET /folder HTTP/1.1\r\nHost: a\r\n\r\n"
-        + "PUT /small.txt HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nputOPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"
-        + String(repeating: "GET /small.txt HTTP/1.1\r\nHost: a\r\n\r\n", count: 200)
-        + "BREW / HTTP/1.1\r\nHost: a\r\n\r\nGET /folder/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+            + "3\r\nx=y\r\n1;z\r\n+\r\n0\r\nTrailer: 1\r\n\r\n\r\nGET /folder HTTP/1.1\r\nHost: a\r\n\r\n"
+            + "PUT /small.txt HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nputOPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"
+            + String(repeating: "GET /small.txt HTTP/1.1\r\nHost: a\r\n\r\n", count: count)
+            + "BREW / HTTP/1.1\r\nHost: a\r\n\r\nGET /folder/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    }
 
-    private static func answers(_ seed: UInt64, _ faults: Faults, _ backend: Backend, pieces: Bool) throws -> [UInt8] {
+    private static func answers(_ seed: UInt64, _ faults: Faults, _ backend: Backend, pieces: Bool, repeats: Int = 200)
+        throws
+        -> [UInt8]
+    {
         let world = try HTTPWorld(seed: seed, faults: faults, backend: backend)
         let client = world.simulation.connect()
         var random = SeededGenerator(seed: seed)
-        var rest = Array(pipeline.utf8)[...]
+        var rest = Array(pipeline(repeating: repeats).utf8)[...]
         while !rest.isEmpty {
             let count = pieces ? random.number(in: 1...60) : rest.count
             client.write(Array(rest.prefix(count)))
@@ -42,14 +48,16 @@ import Testing
 
     @Test func aPipelineIsAnsweredInOrder() throws {
         let received = try Self.answers(1, .none, .epoll(), pieces: false)
-        // The answer to HEAD says how long its content would be, and has none.
-        let text = String(decoding: received, as: UTF8.self)
-        let statuses = text.matches(of: #/HTTP/1\.1 (\d+) /#).map { Int($0.1) ?? 0 }
+        let start = Array("HTTP/1.1 ".utf8)
+        let places = received.indices.filter { received[$0] == start[0] && received[$0...].starts(with: start) }
+        let statuses = places.map { Int(String(decoding: received[($0 + 9)..<($0 + 12)], as: UTF8.self)) ?? 0 }
+        let text = String(decoding: received.prefix(3_000), as: UTF8.self)
         let expected =
             [200, 404, 206, 200, 200, 206, 200, 301, 405, 204] + [Int](repeating: 200, count: 200) + [501, 200]
         #expect(statuses == expected)
         #expect(text.contains("<dt>a</dt><dd>b c</dd>\n<dt>d</dt><dd>e</dd>"))
-        #expect(text.contains("<dt>x</dt><dd>y </dd>"))
+        let after = String(decoding: received[places[6]..<places[7]], as: UTF8.self)
+        #expect(after.contains("<dt>x</dt><dd>y </dd>"))
         #expect(received.count > HTTPWorld.large.count)
     }
 
@@ -62,15 +70,16 @@ import Testing
     }
 
     @Test func byteByByte() throws {
-        let whole = try Self.answers(1, .none, .epoll(), pieces: false)
+        let whole = try Self.answers(1, .none, .epoll(), pieces: false, repeats: 3)
         let world = try HTTPWorld(backend: .epoll(.edgeTriggered))
         let client = world.simulation.connect()
-        for byte in Self.pipeline.utf8 {
+        for byte in Self.pipeline(repeating: 3).utf8 {
             client.write([byte])
             try world.simulation.run(for: .microseconds(200))
         }
         try world.simulation.run { client.isOver }
-        #expect(client.received == whole)
+        let isSame = client.received == whole
+        #expect(isSame)
         try world.simulation.check()
     }
 
@@ -100,11 +109,11 @@ import Testing
         world.files.files["60k"] = .init(bytes: [UInt8](repeating: 7, count: 60_000))
         let client = world.simulation.connect()
         client.stall()
-        client.write(String(repeating: "GET /60k HTTP/1.1\r\nHost: a\r\n\r\n", count: 2_000))
+        client.write(String(repeating: "GET /60k HTTP/1.1\r\nHost: a\r\n\r\n", count: 100))
         try world.simulation.run(for: .seconds(5))
         #expect(world.queuedBytes > 0 && world.queuedBytes < 200_000)
         client.resume()
-        try world.simulation.run { client.received.count > 60_000_000 }
+        try world.simulation.run { client.received.count > 6_000_000 }
         client.close()
         try world.simulation.run { world.simulation.loop.connectionCount == 0 }
         try world.simulation.check()
@@ -115,15 +124,15 @@ import Testing
         let world = try HTTPWorld()
         let client = world.simulation.connect()
         client.stall()
-        client.write(String(repeating: "GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n", count: 50))
+        client.write(String(repeating: "GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n", count: 10))
         try world.simulation.run(for: .seconds(1))
         #expect(world.files.opened == 1)
         client.resume()
-        try world.simulation.run { client.received.count > 50 * HTTPWorld.large.count }
+        try world.simulation.run { client.received.count > 10 * HTTPWorld.large.count }
         client.finish()
         try world.simulation.run { client.isOver }
         let answers = try HTTPTestAnswer.all(client.received)
-        #expect(answers.count == 50 && answers.allSatisfy { $0.content == HTTPWorld.large })
+        #expect(answers.count == 10 && answers.allSatisfy { $0.content == HTTPWorld.large })
         try world.simulation.check()
     }
 
@@ -194,17 +203,17 @@ import Testing
                 "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\(chunk)\r\n0\r\n\r\nGET / HTTP/1.1"
             #expect(try world.exchange(request).map(\.status) == [400])
         }
-        #expect(world.counts.refused == HTTPRequestParserTests.smuggled.count + 3)
         try world.simulation.check()
+        #expect(world.counts.refused == HTTPRequestParserTests.smuggled.count + 3)
     }
 
     @Test func bombs() throws {
         let world = try HTTPWorld()
         let start = "GET / HTTP/1.1\r\nHost: a\r\n"
-        let long = String(repeating: "x", count: 1_000_000)
+        let long = String(repeating: "x", count: 100_000)
         #expect(try world.exchange("GET /\(long)").map(\.status) == [414])
         #expect(try world.exchange("\(start)X: \(long)").map(\.status) == [431])
-        #expect(try world.exchange(start + String(repeating: "X: y\r\n", count: 100_000)).map(\.status) == [431])
+        #expect(try world.exchange(start + String(repeating: "X: y\r\n", count: 10_000)).map(\.status) == [431])
         try world.simulation.check()
     }
 
