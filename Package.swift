@@ -68,10 +68,18 @@ let package = Package(
             swiftSettings: settings),
         // crypt(3) with yescrypt: libxcrypt, which comes with the C library's own development files.
         .target(name: "CCrypt", linkerSettings: [.linkedLibrary("crypt", .when(platforms: [.linux]))]),
+        .target(name: "CServerModels"),
+        .target(
+            name: "ServerModels",
+            dependencies: [
+                "CReactor", "CServerModels", "Reactor", "Demos",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: settings),
         .executableTarget(
             name: "ReactorCommand",
             dependencies: [
-                "CReactor", "CCrypt", "Reactor", "Demos", "LoadGenerator",
+                "CReactor", "CCrypt", "CServerModels", "Reactor", "Demos", "LoadGenerator", "ServerModels",
                 .target(name: "FileTransfer", condition: .when(traits: ["FileTransfer"])),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
@@ -100,6 +108,8 @@ let package = Package(
             name: "FileTransferTests",
             dependencies: ["FileTransfer", "ReactorTesting"],
             swiftSettings: settings),
+        .testTarget(
+            name: "ServerModelsTests", dependencies: ["ServerModels", "ReactorTesting"], swiftSettings: settings),
         .testTarget(name: "LoadGeneratorTests", dependencies: ["LoadGenerator", "Demos"], swiftSettings: settings),
         .testTarget(
             name: "CommandTests",

@@ -47,8 +47,10 @@ public struct Backend: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    /// Makes the selector.
-    func makeSelector(_ kernel: any Kernel) throws(SocketError) -> any Selector {
+    /// Makes the selector, for whoever runs a loop of their own; an ``EventLoop`` does this itself.
+    ///
+    /// - Throws: ``SocketError`` when the system has no epoll set to give.
+    public func makeSelector(_ kernel: any Kernel) throws(SocketError) -> any Selector {
         switch kind {
         case .epoll(let isEdge): try EpollSelector(kernel: kernel, edgeTriggered: isEdge)
         case .poll: PollSelector(kernel: kernel)

@@ -2,6 +2,7 @@
 // with another subcommand, and none outlives the function that starts it.
 
 import FoundationEssentials
+import LoadGenerator
 import Reactor
 import Subprocess
 
@@ -33,17 +34,25 @@ struct BenchProcesses: Sendable {
     /// How long a process may take to end by itself.
     private static let politeness = TeardownStep.gracefulShutDown(allowedDurationToNextStep: .seconds(2))
 
-    /// Starts a server, lends it to `body`, and ends it.
-    ///
-    /// Its standard input stays open as long as this process lives, and it ends when that does, however that happens.
+    /// Starts the echo server on a back end, lends it to `body`, and ends it.
     func withServer<Value: Sendable>(
         _ backend: Backend, connections: Int, _ body: (Server) async throws -> Value
     ) async throws -> Value {
-        let arguments =
-            [
-                "echo", "--listen", "127.0.0.1:0", "--backend", "\(backend)", "--max-connections", "\(connections)",
-                "--idle-timeout", "0", "--first-message-timeout", "0", "--drain", "1ms", "--end-with-input",
-            ] + Self.pinning(to: serverProcessor)
+        let command = [
+            "echo", "--backend", "\(backend)", "--max-connections", "\(connections)", "--idle-timeout", "0",
+            "--first-message-timeout", "0", "--drain", "1ms",
+        ]
+        return try await withServer(command, body)
+    }
+
+    /// Starts a server, lends it to `body`, and ends it.
+    ///
+    /// Its standard input stays open as long as this process lives, and it ends when that does, however that happens.
+    /// - Parameter command: the subcommand and its options, but not where to listen.
+    func withServer<Value: Sendable>(
+        _ command: [String], _ body: (Server) async throws -> Value
+    ) async throws -> Value {
+        let arguments = command + ["--listen", "127.0.0.1:0", "--end-with-input"] + Self.pinning(to: serverProcessor)
         let result = try await run(
             Self.configuration(arguments), input: .inputWriter, output: .sequence, error: .discarded
         ) { execution in
@@ -114,11 +123,13 @@ struct BenchProcesses: Sendable {
     }
 
     /// Puts a load on a server and waits for its findings.
-    func load(_ server: Server, connections: Int, for duration: Duration) async throws -> LoadFindings {
+    func load(
+        _ server: Server, connections: Int, for duration: Duration, mode: LoadMode = .echo
+    ) async throws -> LoadFindings {
         let arguments =
             [
                 "load", server.address, "--connections", "\(connections)", "--size", "\(BenchPlan.messageSize)",
-                "--duration", "\(max(1, Int(duration / .milliseconds(1))))ms", "--json", "-",
+                "--duration", "\(max(1, Int(duration / .milliseconds(1))))ms", "--mode", "\(mode)", "--json", "-",
             ] + Self.pinning(to: loadProcessor)
         let result = try await run(
             Self.configuration(arguments), output: .string(limit: Self.outputLimit),

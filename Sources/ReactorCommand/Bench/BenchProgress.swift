@@ -21,6 +21,9 @@ struct BenchProgress {
         StandardError.write("\(name): \(rate) messages/s, \(cpu) us of server CPU a message\n")
     }
 
+    /// A step was taken that has no figures of that kind.
+    func ended(_ name: String) { if isVerbose { StandardError.write(name + "\n") } }
+
     /// There is nothing more to tell.
     func clear() { line?.clear() }
 }

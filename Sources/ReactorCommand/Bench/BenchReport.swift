@@ -17,6 +17,29 @@ struct BenchFigures: Encodable, Sendable, Equatable {
     let loadCPUMicrosecondsPerMessage: Double
 }
 
+extension BenchFigures {
+    /// The figures of a load, if it is one that figures can be taken from.
+    ///
+    /// - Parameters:
+    ///   - serverTime: CPU time of the server, from before the load connected until it had closed, in nanoseconds.
+    ///   - connections: how many were to hold to the end.
+    /// - Throws: ``CommandFailure``, in one line.
+    init(_ load: BenchProcesses.LoadFindings, serverTime: Int64, connections: Int) throws {
+        guard load.connectionsLeft == connections else {
+            throw CommandFailure("only \(load.connectionsLeft) of \(connections) connections held to the end")
+        }
+        guard let latency = load.latency, load.messages > 0 else { throw CommandFailure("no message came back") }
+        // The server's time includes the message that each connection exchanges at first.
+        let messages = Double(load.messages + load.connectionsMade)
+        self.init(
+            messages: load.messages, messagesPerSecond: load.messagesPerSecond, p50Nanoseconds: latency.p50Nanoseconds,
+            p99Nanoseconds: latency.p99Nanoseconds, p999Nanoseconds: latency.p999Nanoseconds,
+            maxNanoseconds: latency.maxNanoseconds,
+            serverCPUMicrosecondsPerMessage: Double(serverTime) / 1e3 / messages,
+            loadCPUMicrosecondsPerMessage: load.cpuMicrosecondsPerMessage ?? 0)
+    }
+}
+
 /// What was found for one back end in one scenario.
 struct BenchCell: Encodable {
     let backend: String

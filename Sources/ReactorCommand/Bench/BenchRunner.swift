@@ -66,26 +66,9 @@ struct BenchRunner {
                 guard let before = server.status.cpuTime() else { throw CommandFailure("the server has ended") }
                 let load = try await processes.load(server, connections: scenario.active, for: plan.duration)
                 guard let after = server.status.cpuTime() else { throw CommandFailure("the server has ended") }
-                return try Self.figures(load, serverTime: after - before, connections: scenario.active)
+                return try BenchFigures(load, serverTime: after - before, connections: scenario.active)
             }
         }
-    }
-
-    private static func figures(
-        _ load: BenchProcesses.LoadFindings, serverTime: Int64, connections: Int
-    ) throws -> BenchFigures {
-        guard load.connectionsLeft == connections else {
-            throw CommandFailure("only \(load.connectionsLeft) of \(connections) connections held to the end")
-        }
-        guard let latency = load.latency, load.messages > 0 else { throw CommandFailure("no message came back") }
-        // The server's time includes the message that each connection exchanges at first.
-        let messages = Double(load.messages + load.connectionsMade)
-        return BenchFigures(
-            messages: load.messages, messagesPerSecond: load.messagesPerSecond, p50Nanoseconds: latency.p50Nanoseconds,
-            p99Nanoseconds: latency.p99Nanoseconds, p999Nanoseconds: latency.p999Nanoseconds,
-            maxNanoseconds: latency.maxNanoseconds,
-            serverCPUMicrosecondsPerMessage: Double(serverTime) / 1e3 / messages,
-            loadCPUMicrosecondsPerMessage: load.cpuMicrosecondsPerMessage ?? 0)
     }
 
     private static func descriptorLimit(of backend: Backend) throws -> Int? {

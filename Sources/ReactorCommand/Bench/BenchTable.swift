@@ -9,11 +9,23 @@ enum BenchTable {
 
     /// What is going to be measured, and on what; printed before it begins.
     static func facts(_ plan: BenchPlan, on machine: BenchMachine) -> String {
-        let processors = machine.processors.count == 1 ? "1 processor" : "\(machine.processors.count) processors"
-        let name = machine.processorName.map { " (\($0))" } ?? ""
         let rounds = plan.rounds == 1 ? "1 round" : "the median of \(plan.rounds) rounds, interleaved"
         var lines = ["reactor bench: the echo server on each selector, a fresh process for every sample"]
         func add(_ name: String, _ value: String) { lines.append("  " + name.padded(to: 10) + value) }
+        for (name, value) in machineFacts(machine) { add(name, value) }
+        add("load", "\(BenchPlan.messageSize)-byte messages, one in flight on each active connection, verified")
+        add("samples", "\(LoadSummary.text(plan.duration / .seconds(1), digits: 1)) s each; \(rounds)")
+        if let leftOut = plan.leftOut { add("left out", leftOut) }
+        add("columns", "latency from send to echo (closed loop); CPU time of the server process a message")
+        return lines.joined(separator: "\n")
+    }
+
+    /// What is to be known about a machine.
+    static func machineFacts(_ machine: BenchMachine) -> [(name: String, value: String)] {
+        var facts: [(String, String)] = []
+        func add(_ name: String, _ value: String) { facts.append((name, value)) }
+        let processors = machine.processors.count == 1 ? "1 processor" : "\(machine.processors.count) processors"
+        let name = machine.processorName.map { " (\($0))" } ?? ""
         add("machine", "\(processors)\(name), Linux \(machine.kernel)")
         if let server = machine.serverProcessor, let load = machine.loadProcessor {
             add("pinned", "the server to processor \(server), the load to processor \(load)")
@@ -24,11 +36,7 @@ enum BenchTable {
             let average = LoadSummary.text(machine.loadAverage, digits: 1)
             add("busy", "the load average was \(average) before: what else runs here shows, in latency above all")
         }
-        add("load", "\(BenchPlan.messageSize)-byte messages, one in flight on each active connection, verified")
-        add("samples", "\(LoadSummary.text(plan.duration / .seconds(1), digits: 1)) s each; \(rounds)")
-        if let leftOut = plan.leftOut { add("left out", leftOut) }
-        add("columns", "latency from send to echo (closed loop); CPU time of the server process a message")
-        return lines.joined(separator: "\n")
+        return facts
     }
 
     /// The table: a block a scenario, a row a back end.

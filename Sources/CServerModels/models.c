@@ -1,0 +1,166 @@
+// Processes and their signals, as the texts teach them, with the races closed. Between a look and a wait a signal may come:
+// that is why the handler shuts the listener down (accept fails then, also if it is called only later), why an alarm
+// follows each second, and why sigsuspend(2), which opens the signals and waits in one step, waits for children.
+#define _GNU_SOURCE
+#include "CServerModels.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static long result_of(long result) { return result < 0 ? -(long)errno : result; }
+
+static volatile sig_atomic_t is_ending;
+static int socket_to_wake = -1;
+static pid_t children[cmodels_most_children];  // changed with all signals blocked
+static volatile sig_atomic_t child_count;
+
+static void install(int number, void (*handler)(int)) {
+  struct sigaction action;
+  memset(&action, 0, sizeof action);  // no SA_RESTART: a call that waits is to return
+  action.sa_handler = handler;
+  sigfillset(&action.sa_mask);
+  sigaction(number, &action, 0);
+}
+
+static sigset_t block_all(void) {
+  sigset_t all, before;
+  sigfillset(&all);
+  sigprocmask(SIG_BLOCK, &all, &before);
+  return before;
+}
+
+static void restore(sigset_t before) { sigprocmask(SIG_SETMASK, &before, 0); }
+
+// Signal handlers: only what signal-safety(7) lists, and errno as it was.
+static void end(int number) {
+  (void)number;
+  int before = errno;
+  is_ending = 1;
+  shutdown(socket_to_wake, SHUT_RDWR);
+  alarm(1);
+  errno = before;
+}
+
+static void reap(int number) {
+  (void)number;
+  int before = errno;
+  // One signal may stand for several children: reap all that have ended, and wait for none.
+  for (pid_t child; (child = waitpid(-1, 0, WNOHANG)) > 0;)
+    for (int index = 0; index < child_count; index++)
+      if (children[index] == child) {
+        children[index] = children[child_count - 1];
+        child_count--;
+        break;
+      }
+  errno = before;
+}
+
+void cmodels_end_on_signals(int socket) {
+  socket_to_wake = socket;
+  install(SIGTERM, end);
+  install(SIGINT, end);
+  install(SIGALRM, end);
+}
+
+int cmodels_is_ending(void) { return is_ending; }
+
+void cmodels_end_with_input(void) {
+  // The kernel sends the signal when the pipe's other end is closed (fcntl(2), F_SETSIG): nobody has to wait for it.
+  fcntl(STDIN_FILENO, F_SETSIG, SIGTERM);
+  fcntl(STDIN_FILENO, F_SETOWN, getpid());
+  fcntl(STDIN_FILENO, F_SETFL, fcntl(STDIN_FILENO, F_GETFL) | O_ASYNC);
+  struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+  if (poll(&input, 1, 0) > 0) raise(SIGTERM);
+}
+
+void cmodels_reap_children(void) { install(SIGCHLD, reap); }
+
+long cmodels_fork(void) {
+  if (child_count == cmodels_most_children) return -EAGAIN;
+  sigset_t before = block_all();
+  pid_t parent = getpid();
+  long child = result_of(fork());
+  if (child == 0) {
+    child_count = 0;
+    socket_to_wake = -1;
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
+    signal(SIGALRM, SIG_DFL);
+    signal(SIGCHLD, SIG_DFL);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) _exit(0);  // it ended before it could be asked for that
+  } else if (child > 0) {
+    children[child_count] = (pid_t)child;
+    child_count++;
+  }
+  restore(before);
+  return child;
+}
+
+int cmodels_children(void) { return child_count; }
+
+static void wait_for_fewer(int count, int also_at_the_end) {
+  sigset_t before = block_all();
+  sigset_t open = before;
+  sigdelset(&open, SIGCHLD);
+  sigdelset(&open, SIGTERM);
+  sigdelset(&open, SIGINT);
+  sigdelset(&open, SIGALRM);
+  while (child_count >= count && (also_at_the_end || !is_ending)) sigsuspend(&open);
+  restore(before);
+}
+
+void cmodels_wait_for_fewer_children(int count) { wait_for_fewer(count, 0); }
+
+void cmodels_end_children(void) {
+  sigset_t before = block_all();
+  for (int index = 0; index < child_count; index++) kill(children[index], SIGTERM);
+  restore(before);
+  wait_for_fewer(1, 1);
+}
+
+int cmodels_threads(void) {
+  // The 20th field of /proc/self/stat (proc(5)); the second is in brackets and may contain anything.
+  char text[1024];
+  int file = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+  if (file < 0) return 0;
+  ssize_t count = read(file, text, sizeof text - 1);
+  close(file);
+  if (count <= 0) return 0;
+  text[count] = 0;
+  const char *field = strrchr(text, ')');
+  for (int number = 2; field && number < 20; number++) field = strchr(field + 1, ' ');
+  return field ? atoi(field + 1) : 0;
+}
+
+long cmodels_make_blocking(int fd) {
+  int flags = fcntl(fd, F_GETFL);
+  return result_of(flags < 0 ? flags : fcntl(fd, F_SETFL, flags & ~O_NONBLOCK));
+}
+
+long cmodels_accept(int listener) { return result_of(accept4(listener, 0, 0, SOCK_CLOEXEC)); }
+
+long cmodels_limit_waits(int fd, int milliseconds) {
+  struct timeval time = {.tv_sec = milliseconds / 1000, .tv_usec = milliseconds % 1000 * 1000};
+  long result = result_of(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time));
+  return result < 0 ? result : result_of(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time));
+}
+
+long cmodels_recvfrom(int fd, void *bytes, size_t count, struct cmodels_peer *peer) {
+  peer->length = sizeof peer->address;
+  return result_of(recvfrom(fd, bytes, count, 0, (struct sockaddr *)&peer->address, &peer->length));
+}
+
+long cmodels_sendto(int fd, const void *bytes, size_t count, const struct cmodels_peer *peer) {
+  return result_of(
+      sendto(fd, bytes, count, MSG_NOSIGNAL, (const struct sockaddr *)&peer->address, peer->length));
+}

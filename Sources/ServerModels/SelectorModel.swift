@@ -1,0 +1,129 @@
+// The reactor in one file: one loop, one wait for all, and then whatever is ready is served. It runs on any of the
+// framework's selectors: what differs between select, poll, and epoll level- and edge-triggered is in their own files, and
+// here in the one question whether readiness is told again. This is the framework's `EventLoop` without all that real
+// clients make necessary: timers, deadlines, fairness, limits, errors that somebody hears of.
+//
+//           +--> wait until something is ready (nothing is: sleep)
+//           |      |
+//           |      +--> the listener: accept until nobody is left
+//           |      +--> a connection: step  --> ask for what it waits for now: readable or writable
+//           +------+
+//
+// Level-triggered, one step a readiness is enough: what is left will be told again. Edge-triggered, nobody will tell again:
+// it steps until nothing is left, or, because a peer may send as fast as we read, so often, and looks again after the others.
+
+import Reactor
+import SystemPackage
+
+/// One loop over a selector.
+final class SelectorModel {
+    private static let stepsAtOnce = 16
+    private static let clientsAtOnce = 64
+    /// When there was no descriptor for a client: how long to wait until it is tried again.
+    private static let patience = WaitTimeout(nanoseconds: 50_000_000)
+
+    private let listener: FileDescriptor
+    private let kernel: any Kernel
+    private let selector: any Selector
+    private let isEdgeTriggered: Bool
+    private let limit: Int
+    private var connections: [CInt: NonBlockingEcho] = [:]
+    /// Whether the selector watches the listener; not while there is no room for another client.
+    private var isAccepting = false
+    /// Who was ready and may still be, without anybody telling.
+    private var again: [CInt] = []
+    private var buffer = [UInt8](repeating: 0, count: 16 * 1024)
+
+    init(
+        _ listener: FileDescriptor, _ backend: Backend, _ kernel: any Kernel, limit: Int
+    ) throws(SocketError) {
+        self.listener = listener
+        self.kernel = kernel
+        selector = try backend.makeSelector(kernel)
+        isEdgeTriggered = selector.capabilities.isEdgeTriggered
+        // select takes descriptors below 1,024, and some are other things than connections.
+        self.limit = min(limit, (selector.capabilities.descriptorLimit ?? .max) - 16)
+    }
+
+    func run() {
+        let ready = ReadyList()
+        while !ModelSockets.isEnding {
+            if !isAccepting && connections.count < limit {
+                isAccepting = change(listener, from: nil, to: .readable)
+            }
+            let mustNotWait = !again.isEmpty
+            let isFull = connections.count >= limit
+            _ = selector.wait(
+                into: ready, timeout: mustNotWait ? .none : isAccepting || isFull ? .forever : Self.patience)
+            let leftOver = again
+            again = []
+            for index in 0..<ready.count { serve(CInt(truncatingIfNeeded: ready[index].token.rawValue)) }
+            ready.removeAll()
+            for descriptor in leftOver { serve(descriptor) }
+        }
+        for connection in connections.values { _ = kernel.close(connection.descriptor) }
+        selector.close()
+    }
+
+    private func serve(_ number: CInt) {
+        if number == listener.rawValue { acceptAll() } else { serveConnection(number) }
+    }
+
+    private func acceptAll() {
+        for _ in 0..<Self.clientsAtOnce {
+            guard connections.count < limit else { return pauseAccepting() }
+            var peer = SocketAddress.unspecified
+            let newcomer = kernel.accept(listener, peer: &peer)
+            if newcomer.wouldBlock { return }
+            guard newcomer.succeeded else {
+                // Out of descriptors, level-triggered: the listener stays ready, and the wait would not be one.
+                if newcomer.errno?.faultClass == .resources { return pauseAccepting() }
+                continue
+            }
+            if change(newcomer.descriptor, from: nil, to: .readable) {
+                connections[newcomer.descriptor.rawValue] = NonBlockingEcho(newcomer.descriptor)
+            } else {
+                _ = kernel.close(newcomer.descriptor)
+            }
+        }
+        if isEdgeTriggered { again.append(listener.rawValue) }
+    }
+
+    private func pauseAccepting() {
+        if isAccepting { _ = change(listener, from: .readable, to: nil) }
+        isAccepting = false
+    }
+
+    private func serveConnection(_ number: CInt) {
+        // A number that was closed a moment ago: its last readiness is nobody's any more.
+        guard var connection = connections[number] else { return }
+        for _ in 0..<(isEdgeTriggered ? Self.stepsAtOnce : 1) {
+            switch connection.step(kernel, &buffer) {
+            case .moved: continue
+            case .waitsForBytes: return keep(&connection, waitingFor: .readable)
+            case .waitsForRoom: return keep(&connection, waitingFor: .writable)
+            case .isOver:
+                // First out of the selector, then closed: a duplicate elsewhere would keep it there.
+                _ = change(connection.descriptor, from: connection.interest, to: nil)
+                _ = kernel.close(connection.descriptor)
+                connections[number] = nil
+                return
+            }
+        }
+        keep(&connection, waitingFor: .readable)
+        if isEdgeTriggered { again.append(number) }
+    }
+
+    private func keep(_ connection: inout NonBlockingEcho, waitingFor interest: Interest) {
+        if connection.interest != interest {
+            _ = change(connection.descriptor, from: connection.interest, to: interest)
+            connection.interest = interest
+        }
+        connections[connection.descriptor.rawValue] = connection
+    }
+
+    private func change(_ descriptor: FileDescriptor, from old: Interest?, to new: Interest?) -> Bool {
+        let token = Token(rawValue: UInt64(UInt32(bitPattern: descriptor.rawValue)))
+        return selector.change(descriptor, token: token, from: old, to: new).succeeded
+    }
+}
