@@ -113,7 +113,9 @@ let package = Package(
         .testTarget(name: "LoadGeneratorTests", dependencies: ["LoadGenerator", "Demos"], swiftSettings: settings),
         .testTarget(
             name: "CommandTests",
-            dependencies: ["ReactorCommand", .product(name: "Subprocess", package: "swift-subprocess")],
+            dependencies: [
+                "ReactorCommand", "ServerModels", .product(name: "Subprocess", package: "swift-subprocess"),
+            ],
             swiftSettings: settings),
     ]
 )

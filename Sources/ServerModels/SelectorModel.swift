@@ -33,6 +33,7 @@ final class SelectorModel {
     /// Who was ready and may still be, without anybody telling.
     private var again: [CInt] = []
     private var buffer = [UInt8](repeating: 0, count: 16 * 1024)
+    private let ready = ReadyList()
 
     init(
         _ listener: FileDescriptor, _ backend: Backend, _ kernel: any Kernel, limit: Int
@@ -46,22 +47,29 @@ final class SelectorModel {
     }
 
     func run() {
-        let ready = ReadyList()
-        while !ModelSockets.isEnding {
-            if !isAccepting && connections.count < limit {
-                isAccepting = change(listener, from: nil, to: .readable)
-            }
-            let mustNotWait = !again.isEmpty
-            let isFull = connections.count >= limit
-            _ = selector.wait(
-                into: ready, timeout: mustNotWait ? .none : isAccepting || isFull ? .forever : Self.patience)
-            let leftOver = again
-            again = []
-            for index in 0..<ready.count { serve(CInt(truncatingIfNeeded: ready[index].token.rawValue)) }
-            ready.removeAll()
-            for descriptor in leftOver { serve(descriptor) }
+        while !ModelSockets.isEnding { turn() }
+        end()
+    }
+
+    /// One wait, and all that was ready.
+    func turn() {
+        if !isAccepting && connections.count < limit {
+            isAccepting = change(listener, from: nil, to: .readable)
         }
+        let isFull = connections.count >= limit
+        let timeout: WaitTimeout = !again.isEmpty ? .none : isAccepting || isFull ? .forever : Self.patience
+        _ = selector.wait(into: ready, timeout: timeout)
+        let leftOver = again
+        again = []
+        for index in 0..<ready.count { serve(CInt(truncatingIfNeeded: ready[index].token.rawValue)) }
+        ready.removeAll()
+        for descriptor in leftOver { serve(descriptor) }
+    }
+
+    /// Closes what is open, but the listener.
+    func end() {
         for connection in connections.values { _ = kernel.close(connection.descriptor) }
+        connections = [:]
         selector.close()
     }
 

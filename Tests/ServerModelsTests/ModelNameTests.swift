@@ -13,7 +13,7 @@ import Testing
     @Test func everyModelHasASentence() {
         for model in ServerModel.all {
             #expect(model.explanation.hasSuffix("."), "\(model)")
-            #expect(!model.summary.isEmpty && model.summary.count <= 40, "\(model)")
+            #expect(!model.summary.isEmpty && model.summary.count <= 44, "\(model)")
         }
     }
 

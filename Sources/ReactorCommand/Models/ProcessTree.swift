@@ -42,7 +42,8 @@ struct ProcessTree: Sendable {
     /// How many processes there are.
     var count: Int { processes().count }
 
-    private func processes() -> [Int32] {
+    /// The numbers of all processes, the root's first; those that nobody has waited for yet are among them.
+    func processes() -> [Int32] {
         var found = [root.number]
         var index = 0
         while index < found.count {
