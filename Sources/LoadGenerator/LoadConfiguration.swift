@@ -76,6 +76,10 @@ public struct LoadConfiguration: Sendable {
         if mode == .idle && messages != nil {
             throw LoadConfigurationError("mode idle sends nothing; give a duration instead of a number of messages")
         }
+        if mode == .datagrams {
+            if address.isUnix { throw LoadConfigurationError("mode datagrams needs an address with a port") }
+            try Self.check("size of a datagram", size, within: 1...65_507)
+        }
         try checkDescriptors(kernel)
     }
 

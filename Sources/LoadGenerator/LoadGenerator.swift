@@ -85,7 +85,11 @@ public final class LoadGenerator {
         lastProgress = setUpStart
         progressTimer = loop.schedule(after: .seconds(1), repeating: .seconds(1)) { [self] in tellProgress() }
         let workload: any Workload =
-            configuration.mode == .churn ? ChurnWorkload(self, ledger) : EchoWorkload(self, ledger)
+            switch configuration.mode {
+            case .churn: ChurnWorkload(self, ledger)
+            case .datagrams: DatagramWorkload(self, ledger)
+            default: EchoWorkload(self, ledger)
+            }
         self.workload = workload
         // In the next turn: nothing is called from inside here.
         loop.execute { [self] in if phase == .settingUp { workload.setUp() } }

@@ -2,7 +2,7 @@
 
 /// What a load does with its connections.
 public struct LoadMode: Sendable, Hashable, CustomStringConvertible {
-    /// The name: `echo`, `idle` or `churn`.
+    /// The name: `echo`, `idle`, `churn` or `datagrams`.
     public let description: String
 
     private init(named name: String) { description = name }
@@ -14,8 +14,12 @@ public struct LoadMode: Sendable, Hashable, CustomStringConvertible {
     /// Connect, one message, its echo, close, and again.
     public static let churn = LoadMode(named: "churn")
 
+    /// Over UDP: sockets in place of connections, with one datagram in flight on each; what is not back after 200 ms is
+    /// lost, and counts as unanswered.
+    public static let datagrams = LoadMode(named: "datagrams")
+
     /// All of them.
-    public static let all: [LoadMode] = [.echo, .idle, .churn]
+    public static let all: [LoadMode] = [.echo, .idle, .churn, .datagrams]
 
     /// The mode of this name; `nil` when there is none.
     public init?(_ name: String) {

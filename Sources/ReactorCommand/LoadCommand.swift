@@ -61,7 +61,10 @@ struct LoadCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "echo; idle: connections are held in silence; churn: connect, one message, close, and again. (default: echo)",
+            """
+            echo; idle: connections are held in silence; churn: connect, one message, close, and again; datagrams: over \
+            UDP. (default: echo)
+            """,
             valueName: "mode"),
         transform: LoadCommand.parseMode)
     var mode = LoadMode.echo

@@ -63,6 +63,8 @@ import Testing
         Case("models --model prefork --workers 0", saying: "--workers", "at least 1"),
         Case("models --model thread --listen 203.0.113.1:0", exits: 1, saying: "203.0.113.1", "no such address"),
         Case("models compare --models fork,apache", saying: "apache", "iterative, fork"),
+        Case("models compare --udp --models fork", saying: "--udp", "fork"),
+        Case("load 127.0.0.1:1 --mode datagrams --size 70000", saying: "datagram", "65507"),
         Case("models compare --held 100000", saying: "--held", "at most 4000"),
         Case("models compare --duration 1h", saying: "--duration", "10ms to 60s"),
         Case("chat serve --backplane 127.0.0.1:6379", saying: "--backplane", "redis://HOST:PORT"),

@@ -18,7 +18,7 @@ import Testing
             #expect(server.firstLine.contains("(model \(model): "))
             let clients = model == "iterative" ? "1" : "4"
             let load = try await Program.run(
-                "load", server.address, "--connections", clients, "--messages", "8", "--size", "1000000")
+                "load", server.address, "--connections", clients, "--messages", "8", "--size", "300000")
             #expect(load.status == .exited(0), "\(load.error)")
             #expect(load.output.contains("errors       none"), "\(load.output)")
         }

@@ -68,4 +68,14 @@ import Testing
         #expect(outcome.output.contains("Why:\n  reactor "))
         #expect(outcome.errorLines.count == 3)
     }
+
+    @Test func comparesDatagramServers() async throws {
+        let outcome = try await Program.run(
+            "models", "compare", "--udp", "--quick", "--models", "iterative,epoll-et", "--connections", "4",
+            "--duration", "20ms", "--json", "-")
+        #expect(outcome.status == .exited(0), "\(outcome.error)")
+        let report = try JSONDecoder().decode(Report.self, from: Data(outcome.output.utf8))
+        #expect(report.models.map(\.connections) == [4, 4])
+        for model in report.models { #expect((model.rounds.first?.messages ?? 0) > 0) }
+    }
 }

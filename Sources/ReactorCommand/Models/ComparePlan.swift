@@ -12,6 +12,8 @@ struct ComparePlan: Sendable {
     static let restTime = Duration.milliseconds(200)
 
     var models = ServerModel.all
+    /// UDP in place of TCP: messages only, because there is nobody to hold, and nobody who could stall.
+    var isDatagram = false
     /// Connections that exchange messages, where so many are served at once.
     var connections = 64
     /// Connections that are opened to see how many are served at once.
@@ -38,11 +40,12 @@ struct ComparePlan: Sendable {
         return plan
     }
 
-    /// How many steps it takes: a look at each model, and two samples in each round.
-    var steps: Int { models.count * (1 + 2 * rounds) }
+    /// How many steps it takes: a look at each model, and two samples in each round; with UDP one sample in each round.
+    var steps: Int { models.count * (isDatagram ? rounds : 1 + 2 * rounds) }
 
     /// The command line of a model's server.
     func server(_ model: ServerModel) -> [String] {
+        if isDatagram { return ["models", "--model", "\(model)", "--udp"] }
         // One more than are held: whoever asks beside them is not to be kept out by the limit.
         let limit = max(held, connections, Self.manyStalled) + 8
         return ["models", "--model", "\(model)", "--max-connections", "\(limit)", "--backlog", "4096"]

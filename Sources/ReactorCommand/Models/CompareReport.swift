@@ -92,6 +92,8 @@ struct CompareReport: Encodable {
     let sampleSeconds: Double
     let roundsPlanned: Int
     let connectionsPlanned: Int
+    /// Whether it was UDP.
+    let isDatagram: Bool
     let leftOut: String?
     var models: [ModelFindings]
     /// What went wrong, a line a sample.
@@ -102,6 +104,7 @@ struct CompareReport: Encodable {
         sampleSeconds = plan.duration / .seconds(1)
         roundsPlanned = plan.rounds
         connectionsPlanned = plan.connections
+        isDatagram = plan.isDatagram
         leftOut = plan.leftOut
         models = plan.models.map(ModelFindings.init)
     }

@@ -45,7 +45,7 @@ struct CompareRunner {
                 report.failures.append("\(title): \(error)")
             }
         }
-        for index in plan.models.indices {
+        for index in plan.models.indices where !plan.isDatagram {
             try await take(index, "clients at once, and clients that stall") { findings in
                 findings.look = try await look(at: plan.models[index])
             }
@@ -53,11 +53,13 @@ struct CompareRunner {
         for round in 1...plan.rounds {
             for index in plan.models.indices {
                 try await take(index, "round \(round), messages") { findings in
-                    guard let served = findings.look?.servedAtOnce, served > 0 else { return }
+                    let served = plan.isDatagram ? plan.connections : findings.look?.servedAtOnce ?? 0
                     let connections = min(plan.connections, served)
+                    if connections == 0 { return }
                     findings.connections = connections
                     findings.rounds.append(try await measure(plan.models[index], connections))
                 }
+                if plan.isDatagram { continue }
                 try await take(index, "round \(round), short connections") { findings in
                     findings.shortConnections.append(try await churn(plan.models[index]))
                 }
@@ -104,7 +106,7 @@ struct CompareRunner {
     }
 
     private func measure(_ model: ServerModel, _ connections: Int) async throws -> BenchFigures {
-        let (load, time) = try await loaded(model, connections, .echo)
+        let (load, time) = try await loaded(model, connections, plan.isDatagram ? .datagrams : .echo)
         return try BenchFigures(load, serverTime: time, connections: connections)
     }
 

@@ -24,7 +24,8 @@ enum CompareTable {
 
     /// Both tables and the reasons.
     static func text(of report: CompareReport) -> String {
-        [speed(report), cost(report), reasons(report)].joined(separator: "\n\n")
+        let parts = report.isDatagram ? [speed(report)] : [speed(report), cost(report), reasons(report)]
+        return parts.joined(separator: "\n\n")
     }
 
     // MARK: The tables

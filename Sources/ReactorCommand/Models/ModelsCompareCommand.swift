@@ -31,6 +31,9 @@ struct ModelsCompareCommand: ParsableCommand {
         transform: { try BenchCommand.list($0, of: ModelArgument.parse) })
     var models: [ServerModel]?
 
+    @Flag(help: "The models that serve datagrams, over UDP; messages only.")
+    var udp = false
+
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp("Connections that exchange messages. (default: 64)", valueName: "n"),
@@ -67,6 +70,10 @@ struct ModelsCompareCommand: ParsableCommand {
     private static let mostConnections = 4_000
 
     func validate() throws {
+        if udp, let model = models?.first(where: { !$0.servesDatagrams }) {
+            throw ValidationError("--udp has no connections, and model \(model) is one for them; leave it out")
+        }
+        if udp && held != nil { throw ValidationError("--udp has no connections that could be held: leave --held out") }
         for (name, value) in [("--connections", connections), ("--held", held)] {
             if let value, value > Self.mostConnections {
                 throw ValidationError(
@@ -104,6 +111,8 @@ struct ModelsCompareCommand: ParsableCommand {
 
     func makePlan() -> ComparePlan {
         var plan = quick ? ComparePlan.quick : ComparePlan()
+        plan.isDatagram = udp
+        if udp { plan.models.removeAll { !$0.servesDatagrams } }
         if let models { plan.models = models }
         if let connections { plan.connections = connections }
         if let held { plan.held = held }
