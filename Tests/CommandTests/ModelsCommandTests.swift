@@ -10,11 +10,18 @@ import Testing
 
 @Suite struct ModelsCommandTests {
     static let names = ServerModel.all.map(\.description)
+    private static func run(
+        _ command: [String], endedBy signal: Signal = .terminate,
+        _ body: @escaping @Sendable (RunningServer) async throws -> Void
+    ) async throws -> Program.Outcome {
+        try await Gate.ofProcesses.pass { try await RunningServer.run(command: command, endedBy: signal, body) }
+    }
+
     static let datagramNames = ServerModel.all.filter(\.servesDatagrams).map(\.description)
 
     /// A client's messages are longer than any socket buffer's free space: the server has to write in parts.
     @Test(arguments: names) func echoesEveryByte(_ model: String) async throws {
-        let outcome = try await RunningServer.run(command: ["models", "--model", model]) { server in
+        let outcome = try await Self.run(["models", "--model", model]) { server in
             #expect(server.firstLine.contains("(model \(model): "))
             let clients = model == "iterative" ? "1" : "4"
             let load = try await Program.run(
@@ -49,7 +56,7 @@ import Testing
     /// - Returns: The processes that there were, its own first.
     private static func endWithASilentClient(_ model: String, _ signal: Signal) async throws -> [Int32] {
         let (found, continuation) = AsyncStream<[Int32]>.makeStream()
-        let outcome = try await RunningServer.run(command: ["models", "--model", model], endedBy: signal) { server in
+        let outcome = try await Self.run(["models", "--model", model], endedBy: signal) { server in
             let tree = ProcessTree(root: server.process)
             let count = ["fork": 2, "prefork": 9][model, default: 1]
             let client = try SilentClient(to: server.address)
@@ -64,7 +71,7 @@ import Testing
     }
 
     @Test func forkLeavesNoZombies() async throws {
-        _ = try await RunningServer.run(command: ["models", "--model", "fork"]) { server in
+        _ = try await Self.run(["models", "--model", "fork"]) { server in
             let load = try await Program.run(
                 "load", server.address, "--mode", "churn", "--connections", "4", "--messages", "40")
             #expect(load.status == .exited(0), "\(load.error)")
@@ -74,7 +81,7 @@ import Testing
     }
 
     @Test func preforkReplacesAWorkerThatDied() async throws {
-        _ = try await RunningServer.run(command: ["models", "--model", "prefork", "--workers", "2"]) { server in
+        _ = try await Self.run(["models", "--model", "prefork", "--workers", "2"]) { server in
             let tree = ProcessTree(root: server.process)
             try await eventually { tree.count == 3 }
             let before = Set(tree.processes())
@@ -88,7 +95,7 @@ import Testing
 
     /// Not more processes than were asked for: the third client is served when the first has left.
     @Test func forkIsBounded() async throws {
-        _ = try await RunningServer.run(command: ["models", "--model", "fork", "--max-connections", "2"]) { server in
+        _ = try await Self.run(["models", "--model", "fork", "--max-connections", "2"]) { server in
             let tree = ProcessTree(root: server.process)
             let load = try await Program.run(
                 "load", server.address, "--mode", "churn", "--connections", "8", "--messages", "16")
@@ -105,7 +112,7 @@ import Testing
     }
 
     @Test(arguments: datagramNames) func answersDatagrams(_ model: String) async throws {
-        let outcome = try await RunningServer.run(command: ["models", "--udp", "--model", model]) { server in
+        let outcome = try await Self.run(["models", "--udp", "--model", model]) { server in
             for count in [0, 5, 65_507] {
                 let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0) }
                 let answer = try DatagramQuestion.ask(server.address, bytes)
@@ -117,7 +124,7 @@ import Testing
     }
 
     @Test func tracesTheReactorInOneFile() async throws {
-        let outcome = try await RunningServer.run(command: ["models", "--model", "epoll-et", "--trace"]) { server in
+        let outcome = try await Self.run(["models", "--model", "epoll-et", "--trace"]) { server in
             _ = try await Program.run("load", server.address, "--messages", "1", "--connections", "1")
         }
         #expect(outcome.error.contains("epoll_wait("))

@@ -35,23 +35,29 @@ import Testing
         let failures: [String]
     }
 
+    private func run(_ arguments: String...) async throws -> Program.Outcome {
+        try await Gate.ofProcesses.pass {
+            try await Program.run(Program.reactor, ["models", "compare", "--quick"] + arguments)
+        }
+    }
+
     @Test func measuresWhoIsServedBesideWhom() async throws {
-        let outcome = try await Program.run(
-            "models", "compare", "--quick", "--models", "iterative,fork,thread,prefork,epoll-lt", "--held", "20",
-            "--connections", "10", "--duration", "30ms", "--json", "-")
+        let outcome = try await run(
+            "--models", "iterative,fork,prefork,epoll-lt", "--held", "20", "--connections", "10", "--duration", "30ms",
+            "--json", "-")
         #expect(outcome.status == .exited(0), "\(outcome.error)")
         #expect(outcome.error == "")
         let report = try JSONDecoder().decode(Report.self, from: Data(outcome.output.utf8))
         #expect(report.failures == [])
         let looks = try report.models.map { try #require($0.look) }
-        #expect(looks.map(\.servedAtOnce) == [1, 20, 20, 8, 20])
-        #expect(looks.map(\.holding.processes) == [1, 21, 1, 9, 1])
-        #expect(looks.map(\.holding.threads) == [1, 21, 21, 9, 1])
-        #expect(report.models.map(\.connections) == [1, 10, 10, 8, 10])
+        #expect(looks.map(\.servedAtOnce) == [1, 20, 8, 20])
+        #expect(looks.map(\.holding.processes) == [1, 21, 9, 1])
+        #expect(looks.map(\.holding.threads) == [1, 21, 9, 1])
+        #expect(report.models.map(\.connections) == [1, 10, 8, 10])
         // One silent, sixteen silent, one who does not read.
         let answered = looks.map { look in look.stalls.map { $0.answerMicroseconds != nil } }
         let all = [true, true, true]
-        #expect(answered == [[false, false, false], all, all, [true, false, true], all])
+        #expect(answered == [[false, false, false], all, [true, false, true], all])
         for figures in report.models.flatMap(\.rounds) {
             #expect(figures.messages > 0 && figures.serverCPUMicrosecondsPerMessage > 0)
         }
@@ -59,8 +65,8 @@ import Testing
     }
 
     @Test func printsFactsTablesAndReasons() async throws {
-        let outcome = try await Program.run(
-            "models", "compare", "--quick", "--models", "reactor", "--held", "3", "--duration", "20ms", "--verbose")
+        let outcome = try await run(
+            "--models", "reactor", "--held", "3", "--duration", "20ms", "--verbose")
         #expect(outcome.status == .exited(0), "\(outcome.error)")
         #expect(outcome.output.contains("machine "))
         #expect(outcome.output.contains("CPU/message"))
@@ -70,8 +76,8 @@ import Testing
     }
 
     @Test func comparesDatagramServers() async throws {
-        let outcome = try await Program.run(
-            "models", "compare", "--udp", "--quick", "--models", "iterative,epoll-et", "--connections", "4",
+        let outcome = try await run(
+            "--udp", "--models", "iterative,epoll-et", "--connections", "4",
             "--duration", "20ms", "--json", "-")
         #expect(outcome.status == .exited(0), "\(outcome.error)")
         let report = try JSONDecoder().decode(Report.self, from: Data(outcome.output.utf8))

@@ -35,7 +35,9 @@ import Testing
         // Every block of every test run has an address of its own: all of 127.0.0.0/8 is loopback.
         let host = "127.\(64 + block.index & 127).\(process >> 8 & 255).\(process & 255)"
         let script = block.script(folder: folder, host: host)
-        let outcome = try await Program.run(.name("timeout"), ["-k", "1", "18", "bash", "-c", script])
+        let outcome = try await Gate.ofProcesses.pass {
+            try await Program.run(.name("timeout"), ["-k", "1", "18", "bash", "-c", script])
+        }
         #expect(outcome.status == .exited(0), "\(outcome.output)\n\(outcome.error)\nof\n\(script)")
         let lines = (outcome.output + "\n" + outcome.error).split(separator: "\n").map(String.init)
         for expected in block.expected {
