@@ -11,8 +11,8 @@ struct ReactorCommand: ParsableCommand {
         version: "0.1.0",
         subcommands: [
             EchoCommand.self, ChatCommand.self, DialogueCommand.self, LoginCommand.self, HTTPCommand.self,
-            ModelsCommand.self, FramingCommand.self, ResolveCommand.self, BacklogCommand.self, LoadCommand.self,
-            BenchCommand.self, TopCommand.self,
+            TFTPCommand.self, UDPCommand.self, BroadcastCommand.self, ModelsCommand.self, FramingCommand.self,
+            ResolveCommand.self, BacklogCommand.self, LoadCommand.self, BenchCommand.self, TopCommand.self,
         ] + optionalCommands)
 
     /// Those that a trait of the package can leave out.

@@ -39,7 +39,7 @@ public final class DatagramSocket: EventSource {
     /// How long to wait when the kernel has no buffers or no memory.
     static let retryInterval = Duration.milliseconds(10)
 
-    /// Where it is bound, with the real port where 0 was asked for.
+    /// Where it was bound when it was made, with the real port where 0 was asked for; port 0 of one that was not bound.
     public let address: SocketAddress
     /// The one peer that it is connected to, if it is.
     public let peer: SocketAddress?
@@ -62,14 +62,16 @@ public final class DatagramSocket: EventSource {
     private var descriptor: OwnedDescriptor?
     private var closeError: SocketError?
 
-    /// Binds, and connects if there is a peer.
+    /// Binds, and connects if there is a peer; with neither, the kernel binds it when it first sends.
+    ///
+    /// - Parameter family: any address of the family, where there is no other that says so.
     init(
-        loop: EventLoop, on wanted: SocketAddress?, peer: SocketAddress?, options: DatagramOptions,
-        handler: any DatagramHandler
+        loop: EventLoop, on wanted: SocketAddress?, peer: SocketAddress?, family: SocketAddress = .unspecified,
+        options: DatagramOptions, handler: any DatagramHandler
     ) throws(SocketError) {
         let kernel = loop.kernel
-        let like = wanted ?? peer ?? .unspecified
-        for address in [wanted, peer] where address?.isUnix == true {
+        let like = wanted ?? peer ?? family
+        for address in [wanted, peer, family] where address?.isUnix == true {
             throw SocketError(.open, subject: "\(like)", reason: "datagram sockets are UDP, not Unix sockets")
         }
         let made = kernel.socket(.datagram, for: like)

@@ -1,4 +1,4 @@
-// The two ways in which datagram sockets come to be: bound to an address, for many peers, or connected to one.
+// The ways in which datagram sockets come to be: bound to an address, for many peers; connected to one; or neither.
 
 extension EventLoop {
     /// Receives and sends UDP datagrams on an address.
@@ -39,5 +39,20 @@ extension EventLoop {
         handler: any DatagramHandler
     ) throws(SocketError) -> DatagramSocket {
         try DatagramSocket(loop: self, on: local, peer: peer, options: options, handler: handler)
+    }
+
+    /// Makes a UDP socket that has no address yet: the kernel gives it one when it first sends, and nothing can reach it
+    /// before that (ip(7)).
+    ///
+    /// - Parameters:
+    ///   - address: any address of the family that it is to send to; what it says otherwise does not count.
+    ///   - options: what the socket may use up, and how the kernel is to treat it.
+    ///   - handler: handles what arrives from all peers.
+    /// - Throws: ``SocketError``: no descriptors, no such family on this machine.
+    @discardableResult
+    public func openDatagrams(
+        like address: SocketAddress, options: DatagramOptions = DatagramOptions(), handler: any DatagramHandler
+    ) throws(SocketError) -> DatagramSocket {
+        try DatagramSocket(loop: self, on: nil, peer: nil, family: address, options: options, handler: handler)
     }
 }

@@ -13,11 +13,16 @@ enum Service {
     case connections(ListeningServer)
     /// Something else of the loop's, datagrams for instance.
     case other
+    /// Something else that takes its time to end: told how long that may take, it stops the loop when it is done.
+    case draining((Duration) -> Void)
 }
 
 /// A server as a program.
 struct ServerProgram {
-    private let options: ServingOptions
+    private let options: ProgramOptions
+    /// Of servers of connections only.
+    private let limits: LimitOptions?
+    private let server: ServerOptions?
     /// Sets the limits that are the command's own and no option of all servers.
     var adjust: (inout Limits) -> Void = { _ in }
     /// The command's own defaults of the two times that the user may set.
@@ -30,7 +35,12 @@ struct ServerProgram {
     /// Told once, when the first signal says that it is to end, before anything drains.
     var ending: () -> Void = {}
 
-    init(_ options: ServingOptions) { self.options = options }
+    init(_ options: ServingOptions) {
+        (self.options, limits, server) = (options.program, options.limits, options.server)
+    }
+
+    /// A server of datagrams, which has no use for what limits connections.
+    init(_ options: ProgramOptions) { (self.options, limits, server) = (options, nil, nil) }
 
     /// Serves connections until a signal ends the program, and prints the line that says where.
     ///
@@ -80,30 +90,38 @@ struct ServerProgram {
 
     /// A server with all options but its address.
     private func server(on loop: EventLoop) throws -> TCPServer {
+        let address = SocketAddress.loopback(port: 0)
+        guard let limits, let options = server else {
+            return TCPServer(on: address, backend: self.options.backend)
+        }
         let descriptorLimit = loop.capabilities.descriptorLimit
-        try options.limits.check(options.backend, descriptorLimit: descriptorLimit)
-        var limits = options.limits.limits(
-            descriptorLimit: descriptorLimit, idle: idleTime, firstMessage: firstMessageTime)
-        adjust(&limits)
-        var server = options.server.server(on: .loopback(port: 0), options.backend, limits)
-        server.onReport = { StandardError.write("reactor: \($0)\n") }
+        try limits.check(self.options.backend, descriptorLimit: descriptorLimit)
+        var values = limits.limits(descriptorLimit: descriptorLimit, idle: idleTime, firstMessage: firstMessageTime)
+        adjust(&values)
+        var server = options.server(on: address, self.options.backend, values)
+        server.onReport = Self.report
         return server
     }
+
+    private static let report: @Sendable (LoopReport) -> Void = { StandardError.write("reactor: \($0)\n") }
 
     private func run(
         _ loop: EventLoop, _ server: TCPServer, _ begin: (EventLoop, TCPServer) throws(SocketError) -> Service
     ) throws(SocketError) -> LoopStatistics {
-        var running: ListeningServer?
+        var service = Service.other
+        var running: ListeningServer? { if case .connections(let server) = service { server } else { nil } }
+        var isEnding = false
         do throws(SocketError) {
             // Blocked before anybody can know that the server is there.
             for signal in [Signal.interrupt, .terminate] {
                 try loop.watchSignal(signal) {
-                    switch (running, loop.isDraining) {
-                    case (_, false):
-                        ending()
-                        running?.handle.drain(within: options.drain) ?? loop.drain(within: options.drain)
-                    case (let server?, true): server.handle.stop()
-                    case (nil, true): loop.stop()
+                    if isEnding || loop.isDraining { return running?.handle.stop() ?? loop.stop() }
+                    isEnding = true
+                    ending()
+                    switch service {
+                    case .connections(let server): server.handle.drain(within: options.drain)
+                    case .draining(let drain): drain(options.drain)
+                    case .other: loop.drain(within: options.drain)
                     }
                 }
             }
@@ -117,7 +135,8 @@ struct ServerProgram {
                 try loop.watch(.standardInput, for: .readable) { _ in running?.handle.stop() ?? loop.stop() }
             }
             try options.operation.begin(on: loop)
-            if case .connections(let server) = try begin(loop, server) { running = server }
+            service = try begin(loop, server)
+            if running == nil { loop.onReport = Self.report }
             StandardOutput.flush()
         } catch {
             loop.shutdown()

@@ -1,10 +1,11 @@
-// What every server among the subcommands takes on the command line, in one group: where and how it listens, within which
-// limits, how it is watched, how it ends.
+// What every server among the subcommands takes on the command line: where it listens, how it is watched, how it ends; and
+// in one group with that, what holds for servers of connections only: limits, loops, who may connect.
 
 import ArgumentParser
 import Reactor
 
-struct ServingOptions: ParsableArguments {
+/// What every server takes, of datagrams as well.
+struct ProgramOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
@@ -20,9 +21,7 @@ struct ServingOptions: ParsableArguments {
         transform: BackendArgument.parse)
     var backend = Backend.epoll(.levelTriggered)
 
-    @OptionGroup var limits: LimitOptions
     @OptionGroup var operation: OperationOptions
-    @OptionGroup var server: ServerOptions
 
     @Option(
         parsing: .unconditional,
@@ -35,4 +34,13 @@ struct ServingOptions: ParsableArguments {
 
     @Option(help: ArgumentHelp("Stay on this processor.", visibility: .hidden))
     var cpu: Int?
+}
+
+/// What every server of connections takes.
+struct ServingOptions: ParsableArguments {
+    @OptionGroup var program: ProgramOptions
+    @OptionGroup var limits: LimitOptions
+    @OptionGroup var server: ServerOptions
+
+    var listen: SocketAddress? { program.listen }
 }

@@ -19,15 +19,17 @@ struct RunningServer: Sendable {
     /// Runs `reactor echo --listen 127.0.0.1:0`, or another command or at another place, and `body`, sends it a signal, and
     /// waits for its end.
     ///
+    /// - Parameter namespace: a network namespace to run it in; as root.
     /// - Returns: What became of the server; its output is what came after the first line.
     static func run(
         command: [String] = ["echo"], _ arguments: [String] = [], at place: [String] = ["--listen", "127.0.0.1:0"],
-        endedBy signal: Signal = .terminate, _ body: @escaping @Sendable (RunningServer) async throws -> Void
+        in namespace: String? = nil, endedBy signal: Signal = .terminate,
+        _ body: @escaping @Sendable (RunningServer) async throws -> Void
     ) async throws -> Program.Outcome {
         try await Program.bounded {
-            let all = command + place + arguments
+            let (executable, words) = try Program.reactor(command + place + arguments, in: namespace)
             let result = try await Subprocess.run(
-                Program.reactor, arguments: Arguments(all), input: .none, output: .sequence,
+                executable, arguments: Arguments(words), input: .none, output: .sequence,
                 error: .string(limit: Program.outputLimit)
             ) { execution in
                 var lines = execution.standardOutput.strings().makeAsyncIterator()

@@ -1,0 +1,197 @@
+// `reactor broadcast`: a question to everybody on a network or in a group, and everybody's answers.
+
+import ArgumentParser
+import Demos
+import Reactor
+
+struct BroadcastCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "broadcast",
+        abstract: "Ask everybody on a network, or in a multicast group, and collect the answers.",
+        subcommands: [BroadcastListenCommand.self, BroadcastSendCommand.self])
+
+    static let port: UInt16 = 7791
+
+    static func parseInterface(_ name: String) throws -> NetworkInterface {
+        do throws(SocketError) { return try NetworkInterface(named: name) } catch {
+            throw ValidationError("\(error.reason); see 'ip link'")
+        }
+    }
+}
+
+struct BroadcastListenCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "listen",
+        abstract: "Answer broadcasts, or what is sent to multicast groups.",
+        discussion: """
+            Try it with:  reactor broadcast send 127.255.255.255:7791 who
+            Without --group it hears broadcasts: on loopback, 127.255.255.255:7791, unless --listen says otherwise; \
+            --listen 0.0.0.0:7791 hears those of all networks, and what is sent to this machine alone. With --group it is \
+            bound to the first group, unless --listen says otherwise. Several listeners may share an address: each gets \
+            every broadcast.
+            """)
+
+    @Option(
+        help: ArgumentHelp(
+            "Join this group, as 239.1.2.3 or ff02::4242%eth0. Repeatable.", valueName: "address"),
+        transform: BroadcastListenCommand.parseGroup)
+    var group: [SocketAddress] = []
+
+    @Option(
+        help: ArgumentHelp("Join groups on this interface. (default: the system's choice)", valueName: "name"),
+        transform: BroadcastCommand.parseInterface)
+    var interface = NetworkInterface.automatic
+
+    @Option(help: ArgumentHelp("What to answer with. (default: listener)", valueName: "name"))
+    var name = "listener"
+
+    @Flag(help: "Print a line of JSON for every event.")
+    var json = false
+
+    @OptionGroup var program: ProgramOptions
+
+    func run() throws {
+        let output = DatagramOutput(isJSON: json)
+        var socket: DatagramSocket?
+        _ = try ServerProgram(program).run { loop, _ throws(SocketError) in
+            var options = DatagramOptions()
+            options.sharesAddress = true
+            let responder = DatagramResponder(prefix: PresenceAnswer.prefix) { [name] _ in name } arrived: {
+                show($0, $1, output)
+            }
+            let first = group.first ?? .ipv4(127, 255, 255, 255, port: BroadcastCommand.port)
+            let made = try loop.bindDatagrams(on: program.listen ?? first, options: options, handler: responder)
+            for group in group { try made.join(group, on: interface) }
+            socket = made
+            let groups = group.isEmpty ? "" : ", in group \(group.map(\.host).joined(separator: ", "))"
+            var event = DatagramEvent("listening")
+            event.local = "\(made.address)"
+            output.write("listening on \(made.address) (\(loop.backend), UDP\(groups))", event)
+            return .other
+        }
+        if let socket, !json { print(DatagramEchoOptions.summary(socket.statistics)) }
+    }
+
+    private func show(_ arrival: DatagramArrival, _ answer: String?, _ output: DatagramOutput) {
+        var event = DatagramEvent("received")
+        (event.peer, event.bytes) = ("\(arrival.peer)", arrival.bytes.count)
+        (event.text, event.answer) = (arrival.text, answer)
+        let words = answer == nil ? "not answered, it is an answer itself" : "answered"
+        output.write(
+            "\(arrival.peer) asks everybody: \(DatagramOutput.quoted(arrival.text)), \(words)", event)
+    }
+
+    private static func parseGroup(_ text: String) throws -> SocketAddress {
+        guard let address = SocketAddress(host: text, port: BroadcastCommand.port), address.isMulticast else {
+            throw ValidationError("write a multicast address in numbers, as 239.1.2.3 or ff02::4242%eth0")
+        }
+        return address
+    }
+}
+
+struct BroadcastSendCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "send",
+        abstract: "Ask everybody, and collect the answers.",
+        discussion: """
+            EXAMPLES
+              reactor broadcast send 192.168.1.255:7791 who          # everybody on a network
+              reactor broadcast send 255.255.255.255:7791 who        # on the network of the default route
+              reactor broadcast send 239.1.2.3:7791 who --hops 1     # everybody in a group
+              reactor broadcast send '[ff02::4242%eth0]:7791' who    # the same with IPv6, which has no broadcast
+              reactor broadcast send 127.255.255.255:7791 who --forbid    # without SO_BROADCAST: the kernel refuses
+            Exit status: 0 when anybody answered, 1 when nobody did or it could not be sent.
+            """)
+
+    @Argument(
+        help: ArgumentHelp("A broadcast address or a group, HOST:PORT.", valueName: "address"),
+        transform: AddressArgument.parse)
+    var address: SocketAddress
+
+    @Argument(help: ArgumentHelp("What to ask.", valueName: "text"))
+    var text: [String] = []
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("How long to collect answers. (default: 1s)", valueName: "time"),
+        transform: DurationArgument.required)
+    var within = Duration.seconds(1)
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("End as soon as there are so many answers. (default: when the time is over)", valueName: "n"),
+        transform: CountArgument.parse)
+    var expect: Int?
+
+    @Option(
+        help: ArgumentHelp("Send multicast through this interface. (default: the system's choice)", valueName: "name"),
+        transform: BroadcastCommand.parseInterface)
+    var interface: NetworkInterface?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Routers that multicast may pass, and 1. (default: 1)", valueName: "n"),
+        transform: TFTPArgument.parse(1...255))
+    var hops: Int?
+
+    @Flag(help: "Do not set SO_BROADCAST, to see what the kernel says.")
+    var forbid = false
+
+    @Option(
+        help: ArgumentHelp(
+            "How the loop finds out what is ready: \(BackendArgument.names). (default: epoll-lt)", valueName: "name"),
+        transform: BackendArgument.parse)
+    var backend = Backend.epoll(.levelTriggered)
+
+    @Flag(help: "Print a line of JSON for every event.")
+    var json = false
+
+    func validate() throws {
+        if address.isUnix { throw ValidationError("UDP needs an address with a port: write HOST:PORT") }
+    }
+
+    func run() throws {
+        let output = DatagramOutput(isJSON: json)
+        var outcome = DatagramQuestion.Outcome.timeOver
+        let question: DatagramQuestion
+        do throws(SocketError) {
+            let loop = try EventLoop(backend: backend)
+            question = DatagramQuestion(expecting: expect ?? .max) { show($0, $1, output) } ended: {
+                outcome = $0
+                loop.stop()
+            }
+            var options = DatagramOptions()
+            options.allowsBroadcast = !forbid
+            (options.multicastHops, options.multicastInterface) = (hops, interface)
+            do throws(SocketError) {
+                let socket = try loop.openDatagrams(like: address, options: options, handler: question)
+                question.ask(
+                    Array(text.joined(separator: " ").utf8), count: 1, to: address, on: socket, within: within)
+            } catch {
+                loop.shutdown()
+                throw error
+            }
+            try loop.run()
+        } catch {
+            throw CommandFailure("\(error)")
+        }
+        if case .failed(let reason) = outcome {
+            let advice = forbid ? "; without --forbid it is allowed (SO_BROADCAST)" : ""
+            throw CommandFailure(reason + advice)
+        }
+        let count = question.answers.count
+        var event = DatagramEvent("ended")
+        event.answers = count
+        if count > 0 || json { output.write("\(count) answers", event) }
+        if count == 0 { throw CommandFailure("nobody answered at \(address) within \(DurationArgument(within))") }
+    }
+
+    private func show(_ arrival: DatagramArrival, _ time: Duration, _ output: DatagramOutput) {
+        var event = DatagramEvent("answered")
+        (event.peer, event.text) = ("\(arrival.peer)", arrival.text)
+        event.milliseconds = DatagramOutput.milliseconds(time)
+        output.write(
+            "\(arrival.peer) answered after \(DatagramOutput.milliseconds(time)) ms: \(DatagramOutput.quoted(arrival.text))",
+            event)
+    }
+}

@@ -1,0 +1,128 @@
+// `reactor udp` and `reactor broadcast`, tried as a user would.
+
+import Subprocess
+import Testing
+
+@testable import ReactorCommand
+
+@Suite struct UDPCommandTests {
+    @Test func aSenderIsAnsweredWithTheTimeAndSeesItsPorts() async throws {
+        let outcome = try await RunningServer.run(command: ["udp", "serve"]) { server in
+            let unbound = try await Program.run("udp", "send", server.address, "hello", "world")
+            #expect(unbound.status == .exited(0), "\(unbound.error)")
+            let lines = unbound.output.split(separator: "\n")
+            try #require(lines.count == 3)
+            #expect(lines[0] == "the socket is bound to no port: 0.0.0.0:0")
+            #expect(lines[1].hasPrefix("sent 11 bytes to \(server.address); the kernel has bound the socket to 0.0.0.0:"))
+            #expect(lines[2].contains("\"time: 20") && lines[2].contains(", you are 127.0.0.1:"))
+
+            let bound = try await Program.run("udp", "send", server.address, "hi", "--bind", "127.0.0.9:0")
+            #expect(bound.output.hasPrefix("the socket is bound to 127.0.0.9:") && bound.output.contains("you are 127.0.0.9:"))
+
+            let connected = try await Program.run("udp", "send", server.address, "hi", "--connect")
+            #expect(connected.output.hasPrefix("the socket is 127.0.0.1:"))
+            #expect(connected.output.contains("connected to \(server.address); nothing was sent for that"))
+            #expect(connected.status == .exited(0))
+        }
+        #expect(outcome.status == .exited(0))
+        #expect(outcome.output.contains("sent 11 bytes: \"hello world\", answered \"time: 20"))
+        #expect(outcome.output.contains("received 3 datagrams"))
+    }
+
+    @Test func whatIsLongerThanTheReceiversMemoryIsCut() async throws {
+        let outcome = try await RunningServer.run(command: ["udp", "serve"], ["--size", "4"]) { server in
+            let sent = try await Program.run("udp", "send", server.address, "--length", "3000", "--size", "10")
+            #expect(sent.output.contains("sent 3000 bytes") && sent.output.contains("(of a longer datagram, whose rest is lost): \"time: 2"))
+        }
+        #expect(outcome.output.contains("sent 4 bytes of a longer datagram, whose rest is lost: \"xxxx\""))
+    }
+
+    @Test func aConnectedSocketIsToldThatNobodyIsThere() async throws {
+        let port = try RunningRedis.freePort()
+        let connected = try await Program.run("udp", "send", "127.0.0.1:\(port)", "hello", "--connect")
+        #expect(connected.status == .exited(1))
+        #expect(connected.errorLines.count == 1 && connected.error.contains("onnection refused"))
+        let unconnected = try await Program.run("udp", "send", "127.0.0.1:\(port)", "hello", "--wait", "50ms")
+        #expect(unconnected.status == .exited(1) && unconnected.error.contains("no answer within 50ms"))
+    }
+
+    @Test func aListenerShowsAndAnswersNothingInLinesOfJSON() async throws {
+        let outcome = try await RunningServer.run(command: ["udp", "listen", "--count", "2"]) { server in
+            for text in ["a\u{1B}[1m", ""] {
+                let sent = try await Program.run("udp", "send", server.address, text, "--wait", "none", "--json")
+                #expect(sent.status == .exited(0) && sent.output.hasPrefix("{\"event\":\"opened\",\"local\":\"0.0.0.0:0\"}\n"))
+            }
+        }
+        #expect(outcome.output.contains("sent 5 bytes: \"a?[1m\"") && outcome.output.contains("sent 0 bytes: \"\""))
+    }
+
+    @Test(arguments: [
+        ["udp", "send"], ["udp", "send", "127.0.0.1"], ["udp", "send", "127.0.0.1:1", "x", "--length", "3"],
+        ["udp", "serve", "--size", "0"], ["udp", "serve", "--max-connections", "3"], ["broadcast", "send"],
+        ["broadcast", "listen", "--group", "10.0.0.1"], ["broadcast", "listen", "--interface", "nonesuch"],
+        ["broadcast", "send", "127.255.255.255:1", "--hops", "256"],
+    ]) func senselessCommandLinesAreSaidInOneLine(_ arguments: [String]) async throws {
+        let outcome = try await Program.run(Program.reactor, arguments)
+        #expect(outcome.status == .exited(64) && outcome.errorLines.count <= 2, "\(outcome.error)")
+    }
+}
+
+@Suite struct BroadcastCommandTests {
+    @Test func loopbackHasABroadcastAddress() async throws {
+        let everybody = "127.255.255.255"
+        _ = try await RunningServer.run(
+            command: ["broadcast", "listen", "--name", "one"], at: ["--listen", "\(everybody):0"]
+        ) { server in
+            let port = server.port
+            _ = try await RunningServer.run(
+                command: ["broadcast", "listen", "--name", "two"], at: ["--listen", "\(everybody):\(port)"]
+            ) { _ in
+                let sent = try await Program.run(
+                    "broadcast", "send", "\(everybody):\(port)", "who", "--expect", "2", "--within", "10s")
+                #expect(sent.status == .exited(0))
+                #expect(sent.output.contains("\"here: one\"") && sent.output.contains("\"here: two\""))
+                #expect(sent.output.hasSuffix("2 answers\n"))
+                let forbidden = try await Program.run("broadcast", "send", "\(everybody):\(port)", "who", "--forbid")
+                #expect(forbidden.status == .exited(1) && forbidden.error.contains("ermission denied; without --forbid"))
+            }
+            let alone = try await Program.run(
+                "broadcast", "send", "\(everybody):\(port)", "who", "--within", "100ms", "--json")
+            #expect(alone.output.hasSuffix("{\"answers\":1,\"event\":\"ended\"}\n"))
+        }
+        let nobody = try await Program.run("broadcast", "send", "\(everybody):9", "who", "--within", "20ms")
+        #expect(nobody.status == .exited(1) && nobody.error.contains("nobody answered"))
+    }
+
+    /// Two hosts that listen, and one that asks: by broadcast, and by groups of both families.
+    @Test(.enabled("no network namespaces can be made here", NetworkNamespaces.areAllowed))
+    func allHostsOfANetworkAnswer() async throws {
+        try await NetworkNamespaces.run(3) { hosts in
+            let (asker, beta, gamma) = (hosts.names[0], hosts.names[1], hosts.names[2])
+            for (place, address, more) in [
+                (["--listen", "0.0.0.0:7791"], "10.77.0.255:7791", []),
+                (["--listen", "0.0.0.0:7791"], "255.255.255.255:7791", []),
+                (["--group", "239.1.2.3", "--interface", "eth0"], "239.1.2.3:7791", ["--interface", "br0"]),
+                (["--group", "ff05::4242", "--interface", "eth0"], "[ff05::4242]:7791", ["--interface", "br0"]),
+            ] as [([String], String, [String])] {
+                // The limited broadcast goes where the default route does.
+                if address.hasPrefix("255") {
+                    _ = try await Program.run(.name("ip"), ["-n", asker, "route", "add", "default", "dev", "br0"])
+                }
+                _ = try await RunningServer.run(
+                    command: ["broadcast", "listen", "--name", "beta"], at: place, in: beta
+                ) { _ in
+                    _ = try await RunningServer.run(
+                        command: ["broadcast", "listen", "--name", "gamma"], at: place, in: gamma
+                    ) { _ in
+                        let (executable, words) = try Program.reactor(
+                            ["broadcast", "send", address, "who", "--expect", "2", "--within", "10s"] + more, in: asker)
+                        let sent = try await Program.run(executable, words)
+                        #expect(sent.status == .exited(0), "\(address): \(sent.error)")
+                        let answers = sent.output.split(separator: "\n").filter { $0.contains("here: ") }
+                        #expect(Set(answers.map { $0.split(separator: "\"").last ?? "" }) == ["here: beta", "here: gamma"])
+                    }
+                }
+            }
+        }
+    }
+}
