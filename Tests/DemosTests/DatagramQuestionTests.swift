@@ -66,7 +66,10 @@ import Testing
         for number in 0..<3 {
             let socket = try world.bindDatagrams(
                 on: .ipv4(0, 0, 0, 0, port: 7791), options: options,
-                handler: DatagramResponder(prefix: PresenceAnswer.prefix) { _ in "\(number)" } arrived: { _, _ in })
+                handler: DatagramResponder(prefix: PresenceAnswer.prefix) { _ in
+                    "\(number)"
+                } arrived: { _, _ in
+                })
             if number > 0 { try socket.join(group) }
         }
         options.allowsBroadcast = true

@@ -45,7 +45,9 @@ public final class DatagramQuestion: DatagramHandler {
     /// - Parameters:
     ///   - address: `nil` for the peer that it is connected to.
     ///   - time: how long answers are waited for.
-    public func ask(_ bytes: [UInt8], count: Int, to address: SocketAddress?, on socket: DatagramSocket, within time: Duration) {
+    public func ask(
+        _ bytes: [UInt8], count: Int, to address: SocketAddress?, on socket: DatagramSocket, within time: Duration
+    ) {
         self.socket = socket
         start = socket.loop.kernel.now()
         for _ in 0..<count {

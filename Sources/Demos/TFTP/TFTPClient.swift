@@ -47,6 +47,8 @@ public final class TFTPClient {
     private let session: TransferSession
     private let total: Int?
     private var ended: ((TransferFailure?) -> Void)?
+    /// When the file was complete, on the loop's clock.
+    public private(set) var completion: MonotonicTime?
 
     private init(_ session: TransferSession, total: Int?, ended: @escaping (TransferFailure?) -> Void) {
         (self.session, self.total, self.ended) = (session, total, ended)
@@ -57,7 +59,8 @@ public final class TFTPClient {
     ///
     /// - Parameters:
     ///   - name: as the server knows it.
-    ///   - ended: told once: `nil` when the file is complete, or why it is not.
+    ///   - ended: told once: `nil` when the file is complete, a second later where packets were lost, as the server may
+    ///     ask for the last acknowledgement once more; or why it is not.
     /// - Throws: ``SocketError`` when there is no socket to be had; the sink is the caller's to discard then.
     public static func get(
         _ name: [UInt8], from server: SocketAddress, into sink: any TransferSink,
@@ -77,7 +80,7 @@ public final class TFTPClient {
                 client = nil
             })
         let made = TFTPClient(session, total: nil, ended: ended)
-        try session.begin(on: anyAddress(like: server), blockSize: settings.blockSize, window: settings.windowSize)
+        try session.begin(on: anyAddress(like: server), settings.terms, sendsBlocks: false)
         client = made
         return made
     }
@@ -106,7 +109,7 @@ public final class TFTPClient {
                 client = nil
             })
         let made = TFTPClient(session, total: size, ended: ended)
-        try session.begin(on: anyAddress(like: server), blockSize: 0, window: settings.windowSize)
+        try session.begin(on: anyAddress(like: server), settings.terms, sendsBlocks: true)
         client = made
         return made
     }
@@ -127,15 +130,18 @@ public final class TFTPClient {
     public func cancel() { session.cancel(TFTPError(.undefined, "the user has cancelled the transfer")) }
 
     private func stateChanged(_ state: TransferState) {
+        if completion == nil && (state == .finished || state == .lingering) { completion = session.loop.now }
         switch state {
-        case .finished, .lingering: tell(nil)
+        case .finished: tell(nil)
         case .failed(let failure): tell(failure)
         default: break
         }
     }
 
-    /// The loop has ended.
-    private func sessionEnded() { tell(.ended(TFTPError(.undefined, "the transfer was not complete"))) }
+    /// Its socket is gone: the transfer is over, or the loop has ended before.
+    private func sessionEnded() {
+        tell(completion == nil ? .ended(TFTPError(.undefined, "the transfer was not complete")) : nil)
+    }
 
     private func tell(_ failure: TransferFailure?) {
         ended.take()?(failure)

@@ -178,8 +178,7 @@ public final class TFTPServer: DatagramHandler {
         var local = socket.address
         local.port = 0
         do throws(SocketError) {
-            let terms = session.machine.terms
-            try session.begin(on: local, blockSize: isWrite ? terms.blockSize : 0, window: terms.windowSize)
+            try session.begin(on: local, session.machine.terms, sendsBlocks: !isWrite)
         } catch {
             session.closeFile()
             throw .busy

@@ -80,7 +80,8 @@ public final class DescriptorSink: TransferSink {
 }
 
 /// A file that is there when it is complete.
-// Safe to share: one thread at a time uses it, as every sink.
+///
+/// Safe to share: one thread at a time uses it, as every sink.
 public final class NewFileSink: TransferSink, @unchecked Sendable {
     private var file: NewFile?
     private let descriptor: FileDescriptor

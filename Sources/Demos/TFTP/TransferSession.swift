@@ -10,6 +10,8 @@ import Reactor
 class TransferSession: DatagramHandler {
     /// Datagrams of others that are answered; more are only ignored, or anybody could have packets sent to anyone.
     private static let mostAnswersToStrangers = 8
+    /// Bytes that can always be received: blocks of those who agree on nothing, and the text of an error.
+    private static let smallestDatagram = 516
 
     let loop: EventLoop
     /// What decides; asked through ``update(_:)``, which does what it wants.
@@ -48,16 +50,17 @@ class TransferSession: DatagramHandler {
     ///
     /// - Parameters:
     ///   - local: this side's address, with port 0.
-    ///   - blockSize: the largest block that may arrive.
-    ///   - window: how many datagrams may have to wait.
-    func begin(on local: SocketAddress, blockSize: Int, window: Int) throws(SocketError) {
+    ///   - terms: the largest blocks and windows that there may be.
+    ///   - sendsBlocks: whether they are sent; they arrive otherwise.
+    func begin(on local: SocketAddress, _ terms: TFTPTerms, sendsBlocks: Bool) throws(SocketError) {
+        let (window, blockSize) = (terms.windowSize, terms.blockSize + TFTPPacket.headerSize)
         var options = DatagramOptions()
-        options.datagramSize = min(65_535, max(blockSize, 512) + TFTPPacket.headerSize)
+        options.datagramSize = max(Self.smallestDatagram, sendsBlocks ? 0 : blockSize)
         options.batchSize = min(max(4, window), 64)
-        options.queuedDatagrams = min(max(16, window + 2), 1024)
-        options.queuedBytes = (window + 2) * options.datagramSize
+        options.queuedDatagrams = min(window + 8, 1024)
+        if sendsBlocks { options.queuedBytes = (window + 8) * blockSize }
         // A window arrives at once, and the kernel counts more than its bytes.
-        if window > 1 { options.receiveBuffer = max(256 * 1024, 2 * window * (options.datagramSize + 512)) }
+        if window > 1 && !sendsBlocks { options.receiveBuffer = max(256 * 1024, 2 * window * (blockSize + 512)) }
         socket = try loop.bindDatagrams(on: local, options: options, handler: self)
         update { machine.begin(at: loop.now) }
     }

@@ -56,7 +56,9 @@ struct BroadcastListenCommand: ParsableCommand {
         _ = try ServerProgram(program).run { loop, _ throws(SocketError) in
             var options = DatagramOptions()
             options.sharesAddress = true
-            let responder = DatagramResponder(prefix: PresenceAnswer.prefix) { [name] _ in name } arrived: {
+            let responder = DatagramResponder(prefix: PresenceAnswer.prefix) { [name] _ in
+                name
+            } arrived: {
                 show($0, $1, output)
             }
             let first = group.first ?? .ipv4(127, 255, 255, 255, port: BroadcastCommand.port)
@@ -119,7 +121,8 @@ struct BroadcastSendCommand: ParsableCommand {
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("End as soon as there are so many answers. (default: when the time is over)", valueName: "n"),
+        help: ArgumentHelp(
+            "End as soon as there are so many answers. (default: when the time is over)", valueName: "n"),
         transform: CountArgument.parse)
     var expect: Int?
 
@@ -156,7 +159,9 @@ struct BroadcastSendCommand: ParsableCommand {
         let question: DatagramQuestion
         do throws(SocketError) {
             let loop = try EventLoop(backend: backend)
-            question = DatagramQuestion(expecting: expect ?? .max) { show($0, $1, output) } ended: {
+            question = DatagramQuestion(expecting: expect ?? .max) {
+                show($0, $1, output)
+            } ended: {
                 outcome = $0
                 loop.stop()
             }

@@ -79,7 +79,9 @@ struct UDPSendCommand: ParsableCommand {
         do throws(SocketError) {
             let kernel: any Kernel = trace ? TracingKernel { StandardError.write($0 + "\n") } : LinuxKernel.shared
             let loop = try EventLoop(backend: backend, kernel: kernel)
-            question = DatagramQuestion(expecting: wait.duration == nil ? .max : count) { show($0, $1, output) } ended: {
+            question = DatagramQuestion(expecting: wait.duration == nil ? .max : count) {
+                show($0, $1, output)
+            } ended: {
                 outcome = $0
                 loop.stop()
             }
@@ -110,9 +112,11 @@ struct UDPSendCommand: ParsableCommand {
         let state =
             connect
             ? "the socket is \(socket.address), connected to \(address); nothing was sent for that"
-            : bind != nil ? "the socket is bound to \(socket.address)" : "the socket is bound to no port: \(socket.address)"
+            : bind != nil
+                ? "the socket is bound to \(socket.address)" : "the socket is bound to no port: \(socket.address)"
         output.write(state, event)
-        let bytes = length.map { [UInt8](repeating: UInt8(ascii: "x"), count: $0) } ?? Array(text.joined(separator: " ").utf8)
+        let bytes =
+            length.map { [UInt8](repeating: UInt8(ascii: "x"), count: $0) } ?? Array(text.joined(separator: " ").utf8)
         // Without waiting, long enough for the kernel to say what it will not send.
         question.ask(
             bytes, count: count, to: connect ? nil : address, on: socket, within: wait.duration ?? .milliseconds(10))
@@ -126,7 +130,8 @@ struct UDPSendCommand: ParsableCommand {
         var event = DatagramEvent("sent")
         (event.local, event.peer, event.bytes) = ("\(local)", "\(address)", length)
         let number = sent == 1 ? "" : " \(sent) times"
-        let port = socket.address.port == 0 ? "; the kernel has bound the socket to \(local) for that" : " from \(local)"
+        let port =
+            socket.address.port == 0 ? "; the kernel has bound the socket to \(local) for that" : " from \(local)"
         output.write("sent \(length) bytes to \(address)\(number)\(port)", event)
     }
 
@@ -147,7 +152,8 @@ struct UDPSendCommand: ParsableCommand {
         case .failed(let reason): throw CommandFailure(reason)
         case .timeOver where wait.duration != nil && question.answers.isEmpty:
             let advice = connect ? "" : "; with --connect a socket is told that nobody is there"
-            throw CommandFailure("no answer within \(wait): nobody tells whether a datagram was lost or ignored\(advice)")
+            throw CommandFailure(
+                "no answer within \(wait): nobody tells whether a datagram was lost or ignored\(advice)")
         default: break
         }
     }

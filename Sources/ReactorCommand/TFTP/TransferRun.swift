@@ -24,7 +24,8 @@ struct TransferRun {
         // Opened first: a file that cannot be written should not cost a whole transfer.
         let output = try options.json.map(JSONOutput.init)
         var (failure, signal): (TransferFailure?, Signal?)
-        var (start, end) = (MonotonicTime(nanoseconds: 0), MonotonicTime(nanoseconds: 0))
+        var start = MonotonicTime(nanoseconds: 0)
+        var end: MonotonicTime?
         let progress: TransferProgress
         let line = StandardError.isTerminal && !options.trace ? LiveLine() : nil
         do throws(SocketError) {
@@ -56,15 +57,17 @@ struct TransferRun {
             }
             try loop.run()
             progress = client.progress
+            end = client.completion ?? end ?? start
         } catch {
             throw CommandFailure("\(error)")
         }
         line?.clear()
-        let time = start.duration(to: max(start, end))
+        let time = start.duration(to: end ?? start)
         try output?.write(TransferDocument(progress, time, server: server, remote: remote, local: local, failure))
         if let signal { throw ExitCode(128 + signal.rawValue) }
         if let failure { throw CommandFailure("\(server), file \(remote): \(failure)") }
-        let summary = "\(verb) \(remote): \(TransferSummary.words(progress.statistics, in: time)), "
+        let summary =
+            "\(verb) \(remote): \(TransferSummary.words(progress.statistics, in: time)), "
             + "blocks of \(progress.blockSize) bytes, windows of \(progress.windowSize)"
         if options.json == "-" { return }
         if local == "-" && verb == "got" { StandardError.write(summary + "\n") } else { print(summary) }

@@ -46,7 +46,8 @@ struct NetworkNamespaces: Sendable {
         }
         for (index, name) in names.enumerated() {
             let interface = index == 0 ? "br0" : "eth0"
-            try await ip("-n", name, "addr", "add", "10.77.0.\(index + 1)/24", "broadcast", "10.77.0.255", "dev", interface)
+            try await ip(
+                "-n", name, "addr", "add", "10.77.0.\(index + 1)/24", "broadcast", "10.77.0.255", "dev", interface)
             try await ip("-n", name, "addr", "add", "fd77::\(index + 1)/64", "dev", interface, "nodad")
             try await ip("-n", name, "link", "set", "lo", "up")
             try await ip("-n", name, "link", "set", interface, "up")

@@ -10,7 +10,8 @@ import Testing
     /// Runs a server of a folder.
     static func serve(
         _ folder: TFTPFolder, _ options: [String] = [], in namespace: String? = nil,
-        at place: [String] = ["--listen", "127.0.0.1:0"], _ body: @escaping @Sendable (RunningServer) async throws -> Void
+        at place: [String] = ["--listen", "127.0.0.1:0"],
+        _ body: @escaping @Sendable (RunningServer) async throws -> Void
     ) async throws -> Program.Outcome {
         try await RunningServer.run(
             command: ["tftp", "serve", folder.path], options, at: place, in: namespace, body)
@@ -36,7 +37,9 @@ import Testing
             }
             #expect(outcome.status == .exited(0))
             #expect(outcome.output.contains("read a300000 (octet): 300000 bytes in "))
-            #expect(outcome.output.hasSuffix("packets sent again") && outcome.output.contains("\n21 files read, 21 written, 0"))
+            #expect(
+                outcome.output.hasSuffix("packets sent again")
+                    && outcome.output.contains("\n21 files read, 21 written, 0"))
             #expect(!folder.names.contains { $0.hasPrefix(".") }, "files that are not complete were left")
         }
     }
@@ -69,7 +72,8 @@ import Testing
                     atPath: folder.file("directory"), withDestinationPath: outside.path)
                 let back = "../\(outside.path.split(separator: "/").last ?? "")/secret"
                 let names = [
-                    back, "x/../\(back)", "/etc/passwd", "../../../../../../etc/passwd", "link", "directory/secret", ".",
+                    back, "x/../\(back)", "/etc/passwd", "../../../../../../etc/passwd", "link", "directory/secret",
+                    ".",
                     "directory", "//etc/passwd", "..", "a\u{1B}]0;b",
                 ]
                 let outcome = try await Self.serve(folder, ["--writable", "--replace", "--verbose"]) { server in
@@ -149,14 +153,17 @@ import Testing
             try await NetworkNamespaces.run(2) { hosts in
                 let (client, host) = (hosts.names[0], hosts.names[1])
                 for name in hosts.names {
-                    let rules = "table inet t { chain c { type filter hook input priority 0; meta l4proto udp numgen random mod 100 < 10 drop; }; }"
+                    let rules =
+                        "table inet t { chain c { type filter hook input priority 0; meta l4proto udp numgen random mod 100 < 10 drop; }; }"
                     let made = try await Program.run(.name("ip"), ["netns", "exec", name, "nft", rules])
                     try #require(made.status == .exited(0), "\(made.error)")
                 }
                 _ = try await Self.serve(folder, ["--writable"], in: host, at: ["--listen", "10.77.0.2:6969"]) { _ in
-                    let got = try await Program.run(in: client, "tftp", "get", "10.77.0.2:6969", "file", folder.file("got"))
+                    let got = try await Program.run(
+                        in: client, "tftp", "get", "10.77.0.2:6969", "file", folder.file("got"))
                     #expect(got.status == .exited(0) && folder.has(150_000, as: "got"), "\(got.error)")
-                    let put = try await Program.run(in: client, "tftp", "put", "10.77.0.2:6969", folder.file("file"), "put")
+                    let put = try await Program.run(
+                        in: client, "tftp", "put", "10.77.0.2:6969", folder.file("file"), "put")
                     #expect(put.status == .exited(0) && folder.has(150_000, as: "put"), "\(put.error)")
                 }
             }

@@ -41,17 +41,16 @@ struct TFTPFolder: Sendable {
 
     private static func bytes(_ count: Int) -> Data {
         var state = UInt64(count) &+ 0x9E37_79B9_7F4A_7C15
-        var data = Data(count: count)
-        data.withUnsafeMutableBytes { buffer in
-            for index in stride(from: 0, to: count, by: 8) {
-                state ^= state << 13
-                state ^= state >> 7
-                state ^= state << 17
-                for offset in 0..<min(8, count - index) {
-                    unsafe buffer[index + offset] = UInt8(truncatingIfNeeded: state >> UInt64(8 * offset))
-                }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(count + 8)
+        while bytes.count < count {
+            state ^= state << 13
+            state ^= state >> 7
+            state ^= state << 17
+            for shift in stride(from: 0, to: 64, by: 8) {
+                bytes.append(UInt8(truncatingIfNeeded: state >> UInt64(shift)))
             }
         }
-        return data
+        return Data(bytes.prefix(count))
     }
 }

@@ -87,7 +87,8 @@ struct ForeignClient: Sendable, CustomTestStringConvertible {
                 for size in ForeignClient.sizes + [ForeignClient.large] { try folder.write(size, as: "f\(size)") }
                 try await Self.runServer(of: folder) { address in
                     for size in ForeignClient.sizes + [ForeignClient.large] {
-                        for options in [["--plain"], ["--block-size", "8192"]] where size < 1 << 20 || options.count == 2 {
+                        for options in [["--plain"], ["--block-size", "8192"]]
+                        where size < 1 << 20 || options.count == 2 {
                             let got = try await Program.run(
                                 Program.reactor, ["tftp", "get", address, "f\(size)", local.file("got")] + options)
                             #expect(got.status == .exited(0) && local.has(size, as: "got"), "\(size): \(got.error)")

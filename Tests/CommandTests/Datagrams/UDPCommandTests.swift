@@ -13,11 +13,14 @@ import Testing
             let lines = unbound.output.split(separator: "\n")
             try #require(lines.count == 3)
             #expect(lines[0] == "the socket is bound to no port: 0.0.0.0:0")
-            #expect(lines[1].hasPrefix("sent 11 bytes to \(server.address); the kernel has bound the socket to 0.0.0.0:"))
+            #expect(
+                lines[1].hasPrefix("sent 11 bytes to \(server.address); the kernel has bound the socket to 0.0.0.0:"))
             #expect(lines[2].contains("\"time: 20") && lines[2].contains(", you are 127.0.0.1:"))
 
             let bound = try await Program.run("udp", "send", server.address, "hi", "--bind", "127.0.0.9:0")
-            #expect(bound.output.hasPrefix("the socket is bound to 127.0.0.9:") && bound.output.contains("you are 127.0.0.9:"))
+            #expect(
+                bound.output.hasPrefix("the socket is bound to 127.0.0.9:")
+                    && bound.output.contains("you are 127.0.0.9:"))
 
             let connected = try await Program.run("udp", "send", server.address, "hi", "--connect")
             #expect(connected.output.hasPrefix("the socket is 127.0.0.1:"))
@@ -32,7 +35,9 @@ import Testing
     @Test func whatIsLongerThanTheReceiversMemoryIsCut() async throws {
         let outcome = try await RunningServer.run(command: ["udp", "serve"], ["--size", "4"]) { server in
             let sent = try await Program.run("udp", "send", server.address, "--length", "3000", "--size", "10")
-            #expect(sent.output.contains("sent 3000 bytes") && sent.output.contains("(of a longer datagram, whose rest is lost): \"time: 2"))
+            #expect(
+                sent.output.contains("sent 3000 bytes")
+                    && sent.output.contains("(of a longer datagram, whose rest is lost): \"time: 2"))
         }
         #expect(outcome.output.contains("sent 4 bytes of a longer datagram, whose rest is lost: \"xxxx\""))
     }
@@ -50,7 +55,9 @@ import Testing
         let outcome = try await RunningServer.run(command: ["udp", "listen", "--count", "2"]) { server in
             for text in ["a\u{1B}[1m", ""] {
                 let sent = try await Program.run("udp", "send", server.address, text, "--wait", "none", "--json")
-                #expect(sent.status == .exited(0) && sent.output.hasPrefix("{\"event\":\"opened\",\"local\":\"0.0.0.0:0\"}\n"))
+                #expect(
+                    sent.status == .exited(0)
+                        && sent.output.hasPrefix("{\"event\":\"opened\",\"local\":\"0.0.0.0:0\"}\n"))
             }
         }
         #expect(outcome.output.contains("sent 5 bytes: \"a?[1m\"") && outcome.output.contains("sent 0 bytes: \"\""))
@@ -83,7 +90,8 @@ import Testing
                 #expect(sent.output.contains("\"here: one\"") && sent.output.contains("\"here: two\""))
                 #expect(sent.output.hasSuffix("2 answers\n"))
                 let forbidden = try await Program.run("broadcast", "send", "\(everybody):\(port)", "who", "--forbid")
-                #expect(forbidden.status == .exited(1) && forbidden.error.contains("ermission denied; without --forbid"))
+                #expect(
+                    forbidden.status == .exited(1) && forbidden.error.contains("ermission denied; without --forbid"))
             }
             let alone = try await Program.run(
                 "broadcast", "send", "\(everybody):\(port)", "who", "--within", "100ms", "--json")
@@ -114,12 +122,13 @@ import Testing
                     _ = try await RunningServer.run(
                         command: ["broadcast", "listen", "--name", "gamma"], at: place, in: gamma
                     ) { _ in
-                        let (executable, words) = try Program.reactor(
+                        let (executable, words) = try await Program.reactor(
                             ["broadcast", "send", address, "who", "--expect", "2", "--within", "10s"] + more, in: asker)
                         let sent = try await Program.run(executable, words)
                         #expect(sent.status == .exited(0), "\(address): \(sent.error)")
                         let answers = sent.output.split(separator: "\n").filter { $0.contains("here: ") }
-                        #expect(Set(answers.map { $0.split(separator: "\"").last ?? "" }) == ["here: beta", "here: gamma"])
+                        #expect(
+                            Set(answers.map { $0.split(separator: "\"").last ?? "" }) == ["here: beta", "here: gamma"])
                     }
                 }
             }

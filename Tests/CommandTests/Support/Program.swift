@@ -33,21 +33,21 @@ enum Program {
     }()
 
     /// `reactor` with arguments, in a network namespace if there is one: ip(8) becomes the program then.
-    static func reactor(_ arguments: [String], in namespace: String?) throws -> (Executable, [String]) {
+    static func reactor(_ arguments: [String], in namespace: String?) async throws -> (Executable, [String]) {
         guard let namespace else { return (reactor, arguments) }
-        let path = try reactor.resolveExecutablePath(in: .inherit).string
+        let path = try await reactor.resolveExecutablePath(in: .inherit).string
         return (.name("ip"), ["netns", "exec", namespace, path] + arguments)
     }
 
     /// Runs `reactor` in a network namespace to its end.
     static func run(in namespace: String, _ arguments: String...) async throws -> Outcome {
-        let (executable, words) = try reactor(arguments, in: namespace)
+        let (executable, words) = try await reactor(arguments, in: namespace)
         return try await run(executable, words)
     }
 
     /// Whether there is a program of this name.
     static func isHere(_ name: String) async -> Bool {
-        (try? Executable.name(name).resolveExecutablePath(in: .inherit)) != nil
+        (try? await Executable.name(name).resolveExecutablePath(in: .inherit)) != nil
     }
 
     /// Runs `reactor` to its end.

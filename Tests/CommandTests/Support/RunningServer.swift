@@ -27,7 +27,7 @@ struct RunningServer: Sendable {
         _ body: @escaping @Sendable (RunningServer) async throws -> Void
     ) async throws -> Program.Outcome {
         try await Program.bounded {
-            let (executable, words) = try Program.reactor(command + place + arguments, in: namespace)
+            let (executable, words) = try await Program.reactor(command + place + arguments, in: namespace)
             let result = try await Subprocess.run(
                 executable, arguments: Arguments(words), input: .none, output: .sequence,
                 error: .string(limit: Program.outputLimit)

@@ -42,13 +42,16 @@ import Testing
         #expect(try parse(bytes) == .read(request))
     }
 
-    @Test(arguments: [
-        [], [0], [0, 0], [0, 7], [1, 1, 0x66, 0], [0, 1], [0, 1, 0], [0, 1, 0x66], [0, 1, 0x66, 0],
-        [0, 1] + Array("f\0octet".utf8), [0, 1] + Array("\0octet\0".utf8), [0, 1] + Array("f\0mail\0".utf8),
-        [0, 2] + Array("f\0octet\0blksize\0".utf8), [0, 1] + Array("f\0octet\0blksize\0512".utf8), [0, 3], [0, 3, 1],
-        [0, 4], [0, 4, 0], [0, 5, 0], [0, 6] + Array("blksize".utf8),
-        [0, 1] + Array("f\0octet\0".utf8) + [UInt8](repeating: 0, count: 80),
-    ] as [[UInt8]]) func malformedPacketsAreRefused(_ bytes: [UInt8]) {
+    @Test(
+        arguments: [
+            [], [0], [0, 0], [0, 7], [1, 1, 0x66, 0], [0, 1], [0, 1, 0], [0, 1, 0x66], [0, 1, 0x66, 0],
+            [0, 1] + Array("f\0octet".utf8), [0, 1] + Array("\0octet\0".utf8), [0, 1] + Array("f\0mail\0".utf8),
+            [0, 2] + Array("f\0octet\0blksize\0".utf8), [0, 1] + Array("f\0octet\0blksize\0512".utf8), [0, 3],
+            [0, 3, 1],
+            [0, 4], [0, 4, 0], [0, 5, 0], [0, 6] + Array("blksize".utf8),
+            [0, 1] + Array("f\0octet\0".utf8) + [UInt8](repeating: 0, count: 80),
+        ] as [[UInt8]]) func malformedPacketsAreRefused(_ bytes: [UInt8])
+    {
         #expect(throws: TFTPError.self) { try parse(bytes) }
     }
 

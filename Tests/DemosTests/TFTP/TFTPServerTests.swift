@@ -28,7 +28,8 @@ import Testing
             for (index, settings) in [TFTPSettings(), plain()].enumerated() {
                 let name = "\(size)-\(index)"
                 world.store.files[Array(name.utf8)] = TFTPWorld.file(size)
-                try world.run(try world.get(name, settings), try world.put(TFTPWorld.file(size), as: "put-" + name, settings))
+                try world.run(
+                    try world.get(name, settings), try world.put(TFTPWorld.file(size), as: "put-" + name, settings))
                 #expect(world.local.files[Array(name.utf8)] == TFTPWorld.file(size))
                 #expect(world.store.files[Array("put-\(name)".utf8)] == TFTPWorld.file(size))
             }

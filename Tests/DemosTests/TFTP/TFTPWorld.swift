@@ -107,7 +107,9 @@ final class TFTPWorld {
         }
     }
 
-    func get(_ name: String, as other: String? = nil, _ settings: TFTPSettings = TFTPSettings()) throws -> TransferOutcome {
+    func get(_ name: String, as other: String? = nil, _ settings: TFTPSettings = TFTPSettings()) throws
+        -> TransferOutcome
+    {
         let outcome = TransferOutcome()
         let sink = try local.sink(Array((other ?? name).utf8))
         outcome.client = try Self.insisting { () throws(SocketError) in

@@ -272,7 +272,9 @@ final class TransferWire {
         #expect(sender.state == .opening)
         sender.received(.acknowledgement(block: 0), at: now)
         sender.outgoing = []
-        for block in [5, 6, 100, 32_768, 65_535] as [UInt16] { sender.received(.acknowledgement(block: block), at: now) }
+        for block in [5, 6, 100, 32_768, 65_535] as [UInt16] {
+            sender.received(.acknowledgement(block: block), at: now)
+        }
         #expect(sender.outgoing.isEmpty && sender.statistics.blocks == 0)
         sender.received(.acknowledgement(block: 4), at: now)
         #expect(sender.outgoing.count == 4 && sender.statistics.blocks == 4)
