@@ -81,6 +81,10 @@ struct BacklogCommand: ParsableCommand {
         if let hold, hold >= limit {
             throw ValidationError("--hold is not shorter than --limit: nothing would be accepted")
         }
+        if hold == nil, connectEvery * connects + .milliseconds(500) >= limit {
+            throw ValidationError(
+                "--connects of them, one each --connect-every, take longer than --limit: use fewer, or a higher limit")
+        }
     }
 
     func run() throws {

@@ -23,12 +23,12 @@ struct DialogueCommand: ParsableCommand {
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("What it is replaced by, at most 64 bytes. (default: zero)", valueName: "word"))
+        help: ArgumentHelp("What it is replaced by, at most 64 bytes.", valueName: "word"))
     var word = "zero"
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("The message that ends the dialogue. (default: bye)", valueName: "word"))
+        help: ArgumentHelp("The message that ends the dialogue.", valueName: "word"))
     var stop = "bye"
 
     @OptionGroup var serving: ServingOptions

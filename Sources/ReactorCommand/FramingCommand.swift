@@ -21,7 +21,7 @@ struct FramingCommand: ParsableCommand {
     @Option(
         parsing: .upToNextOption,
         help: ArgumentHelp(
-            "What to send; '' is a message, too. (default: hello, 'how are you?', fine)", valueName: "text"))
+            "What to send; '' is a message, too.", valueName: "text"))
     var messages = ["hello", "how are you?", "fine"]
 
     @Option(

@@ -230,6 +230,7 @@ import Testing
         ("backlog --backlog 5000", 64, ["--backlog", "0 to 4096"]),
         ("backlog --connects 501", 64, ["--connects", "at most 500"]),
         ("backlog --hold 10s", 64, ["--hold", "--limit"]),
+        ("backlog --connects 500", 64, ["--connects", "--limit", "use fewer"]),
         ("backlog --limit 10m", 64, ["--limit", "at most 5m"]),
     ]
 

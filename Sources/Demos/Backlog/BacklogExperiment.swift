@@ -97,11 +97,9 @@ public final class BacklogExperiment {
 
     private func begin(_ connect: BacklogConnect) {
         guard let name = connect.name else { return }
-        var result = loop.kernel.connect(name, to: address)
-        while address.isUnix && result.wasInterrupted { result = loop.kernel.connect(name, to: address) }
-        switch result.errno {
-        case nil: settle(connect, .connected)
-        case .nowInProgress?, .interrupted?:
+        switch ask(name) {
+        case nil, .socketIsConnected?: settle(connect, .connected)
+        case .nowInProgress?, .alreadyInProcess?:
             // A handshake on one machine is over by now, if there is room.
             askHowItWent(connect, name)
             if connect.state == .began { wait(for: connect, name) }
@@ -126,11 +124,18 @@ public final class BacklogExperiment {
 
     /// Asking again says how it went: `EALREADY` is "not yet" (connect(2)).
     private func askHowItWent(_ connect: BacklogConnect, _ name: FileDescriptor) {
-        switch loop.kernel.connect(name, to: address).errno {
+        switch ask(name) {
         case nil, .socketIsConnected?: settle(connect, .connected)
-        case .alreadyInProcess?, .nowInProgress?, .interrupted?: break
+        case .alreadyInProcess?, .nowInProgress?: break
         case let errno?: settle(connect, .refused, "\(errno)")
         }
+    }
+
+    /// connect(2). One that is interrupted goes on by itself, and says so when it is asked again.
+    private func ask(_ name: FileDescriptor) -> Errno? {
+        var result = loop.kernel.connect(name, to: address)
+        while result.wasInterrupted { result = loop.kernel.connect(name, to: address) }
+        return result.errno
     }
 
     private func settle(_ connect: BacklogConnect, _ kind: BacklogEvent.Kind, _ reason: String? = nil) {
@@ -183,13 +188,7 @@ public final class BacklogExperiment {
     private func closeListener() {
         listener.take()?.close(loop.kernel)
         note(.closed, 0, waited: 0)
-        for connect in connects {
-            switch connect.state {
-            case .connected: watchForReset(connect)
-            // Whoever was turned away knows already.
-            default: break
-            }
-        }
+        for connect in connects where connect.state == .connected { watchForReset(connect) }
         finishIfNobodyWaits()
     }
 
