@@ -44,9 +44,10 @@ enum HTTPDate {
     ///
     ///     Sun, 06 Nov 1994 08:49:37 GMT     Sunday, 06-Nov-94 08:49:37 GMT     Sun Nov  6 08:49:37 1994
     static func parse(_ bytes: RawSpan, _ range: Range<Int>, now: Int) -> Int? {
+        guard range.count <= 40 else { return nil }
         let text = String(decoding: bytes.bytes(at: range), as: UTF8.self)
         let words = text.split(whereSeparator: { $0 == " " || $0 == "-" })
-        guard text.utf8.count <= 40, let weekday = words.first else { return nil }
+        guard let weekday = words.first else { return nil }
         if weekday.utf8.last == UInt8(ascii: ",") {
             guard words.count == 6, words[5] == "GMT" else { return nil }
             guard var year = number(words[3], 2...4) else { return nil }

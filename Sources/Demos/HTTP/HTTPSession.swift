@@ -24,7 +24,8 @@ public final class HTTPSession: ConnectionHandler {
     private var answered = 0
     private var refused = 0
     private var isSendingFile = false
-    private var isDraining = false
+    /// The next answer is the last one, or the one that is being sent is.
+    private var isLast = false
     private var isOver = false
 
     /// A session of this server's.
@@ -49,7 +50,7 @@ public final class HTTPSession: ConnectionHandler {
     /// Finishes what is being received or sent; a connection between two requests is closed. One that has just come may
     /// still ask for something.
     public func draining(_ connection: Connection) {
-        isDraining = true
+        isLast = true
         if answered > 0 && kept.isEmpty && body == nil && !isSendingFile { end(connection) }
     }
 
@@ -120,7 +121,7 @@ public final class HTTPSession: ConnectionHandler {
         if parser.head.expectsContinue && !isWanted {
             // It is told at once, before it sends a body for nothing; whether it does so all the same nobody knows, so
             // that this request is the last one.
-            isDraining = true
+            isLast = true
             _ = answer(head, content: [], connection)
             return
         }
@@ -147,7 +148,7 @@ public final class HTTPSession: ConnectionHandler {
     private func answer(_ bytes: RawSpan, content: [UInt8], _ connection: Connection) -> Bool {
         answered &+= 1
         if let file = server.ready(parser.head, bytes, at: connection.loop.now) {
-            if parser.head.keepsAlive && !isDraining {
+            if parser.head.keepsAlive && !isLast {
                 let answer = file.answer
                 let count = parser.head.method == .get ? answer.count : file.headCount
                 return connection.write(answer.span.extracting(first: count)) == .taken
@@ -163,7 +164,7 @@ public final class HTTPSession: ConnectionHandler {
 
     @inline(never)
     private func answerOtherwise(_ bytes: RawSpan, content: [UInt8], _ connection: Connection) -> Bool {
-        let closes = !parser.head.keepsAlive || isDraining
+        let closes = !parser.head.keepsAlive || isLast
         let now = connection.loop.now
         do throws(HTTPRefusal) {
             let reply = try server.reply(to: parser.head, bytes, content: content, closes: closes, at: now)
@@ -188,7 +189,7 @@ public final class HTTPSession: ConnectionHandler {
             let result = connection.sendFile(file.descriptor, from: Int64(part.lowerBound), count: part.count) { _ in
                 self.isSendingFile = false
                 connection.resumeReading()
-                if self.isDraining { self.end(connection) }
+                if self.isLast { self.end(connection) }
             }
             if result == .closed { isSendingFile = false }
             return false
