@@ -19,8 +19,8 @@ import SystemPackage
 final class SelectorModel {
     private static let stepsAtOnce = 16
     private static let clientsAtOnce = 64
-    /// When there was no descriptor for a client: how long to wait until it is tried again.
-    private static let patience = WaitTimeout(nanoseconds: 50_000_000)
+    /// When there was no descriptor for a client: how long to wait until it is tried again, in nanoseconds.
+    private static let patience: Int64 = 50_000_000
 
     private let listener: FileDescriptor
     private let kernel: any Kernel
@@ -30,6 +30,8 @@ final class SelectorModel {
     private var connections: [CInt: NonBlockingEcho] = [:]
     /// Whether the selector watches the listener; not while there is no room for another client.
     private var isAccepting = false
+    /// Before that moment it is not watched again, unless somebody leaves.
+    private var acceptsAgain = MonotonicTime(nanoseconds: 0)
     /// Who was ready and may still be, without anybody telling.
     private var again: [CInt] = []
     private var buffer = [UInt8](repeating: 0, count: 16 * 1024)
@@ -53,11 +55,12 @@ final class SelectorModel {
 
     /// One wait, and all that was ready.
     func turn() {
-        if !isAccepting && connections.count < limit {
+        let isFull = connections.count >= limit
+        if !isAccepting, !isFull, kernel.now() >= acceptsAgain {
             isAccepting = change(listener, from: nil, to: .readable)
         }
-        let isFull = connections.count >= limit
-        let timeout: WaitTimeout = !again.isEmpty ? .none : isAccepting || isFull ? .forever : Self.patience
+        let pause = WaitTimeout(nanoseconds: Self.patience)
+        let timeout: WaitTimeout = !again.isEmpty ? .none : isAccepting || isFull ? .forever : pause
         _ = selector.wait(into: ready, timeout: timeout)
         let leftOver = again
         again = []
@@ -85,7 +88,10 @@ final class SelectorModel {
             if newcomer.wouldBlock { return }
             guard newcomer.succeeded else {
                 // Out of descriptors, level-triggered: the listener stays ready, and the wait would not be one.
-                if newcomer.errno?.faultClass == .resources { return pauseAccepting() }
+                if newcomer.errno?.faultClass == .resources {
+                    acceptsAgain = kernel.now().advanced(by: .nanoseconds(Self.patience))
+                    return pauseAccepting()
+                }
                 continue
             }
             if change(newcomer.descriptor, from: nil, to: .readable) {
@@ -115,6 +121,7 @@ final class SelectorModel {
                 _ = change(connection.descriptor, from: connection.interest, to: nil)
                 _ = kernel.close(connection.descriptor)
                 connections[number] = nil
+                acceptsAgain = MonotonicTime(nanoseconds: 0)
                 return
             }
         }

@@ -35,7 +35,7 @@ import Testing
     }
 
     /// Asked to end while a client is connected and silent.
-    @Test(arguments: names, [Signal.terminate, .interrupt])
+    @Test(arguments: names.map { ($0, Signal.terminate) } + ["iterative", "fork", "prefork"].map { ($0, .interrupt) })
     func endsWithAllOfItsProcesses(_ model: String, _ signal: Signal) async throws {
         let processes = try await Self.endWithASilentClient(model, signal)
         #expect(processes.count == ["fork": 2, "prefork": 9][model, default: 1])

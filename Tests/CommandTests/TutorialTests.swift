@@ -6,6 +6,8 @@ import Subprocess
 import SystemPackage
 import Testing
 
+@testable import ReactorCommand
+
 @Suite struct TutorialTests {
     /// The root of the repository: this file is two folders below it.
     static let root = String(#filePath.split(separator: "/").dropLast(3).joined(separator: "/"))
@@ -25,6 +27,10 @@ import Testing
     }
 
     @Test(arguments: blocks) func runs(_ block: TutorialBlock) async throws {
+        let subcommands = ReactorCommand.configuration.subcommands.compactMap { $0.configuration.commandName }
+        for name in block.subcommands where !subcommands.contains(name) {
+            try Test.cancel("this build has no reactor \(name)")
+        }
         for program in block.programs {
             let isHere = (try? await Executable.name(program).resolveExecutablePath(in: .inherit)) != nil
             if !isHere { try Test.cancel("there is no \(program)") }

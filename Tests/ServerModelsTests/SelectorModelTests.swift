@@ -12,7 +12,7 @@ import Testing
 
     /// Runs a model until a condition holds, or for so many turns.
     static func run(_ model: SelectorModel, until condition: () -> Bool) -> Bool {
-        for _ in 0..<100_000 {
+        for _ in 0..<30_000 {
             if condition() { return true }
             model.turn()
         }
@@ -71,6 +71,27 @@ import Testing
         let waiting = try #require(clients.first { $0.text.isEmpty })
         try #require(clients.first { $0.text == "hello" }).close()
         #expect(Self.run(model) { waiting.text == "hello" })
+        model.end()
+    }
+
+    /// The listener stays ready, but the loop does not ask it without end; and when somebody leaves, there is room again.
+    @Test(arguments: backends) func outOfDescriptorsItPauses(_ backend: Backend) throws {
+        let world = try Simulation(seed: 5)
+        let listener = try ModelSockets.listen(on: Self.address, backlog: 16, world.kernel)
+        let model = try SelectorModel(listener, backend, world.kernel, limit: 100)
+        world.kernel.descriptorMaximum = world.kernel.openDescriptorCount + 3 + 2
+        let clients = (0..<4).map { _ in world.connect(to: Self.address) }
+        for client in clients { client.write("hello") }
+        #expect(Self.run(model) { clients.count { $0.text == "hello" } == 2 })
+        let end = world.now.advanced(by: .seconds(1))
+        var turns = 0
+        _ = Self.run(model) {
+            turns += 1
+            return world.now >= end
+        }
+        #expect(turns < 60)
+        for client in clients where client.text == "hello" { client.close() }
+        #expect(Self.run(model) { clients.allSatisfy { $0.text == "hello" } })
         model.end()
     }
 }
