@@ -32,8 +32,8 @@ final class SelectorModel {
     private var isAccepting = false
     /// Before that moment it is not watched again, unless somebody leaves.
     private var acceptsAgain = MonotonicTime(nanoseconds: 0)
-    /// Who was ready and may still be, without anybody telling.
-    private var again: [CInt] = []
+    /// Who was ready and may still be, without anybody telling. A set: the next wait may tell of them as well.
+    private var again: Set<CInt> = []
     private var buffer = [UInt8](repeating: 0, count: 16 * 1024)
     private let ready = ReadyList()
 
@@ -100,7 +100,7 @@ final class SelectorModel {
                 _ = kernel.close(newcomer.descriptor)
             }
         }
-        if isEdgeTriggered { again.append(listener.rawValue) }
+        if isEdgeTriggered { again.insert(listener.rawValue) }
     }
 
     private func pauseAccepting() {
@@ -126,7 +126,7 @@ final class SelectorModel {
             }
         }
         keep(&connection, waitingFor: .readable)
-        if isEdgeTriggered { again.append(number) }
+        if isEdgeTriggered { again.insert(number) }
     }
 
     private func keep(_ connection: inout NonBlockingEcho, waitingFor interest: Interest) {

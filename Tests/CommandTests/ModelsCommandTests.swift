@@ -4,6 +4,7 @@ import FoundationEssentials
 import Glibc
 import ServerModels
 import Subprocess
+import Synchronization
 import Testing
 
 @testable import ReactorCommand
@@ -55,19 +56,20 @@ import Testing
     ///
     /// - Returns: The processes that there were, its own first.
     private static func endWithASilentClient(_ model: String, _ signal: Signal) async throws -> [Int32] {
-        let (found, continuation) = AsyncStream<[Int32]>.makeStream()
+        // Both outlive the body: the client is connected while the server ends.
+        let held = Mutex<SilentClient?>(nil)
+        let found = Mutex<[Int32]>([])
         let outcome = try await Self.run(["models", "--model", model], endedBy: signal) { server in
             let tree = ProcessTree(root: server.process)
             let count = ["fork": 2, "prefork": 9][model, default: 1]
             let client = try SilentClient(to: server.address)
-            // The client is closed by this process's end of the closure; the server is signalled right after it.
+            held.withLock { $0 = client }
             try await eventually { tree.count >= count }
-            continuation.yield(tree.processes())
-            continuation.finish()
-            client.keepOpen()
+            found.withLock { $0 = tree.processes() }
         }
         if signal != .kill { #expect(outcome.status == .exited(0)) }
-        return await found.first { _ in true } ?? []
+        held.withLock { $0 = nil }
+        return found.withLock { $0 }
     }
 
     @Test func forkLeavesNoZombies() async throws {

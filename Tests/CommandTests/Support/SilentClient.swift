@@ -16,8 +16,5 @@ final class SilentClient: Sendable {
         _ = kernel.connect(made.descriptor, to: address)
     }
 
-    /// The client lives at least until here.
-    func keepOpen() {}
-
     deinit { _ = LinuxKernel.shared.close(.init(rawValue: socket)) }
 }
