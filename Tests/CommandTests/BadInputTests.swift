@@ -60,6 +60,7 @@ import Testing
         Case("models --model fork --udp", saying: "--udp", "no connections"),
         Case("models --model fork --trace", saying: "--trace", "strace"),
         Case("models --model fork --max-connections 5000", saying: "--max-connections", "4096"),
+        Case("models --model fork --listen unix:/tmp/x", saying: "--listen", "reactor echo"),
         Case("models --model prefork --workers 0", saying: "--workers", "at least 1"),
         Case("models --model thread --listen 203.0.113.1:0", exits: 1, saying: "203.0.113.1", "no such address"),
         Case("models compare --models fork,apache", saying: "apache", "iterative, fork"),
@@ -123,6 +124,7 @@ import Testing
 
     @Test(arguments: [
         [], ["echo"], ["chat"], ["chat", "serve"], ["chat", "join"], ["chat", "load"], ["load"], ["bench"],
+        ["models"], ["models", "compare"],
     ])
     func helpIsNoError(_ subcommand: [String]) async throws {
         let outcome = try await Program.run(Program.reactor, subcommand + ["--help"])

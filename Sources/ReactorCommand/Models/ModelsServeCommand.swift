@@ -8,7 +8,7 @@ import ServerModels
 struct ModelsServeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve",
-        abstract: "Run an echo server of one model. (default)",
+        abstract: "Run an echo server of one model.",
         discussion: """
             Try it with:  reactor models --model iterative    and, in two other terminals:  nc 127.0.0.1 7788
             It prints one line when it listens. SIGINT (ctrl-C) and SIGTERM end it at once, with all of its processes: \
@@ -21,7 +21,7 @@ struct ModelsServeCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Where to listen, HOST:PORT or unix:PATH; port 0 lets the system choose. (default: 127.0.0.1:7788)",
+            "Where to listen, HOST:PORT; port 0 lets the system choose. (default: 127.0.0.1:7788)",
             valueName: "address"),
         transform: AddressArgument.parse)
     var listen: SocketAddress?
@@ -66,7 +66,10 @@ struct ModelsServeCommand: ParsableCommand {
         if udp && !model.servesDatagrams {
             throw ValidationError("--udp has no connections, and model \(model) is one for them; use another --model")
         }
-        if udp && listen?.isUnix == true { throw ValidationError("--udp needs an address with a port") }
+        if listen?.isUnix == true {
+            throw ValidationError(
+                "--listen: the models serve an address with a port; 'reactor echo' takes a Unix socket")
+        }
         if trace && (udp || !model.isTraceable) {
             throw ValidationError(
                 "--trace shows the models busy-loop, select, poll, epoll-lt, epoll-et, coroutine and reactor, for TCP; "
