@@ -102,9 +102,9 @@ import Testing
         let listener = try loop.listen(
             on: .loopback(port: 0),
             serving: { connection in
-                let sum = try await connection.loop.offload { (1...1_000_000).reduce(0, +) }
+                let sum = try await connection.loop.offload { (1...1_000).reduce(0, +) }
                 try await connection.write("\(sum)")
             })
-        #expect(try Self.ask(loop, at: listener.address, "") == "500000500000")
+        #expect(try Self.ask(loop, at: listener.address, "") == "500500")
     }
 }
