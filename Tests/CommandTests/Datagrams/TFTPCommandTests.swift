@@ -21,25 +21,25 @@ import Testing
         try await TFTPFolder.with { folder in
             let outcome = try await Self.serve(folder, ["--writable", "--verbose"]) { server in
                 #expect(server.firstLine.hasSuffix("UDP, writable)"))
-                for size in [0, 1, 511, 512, 513, 1024, 300_000] {
-                    for (name, options) in [("a", []), ("b", ["--plain"]), ("c", ["--mode", "netascii"])] {
-                        try folder.write(size, as: "\(name)\(size)")
-                        let got = try await Program.run(
-                            Program.reactor,
-                            ["tftp", "get", server.address, "\(name)\(size)", folder.file("got")] + options)
-                        #expect(got.status == .exited(0) && folder.has(size, as: "got"), "\(got.error)")
-                        let put = try await Program.run(
-                            Program.reactor,
-                            ["tftp", "put", server.address, folder.file("got"), "put-\(name)\(size)"] + options)
-                        #expect(put.status == .exited(0) && folder.has(size, as: "put-\(name)\(size)"), "\(put.error)")
-                    }
+                let cases =
+                    [0, 511, 512, 513, 300_000].map { ($0, []) } + [
+                        (1024, ["--plain"]), (70_000, ["--mode", "netascii"]),
+                    ]
+                for (size, options) in cases {
+                    try folder.write(size, as: "f\(size)")
+                    let got = try await Program.run(
+                        Program.reactor, ["tftp", "get", server.address, "f\(size)", folder.file("got")] + options)
+                    #expect(got.status == .exited(0) && folder.has(size, as: "got"), "\(got.error)")
+                    let put = try await Program.run(
+                        Program.reactor, ["tftp", "put", server.address, folder.file("got"), "put\(size)"] + options)
+                    #expect(put.status == .exited(0) && folder.has(size, as: "put\(size)"), "\(put.error)")
                 }
             }
             #expect(outcome.status == .exited(0))
-            #expect(outcome.output.contains("read a300000 (octet): 300000 bytes in "))
+            #expect(outcome.output.contains("read f300000 (octet): 300000 bytes in "))
             #expect(
                 outcome.output.hasSuffix("packets sent again")
-                    && outcome.output.contains("\n21 files read, 21 written, 0"))
+                    && outcome.output.contains("\n7 files read, 7 written, 0"))
             #expect(!folder.names.contains { $0.hasPrefix(".") }, "files that are not complete were left")
         }
     }
@@ -71,11 +71,7 @@ import Testing
                 try FileManager.default.createSymbolicLink(
                     atPath: folder.file("directory"), withDestinationPath: outside.path)
                 let back = "../\(outside.path.split(separator: "/").last ?? "")/secret"
-                let names = [
-                    back, "x/../\(back)", "/etc/passwd", "../../../../../../etc/passwd", "link", "directory/secret",
-                    ".",
-                    "directory", "//etc/passwd", "..", "a\u{1B}]0;b",
-                ]
+                let names = [back, "/etc/passwd", "link", "directory/secret", "..", "a\u{1B}]0;b"]
                 let outcome = try await Self.serve(folder, ["--writable", "--replace", "--verbose"]) { server in
                     for name in names {
                         let got = try await Program.run("tftp", "get", server.address, name, outside.file("got"))

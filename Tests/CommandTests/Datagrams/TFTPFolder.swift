@@ -39,18 +39,17 @@ struct TFTPFolder: Sendable {
     /// The names in it, also of what is not complete.
     var names: [String] { ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).sorted() }
 
+    /// Large ones repeat themselves, but for a number in every piece.
     private static func bytes(_ count: Int) -> Data {
-        var state = UInt64(count) &+ 0x9E37_79B9_7F4A_7C15
+        let pieceSize = 1 << 16
+        let piece = (0..<min(count, pieceSize)).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 7 &+ count) }
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(count + 8)
+        bytes.reserveCapacity(count)
         while bytes.count < count {
-            state ^= state << 13
-            state ^= state >> 7
-            state ^= state << 17
-            for shift in stride(from: 0, to: 64, by: 8) {
-                bytes.append(UInt8(truncatingIfNeeded: state >> UInt64(shift)))
-            }
+            let start = bytes.count
+            bytes += piece.prefix(count - start)
+            bytes[start] = UInt8(truncatingIfNeeded: start / pieceSize)
         }
-        return Data(bytes.prefix(count))
+        return Data(bytes)
     }
 }

@@ -10,11 +10,10 @@ import Testing
 @testable import ReactorCommand
 
 /// A client that nobody here wrote.
-struct ForeignClient: Sendable, CustomTestStringConvertible {
+struct ForeignClient: Sendable {
     let name: String
     let get: @Sendable (_ port: String, _ remote: String, _ local: String) -> [String]
     let put: @Sendable (_ port: String, _ local: String, _ remote: String) -> [String]
-    var testDescription: String { name }
 
     static let tftpHPA = ForeignClient(name: "tftp") { port, remote, local in
         ["-m", "binary", "127.0.0.1", port, "-c", "get", remote, local]
@@ -59,24 +58,15 @@ struct ForeignClient: Sendable, CustomTestStringConvertible {
     @Test(.enabled("there is no tftp (tftp-hpa)") { await Program.isHere("tftp") })
     func tftpHPA() async throws { try await exchange(.tftpHPA, ForeignClient.sizes) }
 
-    /// It asks for no options: 67,585 blocks, whose numbers go round.
-    @Test(.enabled("there is no tftp (tftp-hpa)") { await Program.isHere("tftp") })
-    func tftpHPAGetsMoreThan32MiB() async throws {
-        try await TFTPFolder.with { folder in
-            try folder.write(ForeignClient.large, as: "large")
-            _ = try await TFTPCommandTests.serve(folder) { server in
-                _ = try await Program.run(
-                    .name("tftp"), ForeignClient.tftpHPA.get(server.port, "large", folder.file("got")))
-                #expect(folder.has(ForeignClient.large, as: "got"))
-            }
-        }
-    }
+    @Test(
+        .enabled("there is no atftp") { await Program.isHere("atftp") },
+        arguments: [ForeignClient.sizes, [ForeignClient.large]])
+    func atftp(_ sizes: [Int]) async throws { try await exchange(.atftp, sizes) }
 
-    @Test(.enabled("there is no atftp") { await Program.isHere("atftp") })
-    func atftp() async throws { try await exchange(.atftp, ForeignClient.sizes + [ForeignClient.large]) }
-
-    @Test(.enabled("there is no curl") { await Program.isHere("curl") })
-    func curl() async throws { try await exchange(.curl, ForeignClient.sizes + [ForeignClient.large]) }
+    @Test(
+        .enabled("there is no curl") { await Program.isHere("curl") },
+        arguments: [ForeignClient.sizes, [ForeignClient.large]])
+    func curl(_ sizes: [Int]) async throws { try await exchange(.curl, sizes) }
 
     @Test(
         .enabled("there is no in.tftpd (tftpd-hpa)") { await Program.isHere("in.tftpd") },

@@ -141,5 +141,17 @@ final class TFTPWorld {
         #expect(store.open == 0 && local.open == 0, "files were left open")
     }
 
-    static func file(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ $0 >> 9) } }
+    /// Bytes of a file; large ones repeat themselves, but for a number in every piece.
+    static func file(_ count: Int) -> [UInt8] {
+        let pieceSize = 1 << 16
+        let piece = (0..<min(count, pieceSize)).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ $0 >> 9) }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(count)
+        while bytes.count < count {
+            let start = bytes.count
+            bytes += piece.prefix(count - start)
+            bytes[start] = UInt8(truncatingIfNeeded: start / pieceSize)
+        }
+        return bytes
+    }
 }
