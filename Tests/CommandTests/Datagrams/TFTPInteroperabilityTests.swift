@@ -35,7 +35,8 @@ struct ForeignClient: Sendable {
     static let large = 33 << 20
 }
 
-@Suite struct TFTPInteroperabilityTests {
+// One after the other: each starts many processes, and moves many bytes.
+@Suite(.serialized) struct TFTPInteroperabilityTests {
     private func exchange(_ client: ForeignClient, _ sizes: [Int]) async throws {
         try await TFTPFolder.with { folder in
             for size in sizes { try folder.write(size, as: "f\(size)") }

@@ -24,7 +24,7 @@ import Testing
 
     @Test(arguments: Backend.all) func everySizeGoesBothWays(_ backend: Backend) throws {
         let world = try TFTPWorld(backend: backend)
-        for size in [0, 1, 511, 512, 513, 1024, 1428, 100_000] {
+        for size in [0, 1, 511, 512, 513, 1024, 1428, 10_000] {
             for (index, settings) in [TFTPSettings(), plain()].enumerated() {
                 let name = "\(size)-\(index)"
                 world.store.files[Array(name.utf8)] = TFTPWorld.file(size)
@@ -41,10 +41,10 @@ import Testing
     }
 
     /// A tenth of all datagrams is lost, some come twice or late, and calls fail.
-    @Test(arguments: 0..<6 as Range<UInt64>) func aTenthIsLostAndAllArrives(_ seed: UInt64) throws {
+    @Test(arguments: 0..<4 as Range<UInt64>) func aTenthIsLostAndAllArrives(_ seed: UInt64) throws {
         let world = try TFTPWorld(seed: seed, faults: Self.lossy)
         for (index, settings) in [TFTPSettings(), plain()].enumerated() {
-            let bytes = TFTPWorld.file(150_000)
+            let bytes = TFTPWorld.file(60_000)
             world.store.files[[UInt8(index + 65)]] = bytes
             let name = String(UnicodeScalar(UInt8(index + 65)))
             let outcomes = (try world.get(name, settings), try world.put(bytes, as: "put" + name, settings))
@@ -59,7 +59,7 @@ import Testing
     @Test func moreThan32MiBArriveThoughATenthIsLost() throws {
         let world = try TFTPWorld(seed: 3, faults: Self.lossy)
         var settings = TFTPSettings()
-        (settings.blockSize, settings.windowSize) = (8192, 16)
+        (settings.blockSize, settings.windowSize) = (32_768, 8)
         let bytes = TFTPWorld.file(33 << 20)
         world.store.files[[65]] = bytes
         let outcome = try world.get("A", settings)

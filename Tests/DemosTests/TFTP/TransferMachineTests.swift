@@ -105,7 +105,7 @@ final class TransferWire {
     private func file(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) } }
 
     @Test(arguments: [0, 1, 511, 512, 513, 1024, 5000, 100_000]) func everySizeArrives(_ size: Int) {
-        for (blockSize, windowSize) in [(512, 1), (512, 16), (8, 3), (1428, 64)] where size / blockSize < 20_000 {
+        for (blockSize, windowSize) in [(512, 1), (512, 16), (8, 3), (1428, 64)] where size / blockSize < 2_000 {
             for reads in [true, false] {
                 let wire = TransferWire(file(size), terms: Self.terms(blockSize, windowSize), reads: reads)
                 wire.run()
@@ -124,15 +124,15 @@ final class TransferWire {
     }
 
     /// Lost, doubled and out of order: all of it arrives, in its order, in bounded time.
-    @Test(arguments: 0..<8 as Range<UInt64>) func aBadNetworkChangesNothing(_ seed: UInt64) {
+    @Test(arguments: 0..<5 as Range<UInt64>) func aBadNetworkChangesNothing(_ seed: UInt64) {
         for windowSize in [1, 4, 16] {
             for reads in [true, false] {
                 let wire = TransferWire(
-                    file(40_000), terms: Self.terms(512, windowSize), reads: reads, seed: seed)
+                    file(20_000), terms: Self.terms(512, windowSize), reads: reads, seed: seed)
                 (wire.loss, wire.duplication, wire.reordering) = (0.1, 0.1, 0.1)
                 wire.run(for: .seconds(600))
                 #expect(wire.sender.state == .finished, "seed \(seed), window \(windowSize), reads \(reads)")
-                #expect(wire.received == file(40_000))
+                #expect(wire.received == file(20_000))
             }
         }
     }
