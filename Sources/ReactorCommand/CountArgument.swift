@@ -19,4 +19,15 @@ enum CountArgument {
         guard number > 0, digits.count == text.count else { throw ValidationError("it has to be at least 1") }
         return number
     }
+
+    /// Parses a whole number within bounds, from 1 on.
+    static func within(_ bounds: ClosedRange<Int>) -> @Sendable (String) throws -> Int {
+        { text in
+            let number = try parse(text)
+            guard bounds.contains(number) else {
+                throw ValidationError("use \(bounds.lowerBound) to \(bounds.upperBound)")
+            }
+            return number
+        }
+    }
 }

@@ -134,7 +134,7 @@ struct BroadcastSendCommand: ParsableCommand {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp("Routers that multicast may pass, and 1. (default: 1)", valueName: "n"),
-        transform: TFTPArgument.parse(1...255))
+        transform: CountArgument.within(1...255))
     var hops: Int?
 
     @Flag(help: "Do not set SO_BROADCAST, to see what the kernel says.")

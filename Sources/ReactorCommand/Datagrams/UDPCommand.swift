@@ -20,7 +20,7 @@ struct UDPReceivingOptions: ParsableArguments {
         help: ArgumentHelp(
             "Bytes of a datagram that are received, at most 65535; the rest of a longer one is lost. (default: 2048)",
             valueName: "n"),
-        transform: TFTPArgument.parse(1...65_535))
+        transform: CountArgument.within(1...65_535))
     var size = 2048
 
     @Option(

@@ -27,12 +27,12 @@ struct UDPSendCommand: ParsableCommand {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp("Send this many bytes instead of a text, at most 65535.", valueName: "n"),
-        transform: TFTPArgument.parse(1...65_535))
+        transform: CountArgument.within(1...65_535))
     var length: Int?
 
     @Option(
         parsing: .unconditional, help: ArgumentHelp("Send it so many times. (default: 1)", valueName: "n"),
-        transform: TFTPArgument.parse(1...256))
+        transform: CountArgument.within(1...256))
     var count = 1
 
     @Option(
@@ -46,7 +46,7 @@ struct UDPSendCommand: ParsableCommand {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp("Bytes of an answer that are received, at most 65535. (default: 2048)", valueName: "n"),
-        transform: TFTPArgument.parse(1...65_535))
+        transform: CountArgument.within(1...65_535))
     var size = 2048
 
     @Option(

@@ -34,15 +34,4 @@ enum TFTPArgument {
         }
         return mode
     }
-
-    /// Parses a number within bounds.
-    static func parse(_ bounds: ClosedRange<Int>) -> @Sendable (String) throws -> Int {
-        { text in
-            let number = try CountArgument.parse(text)
-            guard bounds.contains(number) else {
-                throw ValidationError("use \(bounds.lowerBound) to \(bounds.upperBound)")
-            }
-            return number
-        }
-    }
 }

@@ -17,14 +17,14 @@ struct TransferOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp("Bytes of a block, 8 to 65464; 512 does not ask for it. (default: 1428)", valueName: "n"),
-        transform: TFTPArgument.parse(8...65_464))
+        transform: CountArgument.within(8...65_464))
     var blockSize = TransferOptions.defaults.blockSize
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
             "Blocks for one acknowledgement, 1 to 1000; 1 does not ask for it. (default: 16)", valueName: "n"),
-        transform: TFTPArgument.parse(1...1000))
+        transform: CountArgument.within(1...1000))
     var window = TransferOptions.defaults.windowSize
 
     @Option(
@@ -32,7 +32,7 @@ struct TransferOptions: ParsableArguments {
         help: ArgumentHelp(
             "Ask for this many seconds until a packet is sent again, 1 to 255. (default: adapts to the network)",
             valueName: "n"),
-        transform: TFTPArgument.parse(1...255))
+        transform: CountArgument.within(1...255))
     var timeout: Int?
 
     @Flag(help: "Ask for nothing, as RFC 1350 has it: blocks of 512 bytes, one at a time.")
