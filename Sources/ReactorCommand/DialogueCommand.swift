@@ -10,7 +10,7 @@ struct DialogueCommand: ParsableCommand {
         abstract:
             "Run a server that greets, answers with a word in place of a character, and stops on the agreed word.",
         discussion: """
-            Try it with:  nc 127.0.0.1 7791
+            Try it with:  nc 127.0.0.1 7792
             A message is a line of at most 1024 bytes. Each connection has a count of its messages and of what was \
             replaced in them, which it is told when it ends. SIGINT (ctrl-C) and SIGTERM drain: all are told goodbye, then \
             it exits with status 0.
@@ -40,7 +40,7 @@ struct DialogueCommand: ParsableCommand {
         var program = ServerProgram(serving)
         // People think before they write.
         (program.idleTime, program.firstMessageTime) = (.seconds(600), .seconds(60))
-        let counters = try program.serve(at: .loopback(port: 7791)) { server, loop throws(SocketError) in
+        let counters = try program.serve(at: .loopback(port: 7792)) { server, loop throws(SocketError) in
             try server.listen(on: loop) { _ in
                 { _ in Dialogue(rules).framed(by: Dialogue.framing) }
             }

@@ -69,7 +69,7 @@ public enum TimeAnswer {
 
     /// The answer to a datagram: the time, whose datagram it was, and how much of it arrived.
     public static func words(for arrival: DatagramArrival, at time: WallTime) -> String {
-        "\(time), you are \(arrival.peer), \(arrival.bytes.count) bytes\(arrival.isTruncated ? ", cut" : "")"
+        "\(time.text), you are \(arrival.peer), \(arrival.bytes.count) bytes\(arrival.isTruncated ? ", cut" : "")"
     }
 }
 

@@ -94,7 +94,7 @@ struct UDPServeCommand: ParsableCommand {
     @OptionGroup var program: ProgramOptions
 
     func run() throws {
-        try receiving.run(program, prefix: TimeAnswer.prefix) { TimeAnswer.words(for: $0, at: .now()) }
+        try receiving.run(program, prefix: TimeAnswer.prefix) { TimeAnswer.words(for: $0, at: WallClock.now()) }
     }
 }
 

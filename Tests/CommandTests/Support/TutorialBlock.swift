@@ -55,15 +55,6 @@ struct TutorialBlock: Sendable, CustomStringConvertible {
         }
     }
 
-    /// The subcommands of `reactor` that its commands call.
-    var subcommands: [String] {
-        commands.compactMap { command in
-            let words = command.split(separator: " ")
-            guard words.count > 1, words[0] == "reactor" else { return nil }
-            return String(words[1])
-        }
-    }
-
     /// The commands as a bash script: servers have an address of their own, measurements are short.
     ///
     /// - Parameters:
@@ -84,7 +75,7 @@ struct TutorialBlock: Sendable, CustomStringConvertible {
                 let words = command.dropLast(2) + (command.contains("--listen") ? "" : " --listen \(host):7788")
                 lines.append("\(words) > listening.\(number) &")
                 lines.append(
-                    "for try in $(seq 500); do grep -q listening listening.\(number) && break; sleep 0.02; done")
+                    "for try in $(seq 3000); do grep -q listening listening.\(number) && break; sleep 0.02; done")
                 lines.append("grep -q listening listening.\(number) || { echo 'does not listen' >&2; exit 1; }")
             } else {
                 // A client that stays: the reader takes longer than this for the next line.
