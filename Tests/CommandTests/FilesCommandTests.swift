@@ -147,7 +147,7 @@
             try folders.write("local/small", 1000)
             try await Program.bounded {
                 let server = "ulimit -f 1000; exec \"$0\" files serve \"$1\" --writable --listen 127.0.0.1:0"
-                let program = try Program.reactor.resolveExecutablePath(in: .inherit)
+                let program = try await Program.reactor.resolveExecutablePath(in: .inherit)
                 _ = try await Subprocess.run(
                     .name("sh"), arguments: ["-c", server, program.string, folders.served], input: .none,
                     output: .sequence,

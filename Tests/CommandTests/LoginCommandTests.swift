@@ -73,12 +73,13 @@ import Testing
     /// What is typed at a password's prompt does not show; a terminal of script(1) says so.
     @Test(.enabled("there is no script", isScriptHere)) func aTerminalShowsNoPassword() async throws {
         let users = Users()
-        let program = try Program.reactor.resolveExecutablePath(in: .inherit).string
+        let program = try await Program.reactor.resolveExecutablePath(in: .inherit).string
         let command = "'\(program)' login adduser --users '\(users.path)' anna; stty -a | grep -o ' -\\?echo '"
-        // Typed slowly enough: what comes before the prompt is thrown away, which is the point.
-        let typed =
-            "(while ! grep -q 'password:' \"$2\" 2>/dev/null; do :; done; echo hidden-word; "
-            + "while ! grep -q 'again:' \"$2\"; do :; done; echo hidden-word; sleep 1)"
+        // Each line is typed when it is asked for: what comes before would be thrown away. Bounded, whatever goes wrong.
+        let waits = ["password:", "again:", "can log in"].map { (text: String) -> String in
+            "for i in $(seq 3000); do grep -q '\(text)' \"$2\" 2>/dev/null && break; done; "
+        }
+        let typed = "(" + waits.joined(separator: "echo hidden-word; ") + ")"
         let shell = "\(typed) | script -qfc \"$1\" \"$2\" >/dev/null"
         let log = users.path + ".log"
         defer { try? FileManager.default.removeItem(atPath: log) }

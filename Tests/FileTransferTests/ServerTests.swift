@@ -266,7 +266,9 @@ func numbered(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNee
         idle.write(TransferWorld.frame("list"))
         getting.write(TransferWorld.get("old"))
         putting.write(Array(put.prefix(500_000)))
-        try world.simulation.run { getting.received.count > 1000 && !idle.received.isEmpty }
+        try world.simulation.run {
+            getting.received.count > 1000 && !idle.received.isEmpty && world.store.unfinished == 1
+        }
         world.simulation.loop.drain(within: .seconds(20))
         putting.write(Array(put.dropFirst(500_000)))
         try world.simulation.run { idle.isOver && getting.isOver && putting.isOver }

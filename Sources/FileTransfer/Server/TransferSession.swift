@@ -32,6 +32,8 @@ final class TransferSession: ConnectionHandler {
     private var isPaused = false
     /// The client does not read its answers, and is asked nothing more before it does.
     private var awaitsRoom = false
+    /// The deadline of a header that has begun is set.
+    private var awaitsHeader = false
     private(set) var isOver = false
     /// A file that is being hashed for this client.
     var hashing: FileHashing?
@@ -119,8 +121,10 @@ final class TransferSession: ConnectionHandler {
             connection.pauseReading()
             // Also where no byte is left: the end of a frame without content is still to be told.
             connection.holdInput()
-        } else if parser.isInHeader {
-            connection.expectMessage(within: server.limits.headerTime)
+        } else if parser.isInHeader != awaitsHeader {
+            // From the first byte on: what drips in does not extend it.
+            awaitsHeader = parser.isInHeader
+            if awaitsHeader { connection.expectMessage(within: server.limits.headerTime) }
         }
     }
 
@@ -129,6 +133,7 @@ final class TransferSession: ConnectionHandler {
         case .nothing: return
         case .header(let header):
             connection.messageArrived()
+            awaitsHeader = false
             begin(header, connection)
         case .content(let range):
             switch activity {

@@ -50,7 +50,6 @@ final class HiddenInput {
     /// - Returns: The line without its end; `nil` when there is none, or one longer than `limit`.
     static func readLine(_ prompt: String, limit: Int) -> [UInt8]? {
         let terminal = HiddenInput()
-        if terminal != nil { StandardError.write(prompt) }
         // A signal that ends the program meanwhile would leave the terminal as it is now.
         var all = sigset_t()
         var before = sigset_t()
@@ -59,6 +58,7 @@ final class HiddenInput {
         if let terminal {
             unsafe pthread_sigmask(SIG_BLOCK, &all, &before)
             terminal.hide()
+            StandardError.write(prompt)
         }
         defer {
             if let terminal {
