@@ -47,13 +47,13 @@ import Testing
 
     @Test(arguments: Backend.all) func aDownloadGoesOnWhereItWasCut(_ backend: Backend) throws {
         let world = try TransferWorld(backend: backend)
-        let content = numbered(3_000_000)
+        let content = numbered(1_200_000)
         world.store.files["file"] = content
         let target = Self.makeTarget(world)
-        let first = try Self.download(world, target) { target.bytes.count > 1_000_000 }
+        let first = try Self.download(world, target) { target.bytes.count > 400_000 }
         #expect(first.failureCode == .interrupted)
         let had = target.bytes.count
-        #expect(had > 1_000_000 && had < 3_000_000 && world.store.files["copy"] == nil)
+        #expect(had > 400_000 && had < 1_200_000 && world.store.files["copy"] == nil)
         #expect(try Self.download(world, target).failureCode == nil)
         #expect(world.store.files["copy"] == content)
         try world.simulation.check()
@@ -62,12 +62,12 @@ import Testing
 
     @Test func oneWhoseFileHasChangedBeginsAnew() throws {
         let world = try TransferWorld()
-        world.store.files["file"] = numbered(500_000)
-        for old in [[UInt8](repeating: 7, count: 100_000), [UInt8](repeating: 7, count: 600_000)] {
+        world.store.files["file"] = numbered(50_000)
+        for old in [[UInt8](repeating: 7, count: 10_000), [UInt8](repeating: 7, count: 60_000)] {
             let target = Self.makeTarget(world)
             target.bytes = old
             #expect(try Self.download(world, target).failureCode == nil)
-            #expect(world.store.files["copy"] == numbered(500_000))
+            #expect(world.store.files["copy"] == numbered(50_000))
         }
         try world.simulation.check()
         #expect(world.store.unfinished == 0)
@@ -77,8 +77,8 @@ import Testing
         let world = try TransferWorld()
         #expect(try Self.download(world, Self.makeTarget(world)).failureCode == .notFound)
         #expect(world.store.unfinished == 0 && world.store.files.isEmpty)
-        world.store.files["file"] = numbered(2_000_000)
-        world.store.room = 500_000
+        world.store.files["file"] = numbered(900_000)
+        world.store.room = 300_000
         #expect(try Self.download(world, Self.makeTarget(world)).failureCode == .noSpace)
         #expect(world.store.files["copy"] == nil)
         try world.simulation.check()
@@ -86,7 +86,7 @@ import Testing
 
     @Test(arguments: Backend.all) func anUploadGoesOnWhereItWasCut(_ backend: Backend) throws {
         let world = try TransferWorld(backend: backend)
-        let content = numbered(3_000_000)
+        let content = numbered(1_200_000)
         let file = MemoryFile(world.simulation.kernel, content)
         var upload: Upload?
         let put = { (cut: @escaping () -> Bool) in
@@ -96,7 +96,7 @@ import Testing
                 return made
             }
         }
-        #expect(try put { upload?.progress?.done ?? 0 > 1_500_000 }.failureCode == .interrupted)
+        #expect(try put { upload?.progress?.done ?? 0 > 900_000 }.failureCode == .interrupted)
         #expect(world.store.unfinished == 1)
         #expect(try put { false }.failureCode == nil)
         #expect(upload?.resumedAt ?? 0 > 0 && world.store.files["new"] == content)
@@ -107,8 +107,8 @@ import Testing
 
     @Test func anUploadThatCannotBeLeavesNothing() throws {
         let world = try TransferWorld()
-        world.store.room = 1_000_000
-        let file = MemoryFile(world.simulation.kernel, numbered(5_000_000))
+        world.store.room = 400_000
+        let file = MemoryFile(world.simulation.kernel, numbered(2_000_000))
         let outcome = try Self.run(world) {
             Upload(file, as: "new", hash: PlainHash.self, replaces: false, completed: $0)
         }

@@ -108,7 +108,7 @@ struct PlainHash: TransferHash {
     private var state: UInt64 = 14_695_981_039_346_656_037
 
     mutating func update(_ bytes: UnsafeRawBufferPointer) {
-        for unsafe byte in unsafe bytes { state = (state ^ UInt64(byte)) &* 1_099_511_628_211 }
+        for index in 0..<bytes.count { state = (state ^ UInt64(unsafe bytes[index])) &* 1_099_511_628_211 }
     }
 
     var hexadecimal: String { String(state, radix: 16) }

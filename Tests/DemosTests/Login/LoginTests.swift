@@ -39,7 +39,7 @@ final class OneUser: PasswordVerifier {
             let client = simulation.connect(from: .ipv4(10, 0, 0, number, port: 0))
             client.write(text)
             if finishing { client.finish() }
-            try simulation.run { client.isOver }
+            try simulation.run(within: .seconds(90)) { client.isOver }
             return client.text
         }
     }
