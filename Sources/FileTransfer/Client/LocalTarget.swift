@@ -12,8 +12,8 @@ public import SystemPackage
     import Glibc
 #endif
 
-/// A file of the user's own that is downloaded.
 // Safe to share: one piece of work at a time has it, and whoever drops it last.
+/// A file of the user's own that is downloaded.
 public final class LocalTarget: DownloadTarget, @unchecked Sendable {
     private let path: FilePath
     private let partPath: FilePath
@@ -45,20 +45,24 @@ public final class LocalTarget: DownloadTarget, @unchecked Sendable {
         try? descriptor.close()
     }
 
+    /// What is there of an earlier attempt.
     public func partial() throws(FileAccessError) -> any StoredFile {
         let result = SystemResult(rawValue: creactor_duplicate(descriptor.rawValue))
         if let errno = result.errno { throw FileAccessError(errno) }
         return try OpenFile(OwnedDescriptor(result.descriptor))
     }
 
+    /// Throws away what is there.
     public func reset() throws(FileAccessError) {
         do { try descriptor.resize(to: 0) } catch { throw FileAccessError(error as? Errno ?? .ioError) }
     }
 
+    /// Writes at an offset (pwrite(2)).
     public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileAccessError) {
         try unsafe descriptor.writeAll(bytes, at: offset)
     }
 
+    /// Gives the file its name.
     public func commit(replacing: Bool) throws(FileAccessError) {
         let here: CInt = -100  // AT_FDCWD
         let result = unsafe partPath.withPlatformString { part in
@@ -72,5 +76,6 @@ public final class LocalTarget: DownloadTarget, @unchecked Sendable {
         isCommitted = true
     }
 
+    /// Removes the file beside.
     public func discard() { unsafe partPath.withPlatformString { _ = unsafe creactor_remove_in(-100, $0) } }
 }

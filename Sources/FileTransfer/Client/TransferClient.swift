@@ -93,11 +93,13 @@ public final class TransferClient: ConnectionHandler {
 
     // MARK: The connection's calls
 
+    /// There is a connection.
     public func connected(_ connection: Connection) {
         self.connection = connection
         connected(self)
     }
 
+    /// Gives the operation what the server has sent.
     public func received(_ bytes: RawSpan, on connection: Connection) {
         var offset = 0
         do throws(TransferError) {
@@ -119,6 +121,7 @@ public final class TransferClient: ConnectionHandler {
         connection.holdInput()
     }
 
+    /// Goes on with what was held.
     public func resumed(_ connection: Connection) {
         let bytes = held
         held = []
@@ -126,6 +129,7 @@ public final class TransferClient: ConnectionHandler {
         unsafe received(bytes.span.bytes, on: connection)
     }
 
+    /// Tells the operation, and whoever made the client.
     public func closed(_ connection: Connection, reason: CloseReason) {
         self.connection = nil
         let failure = failure ?? TransferError(.interrupted, "the connection ended: \(reason)")

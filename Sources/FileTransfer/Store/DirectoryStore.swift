@@ -11,18 +11,22 @@ public final class DirectoryStore: TransferStore {
     /// The store in this directory.
     public init(_ directory: ServedDirectory) { self.directory = directory }
 
+    /// Opens a regular file below the directory.
     public func open(_ name: String) throws(FileAccessError) -> any StoredFile {
         try OpenFile(try directory.open(Array(name.utf8)).takeDescriptor())
     }
 
+    /// Begins a new file below the directory, under a temporary name.
     public func create(_ name: String) throws(FileAccessError) -> any FileSink {
         DirectorySink(try directory.create(Array(name.utf8)))
     }
 
+    /// What has a name, links not followed.
     public func entry(_ name: String) throws(FileAccessError) -> DirectoryEntry? {
         try directory.entry(at: Array(name.utf8))
     }
 
+    /// What is in a directory.
     public func entries(of name: String, limit: Int) throws(FileAccessError) -> ([DirectoryEntry], hasMore: Bool) {
         try directory.entries(of: Array(name.utf8), limit: limit)
     }

@@ -14,8 +14,11 @@ public import SystemPackage
 /// A regular file that is open for reading.
 public final class OpenFile: StoredFile {
     private let descriptor: FileDescriptor
+    /// Bytes, when it was opened.
     public let size: Int
+    /// When it was last changed, in seconds since 1970.
     public let modified: Int
+    /// What changes when the contents do; `nil` for a file that was changed a moment ago.
     public let version: FileVersion?
 
     /// Takes an open file, which is closed with this object.
@@ -60,6 +63,7 @@ public final class OpenFile: StoredFile {
 
     deinit { try? descriptor.close() }
 
+    /// Reads at an offset (pread(2)).
     public func read(at offset: Int, into target: UnsafeMutableRawBufferPointer) throws(FileAccessError) -> Int {
         do {
             return try unsafe descriptor.read(fromAbsoluteOffset: Int64(offset), into: target)
@@ -68,6 +72,7 @@ public final class OpenFile: StoredFile {
         }
     }
 
+    /// Another descriptor of the same file, close-on-exec.
     public func duplicate() throws(FileAccessError) -> OwnedDescriptor {
         let result = SystemResult(rawValue: creactor_duplicate(descriptor.rawValue))
         if let errno = result.errno { throw FileAccessError(errno) }
