@@ -9,7 +9,7 @@ import Testing
 @testable import Demos
 
 /// A folder with a file to be served, and secrets beside it.
-private final class ServedTree {
+private final class SiteTree {
     let path: String
     /// What must not be seen.
     static let secret = "the secret"
@@ -74,7 +74,7 @@ private final class ServedTree {
         }
     }
 
-    private static func server(_ tree: ServedTree, lists: Bool = false) throws -> HTTPFileServer {
+    private static func server(_ tree: SiteTree, lists: Bool = false) throws -> HTTPFileServer {
         var options = HTTPFileServer.Options()
         options.listsDirectories = lists
         return HTTPFileServer(
@@ -109,18 +109,18 @@ private final class ServedTree {
     }()
 
     @Test func noWayLeadsOut() throws {
-        let tree = try ServedTree()
+        let tree = try SiteTree()
         let server = try Self.server(tree, lists: true)
         #expect(Self.ways.count >= 80)
         for way in Self.ways {
             let answer = try Self.get(way, server)
             #expect([400, 404].contains(answer.status), "\(way): \(answer.status)")
-            #expect(!answer.text.contains(ServedTree.secret) && !answer.text.contains("root:"), "\(way)")
+            #expect(!answer.text.contains(SiteTree.secret) && !answer.text.contains("root:"), "\(way)")
         }
     }
 
     @Test func whatIsThereIsServed() throws {
-        let tree = try ServedTree()
+        let tree = try SiteTree()
         let server = try Self.server(tree)
         for way in [
             "/file.txt", "/inside", "/sub/back", "/inside-sub/back", "//file.txt", "/.hidden", "/sub/%3cb%3e%26.txt",
@@ -136,7 +136,7 @@ private final class ServedTree {
     }
 
     @Test func aListing() throws {
-        let tree = try ServedTree()
+        let tree = try SiteTree()
         let server = try Self.server(tree, lists: true)
         let root = try Self.get("/", server).text
         #expect(root.contains("<a href=\"./file.txt\">file.txt</a>") && root.contains("<a href=\"./sub/\">sub/</a>"))
