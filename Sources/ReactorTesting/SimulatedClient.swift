@@ -21,7 +21,8 @@ public final class SimulatedClient {
 
     private unowned let kernel: SimulatedKernel
     private let socket: SimulatedSocket
-    private var output: [UInt8] = []
+    /// A slice, because what is taken from its front is not to move the rest.
+    private var output: ArraySlice<UInt8> = []
     private var finishes = false
     private var closes = false
     private var isStepping = false

@@ -23,11 +23,11 @@ import Testing
         var random = SeededGenerator(seed: 1)
         for _ in 0..<2000 {
             let seconds = Int.random(in: -62_167_219_200...253_402_300_799, using: &random)
-            var (moment, parts) = (time_t(seconds), tm())
+            var (moment, parts) = unsafe (time_t(seconds), tm())
             unsafe gmtime_r(&moment, &parts)
             let text = WallTime(seconds: seconds).text
             let numbers = text.dropLast(5).split { "-T:".contains($0) }.compactMap { Int($0) }
-            let expected = [
+            let expected = unsafe [
                 parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
             ]
             let isRight = numbers == expected.map(Int.init) && text.utf8.count == 24

@@ -77,7 +77,7 @@ public final class TFTPServer: DatagramHandler {
     }
 
     private let loop: EventLoop
-    private let store: any TransferStore
+    private let store: any TFTPStore
     private let limits: TFTPLimits
     private var socket: DatagramSocket?
     private var transfers: [SocketAddress: Transfer] = [:]
@@ -91,7 +91,7 @@ public final class TFTPServer: DatagramHandler {
     public var transferEnded: (TransferReport) -> Void = { _ in }
 
     /// A server of these files; it serves when ``start(on:)`` was called.
-    public init(_ store: any TransferStore, limits: TFTPLimits = TFTPLimits(), on loop: EventLoop) {
+    public init(_ store: any TFTPStore, limits: TFTPLimits = TFTPLimits(), on loop: EventLoop) {
         (self.store, self.limits, self.loop) = (store, limits, loop)
     }
 

@@ -23,7 +23,7 @@ public protocol TransferSink: AnyObject, Sendable {
 }
 
 /// Where a TFTP server finds its files, and makes new ones.
-public protocol TransferStore: AnyObject {
+public protocol TFTPStore: AnyObject {
     /// A file that is read, and its size in bytes.
     func source(_ path: [UInt8]) throws(FileAccessError) -> (source: any TransferSource, size: Int)
     /// A file that is written.
@@ -115,7 +115,7 @@ public final class NewFileSink: TransferSink, @unchecked Sendable {
 }
 
 /// The files of a directory.
-public final class DirectoryTransferStore: TransferStore {
+public final class DirectoryTransferStore: TFTPStore {
     /// What may be written.
     public struct Writing: Sendable, Hashable {
         enum Value { case nothing, newFiles, allFiles }

@@ -8,7 +8,7 @@ import Testing
 @testable import Demos
 
 /// Files in memory. Safe to share: a world has one thread.
-final class MemoryStore: TransferStore, @unchecked Sendable {
+final class MemoryStore: TFTPStore, @unchecked Sendable {
     var files: [[UInt8]: [UInt8]] = [:]
     var isWritable = true
     /// Bytes after which the disk is full.
