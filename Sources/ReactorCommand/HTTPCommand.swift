@@ -71,10 +71,8 @@ struct HTTPCommand: ParsableCommand {
         program.adjust = rates.apply
         program.details = ["files of \(directory)"]
         let counters = try program.serve(at: .loopback(port: 8080)) { server, loop throws(SocketError) in
-            // Safe: it is a descriptor that never changes, and has no other state.
-            nonisolated(unsafe) let store = store
-            return try server.listen(on: loop) { [options] loop in
-                let files = HTTPFileServer(unsafe store, kernel: loop.kernel, options: options, counts: counts)
+            try server.listen(on: loop) { [options] loop in
+                let files = HTTPFileServer(store, kernel: loop.kernel, options: options, counts: counts)
                 return { _ in HTTPSession(files) }
             }
         }

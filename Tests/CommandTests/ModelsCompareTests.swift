@@ -37,7 +37,7 @@ import Testing
 
     private func run(_ arguments: String...) async throws -> Program.Outcome {
         try await Gate.ofProcesses.pass {
-            try await Program.run(Program.reactor, ["models", "compare", "--quick"] + arguments)
+            try await Program.run(Program.reactor, ["models", "compare", "--rounds", "1"] + arguments)
         }
     }
 

@@ -10,7 +10,15 @@ enum Program {
     struct Outcome: Sendable {
         let status: TerminationStatus
         let output: String
+        /// Without the reports that a callback took long: on a busy machine every one may.
         let error: String
+
+        init(status: TerminationStatus, output: String, error: String) {
+            self.status = status
+            self.output = output
+            let lines = error.split(separator: "\n", omittingEmptySubsequences: false)
+            self.error = lines.filter { !$0.contains(" kept the loop waiting for ") }.joined(separator: "\n")
+        }
 
         /// The lines of standard error.
         var errorLines: [Substring] { error.split(whereSeparator: \.isNewline) }
