@@ -9,19 +9,27 @@ struct ReactorCommand: ParsableCommand {
         commandName: "reactor",
         abstract: "A TCP server framework's demos and measuring tools.",
         version: "0.1.0",
-        subcommands: [
-            EchoCommand.self, ChatCommand.self, DialogueCommand.self, LoginCommand.self, HTTPCommand.self,
-            TFTPCommand.self, UDPCommand.self, BroadcastCommand.self, ModelsCommand.self, FramingCommand.self,
-            ResolveCommand.self, BacklogCommand.self, LoadCommand.self, BenchCommand.self, TopCommand.self,
-        ] + optionalCommands)
+        groupedSubcommands: [
+            CommandGroup(name: "Server", subcommands: servers),
+            CommandGroup(
+                name: "Experiment",
+                subcommands: [
+                    ModelsCommand.self, FramingCommand.self, BacklogCommand.self, ResolveCommand.self, UDPCommand.self,
+                    BroadcastCommand.self,
+                ]),
+            CommandGroup(name: "Measuring", subcommands: [LoadCommand.self, BenchCommand.self, TopCommand.self]),
+        ])
 
-    /// Those that a trait of the package can leave out.
-    private static var optionalCommands: [any ParsableCommand.Type] {
+    private static var servers: [any ParsableCommand.Type] {
+        var servers: [any ParsableCommand.Type] = [
+            EchoCommand.self, ChatCommand.self, HTTPCommand.self, LoginCommand.self, TFTPCommand.self,
+            DialogueCommand.self,
+        ]
+        // What the trait of the package can leave out.
         #if FileTransfer
-            [FilesCommand.self]
-        #else
-            []
+            servers.insert(FilesCommand.self, at: 3)
         #endif
+        return servers
     }
 
     /// Runs the command; what fails is told in one line, where ArgumentParser would add its usage text.

@@ -54,7 +54,9 @@ import Testing
                 while case .bytes(let bytes) = client.receive() {
                     let (low, high) = (max(count, start), min(count + bytes.count, start + mark.count))
                     if low < high { marks += bytes[low - count..<high - count] }
-                    if count > 4 && count + bytes.count < start { isRight = isRight && bytes[...] == zeros[..<bytes.count] }
+                    if count > 4 && count + bytes.count < start {
+                        isRight = isRight && bytes[...] == zeros[..<bytes.count]
+                    }
                     count += bytes.count
                     last = (last + bytes).suffix(4)
                 }

@@ -31,7 +31,9 @@ struct LimitOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Close a connection after this long without a byte; 0 never. (default: 60s; 1h for a chat)",
+            """
+            Close a connection after this long without a byte; 0 never. (default: 60s; longer where people type)
+            """,
             valueName: "time"),
         transform: DurationArgument.init)
     var idleTimeout: DurationArgument?
@@ -41,7 +43,7 @@ struct LimitOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             Close a connection that has sent nothing for this long from its start; 0 never. \
-            (default: 10s; 60s for a chat)
+            (default: 10s; longer where people type)
             """,
             valueName: "time"),
         transform: DurationArgument.init)
