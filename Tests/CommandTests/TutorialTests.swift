@@ -38,7 +38,7 @@ import Testing
         let host = "127.\(64 + block.index & 127).\(process >> 8 & 255).\(process & 255)"
         let script = block.script(folder: folder, host: host)
         let outcome = try await Gate.ofProcesses.pass {
-            try await Program.run(.name("timeout"), ["-k", "1", "110", "bash", "-c", script])
+            try await Program.run(.name("timeout"), ["-k", "1", "300", "bash", "-c", script])
         }
         #expect(outcome.status == .exited(0), "\(outcome.output)\n\(outcome.error)\nof\n\(script)")
         let lines = (outcome.output + "\n" + outcome.error).split(separator: "\n").map(String.init)

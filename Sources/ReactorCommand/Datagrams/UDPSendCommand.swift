@@ -76,16 +76,18 @@ struct UDPSendCommand: ParsableCommand {
         let output = DatagramOutput(isJSON: json)
         var outcome = DatagramQuestion.Outcome.timeOver
         let question: DatagramQuestion
+        var showSent = {}
         do throws(SocketError) {
             let kernel: any Kernel = trace ? TracingKernel { StandardError.write($0 + "\n") } : LinuxKernel.shared
             let loop = try EventLoop(backend: backend, kernel: kernel)
             question = DatagramQuestion(expecting: wait.duration == nil ? .max : count) {
+                showSent()
                 show($0, $1, output)
             } ended: {
                 outcome = $0
                 loop.stop()
             }
-            do throws(SocketError) { try begin(loop, question, output) } catch {
+            do throws(SocketError) { showSent = try begin(loop, question, output) } catch {
                 loop.shutdown()
                 throw error
             }
@@ -96,7 +98,10 @@ struct UDPSendCommand: ParsableCommand {
         try judge(outcome, question)
     }
 
-    private func begin(_ loop: EventLoop, _ question: DatagramQuestion, _ output: DatagramOutput) throws(SocketError) {
+    /// Sends; answers what shows, once, that it was sent.
+    private func begin(_ loop: EventLoop, _ question: DatagramQuestion, _ output: DatagramOutput) throws(SocketError)
+        -> () -> Void
+    {
         var options = DatagramOptions()
         options.datagramSize = size
         let socket: DatagramSocket
@@ -120,12 +125,18 @@ struct UDPSendCommand: ParsableCommand {
         // Without waiting, long enough for the kernel to say what it will not send.
         question.ask(
             bytes, count: count, to: connect ? nil : address, on: socket, within: wait.duration ?? .milliseconds(10))
-        loop.execute { showSent(bytes.count, socket, output) }  // they leave at the beginning of the first turn
+        var isShown = false
+        let show = {
+            if !isShown { isShown = showSent(bytes.count, socket, output) }
+        }
+        // They leave at the beginning of the first turn, and events come before tasks: an answer may be there first.
+        loop.execute(show)
+        return show
     }
 
-    private func showSent(_ length: Int, _ socket: DatagramSocket, _ output: DatagramOutput) {
+    private func showSent(_ length: Int, _ socket: DatagramSocket, _ output: DatagramOutput) -> Bool {
         let sent = socket.statistics.sent
-        if sent == 0 { return }
+        if sent == 0 { return false }
         let local = DatagramOutput.address(of: socket)
         var event = DatagramEvent("sent")
         (event.local, event.peer, event.bytes) = ("\(local)", "\(address)", length)
@@ -133,6 +144,7 @@ struct UDPSendCommand: ParsableCommand {
         let port =
             socket.address.port == 0 ? "; the kernel has bound the socket to \(local) for that" : " from \(local)"
         output.write("sent \(length) bytes to \(address)\(number)\(port)", event)
+        return true
     }
 
     private func show(_ arrival: DatagramArrival, _ time: Duration, _ output: DatagramOutput) {

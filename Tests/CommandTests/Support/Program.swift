@@ -28,7 +28,7 @@ enum Program {
     struct TookTooLong: Error {}
 
     /// Long, because a process may have to wait for its turn behind all other tests; what hangs is found all the same.
-    static let patience = Duration.seconds(120)
+    static let patience = Duration.seconds(600)
     static let outputLimit = 1 << 20
 
     /// `reactor`, which is built beside the bundle of the tests.
