@@ -156,6 +156,7 @@ final class OneUser: PasswordVerifier {
         try world.simulation.run { idle.isOver && checking.isOver }
         #expect(idle.text == "user:\n* the server ends; goodbye\n")
         #expect(checking.text.contains("* welcome") && checking.text.hasSuffix("* the server ends; goodbye\n"))
+        try world.simulation.check()
     }
 
     // MARK: Apart from the network

@@ -221,7 +221,7 @@ final class TransferWire {
         let wire = TransferWire(file(100_000))
         var isOff = false
         var times: [MonotonicTime] = []
-        wire.copies = { toReceiver, packet in
+        wire.copies = { [unowned wire] toReceiver, packet in
             if packet == .acknowledgement(block: 50) { isOff = true }
             if isOff && toReceiver { times.append(wire.now) }
             return isOff ? 0 : nil
