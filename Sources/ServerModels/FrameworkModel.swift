@@ -1,8 +1,12 @@
 // The echo on this framework, as a handler that is called and as a task that waits. Here nothing is deliberately simple:
 // this is how a server is meant to be written.
 
-import Demos
 import Reactor
+
+/// An echo handler.
+private final class Echo: ConnectionHandler {
+    func received(_ bytes: RawSpan, on connection: Connection) { connection.write(bytes) }
+}
 
 /// The framework's own two ways.
 enum FrameworkModel {
@@ -21,7 +25,7 @@ enum FrameworkModel {
             limits.firstMessageTime = nil
             let listener =
                 if withTasks {
-                    try loop.listen(on: address, limits: limits, serving: AsyncEcho.serve)
+                    try loop.listen(on: address, limits: limits, serving: serve)
                 } else {
                     try loop.listen(on: address, limits: limits) { _ in Echo() }
                 }
@@ -31,5 +35,10 @@ enum FrameworkModel {
             throw error
         }
         try loop.run()
+    }
+
+    /// An echo task.
+    private static nonisolated(nonsending) func serve(_ connection: AsyncConnection) async throws {
+        while try await connection.read({ connection.base.write($0) }) { try await connection.waitForRoom() }
     }
 }

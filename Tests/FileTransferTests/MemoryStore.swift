@@ -3,6 +3,7 @@
 import Demos
 import Reactor
 import ReactorTesting
+import ServedFiles
 import Synchronization
 import Testing
 

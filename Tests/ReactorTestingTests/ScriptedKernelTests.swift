@@ -3,6 +3,7 @@
 import Reactor
 import ReactorTesting
 import SystemPackage
+import TestSupport
 import Testing
 
 @Suite struct ScriptedKernelTests {
@@ -23,7 +24,7 @@ import Testing
                 .wait(.init(7, [.readable, .peerClosed])), .receive(7, ""), .expect(.close, 7),
             ])
         let loop = try EventLoop(kernel: kernel)
-        try loop.listen(on: .loopback(port: 7788)) { _ in Echo() }
+        try loop.listen(on: .loopback(port: 7788)) { _ in EchoHandler() }
         for _ in 0..<3 { try loop.turn() }
         try kernel.verify()
         kernel.ignored = Set(KernelCall.allCases)

@@ -3,16 +3,13 @@
 import Reactor
 import ReactorTesting
 import SystemPackage
+import TestSupport
 import Testing
-
-final class Echo: ConnectionHandler {
-    func received(_ bytes: RawSpan, on connection: Connection) { connection.write(bytes) }
-}
 
 @Suite struct SimulationTests {
     @Test(arguments: Backend.all) func anEchoComesBack(_ backend: Backend) throws {
         let world = try Simulation(seed: 1, backend: backend)
-        try world.listen { _ in Echo() }
+        try world.listen { _ in EchoHandler() }
         let client = world.connect()
         client.write("hello")
         try world.run { client.text == "hello" }
@@ -32,7 +29,7 @@ final class Echo: ConnectionHandler {
             faults.abortedAccept = 0
             faults.failingRegistration = 0
             let world = try Simulation(seed: seed, faults: faults, backend: backend)
-            try world.listen { _ in Echo() }
+            try world.listen { _ in EchoHandler() }
             let bytes = (0..<20_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
             let client = world.connect()
             client.write(bytes)
@@ -71,7 +68,7 @@ final class Echo: ConnectionHandler {
     @Test(arguments: Backend.all) func theSameSeedGivesTheSameTrace(_ backend: Backend) throws {
         func digest(_ seed: UInt64) throws -> (UInt64, [String]) {
             let world = try Simulation(seed: seed, faults: .harsh, backend: backend)
-            try world.listen { _ in Echo() }
+            try world.listen { _ in EchoHandler() }
             for index in 0..<5 {
                 let client = world.connect()
                 client.write([UInt8](repeating: UInt8(index), count: 3000))
@@ -92,7 +89,7 @@ final class Echo: ConnectionHandler {
         var limits = Limits()
         limits.idleTime = .seconds(3600)
         limits.firstMessageTime = nil
-        try world.listen(limits: limits) { _ in Echo() }
+        try world.listen(limits: limits) { _ in EchoHandler() }
         let client = world.connect()
         try world.run(within: .seconds(4000)) { client.ended }
         #expect(world.handlers[0].reason?.kind == .idle)
@@ -102,7 +99,7 @@ final class Echo: ConnectionHandler {
 
     @Test(arguments: Backend.all) func aResetIsToldOnce(_ backend: Backend) throws {
         let world = try Simulation(seed: 1, backend: backend)
-        try world.listen { _ in Echo() }
+        try world.listen { _ in EchoHandler() }
         let client = world.connect()
         client.write("x")
         try world.run { client.text == "x" }

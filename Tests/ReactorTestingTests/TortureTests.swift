@@ -4,6 +4,7 @@ import Reactor
 import ReactorTesting
 import Synchronization
 import SystemPackage
+import TestSupport
 import Testing
 
 @Suite struct TortureTests {
@@ -17,7 +18,7 @@ import Testing
         limits.writeStallTime = .seconds(2)
         limits.lingerTime = .milliseconds(100)
         limits.sendBuffer = 3000
-        let listener = try world.listen(limits: limits) { _ in Echo() }
+        let listener = try world.listen(limits: limits) { _ in EchoHandler() }
         var fired = 0
         world.loop.schedule(after: .milliseconds(1)) { fired += 1 }
         let signal = try world.loop.watchSignal(.terminate) { fired += 1 }
@@ -33,7 +34,7 @@ import Testing
                 outcomes += 1
                 connection.write("from inside")
                 connection.finish()
-                return world.observe(Echo())
+                return world.observe(EchoHandler())
             },
             failed: { _ in outcomes += 1 })
         try world.run(for: .milliseconds(50))

@@ -92,7 +92,7 @@ public final class ChatClient: MessageHandler {
 
     /// A line from the server.
     public func received(message: RawSpan, on connection: Connection) {
-        lineArrived(ChatText.visible(message.array()))
+        lineArrived(ChatText.visible(Array(message)))
     }
 
     /// The end.

@@ -29,7 +29,7 @@ public final class ChatSession: MessageHandler, ChatPeer {
     /// Gives the line to the chat, without what telnet has added.
     public func received(message: RawSpan, on connection: Connection) {
         guard let member else { return }
-        var line = message.array()
+        var line = Array(message)
         if line.contains(TelnetFilter.interpret) {
             let (text, answer) = TelnetFilter.strip(line)
             line = text

@@ -70,11 +70,11 @@ public final class LoginSession: MessageHandler {
     public func received(message: RawSpan, on connection: Connection) {
         switch stage {
         case .name:
-            user = message.array()
+            user = Array(message)
             stage = .password
             say(Self.passwordPrompt, connection)
-        case .password: check(message.array(), connection)
-        case .in: answer(message.array(), connection)
+        case .password: check(Array(message), connection)
+        case .in: answer(Array(message), connection)
         case .checking, .over: return
         }
     }

@@ -5,8 +5,8 @@
 //            ^                   |                    |                                            +--other: removed
 //            +-- begin anew -----+ changed            +--lost: what is there is kept
 
-public import Demos
 import Reactor
+public import ServedFiles
 
 /// The place of a download on this side. Its calls may block and come from threads of the pool.
 public protocol DownloadTarget: FileSink {

@@ -2,8 +2,8 @@
 // gets the name when it is complete. Locked, so that two downloads do not write one file.
 
 import CReactor
-public import Demos
 import Reactor
+public import ServedFiles
 public import SystemPackage
 
 #if canImport(Musl)

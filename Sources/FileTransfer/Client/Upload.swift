@@ -4,8 +4,8 @@
 //     asking --ready--> hashing what the server has --equal, or from the beginning--> sending and hashing --> sealed --> over
 //        +-- refused: over                                    (refused at any time: over, the connection is reset)
 
-import Demos
 import Reactor
+import ServedFiles
 
 /// Puts a file.
 public final class Upload: TransferOperation {

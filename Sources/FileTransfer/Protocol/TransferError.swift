@@ -1,6 +1,6 @@
 // Why a wish is refused: a code for programs and words for people. Both travel in a header.
 
-public import Demos
+public import ServedFiles
 
 /// A refusal, as the peer is told it or was told it.
 public struct TransferError: Error, Sendable, Hashable, CustomStringConvertible {

@@ -1,7 +1,6 @@
 // What all connections of a server have in common: the store, what may be done to it, hashes that are known already, and
 // uploads that were interrupted and may be gone on with. Any loop may use it.
 
-import Demos
 import Reactor
 import Synchronization
 

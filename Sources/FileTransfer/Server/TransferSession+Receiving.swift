@@ -1,8 +1,8 @@
 // Files on their way in. A file has a temporary name until all of it is there and its hash is that of the client; whatever
 // goes wrong before, it is removed. Only what a client has asked to be kept of an interrupted upload is kept, for a while.
 
-import Demos
 import Reactor
+import ServedFiles
 
 /// An upload.
 final class Reception {

@@ -1,9 +1,9 @@
 // Lists and files on their way out. A file is sent by the kernel (sendfile(2)) while threads of the pool hash it; the hash
 // follows the last byte, in a frame of its own.
 
-import Demos
 import FoundationEssentials
 import Reactor
+import ServedFiles
 
 extension TransferSession {
     /// One line of a list, as JSON has it.

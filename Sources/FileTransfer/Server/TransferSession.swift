@@ -8,7 +8,6 @@
 //
 // How files are sent is in TransferSession+Sending.swift, how they arrive in TransferSession+Receiving.swift.
 
-import Demos
 import Reactor
 
 /// The handler of a client's connection.

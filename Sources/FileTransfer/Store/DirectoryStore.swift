@@ -1,7 +1,7 @@
 // The store that is a directory: nothing outside of it can be reached (Demos/Directory).
 
-public import Demos
 import Reactor
+public import ServedFiles
 import SystemPackage
 
 /// A directory whose files are transferred.

@@ -1,8 +1,8 @@
 // Files of the real file system, read and written at offsets (pread(2), pwrite(2)), by threads that may block.
 
 import CReactor
-public import Demos
 public import Reactor
+public import ServedFiles
 public import SystemPackage
 
 #if canImport(Musl)

@@ -1,6 +1,6 @@
 // The hash that both sides compare. What computes it is given from outside, so that the protocol needs no library for it.
 
-import Demos
+import ServedFiles
 
 /// A hash that is computed piece by piece.
 public protocol TransferHash: Sendable {

@@ -1,7 +1,7 @@
 // Where a server finds its files and puts new ones. All calls may block, and come from threads of the loop's pool.
 
-public import Demos
 public import Reactor
+public import ServedFiles
 
 /// Files that can be listed, read and made.
 public protocol TransferStore: AnyObject, Sendable {

@@ -8,8 +8,8 @@
 //     arriving --finish()--> flushing --all is written--> told its hash      commit and discard come after that
 //         +-----fails (the disk is full)----------------> failure: what still comes is thrown away
 
-import Demos
 import Reactor
+import ServedFiles
 
 /// A file on its way in.
 final class IncomingFile {

@@ -1,8 +1,8 @@
 // Blocking work for a transfer: when the pool has no room, it is tried again soon, because a transfer that has begun can
 // wait, and many of them together are what the pool's queue is bounded for.
 
-import Demos
 import Reactor
+import ServedFiles
 
 extension EventLoop {
     private static let pause = Duration.milliseconds(5)

@@ -48,7 +48,4 @@ extension RawSpan {
         }
         return number
     }
-
-    /// A copy.
-    func copied() -> [UInt8] { unsafe withUnsafeBytes { unsafe Array($0) } }  // safe: any byte is a UInt8
 }

@@ -1,10 +1,66 @@
-// What a protocol's parser needs of the bytes that it is lent.
+// What a handler does with the bytes it is lent: read one, copy some, compare, search. Every access is checked against the
+// span's bounds. The search itself is in Kernel/ByteSearch.swift, because it is the C library's.
 
 extension RawSpan {
-    /// The byte at an offset, 0 to `byteCount` - 1.
+    /// Returns the byte at an offset.
+    ///
+    /// - Parameter offset: from 0 to `byteCount` - 1; any other value traps.
     @inlinable
     public func byte(at offset: Int) -> UInt8 {
         // Safe: the offset is checked, and every bit pattern is a UInt8.
         unsafe unsafeLoad(fromByteOffset: offset, as: UInt8.self)
+    }
+
+    /// Returns whether the first bytes are these.
+    @inlinable
+    public func starts(with prefix: some Collection<UInt8>) -> Bool {
+        guard prefix.count <= byteCount else { return false }
+        var offset = 0
+        for byte in prefix {
+            if self.byte(at: offset) != byte { return false }
+            offset &+= 1
+        }
+        return true
+    }
+
+    /// Returns the offset of the first byte of this value, or `nil` if there is none.
+    ///
+    /// - Parameters:
+    ///   - byte: the value to find.
+    ///   - start: where the search begins; from 0 to `byteCount`. Default: 0.
+    public func firstOffset(of byte: UInt8, from start: Int = 0) -> Int? { offset(ofByte: byte, from: start) }
+
+    /// Returns the offset of the first occurrence of a pattern, or `nil` if there is none. Linear in both lengths.
+    ///
+    /// - Parameters:
+    ///   - pattern: the bytes to find; an empty pattern is found at `start`.
+    ///   - start: where the search begins; from 0 to `byteCount`. Default: 0.
+    public func firstOffset(of pattern: [UInt8], from start: Int = 0) -> Int? {
+        offset(ofPattern: pattern.span.bytes, from: start)
+    }
+}
+
+extension Array where Element == UInt8 {
+    /// A copy of lent bytes, which outlives the callback that they were lent to.
+    public init(_ bytes: RawSpan) {
+        // Safe: the memory is lent for this call, and every bit pattern is a UInt8.
+        self = unsafe bytes.withUnsafeBytes { unsafe Array($0) }
+    }
+
+    /// Appends a copy of lent bytes.
+    public mutating func append(contentsOf bytes: RawSpan) {
+        // Safe: as above.
+        unsafe bytes.withUnsafeBytes { unsafe append(contentsOf: $0) }
+    }
+}
+
+extension String {
+    /// A string of lent bytes, or `nil` if they are not valid UTF-8.
+    public init?(validating bytes: RawSpan) {
+        // Safe: the memory is lent for this call, and every bit pattern is a UInt8.
+        guard let text = unsafe bytes.withUnsafeBytes({ unsafe String(validating: $0, as: UTF8.self) }) else {
+            return nil
+        }
+        self = text
     }
 }

@@ -85,7 +85,7 @@ private final class DatagramReceiver: Suspension, DatagramHandler {
             dropped += 1
             return
         }
-        waiting.append(Datagram(bytes: bytes.copied(), peer: peer, isTruncated: isTruncated))
+        waiting.append(Datagram(bytes: Array(bytes), peer: peer, isTruncated: isTruncated))
         loop.executor.resume(self)
     }
 

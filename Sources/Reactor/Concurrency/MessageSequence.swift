@@ -17,7 +17,7 @@ public struct MessageSequence<Framing: MessageDecoder>: AsyncSequence {
 
         /// The next message; `nil` at the end of the stream.
         public nonisolated(nonsending) mutating func next() async throws(WaitError) -> [UInt8]? {
-            try await core.nextMessage(&framing) { $0.copied() }
+            try await core.nextMessage(&framing) { Array($0) }
         }
     }
 

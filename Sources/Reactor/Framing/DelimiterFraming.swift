@@ -39,8 +39,8 @@ public struct DelimiterFraming: MessageDecoder, MessageEncoder, Sendable {
     }
 
     private func firstDelimiter(in bytes: RawSpan, from start: Int) -> Int? {
-        if delimiter.count == 1 { return bytes.firstOffset(of: delimiter[0], from: start) }
-        return unsafe bytes.firstOffset(of: delimiter.span.bytes, from: start)  // safe: bytes have no padding
+        if delimiter.count == 1 { return bytes.offset(ofByte: delimiter[0], from: start) }
+        return unsafe bytes.offset(ofPattern: delimiter.span.bytes, from: start)  // safe: bytes have no padding
     }
 
     /// Writes a message and the delimiter.

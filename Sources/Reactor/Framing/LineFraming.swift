@@ -44,7 +44,7 @@ public struct LineFraming: MessageDecoder, MessageEncoder, Sendable {
     /// Looks for the next newline from where the last look ended.
     @inline(__always)
     public mutating func decode(_ bytes: RawSpan) throws(FramingError) -> MessageCut {
-        guard let newline = bytes.firstOffset(of: Self.newline, from: searched) else {
+        guard let newline = bytes.offset(ofByte: Self.newline, from: searched) else {
             searched = bytes.byteCount
             if searched > maximum { try check(lengthOfLine(bytes, before: searched)) }
             return .incomplete()
@@ -82,7 +82,7 @@ public struct LineFraming: MessageDecoder, MessageEncoder, Sendable {
     ///   that would be taken for a part of the line's end.
     @discardableResult
     public func write(_ message: RawSpan, to connection: Connection) throws(FramingError) -> WriteResult {
-        if message.firstOffset(of: Self.newline, from: 0) != nil {
+        if message.offset(ofByte: Self.newline, from: 0) != nil {
             throw FramingError(.unsendable, "a line with a newline in it")
         }
         if terminator.hasCarriageReturn {

@@ -5,7 +5,7 @@ import CReactor
 extension RawSpan {
     /// The offset of the first `byte` at or after `start`; `nil` when there is none.
     @inline(__always)
-    func firstOffset(of byte: UInt8, from start: Int) -> Int? {
+    func offset(ofByte byte: UInt8, from start: Int) -> Int? {
         let left = extracting(start...)
         // Safe: the search stays within the span that is lent to it.
         let found = unsafe left.withUnsafeBytes {
@@ -15,7 +15,7 @@ extension RawSpan {
     }
 
     /// The offset of the first occurrence of `pattern` at or after `start`; `nil` when there is none. Linear in both.
-    func firstOffset(of pattern: RawSpan, from start: Int) -> Int? {
+    func offset(ofPattern pattern: RawSpan, from start: Int) -> Int? {
         let left = extracting(start...)
         // Safe: the search stays within the two spans that are lent to it.
         let found = unsafe left.withUnsafeBytes { bytes in

@@ -2,6 +2,7 @@
 
 import Reactor
 import ReactorTesting
+import TestSupport
 import Testing
 
 @testable import Demos

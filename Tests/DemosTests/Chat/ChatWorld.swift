@@ -6,14 +6,6 @@ import Testing
 
 @testable import Demos
 
-/// Faults that hurt, but end no connection.
-var survivableFaults: Faults {
-    var faults = Faults.harsh
-    (faults.reset, faults.stuckPeer, faults.abortedAccept) = (0, 0, 0)
-    (faults.outOfDescriptors, faults.failingRegistration) = (0, 0)
-    return faults
-}
-
 /// A simulated world with one chat server.
 final class ChatWorld {
     let simulation: Simulation

@@ -2,7 +2,9 @@
 // time. The real one has its turn among the tests of the command.
 
 import Reactor
+import ReactorRedis
 import ReactorTesting
+import TestSupport
 import Testing
 
 @testable import Demos

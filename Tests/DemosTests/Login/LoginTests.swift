@@ -4,6 +4,7 @@ import Demos
 import Reactor
 import ReactorTesting
 import Synchronization
+import TestSupport
 import Testing
 
 /// Knows one user, and counts what it is asked.

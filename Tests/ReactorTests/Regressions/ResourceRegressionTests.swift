@@ -3,6 +3,7 @@
 import Glibc
 import Reactor
 import SystemPackage
+import TestSupport
 import Testing
 
 @Suite struct ResourceRegressionTests {

@@ -3,6 +3,7 @@
 import Glibc
 import Reactor
 import SystemPackage
+import TestSupport
 import Testing
 
 /// A socket as another process would hand it on: blocking, and inherited by children.

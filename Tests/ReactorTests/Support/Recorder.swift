@@ -69,11 +69,6 @@ final class Recorder: ConnectionHandler {
     }
 }
 
-/// A handler that sends back what it gets.
-final class EchoHandler: ConnectionHandler {
-    func received(_ bytes: RawSpan, on connection: Connection) { connection.write(bytes) }
-}
-
 /// Bytes that tell where they belong, so that loss and disorder are seen.
 func pattern(_ count: Int, from start: Int = 0) -> [UInt8] {
     var bytes: [UInt8] = []

@@ -1,0 +1,181 @@
+// One try: both ends of a real connection on one loop, the messages on their way from one to the other, and a note of every
+// receive. It owns the listener and both connections, and is over when they are.
+//
+//     listening --both ends are there--> sending --all is sent--> finished --the receiver has read the end--> over
+//          +-------+---- refused, reset, too late -----------------------------------------------------> failed
+
+public import Reactor
+
+/// Sends messages over a loopback connection and notes how they arrive.
+public final class BoundaryExperiment {
+    /// Long for a machine that talks to itself.
+    private static let patience = Duration.seconds(10)
+
+    private let loop: EventLoop
+    private let plan: BoundaryPlan
+    private let sends: [[UInt8]]
+    private var told: ((Result<BoundaryResult, SocketError>) -> Void)?
+    private var listener: Listener?
+    private var timer: Timer?
+    private var sender: Connection?
+    private var receiver: Connection?
+    private var sent = 0
+    private var receives: [[UInt8]] = []
+    private var messages: [[UInt8]] = []
+
+    /// A try on a loop.
+    ///
+    /// - Parameter told: told once what came of it, when all is closed.
+    public init(_ plan: BoundaryPlan, on loop: EventLoop, told: @escaping (Result<BoundaryResult, SocketError>) -> Void)
+    {
+        self.loop = loop
+        self.plan = plan
+        sends = plan.sends
+        self.told = told
+    }
+
+    /// Begins.
+    ///
+    /// - Throws: ``SocketError`` when no connection can even be tried.
+    public func begin() throws(SocketError) {
+        let listener = try loop.listen(on: .loopback(port: 0)) { [self] _ in ReceivingEnd(self) }
+        self.listener = listener
+        timer = loop.schedule(after: Self.patience) { [self] in fail("it takes too long") }
+        do throws(SocketError) {
+            try loop.connect(
+                to: listener.address, handler: { [self] _ in SendingEnd(self) },
+                failed: { [self] in conclude(.failure($0)) })
+        } catch {
+            end()
+            throw error
+        }
+    }
+
+    /// The framing's own handler, which notes messages; `nil` where what a receive brings is the message.
+    fileprivate func makeFramed() -> (any ConnectionHandler)? {
+        switch plan.framing {
+        case .raw: nil
+        case .lines: MessageCollector(self).framed(by: .lines())
+        case .length: MessageCollector(self).framed(by: .lengthPrefixed(.uint32, .bigEndian))
+        }
+    }
+
+    // MARK: The way of the bytes
+
+    fileprivate func connected(sender connection: Connection) {
+        sender = connection
+        if receiver != nil { sendNext() }
+    }
+
+    fileprivate func connected(receiver connection: Connection) {
+        receiver = connection
+        if plan.delivery == .readLate { connection.pauseReading() }
+        if sender != nil { sendNext() }
+    }
+
+    /// One send a turn of the loop: what is written in one turn would leave together.
+    private func sendNext() {
+        loop.execute { [self] in
+            guard let sender, let receiver else { return }
+            guard sent < sends.count else {
+                sender.finish()
+                return receiver.resumeReading()
+            }
+            sender.write(sends[sent])
+            sent += 1
+            if plan.delivery == .readLate { sendNext() }
+        }
+    }
+
+    fileprivate func received(_ bytes: [UInt8]) {
+        receives.append(bytes)
+        if plan.framing == .raw { messages.append(bytes) }
+        let arrived = receives.reduce(0) { $0 + $1.count }
+        let due = sends.prefix(sent).reduce(0) { $0 + $1.count }
+        if plan.delivery != .readLate && arrived == due { sendNext() }
+    }
+
+    fileprivate func received(message: [UInt8]) { messages.append(message) }
+
+    // MARK: The end
+
+    fileprivate func closed(_ connection: Connection, _ reason: CloseReason) {
+        if connection === sender { sender = nil } else { receiver = nil }
+        if reason.kind != .ended && reason.kind != .closed { return fail("the connection was lost: \(reason)") }
+        if sender == nil && receiver == nil {
+            conclude(.success(BoundaryResult(plan: plan, receives: receives, messages: messages)))
+        }
+    }
+
+    private func fail(_ reason: String) {
+        conclude(.failure(SocketError(.connect, subject: "\(listener?.address ?? .unspecified)", reason: reason)))
+    }
+
+    private func conclude(_ result: Result<BoundaryResult, SocketError>) {
+        let told = told.take()
+        end()
+        told?(result)
+    }
+
+    private func end() {
+        told = nil
+        if let timer { loop.cancel(timer) }
+        timer = nil
+        listener?.close()
+        listener = nil
+        sender?.abort()
+        receiver?.abort()
+    }
+}
+
+/// Where the messages come from.
+private final class SendingEnd: ConnectionHandler {
+    private let experiment: BoundaryExperiment
+
+    init(_ experiment: BoundaryExperiment) { self.experiment = experiment }
+
+    func connected(_ connection: Connection) { experiment.connected(sender: connection) }
+    func received(_ bytes: RawSpan, on connection: Connection) {}
+    func closed(_ connection: Connection, reason: CloseReason) { experiment.closed(connection, reason) }
+}
+
+/// Where they arrive: every receive is noted, and given to the framing, if there is one.
+private final class ReceivingEnd: ConnectionHandler {
+    private let experiment: BoundaryExperiment
+    private let framed: (any ConnectionHandler)?
+
+    init(_ experiment: BoundaryExperiment) {
+        self.experiment = experiment
+        framed = experiment.makeFramed()
+    }
+
+    func connected(_ connection: Connection) throws {
+        try framed?.connected(connection)
+        experiment.connected(receiver: connection)
+    }
+
+    func received(_ bytes: RawSpan, on connection: Connection) throws {
+        experiment.received(Array(bytes))
+        try framed?.received(bytes, on: connection)
+    }
+
+    func resumed(_ connection: Connection) throws { try framed?.resumed(connection) }
+
+    func ended(_ connection: Connection) throws {
+        if let framed { try framed.ended(connection) } else { connection.close() }
+    }
+
+    func closed(_ connection: Connection, reason: CloseReason) {
+        framed?.closed(connection, reason: reason)
+        experiment.closed(connection, reason)
+    }
+}
+
+/// What the framing finds.
+private final class MessageCollector: MessageHandler {
+    private let experiment: BoundaryExperiment
+
+    init(_ experiment: BoundaryExperiment) { self.experiment = experiment }
+
+    func received(message: RawSpan, on connection: Connection) { experiment.received(message: Array(message)) }
+}

@@ -1,0 +1,109 @@
+// `reactor login join`: a client that shows what the server says and sends what is typed, but shows no password.
+
+import ArgumentParser
+import Demos
+import Reactor
+
+struct LoginJoinCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "join",
+        abstract: "Log in to a server.",
+        discussion: """
+            Try it with:  reactor login join 127.0.0.1:7791
+            From a pipe, the first line is the user and the second the password. ctrl-D ends.
+            """)
+
+    @Argument(
+        help: ArgumentHelp("Where the server is, HOST:PORT. (default: 127.0.0.1:7791)", valueName: "address"),
+        transform: AddressArgument.parse)
+    var address = SocketAddress.loopback(port: 7791)
+
+    func run() throws {
+        var failure: String?
+        let hidden = HiddenInput()
+        // Every way out shows again what is typed: an error, a signal, the end.
+        defer { hidden?.show() }
+        var received: Signal?
+        do throws(SocketError) {
+            let loop = try EventLoop()
+            do throws(SocketError) {
+                for signal in [Signal.interrupt, .terminate, .hangUp, Signal(rawValue: 3)] {
+                    try loop.watchSignal(signal) {
+                        received = signal
+                        loop.stop()
+                    }
+                }
+                var limits = Limits()
+                limits.idleTime = nil
+                try loop.connect(
+                    to: address, limits: limits, framing: .lines(),
+                    handler: { _ in
+                        LoginClient(hidden) { reason in
+                            failure = reason
+                            loop.stop()
+                        }
+                    },
+                    failed: {
+                        failure = "\($0)"
+                        loop.stop()
+                    })
+            } catch {
+                loop.shutdown()
+                throw error
+            }
+            try loop.run()
+        } catch {
+            throw CommandFailure("\(error)")
+        }
+        if let received { throw ExitCode(128 + received.rawValue) }
+        if let failure { throw CommandFailure(failure) }
+    }
+}
+
+/// The client's end.
+private final class LoginClient: MessageHandler {
+    private let hidden: HiddenInput?
+    private let ended: (String?) -> Void
+    private var input: InputWatch?
+    private var wasIn = false
+    private var lastLine = ""
+
+    init(_ hidden: HiddenInput?, ended: @escaping (String?) -> Void) {
+        self.hidden = hidden
+        self.ended = ended
+    }
+
+    func connected(_ connection: Connection) throws {
+        input = try InputWatch(
+            on: connection.loop,
+            received: { [self] bytes in
+                if bytes.contains(UInt8(ascii: "\n")) { hidden?.show() }
+                // A server that does not read has its lines wait where they are.
+                if connection.write(bytes) == .pressure { input?.isPaused = true }
+            },
+            ended: { [self] in
+                input = nil
+                connection.finish()
+            })
+    }
+
+    func drained(_ connection: Connection) { input?.isPaused = false }
+
+    func received(message: RawSpan, on connection: Connection) {
+        let text = PrintableText.sanitized(Array(message))
+        if text == LoginSession.passwordPrompt { hidden?.hide() }
+        if text.hasPrefix("* welcome") { wasIn = true }
+        lastLine = text
+        // Prompts of a terminal end where one types.
+        let isPrompt = hidden != nil && (text == LoginSession.namePrompt || text == LoginSession.passwordPrompt)
+        print(text, terminator: isPrompt ? " " : "\n")
+        StandardOutput.flush()
+    }
+
+    func closed(_ connection: Connection, reason: CloseReason) {
+        input = nil
+        let isWell = wasIn && (reason.kind == .ended || reason.kind == .closed)
+        let why = lastLine.hasPrefix("! ") ? String(lastLine.dropFirst(2)) : "the connection ended: \(reason)"
+        ended(isWell ? nil : why)
+    }
+}

@@ -1,0 +1,44 @@
+// The file on this side of a transfer: something that has a name, standard input or standard output.
+
+import Demos
+import Reactor
+import ReactorTFTP
+import ServedFiles
+import SystemPackage
+
+enum LocalFile {
+    /// Opens what is to be sent, and says how large it is, if it is a file.
+    static func source(_ name: String) throws -> (any TransferSource, size: Int?) {
+        if name == "-" { return (FileSource(.standardInput), nil) }
+        do {
+            let file = try FileDescriptor.open(FilePath(name), .readOnly, options: .closeOnExec)
+            let status = try Stat(file)
+            if status.type == .directory {
+                try? file.close()
+                throw Errno.isDirectory
+            }
+            return (FileSource(file), status.type == .regular ? Int(status.size) : nil)
+        } catch {
+            throw CommandFailure("cannot read \(name): \(error)")
+        }
+    }
+
+    /// Makes what is to be received. A device, a pipe and whatever else is no file is written to as it is.
+    static func sink(_ name: String) throws -> any TransferSink {
+        if name == "-" { return DescriptorSink(.standardOutput) }
+        let path = FilePath(name)
+        do {
+            if let type = try? Stat(path).type, type != .regular, type != .directory {
+                return DescriptorSink(try .open(path, .writeOnly, options: .closeOnExec))
+            }
+            let parent = path.removingLastComponent()
+            guard let last = path.lastComponent else { throw Errno.isDirectory }
+            let directory = try ServedDirectory(parent.isEmpty ? FilePath(".") : parent)
+            return NewFileSink(try directory.create(Array(last.string.utf8)), replaces: true)
+        } catch let error as FileAccessError {
+            throw CommandFailure("cannot write \(name): \(error.errno.map { "\($0)" } ?? "\(error)")")
+        } catch {
+            throw CommandFailure("cannot write \(name): \(error)")
+        }
+    }
+}

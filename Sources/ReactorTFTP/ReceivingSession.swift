@@ -1,0 +1,99 @@
+// A transfer that receives a file: its bytes are written by the loop's workers, and acknowledged no further than a few
+// windows ahead of them. The last block is acknowledged when the file is complete and has its name.
+//
+//     a piece has arrived --offload--> written --> the next piece
+//     all has arrived     --offload--> written --offload--> committed --> confirmed to the machine
+
+import Reactor
+import ServedFiles
+
+/// Receives a file from the other side.
+final class ReceivingSession: TransferSession {
+    /// Bytes that are written at once, unless the end has come.
+    private static let pieceSize = 64 * 1024
+    /// Bytes that may wait for the disk before nothing more is acknowledged.
+    private static let mostWaiting = 512 * 1024
+
+    private enum Work { case writing, committing }
+
+    private let receiver: TFTPReceiver
+    private let sink: any TransferSink
+    private let mode: TFTPMode
+    private var decoder = NetASCIIDecoder()
+    private var work: Work?
+    /// The last bytes were taken from the machine.
+    private var hasAll = false
+    private var isCommitted = false
+    private var isOver = false
+
+    init(
+        _ sink: any TransferSink, _ mode: TFTPMode, _ receiver: TFTPReceiver, with peer: SocketAddress, knowsPort: Bool,
+        on loop: EventLoop, ended: @escaping (TransferSession) -> Void
+    ) {
+        (self.sink, self.mode, self.receiver) = (sink, mode, receiver)
+        super.init(receiver, with: peer, knowsPort: knowsPort, on: loop, ended: ended)
+    }
+
+    override func moveBytes() {
+        let isComplete = receiver.state == .completing
+        if work == nil && !isCommitted && !receiver.state.isOver {
+            if isComplete && hasAll {
+                perform(.committing) { [sink] in try sink.commit() }
+            } else if isComplete || receiver.arrivedCount >= Self.pieceSize {
+                let bytes = takeBytes(isLast: isComplete)
+                hasAll = isComplete
+                perform(.writing) { [sink] in try sink.write(bytes) }
+            }
+        }
+        receiver.acknowledges = receiver.arrivedCount < Self.mostWaiting
+    }
+
+    /// What has arrived, as it is to be written.
+    private func takeBytes(isLast: Bool) -> [UInt8] {
+        let bytes = receiver.takeArrived()
+        guard mode == .netascii else { return bytes }
+        return decoder.decode(bytes) + (isLast ? decoder.finish() : [])
+    }
+
+    private func perform(_ work: Work, _ action: @escaping @Sendable () throws -> Void) {
+        self.work = work
+        do throws(OffloadError) {
+            try loop.offload(action) { result in self.hasDone(work, result) }
+        } catch {
+            self.work = nil
+            receiver.fail(.busy)
+        }
+    }
+
+    private func hasDone(_ work: Work, _ result: Result<Void, any Error>) {
+        self.work = nil
+        if work == .committing, case .success = result { isCommitted = true }
+        if isOver { return discardUnlessCommitted() }
+        update {
+            switch result {
+            case .success where isCommitted: receiver.confirm(at: loop.now)
+            case .success: break
+            case .failure(let error): receiver.fail(TFTPError(cause: error))
+            }
+        }
+    }
+
+    override func closeFile() {
+        isOver = true
+        if work == nil { discardUnlessCommitted() }
+    }
+
+    private func discardUnlessCommitted() {
+        if !isCommitted { sink.discard() }
+    }
+}
+
+extension TFTPError {
+    /// All workers have too much to do.
+    static let busy = TFTPError(.undefined, "too much is going on; try again later")
+
+    /// Why a file could not be read or written.
+    init(cause: any Error) {
+        self = (cause as? FileAccessError).map { TFTPError($0) } ?? .busy
+    }
+}

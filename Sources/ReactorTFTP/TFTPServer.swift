@@ -1,0 +1,295 @@
+// A TFTP server: it takes requests on one port and begins a transfer on another for each, within limits. It owns the
+// transfers; what they send and when is their machines' concern, and whose files they are is the store's.
+//
+//     request --refused--> ERROR, and nothing is kept
+//             --taken----> transferring --over--> told, counted
+//                             +--file is complete--> lingering: counts no more, but the last acknowledgement can be had
+
+public import Reactor
+import ServedFiles
+
+/// What a TFTP server lets its clients use up.
+public struct TFTPLimits: Sendable {
+    /// Transfers at once. Default: 128.
+    public var transfers = 128
+    /// Transfers at once of one address; an IPv6 /64 is one. Default: 16.
+    public var transfersPerAddress = 16
+    /// Bytes of a block at most (RFC 2348). Default: 65,464, which is all there is.
+    public var blockSize = 65_464
+    /// Blocks of a window at most (RFC 7440), fewer if they would take more than 256 KiB. Default: 64.
+    public var windowSize = 64
+    /// Bytes of a file that is written. Default: 1 GiB.
+    public var fileSize = 1 << 30
+    /// How long a client may be silent before its transfer is given up. Default: 20 s.
+    public var patience = Duration.seconds(20)
+    /// How long the last acknowledgement of a written file can be asked for once more. Default: 6 s, in which a client
+    /// asks at least twice.
+    public var linger = Duration.seconds(6)
+
+    /// The defaults.
+    public init() {}
+}
+
+/// A transfer that is over, for the operator.
+public struct TransferReport: Sendable {
+    /// Whose it was.
+    public let peer: SocketAddress
+    /// The file's name, fit for a terminal.
+    public let name: String
+    /// Whether the client wrote the file.
+    public let isWrite: Bool
+    /// How the bytes travelled.
+    public let mode: TFTPMode
+    /// What was counted.
+    public let statistics: TransferStatistics
+    /// How long it took.
+    public let duration: Duration
+    /// Why it failed, if it did.
+    public let failure: TransferFailure?
+}
+
+/// What a TFTP server has counted.
+public struct TFTPStatistics: Sendable, Hashable {
+    /// Files that clients have read.
+    public internal(set) var read = 0
+    /// Files that clients have written.
+    public internal(set) var written = 0
+    /// Transfers that failed.
+    public internal(set) var failed = 0
+    /// Requests that were answered with an error.
+    public internal(set) var refused = 0
+    /// Datagrams to the port of requests that were none.
+    public internal(set) var useless = 0
+    /// Bytes of files, in either direction.
+    public internal(set) var bytes = 0
+    /// Packets that were sent more than once.
+    public internal(set) var repeated = 0
+}
+
+/// Serves files by TFTP (RFC 1350, 2347, 2348, 2349, 7440).
+public final class TFTPServer: DatagramHandler {
+    private struct Transfer {
+        let session: TransferSession
+        let request: TFTPRequest
+        let isWrite: Bool
+        let start: MonotonicTime
+        /// Over, but for its last acknowledgement.
+        var isLingering = false
+    }
+
+    private let loop: EventLoop
+    private let store: any TFTPStore
+    private let limits: TFTPLimits
+    private var socket: DatagramSocket?
+    private var transfers: [SocketAddress: Transfer] = [:]
+    private var lingering: [SocketAddress] = []
+    private var counts: [UInt64: Int] = [:]
+    private var isDraining = false
+    private var drained: () -> Void = {}
+    /// What it has counted.
+    public private(set) var statistics = TFTPStatistics()
+    /// Told of every transfer that is over.
+    public var transferEnded: (TransferReport) -> Void = { _ in }
+
+    /// A server of these files; it serves when ``start(on:)`` was called.
+    public init(_ store: any TFTPStore, limits: TFTPLimits = TFTPLimits(), on loop: EventLoop) {
+        (self.store, self.limits, self.loop) = (store, limits, loop)
+    }
+
+    /// Takes requests.
+    ///
+    /// - Returns: Where.
+    /// - Throws: ``SocketError`` that names the address.
+    public func start(on address: SocketAddress) throws(SocketError) -> SocketAddress {
+        let socket = try loop.bindDatagrams(on: address, handler: self)
+        self.socket = socket
+        return socket.address
+    }
+
+    /// How many transfers are under way.
+    public var transferCount: Int { transfers.count - lingering.count }
+
+    /// Takes no more requests, and lets the transfers end; those that have not when the time is over are ended.
+    ///
+    /// - Parameter done: told once.
+    public func drain(within time: Duration, done: @escaping () -> Void) {
+        if isDraining { return }
+        isDraining = true
+        socket?.close()
+        drained = done
+        loop.schedule(after: time) { [weak self] in
+            for transfer in self?.transfers.values.map(\.session) ?? [] {
+                transfer.cancel(TFTPError(.undefined, "this server ends"))
+            }
+            self?.finishDraining()
+        }
+        endDrainIfIdle()
+    }
+
+    private func endDrainIfIdle() {
+        if isDraining && transferCount == 0 { finishDraining() }
+    }
+
+    private func finishDraining() {
+        let done = drained
+        drained = {}
+        loop.execute(done)  // when the last sockets have been closed
+    }
+
+    // MARK: Requests
+
+    /// A datagram to the port of requests.
+    public func received(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) {
+        do throws(TFTPError) {
+            switch try TFTPPacket(bytes) {
+            case .read(let request): try begin(request, isWrite: false, from: peer, on: socket)
+            case .write(let request): try begin(request, isWrite: true, from: peer, on: socket)
+            case .error: statistics.useless += 1  // never answered with an error
+            case .data, .acknowledgement, .optionAcknowledgement:
+                statistics.useless += 1
+                refuse(TFTPError(.unknownTransfer, "no transfer has this port"), peer, on: socket)
+            }
+        } catch {
+            statistics.refused += 1
+            refuse(error, peer, on: socket)
+        }
+    }
+
+    /// A datagram that is longer than any request.
+    public func receivedTruncated(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) {
+        statistics.refused += 1
+        refuse(.illegal("this request is too long"), peer, on: socket)
+    }
+
+    private func refuse(_ error: TFTPError, _ peer: SocketAddress, on socket: DatagramSocket) {
+        socket.send(TFTPPacket.error(error).bytes, to: peer)
+    }
+
+    private func begin(_ request: TFTPRequest, isWrite: Bool, from peer: SocketAddress, on socket: DatagramSocket)
+        throws(TFTPError)
+    {
+        if let former = transfers[peer] {
+            // The same once more: the network has doubled it, or our answer is late. The transfer itself repeats that.
+            if former.request == request && former.isWrite == isWrite && !former.isLingering { return }
+            former.session.drop()
+            forget(peer)
+        }
+        try makeRoom(for: peer)
+        let session = try session(for: request, isWrite: isWrite, with: peer)
+        var local = socket.address
+        local.port = 0
+        do throws(SocketError) {
+            try session.begin(on: local, session.machine.terms, sendsBlocks: !isWrite)
+        } catch {
+            session.closeFile()
+            throw .busy
+        }
+        guard session.isOpen else { return }
+        transfers[peer] = Transfer(session: session, request: request, isWrite: isWrite, start: loop.now)
+        if let key = peer.limitKey { counts[key, default: 0] += 1 }
+    }
+
+    private func makeRoom(for peer: SocketAddress) throws(TFTPError) {
+        if let key = peer.limitKey, counts[key, default: 0] >= limits.transfersPerAddress {
+            throw TFTPError(.undefined, "too many transfers of this address; try again later")
+        }
+        if transferCount >= limits.transfers {
+            throw TFTPError(.undefined, "too many transfers; try again later")
+        }
+        // Those that only linger make room.
+        if transfers.count >= 2 * limits.transfers, let oldest = lingering.first {
+            transfers[oldest]?.session.drop()
+            forget(oldest)
+        }
+    }
+
+    private func session(for request: TFTPRequest, isWrite: Bool, with peer: SocketAddress) throws(TFTPError)
+        -> TransferSession
+    {
+        let bounds = TFTPTerms.Bounds(blockSize: limits.blockSize, windowSize: limits.windowSize)
+        let session: TransferSession
+        let ended: (TransferSession) -> Void = { [weak self] in self?.sessionEnded($0) }
+        do throws(FileAccessError) {
+            if isWrite {
+                let (terms, answer) = TFTPTerms.granting(request.options, within: bounds, fileSize: nil, isWrite: true)
+                if let size = terms.transferSize, size > limits.fileSize {
+                    throw FileAccessError(.noSpace)
+                }
+                let receiver = TFTPReceiver(
+                    .server(granting: answer, isWrite: true), terms: terms,
+                    limits: TFTPReceiver.Limits(
+                        patience: limits.patience, fileSize: limits.fileSize, linger: limits.linger))
+                session = ReceivingSession(
+                    try store.sink(request.name), request.mode, receiver, with: peer, knowsPort: true, on: loop,
+                    ended: ended)
+            } else {
+                let (source, size) = try store.source(request.name)
+                // How long a text is on its way is not known before it is.
+                let (terms, answer) = TFTPTerms.granting(
+                    request.options, within: bounds, fileSize: request.mode == .octet ? size : nil, isWrite: false)
+                let sender = TFTPSender(
+                    .server(granting: answer, isWrite: false), terms: terms, patience: limits.patience)
+                session = SendingSession(
+                    source, request.mode, sender, with: peer, knowsPort: true, on: loop, ended: ended)
+            }
+        } catch {
+            throw TFTPError(error)
+        }
+        session.stateChanged = { [weak self] in self?.stateChanged($0) }
+        return session
+    }
+
+    // MARK: Transfers
+
+    private func stateChanged(_ session: TransferSession) {
+        let state = session.machine.state
+        guard state == .lingering || state.isOver, let transfer = transfers[session.peer],
+            transfer.session === session, !transfer.isLingering
+        else { return }
+        release(session.peer)
+        report(transfer)
+        if state == .lingering {
+            transfers[session.peer]?.isLingering = true
+            lingering.append(session.peer)
+        } else {
+            transfers[session.peer] = nil
+        }
+        endDrainIfIdle()
+    }
+
+    /// Its socket is gone.
+    private func sessionEnded(_ session: TransferSession) {
+        guard let transfer = transfers[session.peer], transfer.session === session else { return }
+        forget(session.peer)
+        endDrainIfIdle()
+    }
+
+    /// A transfer counts no more.
+    private func forget(_ peer: SocketAddress) {
+        guard let transfer = transfers.removeValue(forKey: peer) else { return }
+        if transfer.isLingering { lingering.removeAll { $0 == peer } } else { release(peer) }
+    }
+
+    private func release(_ peer: SocketAddress) {
+        guard let key = peer.limitKey, let count = counts[key] else { return }
+        counts[key] = count > 1 ? count - 1 : nil
+    }
+
+    private func report(_ transfer: Transfer) {
+        let machine = transfer.session.machine
+        var failure: TransferFailure?
+        if case .failed(let reason) = machine.state { failure = reason }
+        statistics.bytes += machine.statistics.bytes
+        statistics.repeated += machine.statistics.repeated
+        switch (failure, transfer.isWrite) {
+        case (.some, _): statistics.failed += 1
+        case (nil, true): statistics.written += 1
+        case (nil, false): statistics.read += 1
+        }
+        transferEnded(
+            TransferReport(
+                peer: transfer.session.peer, name: PrintableText.sanitized(transfer.request.name),
+                isWrite: transfer.isWrite, mode: transfer.request.mode, statistics: machine.statistics,
+                duration: transfer.start.duration(to: loop.now), failure: failure))
+    }
+}
