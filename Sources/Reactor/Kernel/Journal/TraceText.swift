@@ -50,7 +50,10 @@ package enum TraceText {
     /// Bytes as a quoted text, cut after 32: printable ASCII as it is, everything else escaped as in C.
     static func quoted(_ bytes: RawSpan) -> String {
         var text = "\""
-        for offset in 0..<min(bytes.byteCount, shownBytes) { text += escaped(bytes.byte(at: offset)) }
+        for offset in 0..<min(bytes.byteCount, shownBytes) {
+            // Safe: the offset is within the span, and every bit pattern is a UInt8.
+            text += escaped(unsafe bytes.unsafeLoad(fromByteOffset: offset, as: UInt8.self))
+        }
         return text + (bytes.byteCount > shownBytes ? "\"..." : "\"")
     }
 
