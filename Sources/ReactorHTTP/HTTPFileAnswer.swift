@@ -28,7 +28,7 @@ struct HTTPFileAnswer {
 
     /// Of a large file, which is sent or closed.
     func reply(
-        _ condition: HTTPCondition, _ file: consuming ServedFile, _ facts: HTTPFileFacts, _ kernel: any Kernel
+        _ condition: HTTPCondition, _ file: consuming ServedFile, _ facts: HTTPFileFacts, _ kernel: any SystemCalls
     ) -> HTTPReply {
         let bytes: [UInt8]
         switch condition {

@@ -37,13 +37,14 @@ public final class HTTPFileServer {
     ///   - kernel: the loop's, on which files are read and sent.
     ///   - options: what else is served, within which limits.
     ///   - counts: told what was answered; several servers may have one.
-    public convenience init(
-        _ store: any FileStore, kernel: any Kernel, options: Options = Options(), counts: HTTPCounts? = nil
+    package convenience init(
+        _ store: any FileStore, kernel: any SystemCalls, options: Options = Options(), counts: HTTPCounts? = nil
     ) {
         self.init(store, kernel: kernel, options: options, counts: counts, clock: HTTPClock())
     }
 
-    init(_ store: any FileStore, kernel: any Kernel, options: Options, counts: HTTPCounts? = nil, clock: HTTPClock) {
+    init(_ store: any FileStore, kernel: any SystemCalls, options: Options, counts: HTTPCounts? = nil, clock: HTTPClock)
+    {
         limits = options.limits
         formPath = options.formPath
         formPathBytes = Array((options.formPath ?? "").utf8)

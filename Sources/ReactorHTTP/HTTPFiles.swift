@@ -18,12 +18,12 @@ final class HTTPFiles {
     private static let validity: Int64 = 1_000_000_000
 
     private let store: any FileStore
-    private let kernel: any Kernel
+    private let kernel: any SystemCalls
     private let clock: HTTPClock
     private let listsDirectories: Bool
     private let cache = FileCache()
 
-    init(_ store: any FileStore, kernel: any Kernel, clock: HTTPClock, listsDirectories: Bool) {
+    init(_ store: any FileStore, kernel: any SystemCalls, clock: HTTPClock, listsDirectories: Bool) {
         self.store = store
         self.kernel = kernel
         self.clock = clock

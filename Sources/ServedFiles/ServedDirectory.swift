@@ -26,7 +26,7 @@ public import SystemPackage
     public consuming func takeDescriptor() -> OwnedDescriptor { descriptor }
 
     /// Closes the file.
-    public consuming func close() { descriptor.close(LinuxKernel.shared) }
+    public consuming func close() { descriptor.close() }
 }
 
 /// Where a server finds its files: a directory, or in tests what stands for one.

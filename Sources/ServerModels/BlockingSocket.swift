@@ -9,7 +9,7 @@ import SystemPackage
 /// A socket that waits. A name only: who made it, or was given it, closes it.
 struct BlockingSocket: Sendable {
     let descriptor: FileDescriptor
-    private var kernel: any Kernel { LinuxKernel.shared }
+    private var kernel: any SystemCalls { LinuxKernel.shared }
 
     init(_ descriptor: FileDescriptor) { self.descriptor = descriptor }
 

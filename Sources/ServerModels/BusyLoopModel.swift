@@ -6,7 +6,7 @@ import SystemPackage
 
 /// A loop that asks everybody, all the time.
 enum BusyLoopModel {
-    static func run(_ listener: FileDescriptor, _ kernel: any Kernel, limit: Int) {
+    static func run(_ listener: FileDescriptor, _ kernel: any SystemCalls, limit: Int) {
         var connections: [NonBlockingEcho] = []
         var buffer = [UInt8](repeating: 0, count: 16 * 1024)
         while !ModelSockets.isEnding {

@@ -13,7 +13,7 @@ enum DatagramModels {
     private static let datagramsAtOnce = 64
 
     static func serve(
-        _ model: ServerModel, on address: SocketAddress, _ kernel: any Kernel, _ listening: (SocketAddress) -> Void
+        _ model: ServerModel, on address: SocketAddress, _ kernel: any SystemCalls, _ listening: (SocketAddress) -> Void
     ) throws(SocketError) {
         let socket = try ModelSockets.bind(.datagram, to: address, kernel)
         defer { _ = kernel.close(socket) }

@@ -11,7 +11,7 @@ private final class Echo: ConnectionHandler {
 /// The framework's own two ways.
 enum FrameworkModel {
     static func run(
-        on address: SocketAddress, _ options: ModelOptions, _ kernel: any Kernel, withTasks: Bool,
+        on address: SocketAddress, _ options: ModelOptions, _ kernel: any SystemCalls, withTasks: Bool,
         listening: (SocketAddress) -> Void
     ) throws(SocketError) {
         let loop = try EventLoop(backend: .epoll(.levelTriggered), kernel: kernel)

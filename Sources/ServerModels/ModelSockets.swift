@@ -7,7 +7,7 @@ import SystemPackage
 enum ModelSockets {
     /// socket, bind, listen: a socket that does not wait.
     static func listen(
-        on address: SocketAddress, backlog: Int, _ kernel: any Kernel
+        on address: SocketAddress, backlog: Int, _ kernel: any SystemCalls
     ) throws(SocketError) -> FileDescriptor {
         let socket = try bind(.stream, to: address, kernel)
         if let errno = kernel.listen(socket, backlog: backlog).errno {
@@ -19,7 +19,7 @@ enum ModelSockets {
 
     /// socket, bind: a socket that does not wait.
     static func bind(
-        _ type: SocketKind, to address: SocketAddress, _ kernel: any Kernel
+        _ type: SocketKind, to address: SocketAddress, _ kernel: any SystemCalls
     ) throws(SocketError) -> FileDescriptor {
         let made = kernel.socket(type, for: address)
         if let errno = made.errno { throw SocketError(.open, subject: "\(address)", errno: errno) }
@@ -32,7 +32,7 @@ enum ModelSockets {
         return made.descriptor
     }
 
-    static func address(of socket: FileDescriptor, _ kernel: any Kernel) -> SocketAddress {
+    static func address(of socket: FileDescriptor, _ kernel: any SystemCalls) -> SocketAddress {
         var address = SocketAddress.unspecified
         _ = kernel.localAddress(of: socket, &address)
         return address

@@ -33,7 +33,7 @@ struct NonBlockingEcho {
     /// Does one thing that can be done without waiting.
     ///
     /// - Parameter buffer: for what is received; one for all connections, because nothing stays in it.
-    mutating func step(_ kernel: any Kernel, _ buffer: inout [UInt8]) -> Step {
+    mutating func step(_ kernel: any SystemCalls, _ buffer: inout [UInt8]) -> Step {
         if !unsent.isEmpty { return sendRest(kernel) }
         var span = buffer.mutableSpan
         // Safe: bytes have no padding, and the kernel writes no more than the span holds.
@@ -50,7 +50,7 @@ struct NonBlockingEcho {
         return .waitsForRoom
     }
 
-    private mutating func sendRest(_ kernel: any Kernel) -> Step {
+    private mutating func sendRest(_ kernel: any SystemCalls) -> Step {
         // Safe: bytes have no padding, and the span ends with this call.
         let sent = unsafe kernel.send(descriptor, unsent.span.bytes)
         if sent.wouldBlock { return .waitsForRoom }

@@ -23,7 +23,7 @@ final class SelectorModel {
     private static let patience: Int64 = 50_000_000
 
     private let listener: FileDescriptor
-    private let kernel: any Kernel
+    private let kernel: any SystemCalls
     private let selector: any Selector
     private let isEdgeTriggered: Bool
     private let limit: Int
@@ -38,7 +38,7 @@ final class SelectorModel {
     private let ready = ReadyList()
 
     init(
-        _ listener: FileDescriptor, _ backend: Backend, _ kernel: any Kernel, limit: Int
+        _ listener: FileDescriptor, _ backend: Backend, _ kernel: any SystemCalls, limit: Int
     ) throws(SocketError) {
         self.listener = listener
         self.kernel = kernel

@@ -136,8 +136,8 @@ public struct ServerModel: Sendable, Hashable, CustomStringConvertible {
     ///   - kernel: the system, for the models that go through it (``isTraceable``).
     ///   - listening: told once where it listens, when whoever connects will be served.
     /// - Throws: `SocketError` when it cannot listen, or has threads where it must not.
-    public func serve(
-        on address: SocketAddress, _ options: ModelOptions, kernel: any Kernel = LinuxKernel.shared,
+    package func serve(
+        on address: SocketAddress, _ options: ModelOptions, kernel: any SystemCalls = LinuxKernel.shared,
         listening: (SocketAddress) -> Void
     ) throws(SocketError) {
         if options.isDatagram { return try DatagramModels.serve(self, on: address, kernel, listening) }

@@ -279,7 +279,7 @@ private final class BacklogConnect {
         watch = nil
     }
 
-    func close(_ kernel: any Kernel) {
+    func close(_ kernel: any SystemCalls) {
         stopWatching()
         descriptor.take()?.close(kernel)
         accepted.take()?.close(kernel)

@@ -80,10 +80,10 @@ public struct LoadConfiguration: Sendable {
             if address.isUnix { throw LoadConfigurationError("mode datagrams needs an address with a port") }
             try Self.check("size of a datagram", size, within: 1...65_507)
         }
-        try checkDescriptors(kernel)
+        try checkDescriptors(kernel.calls)
     }
 
-    private func checkDescriptors(_ kernel: any Kernel) throws(LoadConfigurationError) {
+    private func checkDescriptors(_ kernel: any SystemCalls) throws(LoadConfigurationError) {
         // A churned connection is closed in the turn after the next has been begun.
         let needed = mode == .churn ? 2 * connections : connections
         if backend == .select, needed > Self.portableSelectLimit - Self.descriptorReserve {
@@ -92,7 +92,7 @@ public struct LoadConfiguration: Sendable {
                 "\(connections) connections in mode \(mode) need more than the \(most) descriptors that select can watch;"
                     + " use fewer, or \(Backend.unlimitedSelect), poll or epoll")
         }
-        let limit = kernel.descriptorLimit()
+        let limit = kernel.calls.descriptorLimit()
         if limit.succeeded, needed > limit.rawValue - Self.descriptorReserve {
             let most = max(0, limit.rawValue - Self.descriptorReserve) / (mode == .churn ? 2 : 1)
             throw LoadConfigurationError(

@@ -12,7 +12,7 @@ final class ChurnWorkload: Workload {
     private static let pause = Duration.milliseconds(10)
 
     let ledger: Ledger
-    let kernel: any Kernel
+    let kernel: any SystemCalls
     let pattern: BytePattern
     let size: Int
     let connectTimeout: Duration

@@ -6,7 +6,7 @@ internal import Reactor
 /// Connections that stay open.
 final class EchoWorkload: Workload {
     let loop: EventLoop
-    let kernel: any Kernel
+    let kernel: any SystemCalls
     let ledger: Ledger
     let pattern: BytePattern
     let address: SocketAddress

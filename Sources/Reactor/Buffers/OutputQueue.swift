@@ -46,7 +46,7 @@ final class QueuedFile {
 
     fileprivate var outcome: SentFile { SentFile(count: count - left, isComplete: left == 0) }
 
-    fileprivate func close(_ kernel: any Kernel) { descriptor.take()?.close(kernel) }
+    fileprivate func close(_ kernel: any SystemCalls) { descriptor.take()?.close(kernel) }
 }
 
 /// Bytes and files that wait to be sent. A connection has one only while something waits, or is still to be told.
@@ -95,10 +95,10 @@ final class OutputQueue {
     }
 
     /// The first file is done.
-    func removeFirstFile(_ kernel: any Kernel) { finish(files.removeFirst(), kernel) }
+    func removeFirstFile(_ kernel: any SystemCalls) { finish(files.removeFirst(), kernel) }
 
     /// Forgets all that waits; what became of the files is still to be told.
-    func removeAll(_ kernel: any Kernel, keeping limit: Int) {
+    func removeAll(_ kernel: any SystemCalls, keeping limit: Int) {
         bytes.removeAll(keeping: limit)
         for file in files { finish(file, kernel) }
         files = []
@@ -110,7 +110,7 @@ final class OutputQueue {
         return outcomes
     }
 
-    private func finish(_ file: QueuedFile, _ kernel: any Kernel) {
+    private func finish(_ file: QueuedFile, _ kernel: any SystemCalls) {
         file.close(kernel)
         let (outcome, completed) = (file.outcome, file.completed)
         outcomes.append { completed(outcome) }

@@ -31,7 +31,7 @@ import SystemPackage
 /// A loop that was made is either run, which ends in ``shutdown()``, or shut down.
 public final class EventLoop {
     /// The system that this loop runs on.
-    public let kernel: any Kernel
+    package let kernel: any SystemCalls
     /// The same, if it is Linux itself: the calls of the hot path need no dynamic dispatch then.
     let linux: LinuxKernel?
     /// The same, if it writes down what happens: callbacks are told to it.
@@ -139,22 +139,23 @@ public final class EventLoop {
     ///   - kernel: the system it runs on; Linux, unless a test says otherwise.
     /// - Throws: ``SocketError`` when its descriptors cannot be had.
     public init(backend: Backend = .epoll(), kernel: any Kernel = LinuxKernel.shared) throws(SocketError) {
-        self.kernel = kernel
-        linux = kernel as? LinuxKernel
-        trace = kernel as? TracingKernel
+        let calls = kernel.calls
+        self.kernel = calls
+        linux = calls as? LinuxKernel
+        trace = calls as? TracingKernel
         currentBackend = backend
-        selector = try backend.makeSelector(kernel)
+        selector = try backend.makeSelector(calls)
         isEdgeTriggered = selector.capabilities.isEdgeTriggered
         // Behind the last call that may throw while there is no deinit yet to give them back.
         receiveBuffer = .allocate()
         gatherBuffer = .allocate()
-        let event = kernel.eventDescriptor()
-        handle = LoopHandle(mailbox: Mailbox(notify: kernel.notifier(for: event.descriptor)))
+        let event = calls.eventDescriptor()
+        handle = LoopHandle(mailbox: Mailbox(notify: calls.notifier(for: event.descriptor)))
         executor = LoopExecutor(mailbox: handle.mailbox)
         serialExecutor = LoopSerialExecutor(executor)
-        turnTime = kernel.now()
-        forksAtStart = kernel.forkCount()
-        callbackClock = CallbackClock(ticks: kernel.ticks(), now: turnTime)
+        turnTime = calls.now()
+        forksAtStart = calls.forkCount()
+        callbackClock = CallbackClock(ticks: calls.ticks(), now: turnTime)
         if let errno = event.errno {
             selector.close()
             isShutDown = true

@@ -4,25 +4,25 @@
 public import SystemPackage
 
 /// What an error number means for a server, and so what is to be done.
-public struct FaultClass: Sendable, Hashable, CustomStringConvertible {
+package struct FaultClass: Sendable, Hashable, CustomStringConvertible {
     private enum Kind { case retry, wouldBlock, peer, resources, refused, bug }
     private let kind: Kind
 
     /// Interrupted before anything happened: call again at once.
-    public static let retry = FaultClass(kind: .retry)
+    package static let retry = FaultClass(kind: .retry)
     /// Not now: wait for readiness.
-    public static let wouldBlock = FaultClass(kind: .wouldBlock)
+    package static let wouldBlock = FaultClass(kind: .wouldBlock)
     /// The peer or the network did it: this connection is over, the others are not concerned.
-    public static let peer = FaultClass(kind: .peer)
+    package static let peer = FaultClass(kind: .peer)
     /// Out of descriptors, memory or buffers: back off and try later.
-    public static let resources = FaultClass(kind: .resources)
+    package static let resources = FaultClass(kind: .resources)
     /// The system says no: an address in use, a missing permission. The user has to change something.
-    public static let refused = FaultClass(kind: .refused)
+    package static let refused = FaultClass(kind: .refused)
     /// No correct program sees this: a fault of the framework or of its caller.
-    public static let bug = FaultClass(kind: .bug)
+    package static let bug = FaultClass(kind: .bug)
 
     /// The name of the class.
-    public var description: String { "\(kind)" }
+    package var description: String { "\(kind)" }
 }
 
 extension Errno {
@@ -30,7 +30,7 @@ extension Errno {
     ///
     /// The classes follow the man pages of accept4(2), recv(2), send(2), connect(2), bind(2) and epoll_ctl(2); accept(2)
     /// tells servers to treat pending network errors of the new socket like a connection that went away.
-    public var faultClass: FaultClass {
+    package var faultClass: FaultClass {
         switch self {
         case .interrupted:
             .retry

@@ -5,9 +5,9 @@ public import SystemPackage
 
 /// One entry of an epoll wait, laid out as the kernel's `struct epoll_event` (epoll_event(3type)).
 @frozen
-public struct EpollEvent: Sendable, BitwiseCopyable {
+package struct EpollEvent: Sendable, BitwiseCopyable {
     /// What was found: ``Readiness`` has the same values.
-    public var events: UInt32
+    package var events: UInt32
     #if !arch(x86_64)
         @usableFromInline var padding: UInt32 = 0
     #endif
@@ -16,11 +16,11 @@ public struct EpollEvent: Sendable, BitwiseCopyable {
     @usableFromInline var high: UInt32
 
     /// The 64 bits given with the registration.
-    @inlinable public var data: UInt64 { UInt64(high) << 32 | UInt64(low) }
+    @inlinable package var data: UInt64 { UInt64(high) << 32 | UInt64(low) }
 
     /// An event with its bits and data.
     @inlinable
-    public init(events: UInt32, data: UInt64) {
+    package init(events: UInt32, data: UInt64) {
         self.events = events
         low = UInt32(truncatingIfNeeded: data)
         high = UInt32(truncatingIfNeeded: data >> 32)
@@ -29,34 +29,34 @@ public struct EpollEvent: Sendable, BitwiseCopyable {
 
 /// One entry of `poll`, laid out as the kernel's `struct pollfd` (poll(2)).
 @frozen
-public struct PollEntry: Sendable, BitwiseCopyable {
+package struct PollEntry: Sendable, BitwiseCopyable {
     /// The descriptor to watch.
-    public var descriptor: CInt
+    package var descriptor: CInt
     /// What to watch for.
-    public var events: Int16
+    package var events: Int16
     /// What was found.
-    public var found: Int16 = 0
+    package var found: Int16 = 0
 
     /// An entry that watches `descriptor` for `events`.
-    public init(descriptor: CInt, events: Int16) {
+    package init(descriptor: CInt, events: Int16) {
         self.descriptor = descriptor
         self.events = events
     }
 }
 
 /// What travels over a socket (socket(2), `type`).
-public struct SocketKind: Sendable, Hashable {
+package struct SocketKind: Sendable, Hashable {
     enum Value { case stream, datagram }
     let value: Value
 
     /// A stream of bytes: TCP, or a Unix stream socket.
-    public static let stream = SocketKind(value: .stream)
+    package static let stream = SocketKind(value: .stream)
     /// Datagrams: UDP.
-    public static let datagram = SocketKind(value: .datagram)
+    package static let datagram = SocketKind(value: .datagram)
 }
 
 /// What an epoll set is told about a descriptor (`EPOLL_CTL_ADD`, `_DEL`, `_MOD`; the same values).
-public enum EpollOperation: CInt, Sendable {
+package enum EpollOperation: CInt, Sendable {
     /// Starts watching.
     case add = 1
     /// Stops watching.
@@ -66,13 +66,29 @@ public enum EpollOperation: CInt, Sendable {
 }
 
 /// What a socket is to do about a multicast group (ip(7), ipv6(7)).
-public enum MulticastOperation: Sendable {
+package enum MulticastOperation: Sendable {
     /// Receive what is sent to the group (`IP_ADD_MEMBERSHIP`, `IPV6_JOIN_GROUP`).
     case join
     /// No longer receive it (`IP_DROP_MEMBERSHIP`, `IPV6_LEAVE_GROUP`).
     case leave
     /// Send to groups of this family through the interface (`IP_MULTICAST_IF`, `IPV6_MULTICAST_IF`).
     case sendThrough
+}
+
+/// The system that an event loop runs on: ``LinuxKernel``, a ``TracingKernel`` around it, or the simulated one of
+/// `ReactorTesting`.
+///
+/// The calls behind it are not public, so that they may change. Only this package's types conform to it.
+public protocol Kernel: AnyObject {}
+
+extension Kernel {
+    /// The same system, with its calls.
+    package var calls: any SystemCalls {
+        guard let calls = self as? any SystemCalls else {
+            preconditionFailure("\(type(of: self)) is not one of this package's kernels")
+        }
+        return calls
+    }
 }
 
 /// The system calls that the framework makes, each under its own name and with its man page's meaning.
@@ -83,7 +99,7 @@ public enum MulticastOperation: Sendable {
 ///
 /// ``LinuxKernel`` is the real one. A loop and all that belongs to it call it on the loop's thread only, but for the
 /// function that ``notifier(for:)`` makes.
-public protocol Kernel: AnyObject {
+package protocol SystemCalls: Kernel {
     // MARK: Time
 
     /// The monotonic clock (clock_gettime(2), `CLOCK_MONOTONIC`).

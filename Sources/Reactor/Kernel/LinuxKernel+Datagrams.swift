@@ -5,21 +5,21 @@ public import SystemPackage
 
 extension LinuxKernel {
     /// recvmmsg(2): replaces what is in `inbox` by what has arrived, as much as it has room for; answers how many.
-    public func receiveDatagrams(_ socket: FileDescriptor, into inbox: DatagramInbox) -> SystemResult {
+    package func receiveDatagrams(_ socket: FileDescriptor, into inbox: DatagramInbox) -> SystemResult {
         unsafe inbox.fill { messages, count in
             unsafe SystemResult(rawValue: creactor_recvmmsg(socket.rawValue, messages, UInt(count)))
         }
     }
 
     /// sendmmsg(2) with `MSG_NOSIGNAL`: sends the first datagrams of `outbox` and leaves them there; answers how many.
-    public func sendDatagrams(_ socket: FileDescriptor, _ outbox: DatagramOutbox) -> SystemResult {
+    package func sendDatagrams(_ socket: FileDescriptor, _ outbox: DatagramOutbox) -> SystemResult {
         unsafe outbox.lend { messages, count in
             unsafe SystemResult(rawValue: creactor_sendmmsg(socket.rawValue, messages, UInt(count)))
         }
     }
 
     /// setsockopt(2) with `IP_ADD_MEMBERSHIP`, `IP_MULTICAST_IF` and the like.
-    public func setMulticast(
+    package func setMulticast(
         _ operation: MulticastOperation, _ group: SocketAddress, interface: UInt32, of socket: FileDescriptor
     ) -> SystemResult {
         switch (operation, group.storage) {

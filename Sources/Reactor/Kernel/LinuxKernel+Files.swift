@@ -5,14 +5,14 @@ public import SystemPackage
 
 extension LinuxKernel {
     /// sendfile(2).
-    public func sendFile(to socket: FileDescriptor, from file: FileDescriptor, at offset: Int64, count: Int)
+    package func sendFile(to socket: FileDescriptor, from file: FileDescriptor, at offset: Int64, count: Int)
         -> SystemResult
     {
         SystemResult(rawValue: creactor_sendfile(socket.rawValue, file.rawValue, offset, count))
     }
 
     /// sigtimedwait(2), without waiting.
-    public func takePending(_ signal: Signal) -> SystemResult {
+    package func takePending(_ signal: Signal) -> SystemResult {
         SystemResult(rawValue: creactor_take_pending_signal(signal.rawValue))
     }
 }

@@ -5,7 +5,7 @@ public import SystemPackage
 
 extension LinuxKernel {
     /// getsockopt(2) with `SO_PEERCRED`; sets `credentials` when it succeeds.
-    public func peerCredentials(of socket: FileDescriptor, _ credentials: inout PeerCredentials) -> SystemResult {
+    package func peerCredentials(of socket: FileDescriptor, _ credentials: inout PeerCredentials) -> SystemResult {
         var found = creactor_credentials()
         let result = unsafe SystemResult(rawValue: creactor_peer_credentials(socket.rawValue, &found))
         if result.succeeded {
@@ -15,7 +15,7 @@ extension LinuxKernel {
     }
 
     /// lstat(2): what is at a path itself, not what it links to; sets `status` when it succeeds.
-    public func status(of path: FilePath, _ status: inout PathStatus) -> SystemResult {
+    package func status(of path: FilePath, _ status: inout PathStatus) -> SystemResult {
         var found = creactor_path_status()
         let result = unsafe path.withPlatformString { unsafe SystemResult(rawValue: creactor_lstat($0, &found)) }
         if result.succeeded { (status.device, status.inode, status.mode) = (found.device, found.inode, found.mode) }
@@ -23,24 +23,24 @@ extension LinuxKernel {
     }
 
     /// unlink(2).
-    public func unlink(_ path: FilePath) -> SystemResult {
+    package func unlink(_ path: FilePath) -> SystemResult {
         unsafe path.withPlatformString { unsafe SystemResult(rawValue: creactor_unlink($0)) }
     }
 
     /// chmod(2).
-    public func setPermissions(_ permissions: FilePermissions, of path: FilePath) -> SystemResult {
+    package func setPermissions(_ permissions: FilePermissions, of path: FilePath) -> SystemResult {
         unsafe path.withPlatformString {
             unsafe SystemResult(rawValue: creactor_chmod($0, UInt32(permissions.rawValue)))
         }
     }
 
     /// fchmod(2). Of a socket that is not bound yet: what its path will have, less the umask.
-    public func setPermissions(_ permissions: FilePermissions, of descriptor: FileDescriptor) -> SystemResult {
+    package func setPermissions(_ permissions: FilePermissions, of descriptor: FileDescriptor) -> SystemResult {
         SystemResult(rawValue: creactor_fchmod(descriptor.rawValue, UInt32(permissions.rawValue)))
     }
 
     /// open(2) of a directory and flock(2) of it; `EWOULDBLOCK` when somebody else has locked it. Closing unlocks.
-    public func lockDirectory(_ path: FilePath) -> SystemResult {
+    package func lockDirectory(_ path: FilePath) -> SystemResult {
         unsafe path.withPlatformString { unsafe SystemResult(rawValue: creactor_lock_directory($0)) }
     }
 }

@@ -4,7 +4,7 @@ import CReactor
 public import SystemPackage
 
 /// Linux itself. It has no state: every loop may share ``shared``, on any thread.
-public final class LinuxKernel: Kernel, Sendable {
+public final class LinuxKernel: SystemCalls, Sendable {
     /// The kernel of this machine.
     public static let shared = LinuxKernel()
 
@@ -16,19 +16,19 @@ public final class LinuxKernel: Kernel, Sendable {
     // MARK: Time
 
     /// The monotonic clock (clock_gettime(2), `CLOCK_MONOTONIC`).
-    public func now() -> MonotonicTime { MonotonicTime(nanoseconds: creactor_monotonic_nanoseconds()) }
+    package func now() -> MonotonicTime { MonotonicTime(nanoseconds: creactor_monotonic_nanoseconds()) }
 
     /// A counter that runs with time and costs next to nothing to read; its unit is unknown. It only tells whether it
     /// is worth reading the clock.
-    public func ticks() -> UInt64 { creactor_ticks() }
+    package func ticks() -> UInt64 { creactor_ticks() }
 
     // MARK: Readiness
 
     /// epoll_create1(2).
-    public func epollCreate() -> SystemResult { SystemResult(rawValue: creactor_epoll_create()) }
+    package func epollCreate() -> SystemResult { SystemResult(rawValue: creactor_epoll_create()) }
 
     /// epoll_ctl(2).
-    public func epollControl(
+    package func epollControl(
         _ epoll: FileDescriptor, _ operation: EpollOperation, _ descriptor: FileDescriptor, events: UInt32, data: UInt64
     ) -> SystemResult {
         SystemResult(
@@ -36,7 +36,7 @@ public final class LinuxKernel: Kernel, Sendable {
     }
 
     /// epoll_pwait2(2); answers how many of `events` it filled, from the first.
-    public func epollWait(
+    package func epollWait(
         _ epoll: FileDescriptor, into events: inout MutableSpan<EpollEvent>, timeout: WaitTimeout
     ) -> SystemResult {
         let count = CInt(clamping: events.count)
@@ -53,7 +53,7 @@ public final class LinuxKernel: Kernel, Sendable {
     }
 
     /// ppoll(2); answers how many entries have something found.
-    public func poll(_ entries: inout MutableSpan<PollEntry>, timeout: WaitTimeout) -> SystemResult {
+    package func poll(_ entries: inout MutableSpan<PollEntry>, timeout: WaitTimeout) -> SystemResult {
         let count = UInt(entries.count)
         return unsafe entries.withUnsafeMutableBytes { bytes in
             unsafe SystemResult(rawValue: creactor_poll(bytes.baseAddress, count, timeout.nanoseconds))
@@ -61,7 +61,7 @@ public final class LinuxKernel: Kernel, Sendable {
     }
 
     /// pselect6(2) on bitmaps of 64-bit words, least significant bit first; answers how many bits are left set.
-    public func select(
+    package func select(
         below limit: Int, read: inout MutableSpan<UInt64>, write: inout MutableSpan<UInt64>,
         except: inout MutableSpan<UInt64>, timeout: WaitTimeout
     ) -> SystemResult {
@@ -82,130 +82,130 @@ public final class LinuxKernel: Kernel, Sendable {
     // MARK: Sockets
 
     /// socket(2): a socket of this kind, for addresses like this one.
-    public func socket(_ kind: SocketKind, for address: SocketAddress) -> SystemResult {
+    package func socket(_ kind: SocketKind, for address: SocketAddress) -> SystemResult {
         let type = kind == .stream ? SOCK_STREAM : SOCK_DGRAM
         return SystemResult(rawValue: creactor_socket(address.familyNumber, CInt(type.rawValue)))
     }
 
     /// bind(2).
-    public func bind(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult {
+    package func bind(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult {
         unsafe address.withSystemAddress { pointer, length in
             unsafe SystemResult(rawValue: creactor_bind(socket.rawValue, pointer, length))
         }
     }
 
     /// listen(2).
-    public func listen(_ socket: FileDescriptor, backlog: Int) -> SystemResult {
+    package func listen(_ socket: FileDescriptor, backlog: Int) -> SystemResult {
         SystemResult(rawValue: creactor_listen(socket.rawValue, CInt(clamping: backlog)))
     }
 
     /// accept4(2); sets `peer` when it succeeds.
-    public func accept(_ listener: FileDescriptor, peer: inout SocketAddress) -> SystemResult {
+    package func accept(_ listener: FileDescriptor, peer: inout SocketAddress) -> SystemResult {
         unsafe SocketAddress.filled(&peer) { pointer, length in
             unsafe creactor_accept(listener.rawValue, pointer, length)
         }
     }
 
     /// connect(2); `EINPROGRESS` is the usual answer.
-    public func connect(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult {
+    package func connect(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult {
         unsafe address.withSystemAddress { pointer, length in
             unsafe SystemResult(rawValue: creactor_connect(socket.rawValue, pointer, length))
         }
     }
 
     /// getsockname(2); sets `address` when it succeeds.
-    public func localAddress(of socket: FileDescriptor, _ address: inout SocketAddress) -> SystemResult {
+    package func localAddress(of socket: FileDescriptor, _ address: inout SocketAddress) -> SystemResult {
         unsafe SocketAddress.filled(&address) { pointer, length in
             unsafe creactor_getsockname(socket.rawValue, pointer, length)
         }
     }
 
     /// getpeername(2); sets `address` when it succeeds.
-    public func peerAddress(of socket: FileDescriptor, _ address: inout SocketAddress) -> SystemResult {
+    package func peerAddress(of socket: FileDescriptor, _ address: inout SocketAddress) -> SystemResult {
         unsafe SocketAddress.filled(&address) { pointer, length in
             unsafe creactor_getpeername(socket.rawValue, pointer, length)
         }
     }
 
     /// setsockopt(2) with an integer.
-    public func setOption(_ option: SocketOption, of socket: FileDescriptor, to value: Int) -> SystemResult {
+    package func setOption(_ option: SocketOption, of socket: FileDescriptor, to value: Int) -> SystemResult {
         SystemResult(
             rawValue: creactor_setsockopt(socket.rawValue, option.level, option.name, CInt(clamping: value)))
     }
 
     /// setsockopt(2) with `SO_LINGER` on and zero seconds: closing then resets the connection.
-    public func setResetOnClose(_ socket: FileDescriptor) -> SystemResult {
+    package func setResetOnClose(_ socket: FileDescriptor) -> SystemResult {
         SystemResult(rawValue: creactor_setsockopt_linger(socket.rawValue, 1, 0))
     }
 
     /// getsockopt(2) with `SO_ERROR`: fetches and clears the pending error, 0 when there is none.
-    public func pendingError(of socket: FileDescriptor) -> SystemResult {
+    package func pendingError(of socket: FileDescriptor) -> SystemResult {
         SystemResult(rawValue: creactor_getsockopt(socket.rawValue, SOL_SOCKET, SO_ERROR))
     }
 
     /// recv(2); 0 is the end of the stream.
-    public func receive(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
+    package func receive(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
         unsafe buffer.withUnsafeMutableBytes { bytes in
             unsafe SystemResult(rawValue: creactor_recv(socket.rawValue, bytes.baseAddress, bytes.count))
         }
     }
 
     /// recv(2) with `MSG_PEEK`: what it answers stays to be received.
-    public func peek(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
+    package func peek(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
         unsafe buffer.withUnsafeMutableBytes { bytes in
             unsafe SystemResult(rawValue: creactor_peek(socket.rawValue, bytes.baseAddress, bytes.count))
         }
     }
 
     /// send(2) with `MSG_NOSIGNAL`; answers how many bytes were taken.
-    public func send(_ socket: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
+    package func send(_ socket: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
         unsafe bytes.withUnsafeBytes { bytes in
             unsafe SystemResult(rawValue: creactor_send(socket.rawValue, bytes.baseAddress, bytes.count))
         }
     }
 
     /// shutdown(2) with `SHUT_WR`.
-    public func shutdownWriting(_ socket: FileDescriptor) -> SystemResult {
+    package func shutdownWriting(_ socket: FileDescriptor) -> SystemResult {
         SystemResult(rawValue: creactor_shutdown_write(socket.rawValue))
     }
 
     // MARK: Descriptors
 
     /// close(2).
-    public func close(_ descriptor: FileDescriptor) -> SystemResult {
+    package func close(_ descriptor: FileDescriptor) -> SystemResult {
         SystemResult(rawValue: creactor_close(descriptor.rawValue))
     }
 
     /// read(2).
-    public func read(_ descriptor: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
+    package func read(_ descriptor: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
         unsafe buffer.withUnsafeMutableBytes { bytes in
             unsafe SystemResult(rawValue: creactor_read(descriptor.rawValue, bytes.baseAddress, bytes.count))
         }
     }
 
     /// write(2). For descriptors that are not sockets.
-    public func write(_ descriptor: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
+    package func write(_ descriptor: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
         unsafe bytes.withUnsafeBytes { bytes in
             unsafe SystemResult(rawValue: creactor_write(descriptor.rawValue, bytes.baseAddress, bytes.count))
         }
     }
 
     /// A descriptor that stands for nothing, kept in reserve (open(2) of `/dev/null`).
-    public func reserveDescriptor() -> SystemResult { SystemResult(rawValue: creactor_open_null()) }
+    package func reserveDescriptor() -> SystemResult { SystemResult(rawValue: creactor_open_null()) }
 
     /// getrlimit(2), `RLIMIT_NOFILE`, the soft limit.
-    public func descriptorLimit() -> SystemResult { SystemResult(rawValue: creactor_descriptor_limit()) }
+    package func descriptorLimit() -> SystemResult { SystemResult(rawValue: creactor_descriptor_limit()) }
 
     /// How often this process has forked: a child shares the parent's epoll registrations.
-    public func forkCount() -> UInt32 { creactor_fork_count() }
+    package func forkCount() -> UInt32 { creactor_fork_count() }
 
     // MARK: Wake-up and signals
 
     /// eventfd(2).
-    public func eventDescriptor() -> SystemResult { SystemResult(rawValue: creactor_eventfd()) }
+    package func eventDescriptor() -> SystemResult { SystemResult(rawValue: creactor_eventfd()) }
 
     /// What adds one to an eventfd, as a function that any thread may call while the descriptor is open.
-    public func notifier(for event: FileDescriptor) -> @Sendable () -> SystemResult {
+    package func notifier(for event: FileDescriptor) -> @Sendable () -> SystemResult {
         {
             var one: UInt64 = 1
             return unsafe SystemResult(rawValue: creactor_write(event.rawValue, &one, 8))
@@ -213,23 +213,23 @@ public final class LinuxKernel: Kernel, Sendable {
     }
 
     /// Sets an eventfd back to zero.
-    public func clearNotifications(_ event: FileDescriptor) -> SystemResult {
+    package func clearNotifications(_ event: FileDescriptor) -> SystemResult {
         var count: UInt64 = 0
         return unsafe SystemResult(rawValue: creactor_read(event.rawValue, &count, 8))
     }
 
     /// signalfd(2) for these signals.
-    public func signalDescriptor(for signals: [Signal]) -> SystemResult {
+    package func signalDescriptor(for signals: [Signal]) -> SystemResult {
         SystemResult(rawValue: creactor_signalfd(signals.reduce(0) { $0 | 1 << UInt64($1.rawValue) }))
     }
 
     /// Takes one signal from a signalfd; answers its number.
-    public func readSignal(_ descriptor: FileDescriptor) -> SystemResult {
+    package func readSignal(_ descriptor: FileDescriptor) -> SystemResult {
         SystemResult(rawValue: creactor_read_signal(descriptor.rawValue))
     }
 
     /// pthread_sigmask(3): blocks or unblocks a signal for the calling thread; answers 1 when it was blocked before.
-    public func setBlocked(_ signal: Signal, _ blocked: Bool) -> SystemResult {
+    package func setBlocked(_ signal: Signal, _ blocked: Bool) -> SystemResult {
         SystemResult(rawValue: creactor_block_signal(signal.rawValue, blocked ? 1 : 0))
     }
 }

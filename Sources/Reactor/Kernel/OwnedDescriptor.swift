@@ -13,11 +13,17 @@ public struct OwnedDescriptor: ~Copyable {
     /// Closes the descriptor. `close` is never retried: on Linux the descriptor is gone even when the call reports an
     /// error (close(2), "Dealing with error returns from close").
     @discardableResult
-    public consuming func close(_ kernel: any Kernel) -> SystemResult {
+    package consuming func close(_ kernel: any SystemCalls) -> SystemResult {
         let name = name
         discard self
         return kernel.close(name)
     }
+
+    /// Closes the descriptor.
+    ///
+    /// - Returns: The error that close(2) reports, or `nil`. The descriptor is closed in either case.
+    @discardableResult
+    public consuming func close() -> Errno? { close(LinuxKernel.shared).errno }
 
     /// Gives up the duty to close, for a descriptor that leaves the framework's hands.
     public consuming func release() -> FileDescriptor {

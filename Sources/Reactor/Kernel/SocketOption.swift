@@ -1,14 +1,14 @@
 // The socket options that the framework sets, by the names of their man pages.
 
 /// An integer socket option: its level and name (socket(7), tcp(7), ipv6(7)).
-public struct SocketOption: Sendable, Hashable {
+package struct SocketOption: Sendable, Hashable {
     /// The protocol level, `SOL_SOCKET` for instance.
-    public let level: CInt
+    package let level: CInt
     /// The option's number at that level.
-    public let name: CInt
+    package let name: CInt
 
     /// An option by its level and number.
-    public init(level: CInt, name: CInt) {
+    package init(level: CInt, name: CInt) {
         self.level = level
         self.name = name
     }

@@ -5,40 +5,40 @@ public import SystemPackage
 
 /// The answer of one system call: a value of 0 or more, or a negated `errno`.
 @frozen
-public struct SystemResult: Sendable, Hashable {
+package struct SystemResult: Sendable, Hashable {
     /// The value, or the negated error number, as the Linux system-call convention has it.
-    public let rawValue: Int
+    package let rawValue: Int
 
     /// Wraps a raw answer: 0 or more for success, `-errno` for failure.
     @inlinable
-    public init(rawValue: Int) { self.rawValue = rawValue }
+    package init(rawValue: Int) { self.rawValue = rawValue }
 
     /// A successful answer.
     @inlinable
-    public init(_ value: Int) { rawValue = value }
+    package init(_ value: Int) { rawValue = value }
 
     /// A failed answer.
     @inlinable
-    public init(_ errno: Errno) { rawValue = -Int(errno.rawValue) }
+    package init(_ errno: Errno) { rawValue = -Int(errno.rawValue) }
 
     /// Whether the call succeeded.
-    @inlinable public var succeeded: Bool { rawValue >= 0 }
+    @inlinable package var succeeded: Bool { rawValue >= 0 }
 
     /// The error, or `nil` when the call succeeded.
-    @inlinable public var errno: Errno? {
+    @inlinable package var errno: Errno? {
         rawValue < 0 ? Errno(rawValue: CInt(truncatingIfNeeded: -rawValue)) : nil
     }
 
     /// The descriptor that the call made. Only for a call that succeeded and makes one.
-    @inlinable public var descriptor: FileDescriptor {
+    @inlinable package var descriptor: FileDescriptor {
         FileDescriptor(rawValue: CInt(truncatingIfNeeded: rawValue))
     }
 
     /// Whether the call was interrupted by a signal before it did anything (`EINTR`).
-    @inlinable public var wasInterrupted: Bool { rawValue == -Int(Errno.interrupted.rawValue) }
+    @inlinable package var wasInterrupted: Bool { rawValue == -Int(Errno.interrupted.rawValue) }
 
     /// Whether the call would have had to wait (`EAGAIN`, which is `EWOULDBLOCK` on Linux).
-    @inlinable public var wouldBlock: Bool { rawValue == -Int(Errno.resourceTemporarilyUnavailable.rawValue) }
+    @inlinable package var wouldBlock: Bool { rawValue == -Int(Errno.resourceTemporarilyUnavailable.rawValue) }
 }
 
 /// Repeats `call` until it is not interrupted by a signal. The one place where `EINTR` is handled.

@@ -47,10 +47,10 @@ public struct Backend: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    /// Makes the selector, for whoever runs a loop of their own; an ``EventLoop`` does this itself.
+    /// Makes the selector. An ``EventLoop`` does this itself; the server models use it for a loop of their own.
     ///
-    /// - Throws: ``SocketError`` when the system has no epoll set to give.
-    public func makeSelector(_ kernel: any Kernel) throws(SocketError) -> any Selector {
+    /// - Throws: ``SocketError`` if the system cannot create an epoll set.
+    package func makeSelector(_ kernel: any SystemCalls) throws(SocketError) -> any Selector {
         switch kind {
         case .epoll(let isEdge): try EpollSelector(kernel: kernel, edgeTriggered: isEdge)
         case .poll: PollSelector(kernel: kernel)

@@ -8,12 +8,12 @@ final class EpollSelector: Selector {
     private static let peerClosed = UInt32(Readiness.peerClosed.rawValue)
 
     let capabilities: SelectorCapabilities
-    private let kernel: any Kernel
+    private let kernel: any SystemCalls
     private let isEdgeTriggered: Bool
     private var epoll: OwnedDescriptor?
     private let name: FileDescriptor
 
-    init(kernel: any Kernel, edgeTriggered: Bool) throws(SocketError) {
+    init(kernel: any SystemCalls, edgeTriggered: Bool) throws(SocketError) {
         let made = kernel.epollCreate()
         if let errno = made.errno { throw SocketError(.start, subject: "epoll", errno: errno) }
         self.kernel = kernel

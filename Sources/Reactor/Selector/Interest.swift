@@ -62,13 +62,13 @@ public struct Readiness: OptionSet, BitwiseCopyable, Sendable, Hashable, CustomS
 ///
 /// The generation grows by one each time the number is registered anew; it wraps after four thousand million
 /// registrations of one number, and an event would have to be that old to be taken for a new one.
-public struct Token: BitwiseCopyable, Sendable, Hashable {
+package struct Token: BitwiseCopyable, Sendable, Hashable {
     /// Both halves in one word, as it is given to epoll.
-    public let rawValue: UInt64
+    package let rawValue: UInt64
 
     /// A token from the word that epoll gave back.
     @inlinable
-    public init(rawValue: UInt64) { self.rawValue = rawValue }
+    package init(rawValue: UInt64) { self.rawValue = rawValue }
 
     init(index: Int, generation: UInt32) {
         rawValue = UInt64(generation) << 32 | UInt64(UInt32(truncatingIfNeeded: index))
@@ -80,17 +80,17 @@ public struct Token: BitwiseCopyable, Sendable, Hashable {
 
 /// One thing that a wait found. It is laid out as epoll's own event, whose bits are poll's, so that epoll fills a
 /// ``ReadyList`` by itself and nothing has to be translated.
-public typealias ReadyEvent = EpollEvent
+package typealias ReadyEvent = EpollEvent
 
 extension ReadyEvent {
     /// An event for a registration.
-    public init(token: Token, readiness: Readiness) {
+    package init(token: Token, readiness: Readiness) {
         self.init(events: UInt32(readiness.rawValue), data: token.rawValue)
     }
 
     /// Whose it is.
-    @inlinable public var token: Token { Token(rawValue: data) }
+    package var token: Token { Token(rawValue: data) }
 
     /// What was found.
-    @inlinable public var readiness: Readiness { Readiness(rawValue: UInt16(truncatingIfNeeded: events)) }
+    package var readiness: Readiness { Readiness(rawValue: UInt16(truncatingIfNeeded: events)) }
 }

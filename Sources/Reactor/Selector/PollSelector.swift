@@ -5,14 +5,14 @@ import SystemPackage
 /// Readiness by poll(2): a wait costs a look at every registered descriptor.
 final class PollSelector: Selector {
     let capabilities = SelectorCapabilities()
-    private let kernel: any Kernel
+    private let kernel: any SystemCalls
     /// What is watched, without gaps, and whose it is.
     private var entries: [PollEntry] = []
     private var tokens: [Token] = []
     /// Where a descriptor's entry is; -1 when it has none.
     private var places: [Int32] = []
 
-    init(kernel: any Kernel) { self.kernel = kernel }
+    init(kernel: any SystemCalls) { self.kernel = kernel }
 
     func change(_ descriptor: FileDescriptor, token: Token, from old: Interest?, to new: Interest?) -> SystemResult {
         let number = Int(descriptor.rawValue)

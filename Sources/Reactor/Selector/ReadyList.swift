@@ -4,23 +4,23 @@
 ///
 /// Room for 256 events at first, doubled up to 1,024 when a wait fills it; a selector that finds more at once may append
 /// beyond that.
-public final class ReadyList {
+package final class ReadyList {
     private static let largestWait = 1024
     private let events = GrowingTable(count: 256, filledWith: ReadyEvent(events: 0, data: 0))
     private var number = 0
 
     /// An empty list.
-    public init() {}
+    package init() {}
 
     /// How many events there are.
-    public var count: Int { number }
+    package var count: Int { number }
 
     /// The event at an index below ``count``.
     @inline(__always)
-    public subscript(index: Int) -> ReadyEvent { events[index] }
+    package subscript(index: Int) -> ReadyEvent { events[index] }
 
     /// Adds an event.
-    public func append(_ event: ReadyEvent) {
+    package func append(_ event: ReadyEvent) {
         events.grow(toInclude: number)
         events[number] = event
         number += 1
@@ -28,7 +28,7 @@ public final class ReadyList {
 
     /// Lets the kernel write events itself; `body` answers how many it wrote, from the first.
     @inline(__always)
-    public func fill(_ body: (inout MutableSpan<ReadyEvent>) -> SystemResult) -> SystemResult {
+    package func fill(_ body: (inout MutableSpan<ReadyEvent>) -> SystemResult) -> SystemResult {
         let result = events.withElements(body)
         number = max(0, result.rawValue)
         if number == events.count && number < Self.largestWait { events.grow(toInclude: number * 2 - 1) }
@@ -44,5 +44,5 @@ public final class ReadyList {
     }
 
     /// Forgets all events.
-    public func removeAll() { number = 0 }
+    package func removeAll() { number = 0 }
 }

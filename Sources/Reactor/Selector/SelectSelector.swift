@@ -10,7 +10,7 @@ final class SelectSelector: Selector {
     static let portableLimit = 1024
 
     let capabilities: SelectorCapabilities
-    private let kernel: any Kernel
+    private let kernel: any SystemCalls
     /// What is watched: a bit a descriptor, a bitmap an interest (`except` is urgent data).
     private var read: [UInt64] = []
     private var write: [UInt64] = []
@@ -22,7 +22,7 @@ final class SelectSelector: Selector {
     private var tokens: [Token] = []
     private var registered: [Bool] = []
 
-    init(kernel: any Kernel, unlimited: Bool) {
+    init(kernel: any SystemCalls, unlimited: Bool) {
         self.kernel = kernel
         capabilities = SelectorCapabilities(
             descriptorLimit: unlimited ? nil : Self.portableLimit, reportsHangUp: false)

@@ -6,17 +6,17 @@ public import SystemPackage
 /// What a selector can do; callers ask for abilities, not for names.
 public struct SelectorCapabilities: Sendable, Hashable {
     /// Readiness is told once, when it begins, and not again until the operation would block.
-    public var isEdgeTriggered = false
+    package var isEdgeTriggered = false
     /// The cost of a wait does not grow with the number of idle descriptors.
-    public var isConstantTime = false
+    package var isConstantTime = false
     /// Descriptors must be below this number; `nil` when any will do.
-    public var descriptorLimit: Int?
+    package var descriptorLimit: Int?
     /// Regular files can be registered (they are always ready).
-    public var takesRegularFiles = true
+    package var takesRegularFiles = true
     /// Hang-up and errors are told although nothing was asked for.
-    public var reportsHangUp = true
+    package var reportsHangUp = true
     /// Closing a descriptor deregisters it, if no duplicate of it is open.
-    public var forgetsClosedDescriptors = false
+    package var forgetsClosedDescriptors = false
 }
 
 /// Finds out which of many descriptors are ready.
@@ -35,7 +35,7 @@ public struct SelectorCapabilities: Sendable, Hashable {
 ///   and the peer's half-close apart; select shows all three as readable or writable.
 ///
 /// A selector belongs to one loop and is used on its thread only.
-public protocol Selector: AnyObject {
+package protocol Selector: AnyObject {
     /// What this selector can do.
     var capabilities: SelectorCapabilities { get }
 

@@ -70,7 +70,8 @@ public final class Connector: EventSource {
     }
 
     /// Begins to connect; answers why not.
-    private static func begin(_ kernel: any Kernel, _ socket: FileDescriptor, to address: SocketAddress) -> Errno? {
+    private static func begin(_ kernel: any SystemCalls, _ socket: FileDescriptor, to address: SocketAddress) -> Errno?
+    {
         // A Unix socket is connected at once or not at all. Another connect, interrupted, goes on by itself and is not
         // begun again (connect(2), EINTR).
         let result =

@@ -48,7 +48,7 @@ public final class Listener: EventSource {
     ///   - path: set to the path of a Unix socket.
     ///   - sharing: whether other sockets listen there too (`SO_REUSEPORT`).
     static func open(
-        on address: inout SocketAddress, path: inout UnixSocketPath?, _ limits: Limits, _ kernel: any Kernel,
+        on address: inout SocketAddress, path: inout UnixSocketPath?, _ limits: Limits, _ kernel: any SystemCalls,
         sharing: Bool = false
     ) throws(SocketError) -> OwnedDescriptor {
         let wanted = address
@@ -115,7 +115,7 @@ public final class Listener: EventSource {
 
     /// Has limits hold for a socket that listens already, whatever was set before.
     static func configure(
-        _ socket: FileDescriptor, at address: SocketAddress, _ limits: Limits, _ kernel: any Kernel
+        _ socket: FileDescriptor, at address: SocketAddress, _ limits: Limits, _ kernel: any SystemCalls
     ) throws(SocketError) {
         try limits.apply(to: socket, kernel, for: address, replacing: true)
         if let errno = kernel.listen(socket, backlog: limits.backlog).errno {

@@ -8,7 +8,7 @@ extension Limits {
     ///
     /// - Parameter replacing: the socket has had other limits: what these do not ask for is set back.
     func apply(
-        to socket: FileDescriptor, _ kernel: any Kernel, for address: SocketAddress, isListener: Bool = true,
+        to socket: FileDescriptor, _ kernel: any SystemCalls, for address: SocketAddress, isListener: Bool = true,
         replacing: Bool = false
     ) throws(SocketError) {
         var settings: [(SocketOption, Int)] = []

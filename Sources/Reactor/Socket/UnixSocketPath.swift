@@ -25,7 +25,7 @@ struct UnixSocketPath {
     }
 
     /// The path of a socket that a predecessor has made; `nil` when it is gone.
-    init?(takingOver path: FilePath, _ kernel: any Kernel) {
+    init?(takingOver path: FilePath, _ kernel: any SystemCalls) {
         var status = PathStatus()
         guard kernel.status(of: path, &status).succeeded else { return nil }
         self.init(path: path, status: status)
@@ -36,7 +36,7 @@ struct UnixSocketPath {
     /// - Parameter permissions: who may connect; `nil` leaves it to the umask.
     static func listen(
         _ socket: FileDescriptor, on address: SocketAddress, at path: FilePath, permissions: FilePermissions?,
-        backlog: Int, _ kernel: any Kernel
+        backlog: Int, _ kernel: any SystemCalls
     ) throws(SocketError) -> UnixSocketPath {
         let directory = path.removingLastComponent()
         let lock = kernel.lockDirectory(directory.isEmpty ? "." : directory)
@@ -68,7 +68,7 @@ struct UnixSocketPath {
     }
 
     /// Removes the path, if it is still the one that was made.
-    func remove(_ kernel: any Kernel) {
+    func remove(_ kernel: any SystemCalls) {
         var now = PathStatus()
         guard kernel.status(of: path, &now).succeeded else { return }
         if now.device == status.device && now.inode == status.inode { _ = kernel.unlink(path) }
@@ -79,7 +79,7 @@ struct UnixSocketPath {
     }
 
     /// Removes a socket that a server left behind.
-    private static func removeStale(_ path: FilePath, _ address: SocketAddress, _ kernel: any Kernel)
+    private static func removeStale(_ path: FilePath, _ address: SocketAddress, _ kernel: any SystemCalls)
         throws(SocketError)
     {
         var status = PathStatus()

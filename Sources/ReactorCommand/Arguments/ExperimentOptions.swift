@@ -21,7 +21,7 @@ struct ExperimentOptions: ParsableArguments {
 
     /// A loop as it was asked for.
     func makeLoop() throws -> EventLoop {
-        let kernel: any Kernel = trace ? TracingKernel { StandardError.write($0 + "\n") } : LinuxKernel.shared
+        let kernel: any SystemCalls = trace ? TracingKernel { StandardError.write($0 + "\n") } : LinuxKernel.shared
         do throws(SocketError) {
             return try EventLoop(backend: backend, kernel: kernel)
         } catch {

@@ -16,7 +16,7 @@ struct OperationOptions: ParsableArguments {
     var admin: String?
 
     /// The system that the server's loop runs on.
-    var kernel: any Kernel {
+    var kernel: any SystemCalls {
         trace ? TracingKernel { StandardError.write($0 + "\n") } : LinuxKernel.shared
     }
 

@@ -11,7 +11,7 @@ public struct ScriptedCall: Sendable, Hashable, CustomStringConvertible {
     /// The descriptor it is made with; `nil` when any will do, or when the call has none.
     public let descriptor: CInt?
     /// What it answers.
-    public let answer: SystemResult
+    package let answer: SystemResult
     /// What a receive brings; its answer is their number, or 1 for a datagram.
     public let bytes: [UInt8]
     /// What a wait finds: descriptors and their readiness; its answer is their number.
@@ -63,7 +63,7 @@ public struct ScriptedCall: Sendable, Hashable, CustomStringConvertible {
 }
 
 /// A kernel that answers from a script and notes every difference.
-public final class ScriptedKernel: Kernel {
+public final class ScriptedKernel: SystemCalls {
     /// What is still expected.
     public private(set) var remaining: [ScriptedCall] = []
     /// How the calls differed from the script, in lines; empty when they did not.
@@ -125,9 +125,9 @@ extension ScriptedKernel {
     public func ticks() -> UInt64 { UInt64(time) }
 
     /// epoll_create1(2).
-    public func epollCreate() -> SystemResult { play(.epollCreate).answer }
+    package func epollCreate() -> SystemResult { play(.epollCreate).answer }
     /// epoll_ctl(2).
-    public func epollControl(
+    package func epollControl(
         _ epoll: FileDescriptor, _ operation: EpollOperation, _ descriptor: FileDescriptor, events: UInt32, data: UInt64
     ) -> SystemResult {
         let words = Readiness(rawValue: UInt16(truncatingIfNeeded: events)).description
@@ -136,7 +136,7 @@ extension ScriptedKernel {
         return next.answer
     }
     /// epoll_pwait2(2).
-    public func epollWait(
+    package func epollWait(
         _ epoll: FileDescriptor, into events: inout MutableSpan<EpollEvent>, timeout: WaitTimeout
     ) -> SystemResult {
         let next = play(.wait)
@@ -146,7 +146,7 @@ extension ScriptedKernel {
         return next.answer
     }
     /// ppoll(2).
-    public func poll(_ entries: inout MutableSpan<PollEntry>, timeout: WaitTimeout) -> SystemResult {
+    package func poll(_ entries: inout MutableSpan<PollEntry>, timeout: WaitTimeout) -> SystemResult {
         let next = play(.wait)
         for index in entries.indices {
             let ready = next.ready.first { $0.descriptor == entries[index].descriptor }
@@ -155,7 +155,7 @@ extension ScriptedKernel {
         return next.answer
     }
     /// pselect6(2).
-    public func select(
+    package func select(
         below limit: Int, read: inout MutableSpan<UInt64>, write: inout MutableSpan<UInt64>,
         except: inout MutableSpan<UInt64>, timeout: WaitTimeout
     ) -> SystemResult {
@@ -171,65 +171,67 @@ extension ScriptedKernel {
     }
 
     /// socket(2).
-    public func socket(_ kind: SocketKind, for address: SocketAddress) -> SystemResult { play(.socket).answer }
+    package func socket(_ kind: SocketKind, for address: SocketAddress) -> SystemResult { play(.socket).answer }
     /// bind(2).
-    public func bind(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult {
+    package func bind(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult {
         play(.bind, socket.rawValue).answer
     }
     /// listen(2).
-    public func listen(_ socket: FileDescriptor, backlog: Int) -> SystemResult { play(.listen, socket.rawValue).answer }
+    package func listen(_ socket: FileDescriptor, backlog: Int) -> SystemResult {
+        play(.listen, socket.rawValue).answer
+    }
     /// accept4(2); the peer is 127.0.0.1 with the descriptor's number as its port.
-    public func accept(_ listener: FileDescriptor, peer: inout SocketAddress) -> SystemResult {
+    package func accept(_ listener: FileDescriptor, peer: inout SocketAddress) -> SystemResult {
         let answer = play(.accept, listener.rawValue).answer
         if answer.succeeded { peer = .loopback(port: UInt16(clamping: answer.rawValue)) }
         return answer
     }
     /// connect(2).
-    public func connect(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult {
+    package func connect(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult {
         play(.connect, socket.rawValue).answer
     }
     /// getsockname(2); leaves the address as it is.
-    public func localAddress(of socket: FileDescriptor, _ address: inout SocketAddress) -> SystemResult {
+    package func localAddress(of socket: FileDescriptor, _ address: inout SocketAddress) -> SystemResult {
         play(.localAddress, socket.rawValue).answer
     }
     /// getpeername(2); leaves the address as it is.
-    public func peerAddress(of socket: FileDescriptor, _ address: inout SocketAddress) -> SystemResult {
+    package func peerAddress(of socket: FileDescriptor, _ address: inout SocketAddress) -> SystemResult {
         play(.peerAddress, socket.rawValue).answer
     }
     /// setsockopt(2).
-    public func setOption(_ option: SocketOption, of socket: FileDescriptor, to value: Int) -> SystemResult {
+    package func setOption(_ option: SocketOption, of socket: FileDescriptor, to value: Int) -> SystemResult {
         play(.setOption, socket.rawValue).answer
     }
     /// setsockopt(2) with `SO_LINGER`.
-    public func setResetOnClose(_ socket: FileDescriptor) -> SystemResult {
+    package func setResetOnClose(_ socket: FileDescriptor) -> SystemResult {
         play(.setResetOnClose, socket.rawValue).answer
     }
     /// getsockopt(2) with `SO_ERROR`.
-    public func pendingError(of socket: FileDescriptor) -> SystemResult { play(.pendingError, socket.rawValue).answer }
+    package func pendingError(of socket: FileDescriptor) -> SystemResult { play(.pendingError, socket.rawValue).answer }
     /// getsockopt(2) with `SO_PEERCRED`; leaves the credentials as they are.
-    public func peerCredentials(of socket: FileDescriptor, _ credentials: inout PeerCredentials) -> SystemResult {
+    package func peerCredentials(of socket: FileDescriptor, _ credentials: inout PeerCredentials) -> SystemResult {
         play(.peerCredentials, socket.rawValue).answer
     }
     /// lstat(2); leaves the status as it is.
-    public func status(of path: FilePath, _ status: inout PathStatus) -> SystemResult { play(.pathStatus).answer }
+    package func status(of path: FilePath, _ status: inout PathStatus) -> SystemResult { play(.pathStatus).answer }
     /// unlink(2).
-    public func unlink(_ path: FilePath) -> SystemResult { play(.unlink).answer }
+    package func unlink(_ path: FilePath) -> SystemResult { play(.unlink).answer }
     /// chmod(2).
-    public func setPermissions(_ permissions: FilePermissions, of path: FilePath) -> SystemResult {
+    package func setPermissions(_ permissions: FilePermissions, of path: FilePath) -> SystemResult {
         play(.setPermissions).answer
     }
     /// fchmod(2).
-    public func setPermissions(_ permissions: FilePermissions, of descriptor: FileDescriptor) -> SystemResult {
+    package func setPermissions(_ permissions: FilePermissions, of descriptor: FileDescriptor) -> SystemResult {
         play(.setPermissions, descriptor.rawValue).answer
     }
     /// open(2) and flock(2) of a directory.
-    public func lockDirectory(_ path: FilePath) -> SystemResult { play(.lockDirectory).answer }
+    package func lockDirectory(_ path: FilePath) -> SystemResult { play(.lockDirectory).answer }
     /// recv(2).
-    public func receive(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
+    package func receive(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
         fill(buffer, play(.receive, socket.rawValue))
     }
     /// recv(2) with `MSG_PEEK`.
-    public func peek(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
+    package func peek(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
         fill(buffer, play(.peek, socket.rawValue))
     }
     private func fill(_ buffer: consuming MutableRawSpan, _ next: ScriptedCall) -> SystemResult {
@@ -241,7 +243,7 @@ extension ScriptedKernel {
         return next.answer
     }
     /// send(2).
-    public func send(_ socket: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
+    package func send(_ socket: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
         let next = play(.send, socket.rawValue, " (\(bytes.byteCount) bytes)")
         let count = min(max(0, next.answer.rawValue), bytes.byteCount)
         // Safe: the bytes are copied while they are lent.
@@ -249,15 +251,15 @@ extension ScriptedKernel {
         return next.answer.succeeded ? SystemResult(count) : next.answer
     }
     /// sendfile(2).
-    public func sendFile(to socket: FileDescriptor, from file: FileDescriptor, at offset: Int64, count: Int)
+    package func sendFile(to socket: FileDescriptor, from file: FileDescriptor, at offset: Int64, count: Int)
         -> SystemResult
     { play(.sendFile, socket.rawValue, " (\(count) bytes at \(offset) of \(file.rawValue))").answer }
     /// Nothing is pending.
-    public func takePending(_ signal: Signal) -> SystemResult { SystemResult(.resourceTemporarilyUnavailable) }
+    package func takePending(_ signal: Signal) -> SystemResult { SystemResult(.resourceTemporarilyUnavailable) }
     /// shutdown(2).
-    public func shutdownWriting(_ socket: FileDescriptor) -> SystemResult { play(.shutdown, socket.rawValue).answer }
+    package func shutdownWriting(_ socket: FileDescriptor) -> SystemResult { play(.shutdown, socket.rawValue).answer }
     /// recvmmsg(2); the sender is 127.0.0.1 with the descriptor's number as its port.
-    public func receiveDatagrams(_ socket: FileDescriptor, into inbox: DatagramInbox) -> SystemResult {
+    package func receiveDatagrams(_ socket: FileDescriptor, into inbox: DatagramInbox) -> SystemResult {
         let next = play(.receiveDatagrams, socket.rawValue)
         inbox.removeAll()
         if next.answer.rawValue > 0 {
@@ -267,7 +269,7 @@ extension ScriptedKernel {
         return next.answer
     }
     /// sendmmsg(2).
-    public func sendDatagrams(_ socket: FileDescriptor, _ outbox: DatagramOutbox) -> SystemResult {
+    package func sendDatagrams(_ socket: FileDescriptor, _ outbox: DatagramOutbox) -> SystemResult {
         let next = play(.sendDatagrams, socket.rawValue, " (\(outbox.count) datagrams)")
         let count = min(max(0, next.answer.rawValue), outbox.count)
         for index in 0..<count {
@@ -279,39 +281,39 @@ extension ScriptedKernel {
         return next.answer.succeeded ? SystemResult(count) : next.answer
     }
     /// setsockopt(2) for multicast.
-    public func setMulticast(
+    package func setMulticast(
         _ operation: MulticastOperation, _ group: SocketAddress, interface: UInt32, of socket: FileDescriptor
     ) -> SystemResult { play(.setMulticast, socket.rawValue).answer }
     /// close(2).
-    public func close(_ descriptor: FileDescriptor) -> SystemResult { play(.close, descriptor.rawValue).answer }
+    package func close(_ descriptor: FileDescriptor) -> SystemResult { play(.close, descriptor.rawValue).answer }
     /// read(2).
-    public func read(_ descriptor: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
+    package func read(_ descriptor: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
         play(.read, descriptor.rawValue).answer
     }
     /// write(2).
-    public func write(_ descriptor: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
+    package func write(_ descriptor: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
         play(.write, descriptor.rawValue).answer
     }
     /// open(2) of the reserve descriptor.
-    public func reserveDescriptor() -> SystemResult { play(.reserve).answer }
+    package func reserveDescriptor() -> SystemResult { play(.reserve).answer }
     /// 1,024.
-    public func descriptorLimit() -> SystemResult { SystemResult(1024) }
+    package func descriptorLimit() -> SystemResult { SystemResult(1024) }
     /// None.
     public func forkCount() -> UInt32 { 0 }
     /// eventfd(2).
-    public func eventDescriptor() -> SystemResult { play(.eventDescriptor).answer }
+    package func eventDescriptor() -> SystemResult { play(.eventDescriptor).answer }
     /// Does nothing.
-    public func notifier(for event: FileDescriptor) -> @Sendable () -> SystemResult { { SystemResult(8) } }
+    package func notifier(for event: FileDescriptor) -> @Sendable () -> SystemResult { { SystemResult(8) } }
     /// Reads an eventfd.
-    public func clearNotifications(_ event: FileDescriptor) -> SystemResult {
+    package func clearNotifications(_ event: FileDescriptor) -> SystemResult {
         play(.clearNotifications, event.rawValue).answer
     }
     /// signalfd(2).
-    public func signalDescriptor(for signals: [Signal]) -> SystemResult { play(.signalDescriptor).answer }
+    package func signalDescriptor(for signals: [Signal]) -> SystemResult { play(.signalDescriptor).answer }
     /// Reads a signalfd.
-    public func readSignal(_ descriptor: FileDescriptor) -> SystemResult {
+    package func readSignal(_ descriptor: FileDescriptor) -> SystemResult {
         play(.readSignal, descriptor.rawValue).answer
     }
     /// Nothing is blocked.
-    public func setBlocked(_ signal: Signal, _ blocked: Bool) -> SystemResult { SystemResult(0) }
+    package func setBlocked(_ signal: Signal, _ blocked: Bool) -> SystemResult { SystemResult(0) }
 }

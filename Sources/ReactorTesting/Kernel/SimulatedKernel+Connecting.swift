@@ -57,7 +57,7 @@ extension SimulatedKernel {
     private static let patience: Int64 = 127_000_000_000
 
     /// connect(2).
-    public func connect(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult {
+    package func connect(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult {
         let errno = fault(.connect)
         // Interrupted, the connect goes on by itself.
         if let errno, errno != .interrupted { return leave(.connect, socket.rawValue, SystemResult(errno)) }

@@ -11,7 +11,7 @@ extension SimulatedKernel {
     }
 
     /// recvmmsg(2).
-    public func receiveDatagrams(_ socket: FileDescriptor, into inbox: DatagramInbox) -> SystemResult {
+    package func receiveDatagrams(_ socket: FileDescriptor, into inbox: DatagramInbox) -> SystemResult {
         let errno = fault(.receiveDatagrams)
         inbox.removeAll()
         guard let file = endpoint(socket, .receiveDatagrams) as? SimulatedDatagramSocket else {
@@ -44,7 +44,7 @@ extension SimulatedKernel {
     }
 
     /// sendmmsg(2): what one of them fails with is told when it is the first.
-    public func sendDatagrams(_ socket: FileDescriptor, _ outbox: DatagramOutbox) -> SystemResult {
+    package func sendDatagrams(_ socket: FileDescriptor, _ outbox: DatagramOutbox) -> SystemResult {
         let errno = fault(.sendDatagrams)
         guard let file = endpoint(socket, .sendDatagrams) as? SimulatedDatagramSocket else {
             return leave(.sendDatagrams, socket.rawValue, notASocket(socket))
@@ -71,7 +71,7 @@ extension SimulatedKernel {
     }
 
     /// setsockopt(2) with `IP_ADD_MEMBERSHIP` and the like. There is one network: the interface is only remembered.
-    public func setMulticast(
+    package func setMulticast(
         _ operation: MulticastOperation, _ group: SocketAddress, interface: UInt32, of socket: FileDescriptor
     ) -> SystemResult {
         if let errno = fault(.setMulticast) { return leave(.setMulticast, socket.rawValue, SystemResult(errno)) }

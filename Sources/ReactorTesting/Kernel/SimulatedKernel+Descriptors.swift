@@ -5,7 +5,7 @@ public import SystemPackage
 
 extension SimulatedKernel {
     /// read(2).
-    public func read(_ descriptor: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
+    package func read(_ descriptor: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
         if let file = file(descriptor.rawValue) as? SimulatedRegularFile {
             return read(descriptor, file, into: buffer)
         }
@@ -27,7 +27,7 @@ extension SimulatedKernel {
     }
 
     /// write(2).
-    public func write(_ descriptor: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
+    package func write(_ descriptor: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
         if let errno = fault(.write) { return leave(.write, descriptor.rawValue, SystemResult(errno)) }
         guard let file = file(descriptor.rawValue) else {
             violate("write to descriptor \(descriptor.rawValue), which is not open")
@@ -41,13 +41,13 @@ extension SimulatedKernel {
     }
 
     /// A descriptor that stands for nothing.
-    public func reserveDescriptor() -> SystemResult {
+    package func reserveDescriptor() -> SystemResult {
         if let errno = fault(.reserve) { return leave(.reserve, -1, SystemResult(errno)) }
         return leave(.reserve, -1, open(NullFile()))
     }
 
     /// ``descriptorMaximum``.
-    public func descriptorLimit() -> SystemResult { SystemResult(descriptorMaximum) }
+    package func descriptorLimit() -> SystemResult { SystemResult(descriptorMaximum) }
 
     /// ``forks``.
     public func forkCount() -> UInt32 { forks }
@@ -55,7 +55,7 @@ extension SimulatedKernel {
     // MARK: Wake-up
 
     /// eventfd(2).
-    public func eventDescriptor() -> SystemResult {
+    package func eventDescriptor() -> SystemResult {
         if let errno = fault(.eventDescriptor) { return leave(.eventDescriptor, -1, SystemResult(errno)) }
         let counter = EventCounter()
         let result = open(counter)
@@ -65,7 +65,7 @@ extension SimulatedKernel {
 
     /// What adds one to an eventfd, on any thread. A wait that sleeps already does not hear of it before something else
     /// happens in the world.
-    public func notifier(for event: FileDescriptor) -> @Sendable () -> SystemResult {
+    package func notifier(for event: FileDescriptor) -> @Sendable () -> SystemResult {
         guard let counter = file(event.rawValue) as? EventCounter else {
             return { SystemResult(.badFileDescriptor) }
         }
@@ -82,7 +82,7 @@ extension SimulatedKernel {
     }
 
     /// Sets an eventfd back to zero.
-    public func clearNotifications(_ event: FileDescriptor) -> SystemResult {
+    package func clearNotifications(_ event: FileDescriptor) -> SystemResult {
         if let errno = fault(.clearNotifications) {
             if errno.faultClass == .wouldBlock, let file = file(event.rawValue) { wakeLater(file, .readable) }
             return leave(.clearNotifications, event.rawValue, SystemResult(errno))
@@ -101,7 +101,7 @@ extension SimulatedKernel {
     // MARK: Signals
 
     /// signalfd(2).
-    public func signalDescriptor(for signals: [Signal]) -> SystemResult {
+    package func signalDescriptor(for signals: [Signal]) -> SystemResult {
         if let errno = fault(.signalDescriptor) { return leave(.signalDescriptor, -1, SystemResult(errno)) }
         let queue = SignalQueue(signals: signals)
         let result = open(queue)
@@ -110,7 +110,7 @@ extension SimulatedKernel {
     }
 
     /// Takes one signal from a signalfd.
-    public func readSignal(_ descriptor: FileDescriptor) -> SystemResult {
+    package func readSignal(_ descriptor: FileDescriptor) -> SystemResult {
         if let errno = fault(.readSignal) {
             if errno.faultClass == .wouldBlock, let file = file(descriptor.rawValue) { wakeLater(file, .readable) }
             return leave(.readSignal, descriptor.rawValue, SystemResult(errno))
@@ -127,7 +127,7 @@ extension SimulatedKernel {
     }
 
     /// pthread_sigmask(3), noted.
-    public func setBlocked(_ signal: Signal, _ blocked: Bool) -> SystemResult {
+    package func setBlocked(_ signal: Signal, _ blocked: Bool) -> SystemResult {
         let was = blockedSignals.contains(signal)
         if !blocked, pendingSignals.contains(signal) { violate("\(signal) was unblocked while one was pending") }
         if blocked { blockedSignals.insert(signal) } else { blockedSignals.remove(signal) }

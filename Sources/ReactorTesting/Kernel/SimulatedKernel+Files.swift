@@ -48,7 +48,7 @@ extension SimulatedKernel {
     }
 
     /// sendfile(2). A peer that has gone raises `SIGPIPE`: it is a violation not to have it blocked.
-    public func sendFile(to socket: FileDescriptor, from file: FileDescriptor, at offset: Int64, count: Int)
+    package func sendFile(to socket: FileDescriptor, from file: FileDescriptor, at offset: Int64, count: Int)
         -> SystemResult
     {
         let errno = fault(.sendFile)
@@ -92,7 +92,7 @@ extension SimulatedKernel {
     }
 
     /// Takes a pending signal; answers its number, or `EAGAIN`.
-    public func takePending(_ signal: Signal) -> SystemResult {
+    package func takePending(_ signal: Signal) -> SystemResult {
         pendingSignals.remove(signal) == nil
             ? SystemResult(.resourceTemporarilyUnavailable) : SystemResult(Int(signal.rawValue))
     }

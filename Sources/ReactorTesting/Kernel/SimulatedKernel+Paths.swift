@@ -61,14 +61,14 @@ extension SimulatedKernel {
     // MARK: Calls
 
     /// getsockopt(2) with `SO_PEERCRED`: this process itself, process 1 of user and group 0.
-    public func peerCredentials(of socket: FileDescriptor, _ credentials: inout PeerCredentials) -> SystemResult {
+    package func peerCredentials(of socket: FileDescriptor, _ credentials: inout PeerCredentials) -> SystemResult {
         if let errno = fault(.peerCredentials) { return leave(.peerCredentials, socket.rawValue, SystemResult(errno)) }
         credentials.process = 1
         return leave(.peerCredentials, socket.rawValue, SystemResult(0))
     }
 
     /// lstat(2).
-    public func status(of path: FilePath, _ status: inout PathStatus) -> SystemResult {
+    package func status(of path: FilePath, _ status: inout PathStatus) -> SystemResult {
         if let errno = fault(.pathStatus) { return leave(.pathStatus, -1, SystemResult(errno)) }
         guard let found = paths[path] else { return leave(.pathStatus, -1, SystemResult(.noSuchFileOrDirectory)) }
         status = found
@@ -76,14 +76,14 @@ extension SimulatedKernel {
     }
 
     /// unlink(2).
-    public func unlink(_ path: FilePath) -> SystemResult {
+    package func unlink(_ path: FilePath) -> SystemResult {
         if let errno = fault(.unlink) { return leave(.unlink, -1, SystemResult(errno)) }
         let wasThere = paths.removeValue(forKey: path) != nil
         return leave(.unlink, -1, wasThere ? SystemResult(0) : SystemResult(.noSuchFileOrDirectory))
     }
 
     /// chmod(2).
-    public func setPermissions(_ permissions: FilePermissions, of path: FilePath) -> SystemResult {
+    package func setPermissions(_ permissions: FilePermissions, of path: FilePath) -> SystemResult {
         if let errno = fault(.setPermissions) { return leave(.setPermissions, -1, SystemResult(errno)) }
         guard let mode = paths[path]?.mode else {
             return leave(.setPermissions, -1, SystemResult(.noSuchFileOrDirectory))
@@ -93,7 +93,7 @@ extension SimulatedKernel {
     }
 
     /// fchmod(2) of a socket: what its path will have when it is bound, less an umask of 022.
-    public func setPermissions(_ permissions: FilePermissions, of descriptor: FileDescriptor) -> SystemResult {
+    package func setPermissions(_ permissions: FilePermissions, of descriptor: FileDescriptor) -> SystemResult {
         if let errno = fault(.setPermissions) {
             return leave(.setPermissions, descriptor.rawValue, SystemResult(errno))
         }
@@ -105,7 +105,7 @@ extension SimulatedKernel {
     }
 
     /// open(2) and flock(2) of a directory, which nobody else has locked.
-    public func lockDirectory(_ path: FilePath) -> SystemResult {
+    package func lockDirectory(_ path: FilePath) -> SystemResult {
         if let errno = fault(.lockDirectory) { return leave(.lockDirectory, -1, SystemResult(errno)) }
         return leave(.lockDirectory, -1, open(NullFile()))
     }

@@ -5,7 +5,7 @@ public import SystemPackage
 
 extension SimulatedKernel {
     /// socket(2): a TCP or UDP socket.
-    public func socket(_ kind: SocketKind, for address: SocketAddress) -> SystemResult {
+    package func socket(_ kind: SocketKind, for address: SocketAddress) -> SystemResult {
         if let errno = fault(.socket) { return leave(.socket, -1, SystemResult(errno)) }
         return leave(.socket, -1, open(kind == .datagram ? newDatagramSocket(for: address) : newSocket()))
     }
@@ -17,7 +17,7 @@ extension SimulatedKernel {
     }
 
     /// bind(2).
-    public func bind(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult {
+    package func bind(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult {
         if let errno = fault(.bind) { return leave(.bind, socket.rawValue, SystemResult(errno)) }
         let file = endpoint(socket, .bind)
         if let file = file as? SimulatedDatagramSocket {
@@ -47,7 +47,7 @@ extension SimulatedKernel {
     }
 
     /// listen(2).
-    public func listen(_ socket: FileDescriptor, backlog: Int) -> SystemResult {
+    package func listen(_ socket: FileDescriptor, backlog: Int) -> SystemResult {
         if let errno = fault(.listen) { return leave(.listen, socket.rawValue, SystemResult(errno)) }
         guard let file = self.socket(socket, .listen) else {
             return leave(.listen, socket.rawValue, notASocket(socket))
@@ -66,7 +66,7 @@ extension SimulatedKernel {
     func stopListening(_ socket: SimulatedSocket) { listeners.removeAll { $0 === socket } }
 
     /// accept4(2).
-    public func accept(_ listener: FileDescriptor, peer: inout SocketAddress) -> SystemResult {
+    package func accept(_ listener: FileDescriptor, peer: inout SocketAddress) -> SystemResult {
         let errno = fault(.accept)
         guard let file = socket(listener, .accept) else {
             return leave(.accept, listener.rawValue, notASocket(listener))
@@ -100,7 +100,7 @@ extension SimulatedKernel {
     }
 
     /// getsockname(2).
-    public func localAddress(of socket: FileDescriptor, _ address: inout SocketAddress) -> SystemResult {
+    package func localAddress(of socket: FileDescriptor, _ address: inout SocketAddress) -> SystemResult {
         if let errno = fault(.localAddress) { return leave(.localAddress, socket.rawValue, SystemResult(errno)) }
         guard let file = endpoint(socket, .localAddress) else {
             return leave(.localAddress, socket.rawValue, notASocket(socket))
@@ -110,7 +110,7 @@ extension SimulatedKernel {
     }
 
     /// getpeername(2).
-    public func peerAddress(of socket: FileDescriptor, _ address: inout SocketAddress) -> SystemResult {
+    package func peerAddress(of socket: FileDescriptor, _ address: inout SocketAddress) -> SystemResult {
         if let errno = fault(.peerAddress) { return leave(.peerAddress, socket.rawValue, SystemResult(errno)) }
         guard let file = self.socket(socket, .peerAddress) else {
             return leave(.peerAddress, socket.rawValue, notASocket(socket))
@@ -123,7 +123,7 @@ extension SimulatedKernel {
     }
 
     /// setsockopt(2): noted; `SO_SNDBUF` and `SO_RCVBUF` set the sizes of the buffers.
-    public func setOption(_ option: SocketOption, of socket: FileDescriptor, to value: Int) -> SystemResult {
+    package func setOption(_ option: SocketOption, of socket: FileDescriptor, to value: Int) -> SystemResult {
         if let errno = fault(.setOption) { return leave(.setOption, socket.rawValue, SystemResult(errno)) }
         guard let file = endpoint(socket, .setOption) else {
             return leave(.setOption, socket.rawValue, notASocket(socket))
@@ -135,12 +135,12 @@ extension SimulatedKernel {
     }
 
     /// What a socket's option was set to, by the program or by inheritance from its listener; `nil` when it was not.
-    public func option(_ option: SocketOption, of socket: FileDescriptor) -> Int? {
+    package func option(_ option: SocketOption, of socket: FileDescriptor) -> Int? {
         (file(socket.rawValue) as? SimulatedEndpoint)?.options[option]
     }
 
     /// setsockopt(2) with `SO_LINGER` on and zero seconds.
-    public func setResetOnClose(_ socket: FileDescriptor) -> SystemResult {
+    package func setResetOnClose(_ socket: FileDescriptor) -> SystemResult {
         if let errno = fault(.setResetOnClose) { return leave(.setResetOnClose, socket.rawValue, SystemResult(errno)) }
         guard let file = self.socket(socket, .setResetOnClose) else {
             return leave(.setResetOnClose, socket.rawValue, notASocket(socket))
@@ -150,7 +150,7 @@ extension SimulatedKernel {
     }
 
     /// getsockopt(2) with `SO_ERROR`.
-    public func pendingError(of socket: FileDescriptor) -> SystemResult {
+    package func pendingError(of socket: FileDescriptor) -> SystemResult {
         if let errno = fault(.pendingError) { return leave(.pendingError, socket.rawValue, SystemResult(errno)) }
         guard let file = endpoint(socket, .pendingError) else {
             return leave(.pendingError, socket.rawValue, notASocket(socket))
@@ -159,7 +159,7 @@ extension SimulatedKernel {
     }
 
     /// recv(2).
-    public func receive(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
+    package func receive(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
         let errno = fault(.receive)
         guard let file = self.socket(socket, .receive) else {
             return leave(.receive, socket.rawValue, notASocket(socket))
@@ -179,7 +179,7 @@ extension SimulatedKernel {
     }
 
     /// recv(2) with `MSG_PEEK`.
-    public func peek(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
+    package func peek(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
         let errno = fault(.peek)
         guard let file = self.socket(socket, .peek) else { return leave(.peek, socket.rawValue, notASocket(socket)) }
         if let errno {
@@ -209,7 +209,7 @@ extension SimulatedKernel {
     }
 
     /// send(2).
-    public func send(_ socket: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
+    package func send(_ socket: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
         let errno = fault(.send)
         guard let file = self.socket(socket, .send) else { return leave(.send, socket.rawValue, notASocket(socket)) }
         if let errno {
@@ -232,7 +232,7 @@ extension SimulatedKernel {
     }
 
     /// shutdown(2) with `SHUT_WR`.
-    public func shutdownWriting(_ socket: FileDescriptor) -> SystemResult {
+    package func shutdownWriting(_ socket: FileDescriptor) -> SystemResult {
         if let errno = fault(.shutdown) { return leave(.shutdown, socket.rawValue, SystemResult(errno)) }
         guard let file = self.socket(socket, .shutdown) else {
             return leave(.shutdown, socket.rawValue, notASocket(socket))

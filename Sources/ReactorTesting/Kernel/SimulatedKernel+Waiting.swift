@@ -6,13 +6,13 @@ public import SystemPackage
 
 extension SimulatedKernel {
     /// epoll_create1(2).
-    public func epollCreate() -> SystemResult {
+    package func epollCreate() -> SystemResult {
         if let errno = fault(.epollCreate) { return leave(.epollCreate, -1, SystemResult(errno)) }
         return leave(.epollCreate, -1, open(SimulatedEpoll()))
     }
 
     /// epoll_ctl(2).
-    public func epollControl(
+    package func epollControl(
         _ epoll: FileDescriptor, _ operation: EpollOperation, _ descriptor: FileDescriptor, events: UInt32, data: UInt64
     ) -> SystemResult {
         // Of the errors in epoll_ctl(2), EPOLL_CTL_DEL leaves EBADF, EINVAL and ENOENT, which are the caller's mistakes:
@@ -32,7 +32,7 @@ extension SimulatedKernel {
     }
 
     /// epoll_pwait2(2).
-    public func epollWait(
+    package func epollWait(
         _ epoll: FileDescriptor, into events: inout MutableSpan<EpollEvent>, timeout: WaitTimeout
     ) -> SystemResult {
         if let errno = beginWait() { return leave(.wait, -1, SystemResult(errno)) }
@@ -55,7 +55,7 @@ extension SimulatedKernel {
     }
 
     /// ppoll(2).
-    public func poll(_ entries: inout MutableSpan<PollEntry>, timeout: WaitTimeout) -> SystemResult {
+    package func poll(_ entries: inout MutableSpan<PollEntry>, timeout: WaitTimeout) -> SystemResult {
         if let errno = beginWait() { return leave(.wait, -1, SystemResult(errno)) }
         var copy: [PollEntry] = []
         for index in entries.indices {
@@ -89,7 +89,7 @@ extension SimulatedKernel {
     }
 
     /// pselect6(2).
-    public func select(
+    package func select(
         below limit: Int, read: inout MutableSpan<UInt64>, write: inout MutableSpan<UInt64>,
         except: inout MutableSpan<UInt64>, timeout: WaitTimeout
     ) -> SystemResult {

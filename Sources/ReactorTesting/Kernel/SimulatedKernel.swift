@@ -12,7 +12,7 @@ public import SystemPackage
 ///
 ///     let kernel = SimulatedKernel(seed: 42, faults: .mild)
 ///     let loop = try EventLoop(backend: .poll, kernel: kernel)
-public final class SimulatedKernel: Kernel {
+public final class SimulatedKernel: SystemCalls {
     /// The seed that everything follows from.
     public let seed: UInt64
     /// What goes wrong by chance. May be changed at any time.
@@ -155,13 +155,13 @@ public final class SimulatedKernel: Kernel {
     }
 
     /// Makes a second descriptor for the same file (dup(2)).
-    public func duplicate(_ descriptor: FileDescriptor) -> SystemResult {
+    package func duplicate(_ descriptor: FileDescriptor) -> SystemResult {
         guard let file = file(descriptor.rawValue) else { return SystemResult(.badFileDescriptor) }
         return open(file)
     }
 
     /// close(2).
-    public func close(_ descriptor: FileDescriptor) -> SystemResult {
+    package func close(_ descriptor: FileDescriptor) -> SystemResult {
         let number = Int(descriptor.rawValue)
         guard let file = file(descriptor.rawValue), number > 2 else {
             violate("close of descriptor \(number), which is not open")

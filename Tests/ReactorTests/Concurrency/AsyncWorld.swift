@@ -27,7 +27,7 @@ struct AsyncWorld: Sendable, CustomTestStringConvertible {
         _ program: sending nonisolated(nonsending) @escaping (EventLoop) async throws -> Success
     ) throws -> (result: Success, statistics: LoopStatistics) {
         let simulated = isSimulated ? SimulatedKernel(seed: seed, faults: faults) : nil
-        let loop = try EventLoop(backend: backend, kernel: simulated ?? LinuxKernel.shared as any Kernel)
+        let loop = try EventLoop(backend: backend, kernel: simulated ?? LinuxKernel.shared as any SystemCalls)
         if let simulated { loop.workers = SimulatedWorkers(kernel: simulated) }
         loop.schedule(after: limit ?? .seconds(isSimulated ? 3600 : 60)) {
             Issue.record("the program does not end")

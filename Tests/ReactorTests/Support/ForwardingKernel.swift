@@ -4,10 +4,10 @@ import Reactor
 import SystemPackage
 
 /// A kernel that hands everything on.
-class ForwardingKernel: Kernel {
-    let base: any Kernel
+class ForwardingKernel: SystemCalls {
+    let base: any SystemCalls
 
-    init(_ base: any Kernel = LinuxKernel.shared) { self.base = base }
+    init(_ base: any SystemCalls = LinuxKernel.shared) { self.base = base }
 
     func now() -> MonotonicTime { base.now() }
     func ticks() -> UInt64 { base.ticks() }

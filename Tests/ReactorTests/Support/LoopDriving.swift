@@ -38,7 +38,7 @@ struct TimedOut: Error {}
 
 /// A loop that is shut down when the test is over, whatever happens.
 func withLoop<Result>(
-    _ backend: Backend, kernel: any Kernel = LinuxKernel.shared, _ body: (EventLoop) throws -> Result
+    _ backend: Backend, kernel: any SystemCalls = LinuxKernel.shared, _ body: (EventLoop) throws -> Result
 ) throws -> Result {
     let loop = try EventLoop(backend: backend, kernel: kernel)
     defer { loop.shutdown() }

@@ -7,7 +7,7 @@ import CReactor
 ///
 /// Belongs to one thread. A kernel fills it, by ``removeAll()`` and ``append(_:from:)`` unless it is Linux; whoever asked
 /// for it reads it.
-@safe public final class DatagramInbox {
+@safe package final class DatagramInbox {
     // Safe: allocated here and freed in deinit. `table` has room for `capacity` messages and `memory` for as many places
     // of `stride` bytes; every index and length is checked against those before it is used.
     private let table: MessageTable
@@ -18,15 +18,15 @@ import CReactor
     private var used: Int
 
     /// How many datagrams there is room for.
-    public let capacity: Int
+    package let capacity: Int
     /// Bytes of a datagram that are kept; a longer one is cut, and flagged.
-    public let datagramSize: Int
+    package let datagramSize: Int
     /// How many datagrams are in it.
-    public var count: Int { filled }
+    package var count: Int { filled }
 
     /// Room for `capacity` datagrams (1 to 1,024) of `datagramSize` bytes (1 to 65,535). Memory that no datagram comes to
     /// is never touched.
-    public init(capacity: Int, datagramSize: Int) {
+    package init(capacity: Int, datagramSize: Int) {
         precondition((1...MessageTable.longestCall).contains(capacity), "a batch has 1 to 1,024 datagrams")
         precondition((1...65_535).contains(datagramSize), "a datagram has 1 to 65,535 bytes")
         self.capacity = capacity
@@ -47,19 +47,19 @@ import CReactor
     // MARK: Reading
 
     /// Where a datagram came from.
-    public func address(of index: Int) -> SocketAddress {
+    package func address(of index: Int) -> SocketAddress {
         precondition(index >= 0 && index < filled)
         return table.address(index)
     }
 
     /// Whether a datagram was longer than ``datagramSize``; what is here is its beginning.
-    public func isTruncated(_ index: Int) -> Bool {
+    package func isTruncated(_ index: Int) -> Bool {
         precondition(index >= 0 && index < filled)
         return table.isTruncated(index)
     }
 
     /// Lends the bytes of a datagram.
-    public func withBytes<Result>(of index: Int, _ body: (RawSpan) throws -> Result) rethrows -> Result {
+    package func withBytes<Result>(of index: Int, _ body: (RawSpan) throws -> Result) rethrows -> Result {
         let bytes = unsafe bytes(of: index).bytes
         return try body(bytes)
     }
@@ -76,11 +76,11 @@ import CReactor
     // MARK: Filling
 
     /// Forgets what is in it.
-    public func removeAll() { filled = 0 }
+    package func removeAll() { filled = 0 }
 
     /// Adds a datagram, cut to ``datagramSize``; `false` when there is no room.
     @discardableResult
-    public func append(_ bytes: RawSpan, from address: SocketAddress) -> Bool {
+    package func append(_ bytes: RawSpan, from address: SocketAddress) -> Bool {
         guard filled < capacity else { return false }
         let count = min(bytes.byteCount, datagramSize)
         unsafe bytes.withUnsafeBytes { source in

@@ -8,7 +8,7 @@ import CReactor
 /// Datagrams that wait to be sent, bounded in number and in bytes.
 ///
 /// Belongs to one thread. A kernel reads it; whoever fills it removes what was sent.
-@safe public final class DatagramOutbox {
+@safe package final class DatagramOutbox {
     // Safe: allocated here and freed in deinit. `table` has room for `capacity` messages, `memory` for `byteCapacity`
     // bytes; every index and length is checked against those before it is used, and messages below `prepared` point
     // into `memory` or nowhere.
@@ -21,19 +21,19 @@ import CReactor
     private var endByte = 0
 
     /// How many datagrams there is room for.
-    public let capacity: Int
+    package let capacity: Int
     /// How many bytes there is room for, in all datagrams together.
-    public let byteCapacity: Int
+    package let byteCapacity: Int
     /// How many datagrams wait.
-    public var count: Int { end - first }
+    package var count: Int { end - first }
     /// How many bytes wait.
-    public var byteCount: Int { endByte - firstByte }
+    package var byteCount: Int { endByte - firstByte }
     /// Whether nothing waits.
-    public var isEmpty: Bool { first == end }
+    package var isEmpty: Bool { first == end }
 
     /// Room for `capacity` datagrams (1 to 1,024) with `byteCapacity` bytes in all. Memory that is not needed is never
     /// touched.
-    public init(capacity: Int, byteCapacity: Int) {
+    package init(capacity: Int, byteCapacity: Int) {
         precondition((1...MessageTable.longestCall).contains(capacity), "a batch has 1 to 1,024 datagrams")
         precondition(byteCapacity > 0)
         self.capacity = capacity
@@ -52,7 +52,7 @@ import CReactor
     /// Adds a copy of a datagram behind the others; `false` when there is no room.
     ///
     /// - Parameter address: where to; `nil` for the peer that the socket is connected to.
-    public func append(_ bytes: RawSpan, to address: SocketAddress?) -> Bool {
+    package func append(_ bytes: RawSpan, to address: SocketAddress?) -> Bool {
         let length = bytes.byteCount
         if end == capacity || length > byteCapacity - endByte {
             guard count < capacity, length <= byteCapacity - byteCount else { return false }
@@ -86,7 +86,7 @@ import CReactor
     }
 
     /// Removes the first `number` datagrams: they were sent, or given up.
-    public func removeFirst(_ number: Int) {
+    package func removeFirst(_ number: Int) {
         precondition(number >= 0 && number <= count)
         for index in first..<first + number { firstByte += table.pieceLength(index) }
         first += number
@@ -94,18 +94,18 @@ import CReactor
     }
 
     /// Removes everything.
-    public func removeAll() { (first, end, firstByte, endByte) = (0, 0, 0, 0) }
+    package func removeAll() { (first, end, firstByte, endByte) = (0, 0, 0, 0) }
 
     // MARK: Reading
 
     /// Where a datagram goes to; 0 is the first that waits. `nil` for the socket's peer.
-    public func address(of index: Int) -> SocketAddress? {
+    package func address(of index: Int) -> SocketAddress? {
         precondition(index >= 0 && index < count)
         return table.hasAddress(first + index) ? table.address(first + index) : nil
     }
 
     /// Lends the bytes of a datagram; 0 is the first that waits.
-    public func withBytes<Result>(of index: Int, _ body: (RawSpan) throws -> Result) rethrows -> Result {
+    package func withBytes<Result>(of index: Int, _ body: (RawSpan) throws -> Result) rethrows -> Result {
         precondition(index >= 0 && index < count)
         // Safe: a waiting message's piece lies within `memory`, which lives as long as this.
         let bytes = unsafe table.piece(first + index).bytes

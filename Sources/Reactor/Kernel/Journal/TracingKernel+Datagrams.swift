@@ -6,7 +6,7 @@ extension TracingKernel {
     private static let datagramsShown = 4
 
     /// recvmmsg(2), with what arrived.
-    public func receiveDatagrams(_ socket: FileDescriptor, into inbox: DatagramInbox) -> SystemResult {
+    package func receiveDatagrams(_ socket: FileDescriptor, into inbox: DatagramInbox) -> SystemResult {
         let result = base.receiveDatagrams(socket, into: inbox)
         let words = shown(result) { index in
             "from \(inbox.address(of: index)) \(inbox.withBytes(of: index) { TraceText.quoted($0) })"
@@ -15,7 +15,7 @@ extension TracingKernel {
     }
 
     /// sendmmsg(2), with what was taken.
-    public func sendDatagrams(_ socket: FileDescriptor, _ outbox: DatagramOutbox) -> SystemResult {
+    package func sendDatagrams(_ socket: FileDescriptor, _ outbox: DatagramOutbox) -> SystemResult {
         let result = base.sendDatagrams(socket, outbox)
         let words = shown(result) { index in
             let target = outbox.address(of: index).map { "to \($0) " } ?? ""
@@ -31,7 +31,7 @@ extension TracingKernel {
     }
 
     /// setsockopt(2) for multicast.
-    public func setMulticast(
+    package func setMulticast(
         _ operation: MulticastOperation, _ group: SocketAddress, interface: UInt32, of socket: FileDescriptor
     ) -> SystemResult {
         note(

@@ -4,7 +4,7 @@ public import SystemPackage
 
 extension TracingKernel {
     /// sendfile(2).
-    public func sendFile(to socket: FileDescriptor, from file: FileDescriptor, at offset: Int64, count: Int)
+    package func sendFile(to socket: FileDescriptor, from file: FileDescriptor, at offset: Int64, count: Int)
         -> SystemResult
     {
         note(
@@ -13,7 +13,7 @@ extension TracingKernel {
     }
 
     /// sigtimedwait(2), without waiting.
-    public func takePending(_ signal: Signal) -> SystemResult {
+    package func takePending(_ signal: Signal) -> SystemResult {
         note("sigtimedwait(\(signal))", base.takePending(signal))
     }
 }

@@ -4,27 +4,27 @@ public import SystemPackage
 
 extension TracingKernel {
     /// getsockopt(2) with `SO_PEERCRED`, with who it is.
-    public func peerCredentials(of socket: FileDescriptor, _ credentials: inout PeerCredentials) -> SystemResult {
+    package func peerCredentials(of socket: FileDescriptor, _ credentials: inout PeerCredentials) -> SystemResult {
         let result = base.peerCredentials(of: socket, &credentials)
         let peer = "process \(credentials.process), user \(credentials.user), group \(credentials.group)"
         return note("getsockopt(\(socket.rawValue), peer credentials)", result, result.succeeded ? peer : "")
     }
 
     /// lstat(2).
-    public func status(of path: FilePath, _ status: inout PathStatus) -> SystemResult {
+    package func status(of path: FilePath, _ status: inout PathStatus) -> SystemResult {
         note("lstat(\(path))", base.status(of: path, &status))
     }
 
     /// unlink(2).
-    public func unlink(_ path: FilePath) -> SystemResult { note("unlink(\(path))", base.unlink(path)) }
+    package func unlink(_ path: FilePath) -> SystemResult { note("unlink(\(path))", base.unlink(path)) }
 
     /// chmod(2).
-    public func setPermissions(_ permissions: FilePermissions, of path: FilePath) -> SystemResult {
+    package func setPermissions(_ permissions: FilePermissions, of path: FilePath) -> SystemResult {
         note("chmod(\(path), \(octal(permissions)))", base.setPermissions(permissions, of: path))
     }
 
     /// fchmod(2).
-    public func setPermissions(_ permissions: FilePermissions, of descriptor: FileDescriptor) -> SystemResult {
+    package func setPermissions(_ permissions: FilePermissions, of descriptor: FileDescriptor) -> SystemResult {
         note(
             "fchmod(\(descriptor.rawValue), \(octal(permissions)))", base.setPermissions(permissions, of: descriptor))
     }
@@ -32,7 +32,7 @@ extension TracingKernel {
     private func octal(_ permissions: FilePermissions) -> String { "0" + String(permissions.rawValue, radix: 8) }
 
     /// open(2) and flock(2) of a directory.
-    public func lockDirectory(_ path: FilePath) -> SystemResult {
+    package func lockDirectory(_ path: FilePath) -> SystemResult {
         note("open and flock(\(path))", base.lockDirectory(path))
     }
 }

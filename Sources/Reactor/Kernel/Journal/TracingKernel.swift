@@ -15,8 +15,8 @@ public import SystemPackage
 ///
 /// The times are seconds since the kernel was made, taken when the call returned. The clock, the tick counter and what
 /// other threads write to wake the loop are left out. A kernel belongs to one loop: two would mix their lines.
-public final class TracingKernel: Kernel {
-    let base: any Kernel
+public final class TracingKernel: SystemCalls {
+    let base: any SystemCalls
     private let start: MonotonicTime
     private let output: (String) -> Void
 
@@ -26,9 +26,9 @@ public final class TracingKernel: Kernel {
     ///   - base: who does the work; Linux, unless a test says otherwise.
     ///   - output: takes each line, without its end, on the loop's thread; the loop waits for it.
     public init(_ base: any Kernel = LinuxKernel.shared, output: @escaping (String) -> Void) {
-        self.base = base
+        self.base = base.calls
         self.output = output
-        start = base.now()
+        start = self.base.now()
     }
 
     // MARK: Lines
@@ -51,17 +51,17 @@ public final class TracingKernel: Kernel {
     // MARK: Time
 
     /// The monotonic clock, which is not traced.
-    public func now() -> MonotonicTime { base.now() }
+    package func now() -> MonotonicTime { base.now() }
     /// The tick counter, which is not traced.
-    public func ticks() -> UInt64 { base.ticks() }
+    package func ticks() -> UInt64 { base.ticks() }
 
     // MARK: Readiness
 
     /// epoll_create1(2).
-    public func epollCreate() -> SystemResult { note("epoll_create1()", base.epollCreate()) }
+    package func epollCreate() -> SystemResult { note("epoll_create1()", base.epollCreate()) }
 
     /// epoll_ctl(2).
-    public func epollControl(
+    package func epollControl(
         _ epoll: FileDescriptor, _ operation: EpollOperation, _ descriptor: FileDescriptor, events: UInt32, data: UInt64
     ) -> SystemResult {
         let result = base.epollControl(epoll, operation, descriptor, events: events, data: data)
@@ -72,7 +72,7 @@ public final class TracingKernel: Kernel {
     }
 
     /// epoll_pwait2(2), with what it found.
-    public func epollWait(
+    package func epollWait(
         _ epoll: FileDescriptor, into events: inout MutableSpan<EpollEvent>, timeout: WaitTimeout
     ) -> SystemResult {
         let result = note(
@@ -87,7 +87,7 @@ public final class TracingKernel: Kernel {
     }
 
     /// ppoll(2), with what it found.
-    public func poll(_ entries: inout MutableSpan<PollEntry>, timeout: WaitTimeout) -> SystemResult {
+    package func poll(_ entries: inout MutableSpan<PollEntry>, timeout: WaitTimeout) -> SystemResult {
         let result = note(
             "poll(\(entries.count) descriptors, \(TraceText.timeout(timeout)))", base.poll(&entries, timeout: timeout))
         guard result.rawValue > 0 else { return result }
@@ -98,7 +98,7 @@ public final class TracingKernel: Kernel {
     }
 
     /// pselect6(2), with what it found.
-    public func select(
+    package func select(
         below limit: Int, read: inout MutableSpan<UInt64>, write: inout MutableSpan<UInt64>,
         except: inout MutableSpan<UInt64>, timeout: WaitTimeout
     ) -> SystemResult {
@@ -120,64 +120,64 @@ public final class TracingKernel: Kernel {
     // MARK: Sockets
 
     /// socket(2).
-    public func socket(_ kind: SocketKind, for address: SocketAddress) -> SystemResult {
+    package func socket(_ kind: SocketKind, for address: SocketAddress) -> SystemResult {
         note("socket(\(kind.value) for \(address))", base.socket(kind, for: address))
     }
 
     /// bind(2).
-    public func bind(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult {
+    package func bind(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult {
         note("bind(\(socket.rawValue), \(address))", base.bind(socket, to: address))
     }
 
     /// listen(2).
-    public func listen(_ socket: FileDescriptor, backlog: Int) -> SystemResult {
+    package func listen(_ socket: FileDescriptor, backlog: Int) -> SystemResult {
         note("listen(\(socket.rawValue), \(backlog))", base.listen(socket, backlog: backlog))
     }
 
     /// accept4(2), with the peer.
-    public func accept(_ listener: FileDescriptor, peer: inout SocketAddress) -> SystemResult {
+    package func accept(_ listener: FileDescriptor, peer: inout SocketAddress) -> SystemResult {
         let result = base.accept(listener, peer: &peer)
         return note("accept4(\(listener.rawValue))", result, result.succeeded ? "\(peer)" : "")
     }
 
     /// connect(2).
-    public func connect(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult {
+    package func connect(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult {
         note("connect(\(socket.rawValue), \(address))", base.connect(socket, to: address))
     }
 
     /// getsockname(2), with the address.
-    public func localAddress(of socket: FileDescriptor, _ address: inout SocketAddress) -> SystemResult {
+    package func localAddress(of socket: FileDescriptor, _ address: inout SocketAddress) -> SystemResult {
         let result = base.localAddress(of: socket, &address)
         return note("getsockname(\(socket.rawValue))", result, result.succeeded ? "\(address)" : "")
     }
 
     /// getpeername(2).
-    public func peerAddress(of socket: FileDescriptor, _ address: inout SocketAddress) -> SystemResult {
+    package func peerAddress(of socket: FileDescriptor, _ address: inout SocketAddress) -> SystemResult {
         let result = base.peerAddress(of: socket, &address)
         return note("getpeername(\(socket.rawValue))", result, result.succeeded ? "\(address)" : "")
     }
 
     /// setsockopt(2).
-    public func setOption(_ option: SocketOption, of socket: FileDescriptor, to value: Int) -> SystemResult {
+    package func setOption(_ option: SocketOption, of socket: FileDescriptor, to value: Int) -> SystemResult {
         note(
             "setsockopt(\(socket.rawValue), \(TraceText.name(of: option)), \(value))",
             base.setOption(option, of: socket, to: value))
     }
 
     /// setsockopt(2) with `SO_LINGER`.
-    public func setResetOnClose(_ socket: FileDescriptor) -> SystemResult {
+    package func setResetOnClose(_ socket: FileDescriptor) -> SystemResult {
         note("setsockopt(\(socket.rawValue), reset on close)", base.setResetOnClose(socket))
     }
 
     /// getsockopt(2) with `SO_ERROR`, with the error.
-    public func pendingError(of socket: FileDescriptor) -> SystemResult {
+    package func pendingError(of socket: FileDescriptor) -> SystemResult {
         let result = base.pendingError(of: socket)
         let error = result.rawValue > 0 ? "\(Errno(rawValue: CInt(truncatingIfNeeded: result.rawValue)))" : ""
         return note("getsockopt(\(socket.rawValue), pending error)", result, error)
     }
 
     /// recv(2), with the bytes.
-    public func receive(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
+    package func receive(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
         unsafe buffer.withUnsafeMutableBytes { memory in
             // Lent for the call, and looked at when that is over.
             let result = unsafe base.receive(socket, into: memory.mutableBytes)
@@ -186,7 +186,7 @@ public final class TracingKernel: Kernel {
     }
 
     /// recv(2) with `MSG_PEEK`, with the bytes that were seen.
-    public func peek(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
+    package func peek(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
         unsafe buffer.withUnsafeMutableBytes { memory in
             // Lent for the call, and looked at when that is over.
             let result = unsafe base.peek(socket, into: memory.mutableBytes)
@@ -195,7 +195,7 @@ public final class TracingKernel: Kernel {
     }
 
     /// send(2), with the bytes that were taken.
-    public func send(_ socket: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
+    package func send(_ socket: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
         let result = base.send(socket, bytes)
         return note("send(\(socket.rawValue), \(bytes.byteCount) bytes)", result, filled(bytes, result))
     }
@@ -205,19 +205,19 @@ public final class TracingKernel: Kernel {
     }
 
     /// shutdown(2).
-    public func shutdownWriting(_ socket: FileDescriptor) -> SystemResult {
+    package func shutdownWriting(_ socket: FileDescriptor) -> SystemResult {
         note("shutdown(\(socket.rawValue), writing)", base.shutdownWriting(socket))
     }
 
     // MARK: Descriptors
 
     /// close(2).
-    public func close(_ descriptor: FileDescriptor) -> SystemResult {
+    package func close(_ descriptor: FileDescriptor) -> SystemResult {
         note("close(\(descriptor.rawValue))", base.close(descriptor))
     }
 
     /// read(2), with the bytes.
-    public func read(_ descriptor: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
+    package func read(_ descriptor: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
         unsafe buffer.withUnsafeMutableBytes { memory in
             let result = unsafe base.read(descriptor, into: memory.mutableBytes)
             return note("read(\(descriptor.rawValue))", result, filled(unsafe memory.bytes, result))
@@ -225,47 +225,47 @@ public final class TracingKernel: Kernel {
     }
 
     /// write(2), with the bytes that were taken.
-    public func write(_ descriptor: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
+    package func write(_ descriptor: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
         let result = base.write(descriptor, bytes)
         return note("write(\(descriptor.rawValue), \(bytes.byteCount) bytes)", result, filled(bytes, result))
     }
 
     /// open(2) of the reserve.
-    public func reserveDescriptor() -> SystemResult { note("open(/dev/null)", base.reserveDescriptor()) }
+    package func reserveDescriptor() -> SystemResult { note("open(/dev/null)", base.reserveDescriptor()) }
 
     /// getrlimit(2).
-    public func descriptorLimit() -> SystemResult { note("getrlimit(descriptors)", base.descriptorLimit()) }
+    package func descriptorLimit() -> SystemResult { note("getrlimit(descriptors)", base.descriptorLimit()) }
 
     /// The count of forks, which is no system call and not traced.
-    public func forkCount() -> UInt32 { base.forkCount() }
+    package func forkCount() -> UInt32 { base.forkCount() }
 
     // MARK: Wake-up and signals
 
     /// eventfd(2).
-    public func eventDescriptor() -> SystemResult { note("eventfd()", base.eventDescriptor()) }
+    package func eventDescriptor() -> SystemResult { note("eventfd()", base.eventDescriptor()) }
 
     /// What adds to an eventfd, which other threads call, and which is not traced.
-    public func notifier(for event: FileDescriptor) -> @Sendable () -> SystemResult { base.notifier(for: event) }
+    package func notifier(for event: FileDescriptor) -> @Sendable () -> SystemResult { base.notifier(for: event) }
 
     /// read(2) of an eventfd.
-    public func clearNotifications(_ event: FileDescriptor) -> SystemResult {
+    package func clearNotifications(_ event: FileDescriptor) -> SystemResult {
         note("read(\(event.rawValue))", base.clearNotifications(event))
     }
 
     /// signalfd(2).
-    public func signalDescriptor(for signals: [Signal]) -> SystemResult {
+    package func signalDescriptor(for signals: [Signal]) -> SystemResult {
         note("signalfd(\(signals.map(\.description).joined(separator: ", ")))", base.signalDescriptor(for: signals))
     }
 
     /// read(2) of a signalfd, with the signal.
-    public func readSignal(_ descriptor: FileDescriptor) -> SystemResult {
+    package func readSignal(_ descriptor: FileDescriptor) -> SystemResult {
         let result = base.readSignal(descriptor)
         let signal = result.succeeded ? "\(Signal(rawValue: CInt(truncatingIfNeeded: result.rawValue)))" : ""
         return note("read(\(descriptor.rawValue))", result, signal)
     }
 
     /// pthread_sigmask(3).
-    public func setBlocked(_ signal: Signal, _ blocked: Bool) -> SystemResult {
+    package func setBlocked(_ signal: Signal, _ blocked: Bool) -> SystemResult {
         note("pthread_sigmask(\(blocked ? "block" : "unblock") \(signal))", base.setBlocked(signal, blocked))
     }
 }

@@ -179,7 +179,7 @@ extension ConnectionAcceptor: ProxyGreetingDelegate {
 
 extension ConnectionCounts {
     /// None yet, within these limits.
-    init(_ limits: Limits, on kernel: any Kernel) {
+    init(_ limits: Limits, on kernel: any SystemCalls) {
         self.init(
             maximum: limits.effectiveConnections(on: kernel), maximumPerAddress: limits.connectionsPerAddress)
     }
@@ -189,7 +189,7 @@ extension Limits {
     /// ``connections``, or what the process's descriptors allow: 10,000, or 64 less than the soft limit (getrlimit(2)).
     public func effectiveConnections(on kernel: any Kernel = LinuxKernel.shared) -> Int {
         if let connections { return connections }
-        let descriptors = kernel.descriptorLimit()
+        let descriptors = kernel.calls.descriptorLimit()
         return max(1, min(10_000, descriptors.succeeded ? descriptors.rawValue - 64 : 10_000))
     }
 }

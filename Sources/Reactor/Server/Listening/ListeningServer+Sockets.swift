@@ -47,7 +47,7 @@ extension ListeningServer {
     /// The path of an inherited Unix socket, if it goes when this server does: what a predecessor made is the successor's
     /// to remove, what systemd made is not.
     private static func path(
-        of socket: InheritedSocket, _ server: TCPServer, _ kernel: any Kernel
+        of socket: InheritedSocket, _ server: TCPServer, _ kernel: any SystemCalls
     ) -> UnixSocketPath? {
         guard server.inheritance?.isFromPredecessor == true, let path = socket.address.unixPath else { return nil }
         return UnixSocketPath(takingOver: path, kernel)

@@ -20,7 +20,7 @@ struct ServerParts: Sendable {
     let endings: Monitor<ServerEndings>
 
     init(
-        _ server: TCPServer, loops: Int, on kernel: any Kernel,
+        _ server: TCPServer, loops: Int, on kernel: any SystemCalls,
         _ prepare: @escaping @Sendable (EventLoop) throws -> HandlerFactory
     ) {
         self.server = server

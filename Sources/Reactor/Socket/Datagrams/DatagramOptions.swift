@@ -49,7 +49,7 @@ public struct DatagramOptions: Sendable {
     public init() {}
 
     /// Sets the options that are to be set.
-    func apply(to socket: FileDescriptor, _ kernel: any Kernel, for address: SocketAddress) throws(SocketError) {
+    func apply(to socket: FileDescriptor, _ kernel: any SystemCalls, for address: SocketAddress) throws(SocketError) {
         var settings: [(SocketOption, Int)] = []
         if let receiveBuffer { settings.append((.receiveBuffer, receiveBuffer)) }
         if let sendBuffer { settings.append((.sendBuffer, sendBuffer)) }

@@ -91,7 +91,7 @@ struct ModelsServeCommand: ParsableCommand {
         options.limit = maxConnections
         options.backlog = backlog
         options.isDatagram = udp
-        let kernel: any Kernel =
+        let kernel: any SystemCalls =
             trace ? TracingKernel { StandardError.write($0 + "\n") } : LinuxKernel.shared
         do throws(SocketError) {
             try model.serve(on: listen ?? .loopback(port: 7788), options, kernel: kernel) { address in

@@ -70,5 +70,5 @@ struct TransferOptions: ParsableArguments {
     }
 
     /// The system that the client's loop runs on.
-    var kernel: any Kernel { trace ? TracingKernel { StandardError.write($0 + "\n") } : LinuxKernel.shared }
+    var kernel: any SystemCalls { trace ? TracingKernel { StandardError.write($0 + "\n") } : LinuxKernel.shared }
 }

@@ -78,7 +78,7 @@ struct UDPSendCommand: ParsableCommand {
         let question: DatagramQuestion
         var showSent = {}
         do throws(SocketError) {
-            let kernel: any Kernel = trace ? TracingKernel { StandardError.write($0 + "\n") } : LinuxKernel.shared
+            let kernel: any SystemCalls = trace ? TracingKernel { StandardError.write($0 + "\n") } : LinuxKernel.shared
             let loop = try EventLoop(backend: backend, kernel: kernel)
             question = DatagramQuestion(expecting: wait.duration == nil ? .max : count) {
                 showSent()
