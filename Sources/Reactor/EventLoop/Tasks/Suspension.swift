@@ -5,8 +5,8 @@
 //        ^                                                                                      |
 //        +------------- resume: the job is run on the loop's task executor ---------------------+
 //
-// A continuation would do the same for half as much again (see docs/results.md): it keeps a record of its own in the task,
-// and goes through the task's locked list of records to find the executor that we know.
+// A continuation would do the same for half as much again (docs/decisions/parking.md): it keeps a record of its own in
+// the task, and goes through the task's locked list of records to find the executor that we know.
 
 /// Something that a task can wait for, one task at a time. Used on the loop's thread.
 @usableFromInline
