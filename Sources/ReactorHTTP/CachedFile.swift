@@ -3,18 +3,19 @@
 
 import HTTPTypes
 import Reactor
+import ServedFiles
 
 /// What is said of a file, whatever part of it is sent.
 struct HTTPFileFacts {
-    let size: Int
+    let version: FileVersion
     let validators: HTTPValidators
     /// Content type and validators.
     let fields: HTTPFields
 
     /// The facts about the file at a path.
-    init(_ path: [UInt8], size: Int, modified: (seconds: Int, nanoseconds: Int)) {
-        self.size = size
-        validators = HTTPValidators(size: size, modified: modified)
+    init(_ path: [UInt8], _ version: FileVersion) {
+        self.version = version
+        validators = HTTPValidators(version)
         fields = [
             .contentType: HTTPContentType.type(of: path),
             .lastModified: String(decoding: HTTPDate.text(validators.modified), as: UTF8.self),
@@ -22,6 +23,9 @@ struct HTTPFileFacts {
             .acceptRanges: "bytes",
         ]
     }
+
+    /// Bytes of the file.
+    var size: Int { version.size }
 }
 
 /// A small file, and its answer.
@@ -39,11 +43,14 @@ final class CachedFile {
     private var dateSeconds: Int
     /// When the file was last looked at.
     var checked: MonotonicTime
+    /// Whether any change since the contents were read shows in the file's version.
+    let isSettled: Bool
 
     init(_ path: [UInt8], _ facts: HTTPFileFacts, content: [UInt8], _ clock: HTTPClock, checked: MonotonicTime) {
         self.path = path
         self.facts = facts
         self.checked = checked
+        isSettled = facts.version.isSettled(at: clock.seconds)
         let head = HTTPAnswer.head(.ok, facts.fields, length: facts.size, date: clock.text, closes: false)
         closingHead = HTTPAnswer.head(.ok, facts.fields, length: facts.size, date: clock.text, closes: true)
         headCount = head.count

@@ -2,7 +2,7 @@
 // in pieces of any size, keeps none, and knows no socket.
 //
 //     size --;--> extension --+
-//       |                     |
+//       |         (ChunkExtension.swift)
 //       +-------- CR LF ------+--> data --> CR LF --> size
 //       +--- of a size of 0 ----------> trailer lines --empty line--> done
 //
@@ -30,6 +30,7 @@ struct ChunkedDecoder {
     private var left = 0
     private var digits = 0
     private var extensionBytes = 0
+    private var chunkExtension = ChunkExtension()
     private var trailerBytes = 0
     private var trailers = 0
     /// The trailer line that is read: whole, it has to be a field.
@@ -64,11 +65,10 @@ struct ChunkedDecoder {
         case .size: try stepSize(byte)
         case .extensions:
             if byte == HTTPByte.carriageReturn {
+                guard chunkExtension.mayEnd else { throw .malformed("a chunk extension is incomplete") }
                 stage = .sizeNewline
             } else {
-                extensionBytes += 1
-                if extensionBytes > limits.chunkExtensionBytes { throw .malformed("chunk extensions without end") }
-                if !HTTPByte.isValue(byte) { throw .malformed("a chunk extension has a byte that none may have") }
+                try stepExtension(byte)
             }
         case .sizeNewline:
             try expect(byte, HTTPByte.newline)
@@ -110,12 +110,19 @@ struct ChunkedDecoder {
         guard digits > 0 else { throw .malformed("a chunk's size is missing or no number") }
         if byte == HTTPByte.carriageReturn {
             stage = .sizeNewline
-        } else if byte == UInt8(ascii: ";") {
-            extensionBytes += 1
+        } else if byte == UInt8(ascii: ";") || HTTPByte.isBlank(byte) {
             stage = .extensions
+            chunkExtension = ChunkExtension()
+            try stepExtension(byte)
         } else {
             throw .malformed("a chunk's size is no number")
         }
+    }
+
+    private mutating func stepExtension(_ byte: UInt8) throws(HTTPRefusal) {
+        extensionBytes += 1
+        if extensionBytes > limits.chunkExtensionBytes { throw .malformed("chunk extensions without end") }
+        if !chunkExtension.take(byte) { throw .malformed("a malformed chunk extension") }
     }
 
     private func expect(_ byte: UInt8, _ expected: UInt8) throws(HTTPRefusal) {

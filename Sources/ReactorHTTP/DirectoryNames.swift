@@ -25,28 +25,18 @@ struct DirectoryNames {
     /// Reads a directory below another; `nil` when it cannot be read.
     static func read(_ path: [UInt8], in directory: ServedDirectory) -> DirectoryNames? {
         guard let opened = try? directory.open(path, flags: O_RDONLY | O_DIRECTORY) else { return nil }
-        // Takes the descriptor over.
-        guard let stream = unsafe fdopendir(opened.rawValue) else {
-            try? opened.close()
-            return nil
-        }
-        defer { unsafe closedir(stream) }
+        guard var reader = try? DirectoryReader(opened) else { return nil }
         var result = DirectoryNames()
         var byteCount = 0
-        while let entry = unsafe readdir(stream) {
-            // Safe: the name lies within the record, which ends before the next call, and ends with a zero.
-            var name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { field in
-                unsafe field.withMemoryRebound(to: UInt8.self, capacity: 256) { start in
-                    unsafe Array(UnsafeBufferPointer(start: start, count: strnlen(field, 256)))
-                }
-            }
+        while let (entry, hint) = reader.next() {
+            var name = entry
             if name.first == UInt8(ascii: ".") { continue }
             byteCount += name.count
             if result.names.count == mostNames || byteCount > mostBytes {
                 result.isCut = true
                 break
             }
-            if unsafe entry.pointee.d_type == UInt8(DT_DIR) { name.append(UInt8(ascii: "/")) }
+            if hint == .directory { name.append(UInt8(ascii: "/")) }
             result.names.append(name)
         }
         result.names.sort { $0.lexicographicallyPrecedes($1) }
@@ -55,11 +45,11 @@ struct DirectoryNames {
 
     /// A page with links to all of them.
     func page(of path: [UInt8]) -> String {
-        let title = String(decoding: path, as: UTF8.self)
+        let title = FileName.text(path)
         let up = path.count > 1 ? "<li><a href=\"../\">../</a></li>\n" : ""
         let items = names.map { name in
             // "./", because a name with a colon would pass for a URL of its own (RFC 3986, 4.2).
-            let text = HTTPText.escaped(String(decoding: name, as: UTF8.self))
+            let text = HTTPText.escaped(FileName.text(name))
             return "<li><a href=\"./\(HTTPPath.encode(name))\">\(text)</a></li>"
         }
         let end = isCut ? "\n<p>There are more.</p>" : ""

@@ -25,6 +25,13 @@ struct HTTPAnswer {
         content = Array("\(status)\(reason.map { ": \($0)" } ?? "")\n".utf8)
     }
 
+    /// No descriptor is left for a file.
+    static var tooManyFiles: HTTPAnswer {
+        var answer = HTTPAnswer(.serviceUnavailable, because: "too many files are open; try again later")
+        answer.fields[.retryAfter] = "1"
+        return answer
+    }
+
     /// A refused request's.
     init(_ refusal: HTTPRefusal) { self.init(refusal.namedStatus, because: "\(refusal)") }
 

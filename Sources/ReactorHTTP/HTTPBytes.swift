@@ -25,6 +25,10 @@ enum HTTPByte {
     @inline(__always)
     static func isValue(_ byte: UInt8) -> Bool { byte >= 0x20 && byte != 0x7f || byte == tab }
 
+    /// A space or a tab: optional or bad whitespace.
+    @inline(__always)
+    static func isBlank(_ byte: UInt8) -> Bool { byte == space || byte == tab }
+
     /// A byte of a request's target: visible, and not what begins a fragment.
     @inline(__always)
     static func isTarget(_ byte: UInt8) -> Bool { byte > 0x20 && byte < 0x7f && byte != UInt8(ascii: "#") }
@@ -131,10 +135,7 @@ extension RawSpan {
         return start..<end
     }
 
-    private func isBlank(_ offset: Int) -> Bool {
-        let byte = byte(at: offset)
-        return byte == HTTPByte.space || byte == HTTPByte.tab
-    }
+    private func isBlank(_ offset: Int) -> Bool { HTTPByte.isBlank(byte(at: offset)) }
 
     /// The elements of a list that commas separate, without the blanks around them and without empty ones
     /// (RFC 9110, 5.6.1).

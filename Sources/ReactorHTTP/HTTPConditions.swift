@@ -2,18 +2,19 @@
 
 import HTTPTypes
 import Reactor
+import ServedFiles
 
 /// What identifies a version of a file.
 struct HTTPValidators {
-    /// The entity tag, with its quotes. Strong: it has the size, and the time of the last change in nanoseconds.
+    /// The entity tag, with its quotes. Strong: it has the size and 64 bits of device, inode and both times of change.
     let tag: [UInt8]
-    /// When the file was last changed, in seconds since 1970.
+    /// When the file was last modified, in seconds since 1970.
     let modified: Int
 
-    init(size: Int, modified: (seconds: Int, nanoseconds: Int)) {
-        let parts = [modified.seconds, modified.nanoseconds, size].map { String(UInt(bitPattern: $0), radix: 16) }
-        tag = Array("\"\(parts.joined(separator: "-"))\"".utf8)
-        self.modified = modified.seconds
+    init(_ version: FileVersion) {
+        tag = Array(
+            "\"\(String(UInt(bitPattern: version.size), radix: 16))-\(String(version.digest, radix: 16))\"".utf8)
+        modified = version.modified.seconds
     }
 }
 
@@ -46,7 +47,9 @@ enum HTTPCondition: Equatable {
                 self = isRead ? .notModified : .failed
                 return
             }
-        } else if isRead, let since = Self.date("if-modified-since", head, bytes, now), file.modified <= since {
+        } else if isRead, let since = Self.date("if-modified-since", head, bytes, now), file.modified == since {
+            // Not `<=`, which RFC 9110 recommends: an older file may have taken the place of the one that the client has
+            // (nginx: `if_modified_since exact`).
             self = .notModified
             return
         }

@@ -27,14 +27,21 @@ struct HTTPFileAnswer {
     }
 
     /// Of a large file, which is sent or closed.
+    ///
+    /// - Parameter openFiles: has a place for the file while it is being sent.
     func reply(
-        _ condition: HTTPCondition, _ file: consuming ServedFile, _ facts: HTTPFileFacts, _ kernel: any SystemCalls
+        _ condition: HTTPCondition, _ file: consuming ServedFile, _ facts: HTTPFileFacts, _ kernel: any SystemCalls,
+        _ openFiles: FileBudget
     ) -> HTTPReply {
         let bytes: [UInt8]
         switch condition {
-        case .send(.part(let part)): return .file(head: head(facts, part), file, part)
-        case .send(.whole) where !isHead: return .file(head: head(facts, nil), file, 0..<facts.size)
-        case .send(.whole): bytes = head(facts, nil)
+        case .send(.whole) where isHead: bytes = head(facts, nil)
+        case .send(.whole):
+            if let place = openFiles.take() { return .file(head: head(facts, nil), file, 0..<facts.size, place) }
+            bytes = HTTPAnswer.tooManyFiles.bytes(date: clock.text, closes: closes, isHead: isHead)
+        case .send(.part(let part)):
+            if let place = openFiles.take() { return .file(head: head(facts, part), file, part, place) }
+            bytes = HTTPAnswer.tooManyFiles.bytes(date: clock.text, closes: closes, isHead: isHead)
         case .send(.unsatisfiable): bytes = unsatisfiable(facts)
         default: bytes = refusal(condition, facts)
         }

@@ -16,6 +16,9 @@ public final class HTTPFileServer {
         public var limits = HTTPLimits()
         /// Whether a directory without an `index.html` shows what is in it. Default: no.
         public var listsDirectories = false
+        /// Large files that are sent at once, by all servers with these options; more are answered 503. Each takes a
+        /// descriptor besides that of its connection: set it to what `Limits.connections` leaves of them. Default: 512.
+        public var openFiles = FileBudget(512)
         /// The path of the example form; `nil` for none, the default. It begins with a slash.
         public var formPath: String?
 
@@ -50,7 +53,9 @@ public final class HTTPFileServer {
         formPathBytes = Array((options.formPath ?? "").utf8)
         self.clock = clock
         self.counts = counts
-        files = HTTPFiles(store, kernel: kernel, clock: clock, listsDirectories: options.listsDirectories)
+        files = HTTPFiles(
+            store, kernel: kernel, clock: clock, listsDirectories: options.listsDirectories,
+            openFiles: options.openFiles)
     }
 
     /// The file that is asked for, if its answer stands ready: that of a plain request for a small file that was asked for

@@ -21,9 +21,13 @@ final class HTTPFiles {
     private let kernel: any SystemCalls
     private let clock: HTTPClock
     private let listsDirectories: Bool
+    private let openFiles: FileBudget
     private let cache = FileCache()
 
-    init(_ store: any FileStore, kernel: any SystemCalls, clock: HTTPClock, listsDirectories: Bool) {
+    init(
+        _ store: any FileStore, kernel: any SystemCalls, clock: HTTPClock, listsDirectories: Bool, openFiles: FileBudget
+    ) {
+        self.openFiles = openFiles
         self.store = store
         self.kernel = kernel
         self.clock = clock
@@ -58,8 +62,8 @@ final class HTTPFiles {
             }
             let file = try store.open(path)
             if file.size > FileCache.largestFile {
-                let facts = HTTPFileFacts(path, size: file.size, modified: file.modified)
-                return answer.reply(condition(head, bytes, facts), file, facts, kernel)
+                let facts = HTTPFileFacts(path, file.version)
+                return answer.reply(condition(head, bytes, facts), file, facts, kernel, openFiles)
             }
             let kept = try keep(file, path, at: now)
             return answer.reply(condition(head, bytes, kept.facts), kept)
@@ -79,19 +83,22 @@ final class HTTPFiles {
         let bytes = unsafe path.span.bytes  // safe: a UInt8 has no padding
         guard let file = cache.file(bytes, 0..<path.count) else { return nil }
         if now.nanoseconds &- file.checked.nanoseconds >= Self.validity {
-            let opened: ServedFile
-            do throws(FileAccessError) { opened = try store.open(path) } catch {
-                cache.remove(file)
-                throw error
-            }
-            let validators = HTTPValidators(size: opened.size, modified: opened.modified)
-            guard validators.tag == file.facts.validators.tag else {
-                cache.remove(file)
-                opened.descriptor.close(kernel)
-                return nil
-            }
-            opened.descriptor.close(kernel)
             file.checked = now
+            do throws(FileAccessError) {
+                let opened = try store.open(path)
+                let version = opened.version
+                opened.descriptor.close(kernel)
+                guard version == file.facts.version, file.isSettled else {
+                    cache.remove(file)
+                    return nil
+                }
+            } catch {
+                // Without a descriptor to look at the file with, what was read of it is still the best answer.
+                guard error.kind == .busy else {
+                    cache.remove(file)
+                    throw error
+                }
+            }
         }
         file.update(clock)
         return file
@@ -101,7 +108,7 @@ final class HTTPFiles {
     private func keep(_ file: consuming ServedFile, _ path: [UInt8], at now: MonotonicTime) throws(FileAccessError)
         -> CachedFile
     {
-        let facts = HTTPFileFacts(path, size: file.size, modified: file.modified)
+        let facts = HTTPFileFacts(path, file.version)
         let content = read(file.descriptor.name, count: file.size)
         file.descriptor.close(kernel)
         guard let content else { throw FileAccessError(.failed) }
@@ -145,6 +152,8 @@ final class HTTPFiles {
             }
             return HTTPAnswer(.notFound)
         case .notPermitted: return HTTPAnswer(.forbidden)
+        case .reservedName: return HTTPAnswer(.forbidden, because: "\(error)")
+        case .busy: return .tooManyFiles
         case .failed: return HTTPAnswer(.serviceUnavailable)
         default: return HTTPAnswer(.notFound)
         }

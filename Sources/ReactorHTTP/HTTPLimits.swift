@@ -1,6 +1,8 @@
 // What a request may use up. Everything has a default, and none is "without limit". What a connection may use up is in
 // `Limits`; this knows no connection.
 
+public import Reactor
+
 /// The limits of requests.
 public struct HTTPLimits: Sendable {
     /// Bytes of the request line, its end not counted; more are answered 414. Default: 8,192, as RFC 9112, 3 recommends.
@@ -20,8 +22,8 @@ public struct HTTPLimits: Sendable {
 
     /// How long a head may take from its first byte, whatever drips in meanwhile; then it is answered 408. Default: 10 s.
     public var headTime = Duration.seconds(10)
-    /// How long a body may take from the end of its head; then it is answered 408. Default: 30 s.
-    public var bodyTime = Duration.seconds(30)
+    /// How fast a body has to come in; one that is slower is answered 408. Default: 500 bytes per second after 30 s.
+    public var bodyRate = MinimumRate()
     /// Requests answered a connection and turn of the loop, after which others have their turn. Default: 64.
     public var requestsPerTurn = 64
 

@@ -6,6 +6,6 @@ import ServedFiles
 enum HTTPReply: ~Copyable {
     /// All of the answer.
     case bytes([UInt8])
-    /// The head, and the part of the file that is its content, which is not empty.
-    case file(head: [UInt8], ServedFile, Range<Int>)
+    /// The head, and the part of the file that is its content, which is not empty; its place among the open files.
+    case file(head: [UInt8], ServedFile, Range<Int>, FilePlace)
 }

@@ -19,7 +19,9 @@ public final class HTTPSession: ConnectionHandler {
     /// What was received and not dealt with: a part of a head, or requests that are held.
     private var kept: [UInt8] = []
     private var body: HTTPBody?
-    /// When the head or the body that is being received has to be whole.
+    /// How fast the body comes in.
+    private var bodyClock: UploadClock?
+    /// When the head that is being received has to be whole, or the body is looked at again.
     private var deadline: Timer?
     private var answered = 0
     private var refused = 0
@@ -126,13 +128,17 @@ public final class HTTPSession: ConnectionHandler {
             return
         }
         body = try HTTPBody(parser.head.body, head: head, keeps: isWanted, server.limits)
-        startDeadline(server.limits.bodyTime, connection)
+        let clock = UploadClock(server.limits.bodyRate, at: connection.loop.now)
+        bodyClock = clock
+        watchBody(until: clock.deadline, connection)
         if parser.head.expectsContinue && isAlone { connection.write("HTTP/1.1 100 Continue\r\n\r\n") }
     }
 
     private func takeBody(_ bytes: RawSpan, from offset: Int, _ connection: Connection) -> Int? {
         do throws(HTTPRefusal) {
-            return try body?.take(bytes, from: offset)
+            let end = try body?.take(bytes, from: offset)
+            bodyClock?.received((end ?? offset) - offset)
+            return end
         } catch {
             refuse(error, connection)
             return nil
@@ -181,13 +187,14 @@ public final class HTTPSession: ConnectionHandler {
     private func send(_ reply: consuming HTTPReply, _ connection: Connection) -> Bool {
         switch consume reply {
         case .bytes(let bytes): return connection.write(bytes) == .taken
-        case .file(let head, let file, let part):
+        case .file(let head, let file, let part, let place):
             connection.write(head)
             // One file at a time: a pipeline of requests must not be a pipeline of open files.
             isSendingFile = true
             connection.pauseReading()
             let result = connection.sendFile(file.descriptor, from: Int64(part.lowerBound), count: part.count) { _ in
-                self.isSendingFile = false
+                // The connection keeps this closure, and with it the place, as long as the file is open.
+                withExtendedLifetime(place) { self.isSendingFile = false }
                 connection.resumeReading()
                 if self.isLast { self.end(connection) }
             }
@@ -224,7 +231,25 @@ public final class HTTPSession: ConnectionHandler {
 
     private func stopDeadline(_ connection: Connection) {
         if let deadline { connection.loop.cancel(deadline) }
+        (deadline, bodyClock) = (nil, nil)
+    }
+
+    /// Looks at the rate of the body when it would be too slow without another byte.
+    private func watchBody(until time: MonotonicTime, _ connection: Connection) {
+        let loop = connection.loop
+        deadline = loop.schedule(after: loop.now.duration(to: time)) { [weak self] in
+            self?.bodyDeadlineReached(connection)
+        }
+    }
+
+    private func bodyDeadlineReached(_ connection: Connection) {
         deadline = nil
+        let now = connection.loop.now
+        // While we do not read, it is no fault of the peer's.
+        if connection.isReadingPaused { bodyClock?.restart(at: now) }
+        guard let clock = bodyClock else { return }
+        if clock.deadline > now { return watchBody(until: clock.deadline, connection) }
+        refuse(HTTPRefusal(408, "the body comes in too slowly"), connection)
     }
 
     private func deadlineReached(_ time: Duration, _ connection: Connection) {

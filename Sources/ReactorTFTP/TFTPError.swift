@@ -55,7 +55,7 @@ public struct TFTPError: Error, Sendable, Hashable, CustomStringConvertible {
         let code: Code =
             switch error.kind {
             case .notFound: .fileNotFound
-            case .notPermitted, .noFile: .accessViolation
+            case .notPermitted, .noFile, .reservedName: .accessViolation
             case .noSpace: .diskFull
             case .exists: .fileExists
             default: .undefined

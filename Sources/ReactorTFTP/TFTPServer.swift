@@ -10,6 +10,10 @@ import ServedFiles
 
 /// What a TFTP server lets its clients use up.
 public struct TFTPLimits: Sendable {
+    /// Descriptors that a transfer takes at most: its socket, the file, the file's directory; and that of a transfer that
+    /// lingers, of which there may be as many.
+    public static let descriptorsPerTransfer = 4
+
     /// Transfers at once. Default: 128.
     public var transfers = 128
     /// Transfers at once of one address; an IPv6 /64 is one. Default: 16.
@@ -20,6 +24,9 @@ public struct TFTPLimits: Sendable {
     public var windowSize = 64
     /// Bytes of a file that is written. Default: 1 GiB.
     public var fileSize = 1 << 30
+    /// How fast a file that is written has to come in. Default: 50 bytes per second after 30 s, because blocks of 512 bytes,
+    /// one at a time, are slow on a long path that loses some.
+    public var writeRate = MinimumRate(bytesPerSecond: 50)
     /// How long a client may be silent before its transfer is given up. Default: 20 s.
     public var patience = Duration.seconds(20)
     /// How long the last acknowledgement of a written file can be asked for once more. Default: 6 s, in which a client
@@ -187,6 +194,18 @@ public final class TFTPServer: DatagramHandler {
         guard session.isOpen else { return }
         transfers[peer] = Transfer(session: session, request: request, isWrite: isWrite, start: loop.now)
         if let key = peer.limitKey { counts[key, default: 0] += 1 }
+        if isWrite { watchRate(of: session, since: loop.now, at: loop.now.advanced(by: limits.writeRate.grace)) }
+    }
+
+    /// Ends a transfer that keeps its place with a block now and then.
+    private func watchRate(of session: TransferSession, since start: MonotonicTime, at time: MonotonicTime) {
+        loop.schedule(after: loop.now.duration(to: time)) { [weak self, weak session] in
+            guard let self, let session, session.isOpen, session.machine.state == .transferring else { return }
+            var clock = UploadClock(limits.writeRate, at: start)
+            clock.received(session.machine.statistics.bytes)
+            if clock.deadline > loop.now { return watchRate(of: session, since: start, at: clock.deadline) }
+            session.cancel(TFTPError(.undefined, "this transfer is too slow"))
+        }
     }
 
     private func makeRoom(for peer: SocketAddress) throws(TFTPError) {

@@ -20,6 +20,8 @@ public struct DirectoryEntry: Sendable, Hashable {
 
     /// The name, as the file system has it; it need not be UTF-8.
     public let name: [UInt8]
+    /// The name as text: bytes that are not UTF-8 and control characters as `\xHH`.
+    public var escapedName: String { FileName.text(name) }
     /// What it stands for; a link is `other`.
     public let kind: Kind
     /// The size in bytes of a file.
@@ -53,24 +55,12 @@ extension ServedDirectory {
     ///   - limit: how many names at most.
     /// - Returns: The entries, and whether there were more.
     public func entries(of path: [UInt8], limit: Int) throws(FileAccessError) -> ([DirectoryEntry], hasMore: Bool) {
-        let directory = try open(path, flags: O_RDONLY | O_DIRECTORY)
-        guard let stream = unsafe fdopendir(directory.rawValue) else {
-            try? directory.close()
-            throw FileAccessError(.failed)
-        }
-        // The stream owns the descriptor from here on.
-        defer { unsafe closedir(stream) }
+        var reader = try DirectoryReader(try open(path, flags: O_RDONLY | O_DIRECTORY))
         var entries: [DirectoryEntry] = []
-        // Safe: an entry is valid until the next is read, and its name ends with a zero byte.
-        while let next = unsafe readdir(stream) {
-            let name = unsafe withUnsafePointer(to: &next.pointee.d_name) { pointer in
-                let bytes = unsafe UnsafeRawPointer(pointer).assumingMemoryBound(to: UInt8.self)
-                let count = unsafe strlen(UnsafeRawPointer(bytes).assumingMemoryBound(to: CChar.self))
-                return unsafe Array(UnsafeBufferPointer(start: bytes, count: count))
-            }
-            if name == [0x2e] || name == [0x2e, 0x2e] || NewFile.isTemporary(name) { continue }
+        while let (name, _) = reader.next() {
+            if NewFile.isTemporary(name) { continue }
             if entries.count == limit { return (entries.sorted(), true) }
-            if let entry = DirectoryEntry(name, in: directory) { entries.append(entry) }
+            if let entry = DirectoryEntry(name, in: reader.directory) { entries.append(entry) }
         }
         return (entries.sorted(), false)
     }

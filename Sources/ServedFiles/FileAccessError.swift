@@ -6,7 +6,7 @@ public import SystemPackage
 public struct FileAccessError: Error, Sendable, Hashable, CustomStringConvertible {
     /// Why not, in a few words: each protocol has answers of its own for them.
     public struct Kind: Sendable, Hashable {
-        enum Value { case notFound, notPermitted, noFile, invalidName, exists, noSpace, failed }
+        enum Value { case notFound, notPermitted, noFile, invalidName, reservedName, exists, noSpace, busy, failed }
         let value: Value
 
         /// There is no such file, or its path leads out of the directory: who asks is not told which.
@@ -17,11 +17,15 @@ public struct FileAccessError: Error, Sendable, Hashable, CustomStringConvertibl
         public static let noFile = Kind(value: .noFile)
         /// No file can have such a name.
         public static let invalidName = Kind(value: .invalidName)
+        /// The server uses such names for files that are not complete.
+        public static let reservedName = Kind(value: .reservedName)
         /// There is one already.
         public static let exists = Kind(value: .exists)
         /// The disk is full, or a quota is used up.
         public static let noSpace = Kind(value: .noSpace)
-        /// Anything else: out of descriptors, a broken disk.
+        /// Too many files are open, of the process or of the system; a later attempt may succeed.
+        public static let busy = Kind(value: .busy)
+        /// Anything else: a broken disk.
         public static let failed = Kind(value: .failed)
     }
 
@@ -48,6 +52,7 @@ public struct FileAccessError: Error, Sendable, Hashable, CustomStringConvertibl
             case .fileNameTooLong, .invalidArgument: .invalidName
             case .fileExists, .directoryNotEmpty: .exists
             case .noSpace, .diskQuotaExceeded, .fileTooLarge: .noSpace
+            case .tooManyOpenFiles, .tooManyOpenFilesInSystem: .busy
             default: .failed
             }
         self.init(kind, errno: errno)
@@ -60,8 +65,10 @@ public struct FileAccessError: Error, Sendable, Hashable, CustomStringConvertibl
         case .notPermitted: "permission denied"
         case .noFile: "it is no regular file"
         case .invalidName: "no file can have this name"
+        case .reservedName: "this name is reserved for files that are not complete"
         case .exists: "there is one already"
         case .noSpace: "no space is left"
+        case .busy: "too many files are open; try again later"
         case .failed: "it cannot be opened now"
         }
     }

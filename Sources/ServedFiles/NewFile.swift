@@ -4,10 +4,19 @@
 //
 //     create --> being written --commit()--> there under its name, or gone, with an error
 //                      +-------discard()---> gone
+//
+// The writer holds a lock on the file (flock(2)), which ends with its process: a temporary name without a lock belongs to a
+// server that was killed (ServedDirectory+Cleaning.swift).
 
 import CReactor
 import Reactor
 public import SystemPackage
+
+#if canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
 
 /// A file that is being written and is not there yet. Whoever has it commits or discards it; dropping it traps.
 public struct NewFile: ~Copyable {
@@ -39,6 +48,9 @@ public struct NewFile: ~Copyable {
             }
             descriptor = result.descriptor
             file = OwnedDescriptor(result.descriptor)
+            // Without contention: no other process opens a name that it does not know. A file system that has no locks has
+            // no cleaning either.
+            _ = flock(result.descriptor.rawValue, LOCK_EX | LOCK_NB)
             self.parent = parent
             temporaryName = temporary
             self.name = name + [0]
@@ -98,10 +110,27 @@ public struct NewFile: ~Copyable {
             && !name.contains(0) && !name.contains(UInt8(ascii: "/"))
     }
 
-    /// Whether a file has this name that is not there yet, or was left behind by a server that was killed.
+    /// Whether a file has this name that is not there yet, or was left behind by a server that was killed. No client may use
+    /// such a name.
     static func isTemporary(_ name: some BidirectionalCollection<UInt8>) -> Bool {
         name.starts(with: prefix) && name.suffix(suffix.count).elementsEqual(suffix)
     }
+
+    /// Whether a part of this path is such a name.
+    static func hasTemporaryPart(_ path: some BidirectionalCollection<UInt8>) -> Bool {
+        path.split(separator: UInt8(ascii: "/")).contains { isTemporary($0) }
+    }
+
+    /// Whether this is exactly what ``init(_:in:)`` names a file: 1 to 13 digits to the base 36 between prefix and suffix.
+    static func isOwnName(_ name: [UInt8]) -> Bool {
+        guard isTemporary(name), name.count > prefix.count + suffix.count else { return false }
+        let digits = name[prefix.count..<name.count - suffix.count]
+        let (numerals, letters) = (UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"))
+        return digits.count <= mostDigits && digits.allSatisfy { numerals.contains($0) || letters.contains($0) }
+    }
+
+    /// Digits of the largest number of 64 bits to the base 36.
+    private static let mostDigits = 13
 
     private static func temporaryName() -> [UInt8] {
         let digits = String(UInt64.random(in: .min ... .max), radix: 36)

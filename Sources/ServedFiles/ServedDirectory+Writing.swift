@@ -43,6 +43,7 @@ extension ServedDirectory: WritableFileStore {
         let end = parts.lastIndex(of: Self.slash)
         let name = Array(end.map { parts[($0 + 1)...] } ?? parts)
         guard NewFile.isName(name) else { throw FileAccessError(.invalidName) }
+        guard !NewFile.isTemporary(name) else { throw FileAccessError(.reservedName) }
         return (try open(Array(end.map { parts[..<$0] } ?? []), flags: Self.placeFlags), name)
     }
 }

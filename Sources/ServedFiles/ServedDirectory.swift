@@ -10,16 +10,15 @@ public import SystemPackage
 @frozen public struct ServedFile: ~Copyable {
     /// The file.
     public var descriptor: OwnedDescriptor
+    /// Its version, when it was opened.
+    public let version: FileVersion
     /// Its size in bytes, when it was opened.
-    public let size: Int
-    /// When it was last changed, in seconds and nanoseconds since 1970.
-    public let modified: (seconds: Int, nanoseconds: Int)
+    public var size: Int { version.size }
 
     /// A file that was opened.
-    public init(_ descriptor: consuming OwnedDescriptor, size: Int, modified: (seconds: Int, nanoseconds: Int)) {
+    public init(_ descriptor: consuming OwnedDescriptor, _ version: FileVersion) {
         self.descriptor = descriptor
-        self.size = size
-        self.modified = modified
+        self.version = version
     }
 
     /// Gives the descriptor away, to ``Connection/sendFile(_:from:count:completed:)`` for instance.
@@ -78,8 +77,7 @@ public final class ServedDirectory: FileStore, Sendable {
             file.close(LinuxKernel.shared)
             throw FileAccessError(.noFile)
         }
-        let modified = status.st_mtim
-        return ServedFile(file, size: Int(status.size), modified: (modified.tv_sec, modified.tv_nsec))
+        return ServedFile(file, FileVersion(status))
     }
 
     /// Opens what is at a path below the directory, whatever it is.
@@ -94,6 +92,7 @@ public final class ServedDirectory: FileStore, Sendable {
     {
         let relative = path.drop { $0 == Self.slash }
         guard !relative.contains(0), relative.count < Self.longestPath else { throw FileAccessError(.invalidName) }
+        guard !NewFile.hasTemporaryPart(relative) else { throw FileAccessError(.reservedName) }
         // The directory itself is one of its paths.
         let name = (relative.isEmpty ? [UInt8(ascii: ".")] : Array(relative)) + [0]
         while true {

@@ -58,6 +58,135 @@ import Testing
         #expect(outcome.status == .exited(0) && outcome.error == "")
     }
 
+    /// Each takes its turn, whoever else adds a user at the same moment.
+    @Test func usersWhoAreAddedAtOnceAllRemain() async throws {
+        let users = Users()
+        let names = (1...12).map { "user\($0)" }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for name in names {
+                group.addTask {
+                    let outcome = try await users.add(name, "secret")
+                    #expect(outcome.output == "\(name) can log in\n", "\(outcome.error)")
+                }
+            }
+            try await group.waitForAll()
+        }
+        let text = try String(contentsOfFile: users.path, encoding: .utf8)
+        #expect(text.split(separator: "\n").map { $0.prefix { $0 != ":" } }.sorted() == names.map { $0[...] }.sorted())
+    }
+
+    /// Owner, group, mode, a link to the file, and every line of others.
+    @Test func whatIsNotTheUsersStays() async throws {
+        let users = Users()
+        let link = users.path + ".link"
+        defer { try? FileManager.default.removeItem(atPath: link) }
+        let others = "# anna:$y$old\r\n\n\r\nbad\nbob:!$y$b\n"
+        try (others + "anna:$y$old\r\n" + others).write(toFile: users.path, atomically: true, encoding: .utf8)
+        var attributes: [FileAttributeKey: Any] = [.posixPermissions: 0o640]
+        let isRoot = try Stat(FilePath(users.path)).userID.rawValue == 0
+        if isRoot { (attributes[.ownerAccountID], attributes[.groupOwnerAccountID]) = (1234, 2345) }
+        try FileManager.default.setAttributes(attributes, ofItemAtPath: users.path)
+        let before = try Stat(FilePath(users.path))
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: users.path)
+        let add = ["login", "adduser", "--users", link]
+        #expect(try await Self.run(add + ["anna", "--replace"], input: "new\n").status == .exited(0))
+        #expect(try await Self.run(add + ["carl"], input: "new\n").status == .exited(0))
+        let text = try String(contentsOfFile: users.path, encoding: .utf8)
+        #expect(text.hasPrefix("\(others)anna:$y$j") && text.contains("\r\n\(others)carl:$y$j"), "\(text)")
+        let after = try Stat(FilePath(users.path))
+        #expect(after.permissions == before.permissions && after.type == .regular)
+        #expect(after.userID == before.userID && after.groupID == before.groupID)
+        let names = try FileManager.default.contentsOfDirectory(
+            atPath: FilePath(users.path).removingLastComponent().string)
+        #expect(!names.contains { $0.contains(users.path.split(separator: "/").last ?? "") && $0.hasSuffix(".part") })
+    }
+
+    /// A password is a line, as a client sends it: its end may be CR LF, and it holds no control character.
+    @Test func aPasswordIsWhatAClientCanSend() async throws {
+        let users = Users()
+        let add = ["login", "adduser", "--users", users.path]
+        #expect(try await Self.run(add + ["anna"], input: "secret\r\n").status == .exited(0))
+        for password in ["a\rb\n", "a\0b\n", "a\tb\n", "\u{1b}[A\n", "a\u{7f}\n", "a\r\r\n"] {
+            let outcome = try await Self.run(add + ["bob"], input: password)
+            #expect(outcome.status == .exited(1) && outcome.errorLines.count == 1, "\(outcome)")
+            #expect(outcome.error.contains("no control characters"), "\(outcome.error)")
+        }
+        for password in ["", "\n", "\r\n", String(repeating: "a", count: 512) + "\n"] {
+            #expect(try await Self.run(add + ["bob"], input: password).error.contains("1 to 511 bytes"))
+        }
+        let longest = String(repeating: "a", count: 511)
+        #expect(try await Self.run(add + ["carl"], input: longest + "\r\n").status == .exited(0))
+        _ = try await RunningServer.run(command: ["login", "serve"], ["--users", users.path]) { server in
+            #expect(server.firstLine.contains("2 users"))
+            for (name, password) in [("anna", "secret"), ("carl", longest)] {
+                let join = try await Self.run(["login", "join", server.address], input: "\(name)\n\(password)\nquit\n")
+                #expect(join.status == .exited(0), "\(join.error)")
+            }
+        }
+    }
+
+    /// A bad line concerns one user, and is named once; a locked one comes back with the same password.
+    @Test func oneBadLineLocksOneUser() async throws {
+        let users = Users()
+        _ = try await users.add("anna", "secret")
+        _ = try await users.add("bob", "secret")
+        let text = try String(contentsOfFile: users.path, encoding: .utf8)
+        try ("nonsense\n" + text.replacing("bob:", with: "bob:!")).write(
+            toFile: users.path, atomically: true, encoding: .utf8)
+        let change = { @Sendable (verb: String) in
+            try await Self.run(["login", verb, "--users", users.path, "bob"], input: "")
+        }
+        let outcome = try await RunningServer.run(command: ["login", "serve"], ["--users", users.path]) { server in
+            #expect(server.firstLine.contains("1 user,"))
+            @Sendable func logIn(_ name: String, _ status: Int32) async throws {
+                let join = try await Self.run(["login", "join", server.address], input: "\(name)\nsecret\nquit\n")
+                #expect(join.status == .exited(status), "\(name): \(join)")
+            }
+            try await logIn("bob", 1)
+            for _ in 0..<2 { try await logIn("anna", 0) }
+            let unlocked = try await change("unlock")
+            #expect(unlocked.output == "bob can log in\n", "\(unlocked.error)")
+            try await logIn("bob", 0)
+            let locked = try await change("lock")
+            #expect(locked.output == "bob is locked\n", "\(locked.error)")
+            try await logIn("bob", 1)
+            try await logIn("anna", 0)
+        }
+        #expect(
+            outcome.errorLines == [
+                "reactor: \(users.path): line 1 is not NAME:HASH, and is ignored",
+                "reactor: \(users.path): line 3 is locked: bob cannot log in",
+                "reactor: \(users.path): line 3 is locked: bob cannot log in",
+            ], "\(outcome.error)")
+        let missing = try await Self.run(["login", "lock", "--users", users.path, "carl"], input: "")
+        #expect(missing.status == .exited(1) && missing.errorLines.count == 1 && missing.error.contains("no user carl"))
+    }
+
+    @Test(.enabled("there is no python3", isPythonHere)) func manyGuessesAtOnceAreFew() async throws {
+        let users = Users()
+        _ = try await users.add("anna", "secret")
+        let script = """
+            import select, socket, sys, time
+            host, port = sys.argv[1].split(":")
+            clients = [socket.create_connection((host, int(port)), 60) for _ in range(65)]
+            for c in clients: c.sendall(b"anna\\nwrong\\n")
+            text = {c: b"" for c in clients}
+            end = time.monotonic() + 120
+            while sum(b"!" in t for t in text.values()) < 65 and time.monotonic() < end:
+                for c in select.select([c for c in clients if b"!" not in text[c]], [], [], 1)[0]: text[c] += c.recv(4096)
+            print(sum(b"! wrong" in t for t in text.values()), sum(b"! wrong" not in t and b"! too many wrong" in t for t in text.values()))
+            """
+        _ = try await RunningServer.run(command: ["login", "serve"], ["--users", users.path, "--hashers", "8"]) {
+            server in
+            let outcome = try await Program.run(.name("python3"), ["-c", script, server.address])
+            let counts = outcome.output.split(whereSeparator: \.isWhitespace).compactMap { Int($0) }
+            // One more for each second, two, four ... that the machine keeps the loop waiting.
+            #expect(counts.count == 2 && (3...6).contains(counts[0]) && counts[0] + counts[1] == 65, "\(outcome)")
+        }
+    }
+
+    @Sendable static func isPythonHere() async -> Bool { await Program.isHere("python3") }
+
     @Test(.enabled("there is no nc", ChatCommandTests.isNetcatHere)) func answersNetcat() async throws {
         let users = Users()
         _ = try await users.add("anna", "secret")

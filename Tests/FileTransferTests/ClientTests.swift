@@ -1,6 +1,5 @@
 // Client and server in one simulated world: downloads and uploads that are interrupted, gone on with, and refused.
 
-import Demos
 import Reactor
 import ReactorTesting
 import Testing

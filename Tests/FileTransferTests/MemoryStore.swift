@@ -1,6 +1,5 @@
 // A store in memory, with a disk that can be full, for worlds that have no file system.
 
-import Demos
 import Reactor
 import ReactorTesting
 import ServedFiles

@@ -1,6 +1,5 @@
 // The file server in the simulated world, talked to in bytes: what it answers, what it keeps, and what it keeps not.
 
-import Demos
 import Reactor
 import ReactorTesting
 import Testing
@@ -13,10 +12,13 @@ final class TransferWorld {
     let store: MemoryStore
     let server: TransferServer
 
-    init(seed: UInt64 = 1, faults: Faults = .none, backend: Backend = .epoll(), isWritable: Bool = true) throws {
+    init(
+        seed: UInt64 = 1, faults: Faults = .none, backend: Backend = .epoll(), isWritable: Bool = true,
+        limits: TransferServer.Limits = .init()
+    ) throws {
         simulation = try Simulation(seed: seed, faults: faults, backend: backend)
         store = MemoryStore(simulation.kernel)
-        server = TransferServer(store, hash: PlainHash.self, isWritable: isWritable)
+        server = TransferServer(store, hash: PlainHash.self, isWritable: isWritable, limits: limits)
         try simulation.listen { [server] _ in server.makeHandler() }
     }
 

@@ -53,7 +53,7 @@ import Testing
     }
 
     @Test(arguments: [
-        "\r\n", "g\r\n", "+5\r\nhello", "-5\r\n", "0x5\r\n", " 5\r\nhello", "5 \r\nhello", "5\t;x\r\n", "5\nhello",
+        "\r\n", "g\r\n", "+5\r\nhello", "-5\r\n", "0x5\r\n", " 5\r\nhello", "5 \r\nhello", "5\nhello",
         "5\rhello",
         "5\r\r\n", ";x\r\n", "FFFFFFFFFFFFFFFF\r\n", "10000000000000005\r\n", "0000000000000005\r\nhello",
         "5;\u{0}\r\n",
@@ -63,6 +63,31 @@ import Testing
         "0\r\nA: \u{0}\r\n\r\n", "0\r\nA: b\rc\r\n\r\n", "0\n\n", "٥\r\n",
     ]) func refuses(_ text: String) {
         for pieces in [1, .max] { #expect(Self.decode(text, pieces: pieces).status == 400) }
+    }
+
+    /// RFC 9112, 7.1.1: chunk-ext = *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] )
+    @Test(arguments: [
+        ";a", ";a;b", ";a=b", ";a=\"\"", ";a=\"b;c\\\"\\\\ =\t\u{e4}\"", " ;a", "\t; a", ";a = b",
+        ";a =\t\"b\"; c ; d=e",
+        ";a=b ;c", ";!#$%&'*+-.^_`|~=1",
+    ]) func takesExtensionsOfTheGrammar(_ text: String) {
+        for pieces in [1, .max] {
+            #expect(
+                Self.decode("5\(text)\r\nhello\r\n0\(text)\r\n\r\n", pieces: pieces)
+                    == Outcome(body: "hello", rest: 0), "\(text)")
+        }
+    }
+
+    @Test(arguments: [
+        ";", ";bad[", "; ", ";;", ";a;", ";=", ";=b", ";a=", ";a=;b", ";a b", ";a=b c", ";a=\"b", ";a=\"b\\",
+        ";a=\"b\"c",
+        ";a=b=c", ";a=\"b\"=c", ";a ", ";a=b ", ";a=\"b\" ", " ", ";a=[", ";a=\"\u{7f}\"", ";a\u{e4}", ";a=\u{e4}",
+        "=b", ";a=\"\\\u{1}\"",
+    ]) func refusesExtensionsThatTheGrammarForbids(_ text: String) {
+        for pieces in [1, .max] {
+            #expect(Self.decode("5\(text)\r\nhello\r\n0\r\n\r\n", pieces: pieces).status == 400, "\(text)")
+            #expect(Self.decode("0\(text)\r\n\r\n", pieces: pieces).status == 400, "\(text)")
+        }
     }
 
     @Test func bounds() {

@@ -2,6 +2,7 @@
 
 import Reactor
 import ReactorTesting
+import ServedFiles
 import Testing
 
 @testable import ReactorHTTP
@@ -122,7 +123,7 @@ import Testing
         clock.update(at: MonotonicTime(nanoseconds: 1))
         for number in 0..<3_000 {
             let path = Array("/\(number)".utf8)
-            let facts = HTTPFileFacts(path, size: 60_000, modified: (1, 1))
+            let facts = HTTPFileFacts(path, FileVersion(size: 60_000, modified: (1, 1)))
             let content = [UInt8](repeating: 1, count: 60_000)
             cache.insert(
                 CachedFile(path, facts, content: content, clock, checked: MonotonicTime(nanoseconds: Int64(number))))
@@ -139,7 +140,7 @@ import Testing
         let clock = HTTPClock { time }
         clock.update(at: MonotonicTime(nanoseconds: 1_000))
         #expect(clock.text == Array("Fri, 15 Jan 2027 08:00:00 GMT".utf8))
-        let facts = HTTPFileFacts([], size: 1, modified: (1, 1))
+        let facts = HTTPFileFacts([], FileVersion(size: 1, modified: (1, 1)))
         let file = CachedFile([], facts, content: [65], clock, checked: MonotonicTime(nanoseconds: 0))
         time = (HTTPWorld.now + 1, 0)
         clock.update(at: MonotonicTime(nanoseconds: 1_000))

@@ -13,6 +13,9 @@ final class SimulatedFiles: FileStore {
     struct File {
         var bytes: [UInt8]
         var modified = 1_700_000_000
+        /// What changes when another file takes its place, and when its contents or its time are set.
+        var inode: UInt64 = 1
+        var changed = (seconds: 1_700_000_000, nanoseconds: 7)
         /// What is said of its size, where that is not the truth any more when it is sent.
         var claimed: Int?
     }
@@ -21,6 +24,8 @@ final class SimulatedFiles: FileStore {
     var files: [String: File]
     /// Paths that were opened.
     private(set) var opened = 0
+    /// Why nothing can be opened.
+    var failure: FileAccessError?
 
     init(_ kernel: SimulatedKernel, _ files: [String: File]) {
         self.kernel = kernel
@@ -29,13 +34,16 @@ final class SimulatedFiles: FileStore {
 
     func open(_ path: [UInt8]) throws(FileAccessError) -> ServedFile {
         opened += 1
+        if let failure { throw failure }
         let name = String(decoding: path.drop { $0 == UInt8(ascii: "/") }, as: UTF8.self)
         let folder = name.hasSuffix("/") ? name : name + "/"
         if files.keys.contains(where: { $0.hasPrefix(folder) }) { throw FileAccessError(.noFile) }
         guard let file = files[name] else { throw FileAccessError(.notFound) }
         return ServedFile(
-            OwnedDescriptor(kernel.openFile(file.bytes)), size: file.claimed ?? file.bytes.count,
-            modified: (file.modified, 5))
+            OwnedDescriptor(kernel.openFile(file.bytes)),
+            FileVersion(
+                device: 1, inode: file.inode, size: file.claimed ?? file.bytes.count, modified: (file.modified, 5),
+                changed: file.changed))
     }
 }
 

@@ -282,6 +282,7 @@ CREACTOR_CALL long creactor_rename_in(int directory, const char *from, const cha
 }
 struct creactor_file_status {
   int64_t size, seconds, nanoseconds;
+  uint64_t inode;
   uint32_t mode;
 };
 // What a name stands for itself, if it is a link.
@@ -289,7 +290,7 @@ CREACTOR_CALL long creactor_status_in(int directory, const char *name, struct cr
   struct stat found;
   long result = creactor_result(fstatat(directory, name, &found, AT_SYMLINK_NOFOLLOW));
   if (result == 0)
-    *status = (struct creactor_file_status){found.st_size, found.st_mtim.tv_sec, found.st_mtim.tv_nsec, found.st_mode};
+    *status = (struct creactor_file_status){found.st_size, found.st_mtim.tv_sec, found.st_mtim.tv_nsec, found.st_ino, found.st_mode};
   return result;
 }
 CREACTOR_CALL long creactor_duplicate(int fd) { return creactor_result(fcntl(fd, F_DUPFD_CLOEXEC, 0)); }

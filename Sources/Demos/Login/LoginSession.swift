@@ -3,6 +3,7 @@
 //
 //     name <--------------------------------- wrong, and tries left; or no thread had time ---+
 //       +--line--> password --line--> checking -----------------------------------------------+
+//       |                    (before it, waiting while others of the address are being checked)
 //       |                                +--right--> in: every line is answered with itself, "quit" ends
 //       |                                +--wrong, no try left--> closed
 //       +-- too slow, an address that has to wait: told, closed
@@ -24,7 +25,9 @@ public struct LoginLimits: Sendable {
 
 /// The handler of a client's connection.
 public final class LoginSession: MessageHandler {
-    private enum Stage { case name, password, checking, `in`, over }
+    private enum Stage { case name, password, waiting, checking, `in`, over }
+    /// After which a session asks again whether its try may begin, while other tries of its address are under way.
+    private static let pause = Duration.milliseconds(10)
 
     /// What the server says when it wants a name, and when it wants a password: a client hides what is typed then.
     public static let namePrompt = "user:"
@@ -75,7 +78,7 @@ public final class LoginSession: MessageHandler {
             say(Self.passwordPrompt, connection)
         case .password: check(Array(message), connection)
         case .in: answer(Array(message), connection)
-        case .checking, .over: return
+        case .waiting, .checking, .over: return
         }
     }
 
@@ -109,22 +112,37 @@ public final class LoginSession: MessageHandler {
     }
 
     private func check(_ password: [UInt8], _ connection: Connection) {
-        let (loop, peer) = (connection.loop, connection.peer)
-        // Others of this address may have been wrong since the name was asked for.
-        guard guardian.wait(of: peer, at: loop.now) == nil else { return askForName(connection) }
-        let (verifier, guardian, user) = (verifier, guardian, user)
-        stage = .checking
+        stage = .waiting
         connection.pauseReading()
+        begin(password, connection)
+    }
+
+    /// Has the password checked as soon as the guard admits the try.
+    private func begin(_ password: [UInt8], _ connection: Connection) {
+        let (loop, peer) = (connection.loop, connection.peer)
+        guard stage == .waiting else { return }
+        switch guardian.begin(peer, at: loop.now) {
+        case .admitted: stage = .checking
+        case .busy:
+            loop.schedule(after: Self.pause) { [weak self] in self?.begin(password, connection) }
+            return
+        case .wait:
+            // Others of this address were wrong since the name was asked for.
+            goOn(connection)
+            return askForName(connection)
+        }
+        let (verifier, guardian, user) = (verifier, guardian, user)
         do throws(OffloadError) {
             try loop.offload {
                 verifier.verify(user: user, password: password)
             } then: { [self] outcome in
                 let verdict = (try? outcome.get()) ?? .unavailable
                 // Also of a client who is gone: nobody guesses for free by not waiting for the answer.
-                if verdict == .wrong { guardian.failed(peer, at: loop.now) }
+                guardian.end(peer, wasWrong: verdict == .wrong, at: loop.now)
                 if stage == .checking { told(verdict, connection) }
             }
         } catch {
+            guardian.end(peer, wasWrong: false, at: loop.now)
             say("! too many are logging in at this moment; try again", connection)
             goOn(connection)
             askForName(connection)

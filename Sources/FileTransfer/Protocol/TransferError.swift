@@ -38,6 +38,8 @@ public struct TransferError: Error, Sendable, Hashable, CustomStringConvertible 
         public static let changed = Code("changed")
         /// Too much is asked at once.
         public static let busy = Code("busy")
+        /// What was announced comes in too slowly: the connection closes after the answer.
+        public static let tooSlow = Code("too-slow")
         /// Anything else.
         public static let failed = Code("failed")
         /// The connection ended too early; never in a header.
@@ -62,9 +64,10 @@ public struct TransferError: Error, Sendable, Hashable, CustomStringConvertible 
             case .notFound: .notFound
             case .notPermitted: .notPermitted
             case .noFile: .noFile
-            case .invalidName: .invalidName
+            case .invalidName, .reservedName: .invalidName
             case .exists: .exists
             case .noSpace: .noSpace
+            case .busy: .busy
             default: .failed
             }
         self.init(code, "\(error)")

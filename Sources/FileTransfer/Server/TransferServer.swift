@@ -2,6 +2,7 @@
 // uploads that were interrupted and may be gone on with. Any loop may use it.
 
 import Reactor
+import ServedFiles
 import Synchronization
 
 /// A server of files.
@@ -22,6 +23,12 @@ public final class TransferServer: Sendable {
         public var keptTime = Duration.seconds(600)
         /// How long a header may take from its first byte to its last. Default: 10 s.
         public var headerTime = Duration.seconds(10)
+        /// How fast the content of a frame has to come in; a slower one ends its connection with `too-slow`. Default: 500
+        /// bytes per second after 30 s.
+        public var uploadRate = MinimumRate()
+        /// Files that are sent, received or kept at once; more are refused with `busy`. Each takes two descriptors besides
+        /// that of its connection: set it to what the connections leave of them. Default: 256.
+        public var openFiles = 256
 
         /// The defaults.
         public init() {}
@@ -44,6 +51,7 @@ public final class TransferServer: Sendable {
     let isWritable: Bool
     let hashType: any TransferHash.Type
     let limits: Limits
+    private let openFiles: FileBudget
     private let hashes = Mutex<[FileVersion: String]>([:])
     private let uploads = Mutex<(kept: [UploadKey: KeptUpload], next: Int, isEnding: Bool)>(([:], 0, false))
 
@@ -59,6 +67,16 @@ public final class TransferServer: Sendable {
         hashType = hash
         self.isWritable = isWritable
         self.limits = limits
+        openFiles = FileBudget(limits.openFiles)
+    }
+
+    /// Files that are open now.
+    var takenPlaces: Int { openFiles.openFiles }
+
+    /// A place for a file that is about to be opened.
+    func takePlace() throws(TransferError) -> FilePlace {
+        if let place = openFiles.take() { return place }
+        throw TransferError(.busy, "too many transfers at once; try again later")
     }
 
     /// The handler of a new connection.

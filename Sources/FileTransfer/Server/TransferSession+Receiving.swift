@@ -4,6 +4,22 @@
 import Reactor
 import ServedFiles
 
+/// A file on its way in, with its place among the open files, which it has as long as it is open.
+private final class PlacedSink: FileSink {
+    private let sink: any FileSink
+    private let place: FilePlace
+
+    init(_ sink: any FileSink, _ place: FilePlace) { (self.sink, self.place) = (sink, place) }
+
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileAccessError) {
+        try unsafe sink.write(bytes, at: offset)
+    }
+
+    func commit(replacing: Bool) throws(FileAccessError) { try sink.commit(replacing: replacing) }
+
+    func discard() { sink.discard() }
+}
+
 /// An upload.
 final class Reception {
     let key: TransferServer.UploadKey
@@ -33,7 +49,10 @@ extension TransferSession {
         guard server.isWritable else { return refuse(Self.readOnly, connection) }
         let (store, replaces) = (server.store, header.replaces ?? false)
         let kept = server.kept(TransferServer.UploadKey(name: name, size: size))
+        let place: FilePlace
+        do throws(TransferError) { place = try server.takePlace() } catch { return refuse(error, connection) }
         work(connection) { () throws(TransferError) in
+            defer { withExtendedLifetime(place) {} }
             try TransferError.wrap { () throws(FileAccessError) in
                 // Making one tells whether it could be made; that it might be there later than now is told then.
                 try store.create(name).discard()
@@ -69,10 +88,12 @@ extension TransferSession {
         if offset > 0 { return goOn(header, key, from: offset, connection) }
         if let old = server.takeKept(key) { discard(old.sink, connection) }
         let (store, replaces) = (server.store, header.replaces ?? false)
+        let place: FilePlace
+        do throws(TransferError) { place = try server.takePlace() } catch { return refuse(error, connection) }
         work(connection) { () throws(TransferError) in
             try TransferError.wrap { () throws(FileAccessError) in
                 if !replaces, try store.entry(name) != nil { throw FileAccessError(.exists) }
-                return try store.create(name)
+                return PlacedSink(try store.create(name), place)
             }
         } then: { [self] outcome in
             switch outcome {

@@ -12,6 +12,8 @@ extension TransferSession {
         let kind: String
         let size: Int
         let modified: Int
+        /// Only of a name that is not UTF-8, whose bytes JSON cannot express; no request can have it.
+        let escaped: Bool?
     }
 
     func list(_ header: TransferHeader, _ connection: Connection) {
@@ -25,11 +27,11 @@ extension TransferSession {
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
             var content = Array("[".utf8)
             for entry in entries {
-                // JSON has no word for a name that is no text.
-                guard let name = String(validating: entry.name, as: UTF8.self),
-                    let line = try? encoder.encode(
-                        Line(name: name, kind: entry.kind.rawValue, size: entry.size, modified: entry.modified))
-                else { continue }
+                let name = String(validating: entry.name, as: UTF8.self)
+                let entryLine = Line(
+                    name: name ?? entry.escapedName, kind: entry.kind.rawValue, size: entry.size,
+                    modified: entry.modified, escaped: name == nil ? true : nil)
+                guard let line = try? encoder.encode(entryLine) else { continue }
                 if content.count + line.count > limits.list { return (content + Array("]".utf8), true) }
                 if content.count > 1 { content.append(UInt8(ascii: ",")) }
                 content += line
@@ -55,13 +57,15 @@ extension TransferSession {
             return refuse(.badRequest, "an offset needs the hash of what comes before it", connection)
         }
         let store = server.store
+        let place: FilePlace
+        do throws(TransferError) { place = try server.takePlace() } catch { return sendRefusal(error, connection) }
         work(connection) { () throws(TransferError) in
             try TransferError.wrap { () throws(FileAccessError) in try store.open(name) }
         } then: { [self] outcome in
             switch outcome {
             case .success(let file) where offset > file.size:
                 sendRefusal(TransferError(.changed, "the file has \(file.size) bytes only"), connection)
-            case .success(let file): send(file, from: offset, header.prefixSHA256, connection)
+            case .success(let file): send(file, place, from: offset, header.prefixSHA256, connection)
             case .failure(let error): sendRefusal(error, connection)
             }
         }
@@ -73,13 +77,15 @@ extension TransferSession {
     }
 
     /// Sends from an offset, if the client's beginning is the file's.
-    private func send(_ file: any StoredFile, from offset: Int, _ prefix: String?, _ connection: Connection) {
+    private func send(
+        _ file: any StoredFile, _ place: FilePlace, from offset: Int, _ prefix: String?, _ connection: Connection
+    ) {
         let hashing = FileHashing(connection.loop, file, RunningHash(server.hashType))
         self.hashing = hashing
-        if offset == 0 { return send(file, from: 0, hashing, connection) }
+        if offset == 0 { return send(file, place, from: 0, hashing, connection) }
         hashing.run(to: offset) { [self] outcome in
             switch outcome {
-            case .success(prefix): send(file, from: offset, hashing, connection)
+            case .success(prefix): send(file, place, from: offset, hashing, connection)
             case .success:
                 sendRefusal(TransferError(.changed, "the file begins differently: begin anew"), connection)
             case .failure(let error): sendRefusal(error, connection)
@@ -87,7 +93,9 @@ extension TransferSession {
         }
     }
 
-    private func send(_ file: any StoredFile, from offset: Int, _ hashing: FileHashing, _ connection: Connection) {
+    private func send(
+        _ file: any StoredFile, _ place: FilePlace, from offset: Int, _ hashing: FileHashing, _ connection: Connection
+    ) {
         let descriptor: OwnedDescriptor
         do throws(FileAccessError) { descriptor = try file.duplicate() } catch {
             return sendRefusal(TransferError(error), connection)
@@ -111,11 +119,13 @@ extension TransferSession {
             finish()
         }
         connection.sendFile(descriptor, from: Int64(offset), count: file.size - offset) { _ in
-            isSent = true
+            // The connection keeps this closure, and with it the place, as long as it keeps the descriptor.
+            withExtendedLifetime(place) { isSent = true }
             finish()
         }
         if let hash = server.knownHash(of: file.version) { return answered(Self.done(hash)) }
         hashing.run(to: file.size) { [self] outcome in
+            defer { withExtendedLifetime(place) {} }  // the file is open for hashing as well
             switch outcome {
             case .success(let hash):
                 server.remember(hash, of: file.version)

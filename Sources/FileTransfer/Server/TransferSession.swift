@@ -34,6 +34,9 @@ final class TransferSession: ConnectionHandler {
     /// The deadline of a header that has begun is set.
     private var awaitsHeader = false
     private(set) var isOver = false
+    /// How fast the content of the frame comes in, and when it is looked at again.
+    private var contentClock: UploadClock?
+    private var contentTimer: Timer?
     /// A file that is being hashed for this client.
     var hashing: FileHashing?
     /// An upload of which all has arrived but its hash.
@@ -76,6 +79,7 @@ final class TransferSession: ConnectionHandler {
 
     func closed(_ connection: Connection, reason: CloseReason) {
         isOver = true
+        stopContentClock(connection)
         giveUp(connection)
     }
 
@@ -133,8 +137,10 @@ final class TransferSession: ConnectionHandler {
         case .header(let header):
             connection.messageArrived()
             awaitsHeader = false
+            if header.contentLength ?? 0 > 0 { startContentClock(connection) }
             begin(header, connection)
         case .content(let range):
+            contentClock?.received(range.count)
             switch activity {
             case .receiving(let reception): take(bytes.extracting(range), for: reception, connection)
             case .message(let header, var content):
@@ -144,6 +150,7 @@ final class TransferSession: ConnectionHandler {
             case .idle, .working, .skipping: return
             }
         case .end:
+            stopContentClock(connection)
             switch activity {
             case .receiving(let reception): contentEnded(reception, connection)
             case .message(let header, let content): answer(message: header, content, connection)
@@ -211,6 +218,39 @@ final class TransferSession: ConnectionHandler {
         let result = connection.write(content)
         becomeIdle(connection)
         if result == .pressure { (isPaused, awaitsRoom) = (true, true) }
+    }
+
+    // MARK: Slow clients
+
+    private func startContentClock(_ connection: Connection) {
+        let clock = UploadClock(server.limits.uploadRate, at: connection.loop.now)
+        contentClock = clock
+        watchContent(until: clock.deadline, connection)
+    }
+
+    private func stopContentClock(_ connection: Connection) {
+        if let contentTimer { connection.loop.cancel(contentTimer) }
+        (contentClock, contentTimer) = (nil, nil)
+    }
+
+    private func watchContent(until time: MonotonicTime, _ connection: Connection) {
+        let loop = connection.loop
+        contentTimer = loop.schedule(after: loop.now.duration(to: time)) { [weak self, unowned connection] in
+            self?.contentDeadlineReached(connection)
+        }
+    }
+
+    private func contentDeadlineReached(_ connection: Connection) {
+        contentTimer = nil
+        let now = connection.loop.now
+        // While this side does not read, the client is not to blame.
+        if isPaused || connection.isReadingPaused { contentClock?.restart(at: now) }
+        guard let clock = contentClock else { return }
+        if clock.deadline > now { return watchContent(until: clock.deadline, connection) }
+        let rate = server.limits.uploadRate
+        let text = "less than \(rate.bytesPerSecond) bytes per second arrived; a faster client can resume the transfer"
+        answer(TransferHeader(TransferError(.tooSlow, text)), connection)
+        connection.close()
     }
 
     // MARK: Waiting for others

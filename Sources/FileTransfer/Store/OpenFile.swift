@@ -38,15 +38,8 @@ public final class OpenFile: StoredFile {
         size = Int(status.size)
         modified = status.st_mtim.tv_sec
         // What was changed a moment ago may be changed once more without its time saying so (a tick of the kernel's clock).
-        let isSettled = time(nil) - status.st_ctim.tv_sec > 2
-        guard isSettled else {
-            version = nil
-            return
-        }
-        version = FileVersion(
-            device: UInt64(truncatingIfNeeded: status.deviceID.rawValue),
-            inode: UInt64(truncatingIfNeeded: status.inode.rawValue), size: Int(status.size),
-            changed: status.st_ctim.tv_sec, nanoseconds: status.st_ctim.tv_nsec)
+        let found = FileVersion(status)
+        version = found.isSettled(at: time(nil)) ? found : nil
     }
 
     /// Opens a file of the user's own, links followed.

@@ -31,15 +31,6 @@ public protocol StoredFile: AnyObject, Sendable {
     func duplicate() throws(FileAccessError) -> OwnedDescriptor
 }
 
-/// What tells one state of a file from another (stat(2)).
-public struct FileVersion: Sendable, Hashable {
-    let device: UInt64
-    let inode: UInt64
-    let size: Int
-    let changed: Int
-    let nanoseconds: Int
-}
-
 /// A file that is written; used by one thread at a time.
 public protocol FileSink: AnyObject, Sendable {
     /// Writes all of the bytes.

@@ -54,11 +54,13 @@ struct LimitOptions: ParsableArguments {
     /// - Parameters:
     ///   - backend: the selector, which may take descriptors below a number only.
     ///   - descriptorLimit: that number.
-    func check(_ backend: Backend, descriptorLimit: Int?) throws {
+    ///   - descriptorsPerFile: as in ``plan(descriptorLimit:descriptorsPerFile:)``; there is at least one file.
+    func check(_ backend: Backend, descriptorLimit: Int?, descriptorsPerFile: Int) throws {
         guard let maxConnections else { return }
-        let most = mostConnections(descriptorLimit: descriptorLimit)
+        let reserve = Self.descriptorReserve + descriptorsPerFile
+        let most = max(1, min(Self.descriptors, descriptorLimit ?? .max) - reserve)
         guard maxConnections > most else { return }
-        if let descriptorLimit, most == descriptorLimit - Self.descriptorReserve {
+        if let descriptorLimit, most == descriptorLimit - reserve {
             throw ValidationError(
                 """
                 --max-connections is \(maxConnections), but \(backend) ends at \(descriptorLimit) descriptors: \
@@ -67,30 +69,45 @@ struct LimitOptions: ParsableArguments {
         }
         throw ValidationError(
             """
-            --max-connections is \(maxConnections), but this process may open \(most + Self.descriptorReserve) \
+            --max-connections is \(maxConnections), but this process may open \(Self.descriptors) \
             descriptors: raise 'ulimit -n' or ask for at most \(most)
             """)
     }
 
-    /// Descriptors that a server needs besides its connections.
+    /// Descriptors that a server needs besides its connections and their files: standard streams, selectors, listeners.
     private static let descriptorReserve = 16
+    /// The same, and those of the admin socket's clients and of files that are open for a moment: what is kept free unless
+    /// the user asks for more.
+    private static let ampleReserve = 64
+    private static let mostByDefault = 10_000
 
-    private func mostConnections(descriptorLimit: Int?) -> Int {
-        let descriptors = LinuxKernel.shared.descriptorLimit()
-        let allowed = descriptors.succeeded ? descriptors.rawValue : .max
-        return max(1, min(allowed, descriptorLimit ?? .max) - Self.descriptorReserve)
+    /// Descriptors that the process may have.
+    private static var descriptors: Int {
+        let result = LinuxKernel.shared.descriptorLimit()
+        return result.succeeded ? result.rawValue : .max
     }
 
-    /// The limits as the framework takes them, on a selector that takes descriptors below a number only.
+    /// How connections and files share the descriptors.
+    ///
+    /// - Parameter descriptorsPerFile: what a file takes besides the socket of its connection; 0 for a server without files.
+    func plan(descriptorLimit: Int?, descriptorsPerFile: Int) -> DescriptorPlan {
+        let reserve = maxConnections == nil ? Self.ampleReserve : Self.descriptorReserve
+        let available = min(Self.descriptors - reserve, (descriptorLimit ?? .max) - Self.descriptorReserve)
+        return DescriptorPlan(
+            available: max(1, available), descriptorsPerFile: descriptorsPerFile, maxConnections: maxConnections,
+            most: Self.mostByDefault)
+    }
+
+    /// The limits as the framework takes them.
     ///
     /// - Parameters:
     ///   - idle, firstMessage: the command's own defaults.
     func limits(
-        descriptorLimit: Int?, idle: Duration? = defaults.idleTime, firstMessage: Duration? = defaults.firstMessageTime
+        _ plan: DescriptorPlan, idle: Duration? = defaults.idleTime,
+        firstMessage: Duration? = defaults.firstMessageTime
     ) -> Limits {
         var limits = Limits()
-        limits.connections =
-            maxConnections ?? min(limits.effectiveConnections(), mostConnections(descriptorLimit: descriptorLimit))
+        limits.connections = plan.connections
         limits.connectionsPerAddress = maxConnectionsPerAddress
         limits.backlog = backlog
         limits.idleTime = idleTimeout.map(\.duration) ?? idle

@@ -30,6 +30,8 @@ struct ServerProgram {
     var firstMessageTime = Limits().firstMessageTime
     /// Whether SIGUSR2 starts another process that takes the sockets over: not where the server's memory matters.
     var isRestartable = true
+    /// Descriptors that a connection takes for a file besides its own, where it may have one.
+    var descriptorsPerFile = 0
     /// What the line says before all else that is in brackets.
     var details: [String] = []
     /// Told once, when the first signal says that it is to end, before anything drains.
@@ -57,11 +59,21 @@ struct ServerProgram {
             server.address = options.listen ?? address
             let listening = try listen(server, loop)
             let loops = server.loops == 1 ? [] : ["\(server.loops) loops"]
-            let most = "at most \(server.limits.effectiveConnections()) connections"
-            let all = details + ["\(loop.backend)"] + loops + [most]
+            let connections = server.limits.effectiveConnections()
+            let files = openFiles(on: loop)
+            let most = "at most \(connections) connections"
+            let fewer = files > 0 && files < connections ? ["at most \(files) files at once"] : []
+            let all = details + ["\(loop.backend)"] + loops + [most] + fewer
             print("listening on \(listening.address) (\(all.joined(separator: ", ")))")
             return .connections(listening)
         }
+    }
+
+    /// How many files may be open for connections at once; 0 for a server without files.
+    func openFiles(on loop: EventLoop) -> Int {
+        let plan = limits?.plan(
+            descriptorLimit: loop.capabilities.descriptorLimit, descriptorsPerFile: descriptorsPerFile)
+        return plan?.files ?? 0
     }
 
     /// Runs a loop until a signal ends the program.
@@ -95,8 +107,10 @@ struct ServerProgram {
             return TCPServer(on: address, backend: self.options.backend)
         }
         let descriptorLimit = loop.capabilities.descriptorLimit
-        try limits.check(self.options.backend, descriptorLimit: descriptorLimit)
-        var values = limits.limits(descriptorLimit: descriptorLimit, idle: idleTime, firstMessage: firstMessageTime)
+        try limits.check(
+            self.options.backend, descriptorLimit: descriptorLimit, descriptorsPerFile: descriptorsPerFile)
+        let plan = limits.plan(descriptorLimit: descriptorLimit, descriptorsPerFile: descriptorsPerFile)
+        var values = limits.limits(plan, idle: idleTime, firstMessage: firstMessageTime)
         adjust(&values)
         var server = options.server(on: address, self.options.backend, values)
         server.onReport = Self.report

@@ -19,15 +19,21 @@ struct RunningServer: Sendable {
     /// Runs `reactor echo --listen 127.0.0.1:0`, or another command or at another place, and `body`, sends it a signal, and
     /// waits for its end.
     ///
-    /// - Parameter namespace: a network namespace to run it in; as root.
+    /// - Parameters:
+    ///   - namespace: a network namespace to run it in; as root.
+    ///   - descriptors: how many it may have (prlimit(1)).
     /// - Returns: What became of the server; its output is what came after the first line.
     static func run(
         command: [String] = ["echo"], _ arguments: [String] = [], at place: [String] = ["--listen", "127.0.0.1:0"],
-        in namespace: String? = nil, endedBy signal: Signal = .terminate,
+        in namespace: String? = nil, descriptors: Int? = nil, endedBy signal: Signal = .terminate,
         _ body: @escaping @Sendable (RunningServer) async throws -> Void
     ) async throws -> Program.Outcome {
         try await Program.bounded {
-            let (executable, words) = try await Program.reactor(command + place + arguments, in: namespace)
+            var (executable, words) = try await Program.reactor(command + place + arguments, in: namespace)
+            if let descriptors {
+                let path = try await executable.resolveExecutablePath(in: .inherit).string
+                (executable, words) = (.name("prlimit"), ["--nofile=\(descriptors)", path] + words)
+            }
             let result = try await Subprocess.run(
                 executable, arguments: Arguments(words), input: .none, output: .sequence,
                 error: .string(limit: Program.outputLimit)

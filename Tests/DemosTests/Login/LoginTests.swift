@@ -1,11 +1,12 @@
 // The login in the simulated world: what it says, to whom, how often and after how long; and the file of its users.
 
-import Demos
 import Reactor
 import ReactorTesting
 import Synchronization
 import TestSupport
 import Testing
+
+@testable import Demos
 
 /// Knows one user, and counts what it is asked.
 final class OneUser: PasswordVerifier {
@@ -115,6 +116,57 @@ final class OneUser: PasswordVerifier {
         try world.simulation.check()
     }
 
+    /// However many guess at the same moment: as many are checked as may be wrong. The others wait, and are sent away.
+    @Test(arguments: Backend.all) func guessesAtTheSameMomentAreNoMoreThanOneAfterTheOther(_ backend: Backend) throws {
+        let world = try World(backend: backend)
+        (world.simulation.workers.count, world.simulation.workers.queueLimit) = (64, 64)
+        let clients = (0..<65).map { _ in world.simulation.connect(from: .ipv4(10, 0, 0, 1, port: 0)) }
+        for client in clients { client.write("anna\nwrong\n") }
+        let isDone = {
+            clients.count { $0.text.contains("! wrong user or password") } == 3
+                && clients.count { $0.text.contains("! too many wrong passwords from your address") } >= 62
+        }
+        try world.simulation.run(within: .seconds(30), until: isDone)
+        #expect(world.verifier.asked.withLock { $0 } == 3)
+        try world.simulation.check()
+    }
+
+    /// Those who know their password only wait for each other.
+    @Test func manyOfOneAddressLogIn() throws {
+        let world = try World()
+        (world.simulation.workers.count, world.simulation.workers.queueLimit) = (64, 64)
+        let clients = (0..<40).map { _ in world.simulation.connect(from: .ipv4(10, 0, 0, 1, port: 0)) }
+        for client in clients { client.write("anna\nsecret\nhello\n") }
+        // One that is gone while it waits, and one while it is checked, hold up nobody.
+        try world.simulation.run { clients.contains { $0.text.contains("password:") } }
+        clients[0].reset()
+        clients[39].reset()
+        try world.simulation.run(within: .seconds(30)) { clients[1..<39].allSatisfy { $0.text.hasSuffix("\nhello\n") } }
+        try world.simulation.check()
+    }
+
+    @Test func triesUnderWayCount() {
+        let guardian = LoginGuard()
+        let now = MonotonicTime(nanoseconds: 1_000_000_000_000)
+        let address = SocketAddress.ipv4(10, 0, 0, 1, port: 1)
+        for _ in 0..<3 { #expect(guardian.begin(address, at: now) == .admitted) }
+        #expect(guardian.begin(address, at: now) == .busy)
+        guardian.end(address, wasWrong: false, at: now)
+        #expect(guardian.begin(address, at: now) == .admitted)
+        for _ in 0..<2 { guardian.end(address, wasWrong: true, at: now) }
+        #expect(guardian.begin(address, at: now) == .busy, "the third may be wrong as well")
+        guardian.end(address, wasWrong: true, at: now)
+        #expect(guardian.begin(address, at: now) == .wait(.seconds(1)))
+        let later = now.advanced(by: .seconds(2))
+        #expect(guardian.begin(address, at: later) == .admitted)
+        #expect(guardian.begin(address, at: later) == .busy, "one at a time from then on")
+        guardian.end(address, wasWrong: true, at: later)
+        #expect(guardian.begin(address, at: later) == .wait(.seconds(2)))
+        // An end without a beginning counts nothing.
+        for _ in 0..<9 { guardian.end(.ipv4(10, 0, 0, 2, port: 1), wasWrong: true, at: now) }
+        #expect(guardian.begin(.ipv4(10, 0, 0, 2, port: 1), at: now) == .admitted)
+    }
+
     @Test func aSlowClientIsSentAway() throws {
         let world = try World()
         let begin = world.simulation.now
@@ -166,37 +218,25 @@ final class OneUser: PasswordVerifier {
         let guardian = LoginGuard(mostAddresses: 100)
         var now = MonotonicTime(nanoseconds: 1_000_000_000_000)
         let address = SocketAddress.ipv4(10, 0, 0, 1, port: 1)
-        for _ in 0..<100 { guardian.failed(address, at: now) }
+        /// A wrong try, as late as the guard admits it.
+        func fail(_ address: SocketAddress) {
+            now = now.advanced(by: guardian.wait(of: address, at: now) ?? .zero)
+            #expect(guardian.begin(address, at: now) == .admitted)
+            guardian.end(address, wasWrong: true, at: now)
+        }
+        for _ in 0..<100 { fail(address) }
         #expect(guardian.wait(of: .ipv4(10, 0, 0, 1, port: 2), at: now) == .seconds(300), "the port does not matter")
         for number in 0..<1000 {
-            guardian.failed(.ipv4(10, 1, UInt8(number / 256), UInt8(number % 256), port: 0), at: now)
+            fail(.ipv4(10, 1, UInt8(number / 256), UInt8(number % 256), port: 0))
         }
         #expect(guardian.wait(of: address, at: now) == .seconds(300), "who has to wait is not forgotten for others")
         // A whole IPv6 /64 is one address.
-        for low in 0..<5 as Range<UInt64> { guardian.failed(.ipv6(high: 0x2001_0db8, low: low, port: 0), at: now) }
+        for low in 0..<3 as Range<UInt64> { fail(.ipv6(high: 0x2001_0db8, low: low, port: 0)) }
         #expect(guardian.wait(of: .ipv6(high: 0x2001_0db8, low: 99, port: 0), at: now) != nil)
         now = now.advanced(by: .seconds(901))
         #expect(guardian.wait(of: address, at: now) == nil)
-        guardian.failed(address, at: now)
+        fail(address)
         #expect(guardian.wait(of: address, at: now) == nil, "it begins anew")
-    }
-
-    @Test func readsAndWritesTheUsersFile() throws {
-        let text = "# users\nanna:$y$j9T$abc$def\n\nBob.B-1_:$6$x$y\n"
-        var list = try UserList(parsing: Array(text.utf8))
-        #expect(list.count == 2 && list.hash(of: Array("anna".utf8)) == Array("$y$j9T$abc$def".utf8))
-        #expect(list.hash(of: Array("carl".utf8)) == nil && list.anyHash == Array("$y$j9T$abc$def".utf8))
-        list.set(Array("$y$new".utf8), of: Array("anna".utf8))
-        #expect(String(decoding: list.encoded, as: UTF8.self) == "anna:$y$new\nBob.B-1_:$6$x$y\n")
-        #expect(UserList().anyHash == nil)
-    }
-
-    @Test(arguments: [
-        "anna", "anna:", ":$y$x", "an na:$y$x", "anna:x", "anna:$y$x:y", "anna:$y$ x", "anna:$y$x\nanna:$y$z",
-        "a/b:$y$x",
-        "ännä:$y$x", "anna:$y$x\r\n", "\0:$y$x", "anna@:$y$x",
-    ]) func refusesWhatIsNoUsersFile(_ text: String) {
-        #expect(throws: UserList.Malformed.self) { try UserList(parsing: Array(text.utf8)) }
     }
 
     @Test func comparesInConstantTime() {

@@ -27,6 +27,7 @@ import ServedFiles
         @Flag(help: "Take files as well. An existing file is replaced only where a client says so.")
         var writable = false
 
+        @OptionGroup var uploads: UploadOptions
         @OptionGroup var rates: RateOptions
         @OptionGroup var serving: ServingOptions
 
@@ -36,17 +37,25 @@ import ServedFiles
                 let reason = error.kind == .notFound ? "there is no such directory" : "\(error)"
                 throw CommandFailure("cannot serve \(directory): \(reason); name a directory")
             }
-            let files = TransferServer(DirectoryStore(served), hash: SHA256Hash.self, isWritable: writable)
             var program = ServerProgram(serving)
             program.adjust = rates.apply
             program.details = [writable ? "files can be put" : "read-only"]
             // Interrupted uploads would be lost with the process; and a user may think for a while, also at first.
             program.isRestartable = false
             (program.idleTime, program.firstMessageTime) = (.seconds(600), .seconds(600))
+            program.descriptorsPerFile = 2
+            var files: TransferServer?
             // Ends with all loops: what was kept of uploads goes with it.
-            defer { files.shutdown() }
-            let counters = try program.serve(at: .loopback(port: 7790)) { server, loop throws(SocketError) in
-                try server.listen(on: loop) { _ in { _ in files.makeHandler() } }
+            defer { files?.shutdown() }
+            let counters = try program.serve(at: .loopback(port: 7790)) { [program] server, loop throws(SocketError) in
+                var limits = TransferServer.Limits()
+                limits.uploadRate = uploads.rate(besides: rates)
+                limits.openFiles = program.openFiles(on: loop)
+                let made = TransferServer(
+                    DirectoryStore(served), hash: SHA256Hash.self, isWritable: writable, limits: limits)
+                files = made
+                if writable { AbandonedFiles.clean(served, on: loop) }
+                return try server.listen(on: loop) { _ in { _ in made.makeHandler() } }
             }
             print(
                 """

@@ -49,7 +49,8 @@
         @Argument(help: "The file there.")
         var name: String
 
-        @Argument(help: "What to call it here. (default: the last part of its name)")
+        @Argument(
+            help: "What to call it here, or a directory to put it into. (default: the last part of its name)")
         var local: String?
 
         @Flag(help: "Replace a file that is here already.")

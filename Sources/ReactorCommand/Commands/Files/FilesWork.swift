@@ -22,12 +22,15 @@ import ServedFiles
             let kind: String
             let size: Int
             let modified: Int
+            /// The name is not UTF-8 and is shown escaped.
+            var escaped: Bool?
         }
 
         func get(
             _ name: String, to local: String, replaces: Bool,
             then: @escaping (Result<TransferHeader, TransferError>) -> Void
         ) {
+            let local = Self.target(local, of: name)
             let path = FilePath(local)
             if !replaces, FileManager.default.fileExists(atPath: local) {
                 return then(
@@ -49,6 +52,13 @@ import ServedFiles
             }
             bar = ProgressBar(name, on: client.loop) { [weak work] in work?.progress }
             client.begin(work)
+        }
+
+        /// Where a file goes: a directory receives it under the last part of its name.
+        private static func target(_ local: String, of name: String) -> String {
+            guard local.hasSuffix("/") || (try? Stat(FilePath(local)).type) == .directory else { return local }
+            let last = name.split(separator: "/").last.map(String.init) ?? name
+            return local.hasSuffix("/") ? local + last : "\(local)/\(last)"
         }
 
         func put(

@@ -44,6 +44,7 @@ struct HTTPCommand: ParsableCommand {
         transform: DurationArgument.required)
     var headTimeout = HTTPLimits().headTime
 
+    @OptionGroup var uploads: UploadOptions
     @OptionGroup var rates: RateOptions
     @OptionGroup var serving: ServingOptions
 
@@ -68,12 +69,15 @@ struct HTTPCommand: ParsableCommand {
         options.limits.bodyBytes = maxBody
         options.limits.formBytes = min(maxBody, options.limits.formBytes)
         options.limits.headTime = headTimeout
+        options.limits.bodyRate = uploads.rate(besides: rates)
         let counts = HTTPCounts()
         var program = ServerProgram(serving)
         program.adjust = rates.apply
         program.details = ["files of \(directory)"]
-        let counters = try program.serve(at: .loopback(port: 8080)) { server, loop throws(SocketError) in
-            try server.listen(on: loop) { [options] loop in
+        program.descriptorsPerFile = 1
+        let counters = try program.serve(at: .loopback(port: 8080)) { [program] server, loop throws(SocketError) in
+            options.openFiles = FileBudget(program.openFiles(on: loop))
+            return try server.listen(on: loop) { [options] loop in
                 let files = HTTPFileServer(store, kernel: loop.kernel, options: options, counts: counts)
                 return { _ in HTTPSession(files) }
             }

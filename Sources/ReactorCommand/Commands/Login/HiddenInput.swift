@@ -10,13 +10,6 @@ import SystemPackage
     import Glibc
 #endif
 
-extension FileDescriptor {
-    /// For the file's owner only, whatever the umask says (fchmod(2)).
-    func setOwnerOnly() throws {
-        if fchmod(rawValue, 0o600) != 0 { throw Errno(rawValue: errno) }
-    }
-}
-
 /// The terminal that is standard input, and whether it shows what is typed.
 final class HiddenInput {
     private var original = termios()

@@ -9,7 +9,10 @@ struct LoginCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "login",
         abstract: "Log in over the network: a server, its users, a client.",
-        subcommands: [LoginServeCommand.self, LoginAddUserCommand.self, LoginJoinCommand.self])
+        subcommands: [
+            LoginServeCommand.self, LoginAddUserCommand.self, LoginLockCommand.self, LoginUnlockCommand.self,
+            LoginJoinCommand.self,
+        ])
 }
 
 struct LoginServeCommand: ParsableCommand {
@@ -44,7 +47,7 @@ struct LoginServeCommand: ParsableCommand {
     @OptionGroup var serving: ServingOptions
 
     func run() throws {
-        let file = try UserFile(FilePath(users))
+        let file = try UserFile(FilePath(users)) { StandardError.write("reactor: \($0)\n") }
         let pool = ThreadPool(threads: hashers ?? max(1, Processor.count - 1), queueLimit: maxWaiting)
         // After all loops.
         defer { pool.shutdown() }
@@ -68,8 +71,9 @@ struct LoginAddUserCommand: ParsableCommand {
         abstract: "Add a user to the users' file, which is made if it is not there.",
         discussion: """
             Try it with:  reactor login adduser --users users.txt anna
-            On a terminal it asks for the password twice and does not show it; from a pipe it reads one line. The file is \
-            readable for its owner only. A server that runs takes the new user at once.
+            On a terminal it asks for the password twice and does not show it; from a pipe it reads one line. A file that \
+            it makes is readable for its owner only; of one that is there, owner, mode and all other lines stay. A server \
+            that runs takes the new user at once. 'reactor login lock' locks a user out.
             """)
 
     @Option(help: ArgumentHelp("The users' file.", valueName: "file"))
@@ -88,17 +92,26 @@ struct LoginAddUserCommand: ParsableCommand {
     }
 
     func run() throws {
-        guard let password = HiddenInput.readLine("password: ", limit: Crypt.longestPassword), !password.isEmpty else {
+        let password = try Self.password("password: ")
+        if Terminal.isInput, try Self.password("the same again: ") != password {
+            throw CommandFailure("the two passwords differ; nothing was changed")
+        }
+        let edit = UserListEdit.set(hash: try Crypt.hash(password), replacing: replace)
+        try UserFileEditor.apply(edit, to: name, in: FilePath(users))
+        print("\(name) can log in")
+    }
+
+    /// A password as a client can send it: one line without its end, which may be LF or CR LF.
+    private static func password(_ prompt: String) throws -> [UInt8] {
+        // One byte more, for the CR.
+        var line = HiddenInput.readLine(prompt, limit: Crypt.longestPassword + 1) ?? []
+        if line.last == UInt8(ascii: "\r") { line.removeLast() }
+        guard (1...Crypt.longestPassword).contains(line.count) else {
             throw CommandFailure("a password has 1 to \(Crypt.longestPassword) bytes")
         }
-        guard !password.contains(0) else { throw CommandFailure("a password holds no zero byte") }
-        if Terminal.isInput {
-            guard let again = HiddenInput.readLine("the same again: ", limit: Crypt.longestPassword), again == password
-            else {
-                throw CommandFailure("the two passwords differ; nothing was changed")
-            }
+        guard line.allSatisfy({ $0 >= 0x20 && $0 != 0x7f }) else {
+            throw CommandFailure("a password holds no control characters; nothing was changed")
         }
-        try UserFile.add(name, try Crypt.hash(password), to: FilePath(users), replacing: replace)
-        print("\(name) can log in")
+        return line
     }
 }

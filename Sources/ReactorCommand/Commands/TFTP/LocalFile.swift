@@ -31,9 +31,11 @@ enum LocalFile {
             if let type = try? Stat(path).type, type != .regular, type != .directory {
                 return DescriptorSink(try .open(path, .writeOnly, options: .closeOnExec))
             }
+            if (try? Stat(path).type) == .directory { throw Errno.isDirectory }
             let parent = path.removingLastComponent()
             guard let last = path.lastComponent else { throw Errno.isDirectory }
             let directory = try ServedDirectory(parent.isEmpty ? FilePath(".") : parent)
+            directory.removeAbandonedFiles(isRecursive: false)
             return NewFileSink(try directory.create(Array(last.string.utf8)), replaces: true)
         } catch let error as FileAccessError {
             throw CommandFailure("cannot write \(name): \(error.errno.map { "\($0)" } ?? "\(error)")")

@@ -36,7 +36,14 @@ struct TFTPServeCommand: ParsableCommand {
         parsing: .unconditional,
         help: ArgumentHelp("Transfers at once; more are refused. (default: \(TFTPLimits().transfers))", valueName: "n"),
         transform: CountArgument.parse)
-    var maxTransfers = TFTPLimits().transfers
+    var maxTransfers: Int?
+
+    /// Transfers that the process's descriptors are enough for.
+    private static var mostTransfers: Int {
+        let result = LinuxKernel.shared.descriptorLimit()
+        let descriptors = result.succeeded ? result.rawValue : .max
+        return max(1, (descriptors - 64) / TFTPLimits.descriptorsPerTransfer)
+    }
 
     @Option(
         parsing: .unconditional,
@@ -76,14 +83,23 @@ struct TFTPServeCommand: ParsableCommand {
         }
         let store = DirectoryTransferStore(served, writing: writable ? (replace ? .allFiles : .newFiles) : .nothing)
         var limits = TFTPLimits()
-        (limits.transfers, limits.transfersPerAddress) = (maxTransfers, maxTransfersPerAddress)
+        limits.transfersPerAddress = maxTransfersPerAddress
         (limits.fileSize, limits.patience) = (maxFileSize, patience)
+        let most = Self.mostTransfers
+        if maxTransfers.map({ $0 > most }) ?? false {
+            throw ValidationError(
+                "--max-transfers is \(maxTransfers ?? 0), and each takes up to \(TFTPLimits.descriptorsPerTransfer) "
+                    + "descriptors: raise 'ulimit -n' or ask for at most \(most)")
+        }
+        limits.transfers = maxTransfers ?? min(most, limits.transfers)
         var server: TFTPServer?
         _ = try ServerProgram(program).run { [writable, verbose] loop, _ throws(SocketError) in
             let made = TFTPServer(store, limits: limits, on: loop)
             if verbose { made.transferEnded = Self.show }
+            if writable { AbandonedFiles.clean(served, on: loop) }
             let address = try made.start(on: program.listen ?? .loopback(port: 6969))
-            print("listening on \(address) (\(loop.backend), UDP, \(writable ? "writable" : "read-only"))")
+            let most = "at most \(limits.transfers) transfers"
+            print("listening on \(address) (\(loop.backend), \(most), UDP, \(writable ? "writable" : "read-only"))")
             server = made
             return .draining { time in made.drain(within: time) { loop.stop() } }
         }
