@@ -252,6 +252,10 @@ extension ScriptedKernel {
     public func sendFile(to socket: FileDescriptor, from file: FileDescriptor, at offset: Int64, count: Int)
         -> SystemResult
     { play(.sendFile, socket.rawValue, " (\(count) bytes at \(offset) of \(file.rawValue))").answer }
+    /// ioctl(2) with `SIOCOUTQ`.
+    public func unacknowledged(of socket: FileDescriptor) -> SystemResult {
+        play(.unacknowledged, socket.rawValue).answer
+    }
     /// Nothing is pending.
     public func takePending(_ signal: Signal) -> SystemResult { SystemResult(.resourceTemporarilyUnavailable) }
     /// shutdown(2).

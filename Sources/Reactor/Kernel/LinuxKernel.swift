@@ -164,6 +164,11 @@ public final class LinuxKernel: Kernel, Sendable {
         }
     }
 
+    /// ioctl(2) with `SIOCOUTQ`.
+    public func unacknowledged(of socket: FileDescriptor) -> SystemResult {
+        SystemResult(rawValue: creactor_unacknowledged(socket.rawValue))
+    }
+
     /// shutdown(2) with `SHUT_WR`.
     public func shutdownWriting(_ socket: FileDescriptor) -> SystemResult {
         SystemResult(rawValue: creactor_shutdown_write(socket.rawValue))
