@@ -219,7 +219,7 @@ public final class EventLoop {
 
     /// Closes everything that belongs to the loop, tells all handlers, runs the tasks that were given, lets Swift's tasks
     /// that wait for the loop go on with an error, and gives back what the loop holds. Called by ``run()`` at its end; calling
-    /// it again does nothing.
+    /// it again does nothing. How long it waits for blocking work, ``offload(_:then:)`` says.
     public func shutdown() {
         precondition(!isInTurn, "shutdown() was called from inside the loop; call stop()")
         if isShutDown { return }
@@ -228,7 +228,7 @@ public final class EventLoop {
         executor.turnBegan()
         for task in handle.mailbox.close() { tasks.append { task(self) } }
         runTasks(budget: .max)
-        offloaded.end()
+        offloaded.end(kernel)
         for source in registry.all() where source !== wakeUp { source.loopEnded() }
         // Callbacks may end others, but nothing new is taken, so this comes to an end.
         while !closing.isEmpty { closing.drain { $0.finishClosing() } }
