@@ -66,6 +66,7 @@ final class ReceivingSession: TransferSession {
     }
 
     private func hasDone(_ work: Work, _ result: Result<Void, any Error>) {
+        if case .failure(let error) = result, error as? OffloadError == .abandoned { return }  // the sink is in use
         self.work = nil
         if work == .committing, case .success = result { isCommitted = true }
         if isOver { return discardUnlessCommitted() }

@@ -42,6 +42,7 @@ final class SendingSession: TransferSession {
     }
 
     private func hasRead(_ result: Result<([UInt8], Bool), any Error>) {
+        if case .failure(let error) = result, error as? OffloadError == .abandoned { return }  // it is still read
         isReading = false
         if isOver { return source.close() }
         update {

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/sendfile.h>
@@ -139,6 +140,12 @@ CREACTOR_CALL long creactor_send(int fd, const void *bytes, size_t count) {
 CREACTOR_CALL long creactor_sendfile(int socket, int file, int64_t offset, size_t count) {
   off_t from = offset;
   return creactor_result(sendfile(socket, file, &from, count));
+}
+// Bytes that the peer has not acknowledged; SIOCOUTQ is another name of TIOCOUTQ (tcp(7)).
+CREACTOR_CALL long creactor_unacknowledged(int fd) {
+  int count = 0;
+  long result = creactor_result(ioctl(fd, TIOCOUTQ, &count));
+  return result < 0 ? result : count;
 }
 CREACTOR_CALL long creactor_shutdown_write(int fd) { return creactor_result(shutdown(fd, SHUT_WR)); }
 

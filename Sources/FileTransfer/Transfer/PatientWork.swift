@@ -7,7 +7,8 @@ import ServedFiles
 extension EventLoop {
     private static let pause = Duration.milliseconds(5)
 
-    /// Has work done, however long the pool's queue is, and its outcome told on this thread, exactly once.
+    /// Has work done, however long the pool's queue is, and its outcome told on this thread, exactly once; not at all
+    /// when the loop has ended while the work was running, because what it uses is still in use then.
     func offloadPatiently<Value: Sendable>(
         _ work: @escaping @Sendable () throws(TransferError) -> Value,
         then: @escaping (Result<Value, TransferError>) -> Void
@@ -16,6 +17,7 @@ extension EventLoop {
             try offload({ Result { () throws(TransferError) in try work() } }) { outcome in
                 switch outcome {
                 case .success(let result): then(result)
+                case .failure(let error) where error as? OffloadError == .abandoned: break
                 case .failure(let error): then(.failure(TransferError(.failed, "\(error)")))
                 }
             }

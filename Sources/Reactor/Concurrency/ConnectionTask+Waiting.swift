@@ -125,6 +125,11 @@ extension ConnectionTask {
         sentAtPause = connection.sentCount
     }
 
+    /// Waits until the connection is over, however slowly its peer reads; returns at once when the task is cancelled.
+    nonisolated(nonsending) func waitUntilClosed() async {
+        while !connection.isClosed && !Task.isCancelled { await connection.loop.waitCancellably(self) }
+    }
+
     @inline(never)
     private func checkOpen() throws(WaitError) {
         if deadlines?.isExpired == true { throw .deadline }

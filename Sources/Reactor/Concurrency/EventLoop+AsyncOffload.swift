@@ -8,7 +8,7 @@ extension EventLoop {
     /// As ``offload(_:then:)``. A task that is cancelled waits no longer: work that has not begun is not done then, and of
     /// work that has begun nobody hears.
     /// - Throws: what `work` throws; ``OffloadError`` when there is no room for more work, or the pool or the loop ended
-    ///   before it began; ``WaitError/Kind/cancelled``.
+    ///   before it was over; ``WaitError/Kind/cancelled``.
     public nonisolated(nonsending) func offload<Value: Sendable>(
         _ work: @escaping @Sendable () throws -> Value
     ) async throws -> Value {

@@ -21,7 +21,8 @@ public enum TCPClient {
     ///   - limits: what the connection may use up.
     ///   - backend: how the loop finds out what is ready. Default: epoll.
     ///   - body: uses the connection, on the loop's thread.
-    /// - Returns: What the closure returns, once the peer has what was sent, or ``Limits/lingerTime`` is over.
+    /// - Returns: What the closure returns, once the connection has ended: the peer has acknowledged what was sent, for
+    ///   which it has ``Limits/writeStallTime`` after each byte, and has ended its stream or ``Limits/lingerTime`` is over.
     /// - Throws: ``SocketError`` when there is no connection to be had; ``WaitError`` when the task was cancelled; what the
     ///   closure throws.
     public nonisolated(nonsending) static func connect<Success: Sendable>(
@@ -85,6 +86,7 @@ private final class ClientAttempt<Success: Sendable>: Sendable {
             do {
                 let value = try await body(connection)
                 connection.close()
+                await connection.core.waitUntilClosed()
                 return value
             } catch {
                 connection.abort()

@@ -14,11 +14,11 @@ public struct CloseReason: Sendable, CustomStringConvertible {
         public static let ended = Kind(number: 2)
         /// The peer reset the connection, or the network lost it; ``CloseReason/error`` says more.
         public static let failed = Kind(number: 3)
-        /// No byte in either direction for ``Limits/idleTime``.
+        /// No byte in either direction for ``Limits/idleTime``, and none acknowledged.
         public static let idle = Kind(number: 4)
         /// No complete first message within ``Limits/firstMessageTime``.
         public static let messageTimeout = Kind(number: 5)
-        /// Queued output made no progress for ``Limits/writeStallTime``.
+        /// The peer acknowledged none of what was sent for ``Limits/writeStallTime``.
         public static let writeStalled = Kind(number: 6)
         /// More output waited than ``Limits/outputLimit``.
         public static let outputLimit = Kind(number: 7)

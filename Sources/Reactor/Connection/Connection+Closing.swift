@@ -67,6 +67,18 @@ extension Connection {
         armDeadline(deadline)
     }
 
+    /// As much input was thrown away as may be. Closing with unread input resets the connection, which would destroy what
+    /// the peer has not acknowledged yet: until it has, nothing more is read.
+    @inline(never)
+    func endLingerInput() {
+        noteAcknowledged(loop.turnTime)
+        guard state.contains(.unacknowledged) && !peer.isUnix else { return lingered() }
+        state.insert(.pausedByUser)
+        updateInterest()
+        deadline = loop.turnTime + lingerCheck
+        armDeadline(deadline)
+    }
+
     /// The lingering is over, or there was no need of it: closes for the reason that was given when it began.
     func lingered() { terminate(closeReason ?? CloseReason(.closed)) }
 

@@ -53,7 +53,9 @@ extension Connection {
         if state.contains(.lingering) { return deadline }
         var next = lastActivity + limits.idle
         if isAwaitingMessage { next = min(next, deadline) }
-        if state.contains(.queued) { next = min(next, lastProgress + limits.writeStall) }
+        // What is sent from now on arms nothing, so one check within the time for a stall has to come anyway.
+        let isWaiting = !state.isDisjoint(with: [.queued, .unacknowledged])
+        next = min(next, loop.turnTime + (isWaiting ? limits.progressCheck : limits.writeStall))
         if isRegistered && !loop.capabilities.reportsHangUp && loop.registry.interest(of: self).isEmpty {
             next = min(next, loop.turnTime + Self.probeInterval)
         }
@@ -68,11 +70,12 @@ extension Connection {
         let now = loop.turnTime
         // What our own rate holds back is nobody's fault.
         if !state.isDisjoint(with: [.pausedByRate, .heldByRate]) { lastActivity = now }
+        noteAcknowledged(now)
         if state.contains(.heldByRate) { lastProgress = now }
         if state.contains(.lingering) {
-            if now >= deadline { return lingered() }
-        } else if state.contains(.queued) && now >= lastProgress + limits.writeStall {
-            return terminate(CloseReason(.writeStalled))
+            if now >= deadline && !lingersOn(now) { return }
+        } else if isStalled(now) {
+            return terminate(CloseReason(.writeStalled), losesOutput: true)
         } else if isAwaitingMessage && now >= deadline {
             return terminate(CloseReason(.messageTimeout))
         } else if now >= lastActivity + limits.idle {
@@ -84,6 +87,58 @@ extension Connection {
         }
         if !loop.capabilities.reportsHangUp { probe() }
         armDeadline(nextDeadline)
+    }
+
+    // MARK: Progress
+
+    /// Asks the kernel how much the peer has acknowledged; what is new since the last check is progress.
+    func noteAcknowledged(_ now: MonotonicTime) {
+        guard sentCount != acknowledgedCount else { return }
+        let left = loop.kernel.unacknowledged(of: name)
+        guard left.succeeded else {  // then what the kernel takes is progress
+            state.remove(.unacknowledged)
+            return
+        }
+        let acknowledged = sentCount - left.rawValue
+        // Not "more than": the units of a Unix socket are not bytes.
+        let hasAdvanced = acknowledged != acknowledgedCount
+        let wasWaiting = state.contains(.unacknowledged)
+        acknowledgedCount = acknowledged
+        // What was sent after a check that found nothing outstanding may have been sent a moment ago.
+        if hasAdvanced || !wasWaiting { lastProgress = now }
+        if left.rawValue > 0 {
+            state.insert(.unacknowledged)
+            if hasAdvanced { lastActivity = now }
+        } else {
+            state.remove(.unacknowledged)
+            if wasWaiting { lastActivity = now }
+        }
+    }
+
+    /// Whether output has made no progress for too long. A Unix socket's peer that has everything in its receive buffer may
+    /// take its time: it is there, or the socket would say so.
+    private func isStalled(_ now: MonotonicTime) -> Bool {
+        guard state.contains(.queued) || state.contains(.unacknowledged) && !peer.isUnix else { return false }
+        return now >= lastProgress + limits.writeStall
+    }
+
+    /// How often it is checked whether a peer has acknowledged the last bytes.
+    var lingerCheck: Int64 { max(Self.bufferRetryInterval, min(limits.linger, limits.progressCheck)) }
+
+    /// The time for lingering is over. A peer that goes on acknowledging what was sent is waited for; without a limit for
+    /// stalls, as long as it does so within that time. `false` when the connection has ended.
+    private func lingersOn(_ now: MonotonicTime) -> Bool {
+        guard state.contains(.unacknowledged) && !peer.isUnix else {
+            lingered()
+            return false
+        }
+        let patience = limits.writeStall == .max ? limits.linger : limits.writeStall
+        guard now < lastProgress + patience else {
+            terminate(CloseReason(.writeStalled), losesOutput: true)
+            return false
+        }
+        deadline = now + lingerCheck
+        return true
     }
 
     /// Looks whether a connection that nothing is asked about has been reset, for selectors that do not tell.

@@ -56,7 +56,7 @@ extension Connection {
         if state.isDisjoint(with: .discardsInput) { return true }
         if state.contains(.closing) { return false }
         lingerBytesLeft -= Int32(clamping: count)
-        if lingerBytesLeft <= 0 { lingered() }
+        if lingerBytesLeft <= 0 { endLingerInput() }
         return false
     }
 

@@ -140,7 +140,7 @@ extension Connection {
     /// The queue, to have something added.
     func openQueue() -> OutputQueue {
         if !state.contains(.queued) {
-            lastProgress = loop.turnTime
+            noteTaken()
             state.insert(.queued)
         }
         if let queue { return queue }
@@ -164,7 +164,7 @@ extension Connection {
             let leading = queue.leadingByteCount
             if leading == 0, let file = queue.firstFile {
                 let sent = sendFirstFile(of: queue, file, atMost: budget)
-                if sent > 0 { lastProgress = loop.turnTime }
+                if sent > 0 { noteTaken() }
                 // Fewer than were offered may also be what the page cache had at hand: only "would block" ends this.
                 if state.isClosed || sent == 0 && file.left > 0 { return }
                 budget -= sent
@@ -174,7 +174,7 @@ extension Connection {
                 guard let sent = judgeSend(result) else { return }
                 if sent > 0 {
                     queue.removeFirst(sent)
-                    lastProgress = loop.turnTime
+                    noteTaken()
                 }
                 if sent < offered { return }
                 budget -= sent
@@ -186,6 +186,12 @@ extension Connection {
             // All that was offered was taken, so there is no edge to come: level-triggered, the kernel tells again.
             loop.lookAgain(at: self, .writable)
         }
+    }
+
+    /// The kernel took queued bytes, or had taken all there were. That is progress as long as no check has found that the
+    /// peer still has to acknowledge some; then only its acknowledgements are.
+    private func noteTaken() {
+        if !state.contains(.unacknowledged) { lastProgress = loop.turnTime }
     }
 
     /// Nothing waits any more; what became of files may still have to be told.
@@ -260,7 +266,7 @@ extension Connection {
             if state.contains(.closing) { lingerOrClose() }
             guard !state.isClosed else { return }
         } else {
-            armDeadline(lastProgress + limits.writeStall)
+            armDeadline(lastProgress + limits.progressCheck)
         }
         if count > limits.high && state.isOpen && !state.contains(.pausedByPressure) {
             state.formUnion([.pausedByPressure, .owesDrained])

@@ -29,12 +29,14 @@ public import SystemPackage
     var queue: OutputQueue?
     var receivedCount = 0
     var sentCount = 0
+    /// How much of that the peer had acknowledged at the last check of the deadlines.
+    var acknowledgedCount = 0
 
     // MARK: Time
 
-    /// When a byte last went in either direction.
+    /// When a byte last went in either direction, an acknowledged one included.
     var lastActivity: MonotonicTime
-    /// When queued output last made progress.
+    /// When output last made progress, as ``noteAcknowledged(_:)`` and ``noteTaken()`` see it.
     var lastProgress: MonotonicTime
     /// When the message that is awaited, or the lingering, has to be over.
     var deadline: MonotonicTime

@@ -6,6 +6,8 @@ final class ConnectionLimits {
     private(set) var idle: Int64
     private(set) var firstMessage: Int64
     private(set) var writeStall: Int64
+    /// How often a peer that has not acknowledged everything is checked for progress.
+    private(set) var progressCheck: Int64
     private(set) var linger: Int64
     private(set) var receivesPerTurn: Int
     private(set) var bytesReceivedPerTurn: Int
@@ -24,6 +26,7 @@ final class ConnectionLimits {
         firstMessage = limits.firstMessageTime?.wholeNanoseconds ?? .max
         writeStall = limits.writeStallTime?.wholeNanoseconds ?? .max
         linger = limits.lingerTime.wholeNanoseconds
+        progressCheck = max(1_000_000, min(writeStall, idle) / 16)
         receivesPerTurn = max(1, limits.receivesPerTurn)
         bytesReceivedPerTurn = max(1, limits.bytesReceivedPerTurn)
         messagesPerTurn = max(1, limits.messagesPerTurn)
@@ -41,6 +44,7 @@ final class ConnectionLimits {
         idle = other.idle
         firstMessage = other.firstMessage
         writeStall = other.writeStall
+        progressCheck = other.progressCheck
         linger = other.linger
         receivesPerTurn = other.receivesPerTurn
         bytesReceivedPerTurn = other.bytesReceivedPerTurn

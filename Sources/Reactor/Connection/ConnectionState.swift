@@ -67,6 +67,9 @@ struct ConnectionState: OptionSet {
     /// The queue waits for tokens.
     static let heldByRate = ConnectionState(rawValue: 1 << 21)
 
+    /// At the last check of the deadlines, the peer had not acknowledged everything that the kernel took.
+    static let unacknowledged = ConnectionState(rawValue: 1 << 22)
+
     // What is tested together.
     static let notOpen: ConnectionState = [.closing, .lingering, .closed]
     static let pausesReading: ConnectionState = [.pausedByUser, .pausedByPressure, .pausedByRate, .holdsInput]

@@ -138,7 +138,7 @@ public final class EventLoop {
     ///   - backend: how it finds out what is ready; epoll, level-triggered, unless said otherwise.
     ///   - kernel: the system it runs on; Linux, unless a test says otherwise.
     /// - Throws: ``SocketError`` when its descriptors cannot be had.
-    public init(backend: Backend = .epoll(), kernel: any Kernel = LinuxKernel.shared) throws(SocketError) {
+    package init(backend: Backend = .epoll(), kernel: any Kernel = LinuxKernel.shared) throws(SocketError) {
         let calls = kernel.calls
         self.kernel = calls
         linux = calls as? LinuxKernel
@@ -220,7 +220,7 @@ public final class EventLoop {
 
     /// Closes everything that belongs to the loop, tells all handlers, runs the tasks that were given, lets Swift's tasks
     /// that wait for the loop go on with an error, and gives back what the loop holds. Called by ``run()`` at its end; calling
-    /// it again does nothing.
+    /// it again does nothing. How long it waits for blocking work, ``offload(_:then:)`` says.
     public func shutdown() {
         precondition(!isInTurn, "shutdown() was called from inside the loop; call stop()")
         if isShutDown { return }
@@ -229,7 +229,7 @@ public final class EventLoop {
         executor.turnBegan()
         for task in handle.mailbox.close() { tasks.append { task(self) } }
         runTasks(budget: .max)
-        offloaded.end()
+        offloaded.end(kernel)
         for source in registry.all() where source !== wakeUp { source.loopEnded() }
         // Callbacks may end others, but nothing new is taken, so this comes to an end.
         while !closing.isEmpty { closing.drain { $0.finishClosing() } }

@@ -79,7 +79,7 @@ package enum MulticastOperation: Sendable {
 /// `ReactorTesting`.
 ///
 /// The calls behind it are not public, so that they may change. Only this package's types conform to it.
-public protocol Kernel: AnyObject {}
+package protocol Kernel: AnyObject {}
 
 extension Kernel {
     /// The same system, with its calls.
@@ -158,6 +158,10 @@ package protocol SystemCalls: Kernel {
     /// sendfile(2) from this place of a file, whose own position is neither used nor moved; answers how many bytes were
     /// taken, 0 at the file's end. Where send would answer `EPIPE`, it raises `SIGPIPE` as well.
     func sendFile(to socket: FileDescriptor, from file: FileDescriptor, at offset: Int64, count: Int) -> SystemResult
+    /// ioctl(2) with `SIOCOUTQ`; returns how much of what the socket took its peer has not acknowledged. TCP counts
+    /// bytes, and 1 for an end of stream that is on its way (tcp(7)). A Unix socket counts the memory of what its peer has
+    /// not received, in pieces: it falls when a whole piece was received (unix(7)).
+    func unacknowledged(of socket: FileDescriptor) -> SystemResult
     /// shutdown(2) with `SHUT_WR`.
     func shutdownWriting(_ socket: FileDescriptor) -> SystemResult
 

@@ -164,6 +164,11 @@ public final class LinuxKernel: SystemCalls, Sendable {
         }
     }
 
+    /// ioctl(2) with `SIOCOUTQ`.
+    package func unacknowledged(of socket: FileDescriptor) -> SystemResult {
+        SystemResult(rawValue: creactor_unacknowledged(socket.rawValue))
+    }
+
     /// shutdown(2) with `SHUT_WR`.
     package func shutdownWriting(_ socket: FileDescriptor) -> SystemResult {
         SystemResult(rawValue: creactor_shutdown_write(socket.rawValue))

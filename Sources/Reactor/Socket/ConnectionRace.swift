@@ -62,9 +62,10 @@ public final class ConnectionRace {
         }
         self.init(loop: loop, to: text, options: options, limits: limits, connected: connected, failed: failed)
         do throws(OffloadError) {
-            lookUp = try loop.offload { [resolver = loop.resolver] in
-                try resolver.addresses(of: host, port: port)
-            } then: { [self] result in
+            // A name server may take its time to say nothing: a loop that ends has no use for it.
+            lookUp = try loop.offload(
+                { [resolver = loop.resolver] in try resolver.addresses(of: host, port: port) }, isAwaitedAtEnd: false
+            ) { [self] result in
                 resolved(result)
             }
         } catch {

@@ -5,6 +5,7 @@
 //         |                                                                 |
 //         v <---------------------------------------------------------------+
 //     connecting --writable, connect says connected--> handed over
+//         |------ the same, but to itself -----------> failed (refused)
 //         |------ writable, connect says why not ----> failed
 //         |------ timer -----------------------------> failed (timed out)
 //         +------ cancel() --------------------------> gone, nobody is told
@@ -104,6 +105,11 @@ public final class Connector: EventSource {
             address.isUnix ? SystemResult(0) : retryingInterrupts { loop.kernel.connect(name, to: address) }
         switch result.errno {
         case nil, .socketIsConnected:
+            if isConnectedToItself {
+                // Without the reset, the port would be kept from its server until the kernel has forgotten the connection.
+                _ = loop.kernel.setResetOnClose(name)
+                return fail(.connectionRefused)
+            }
             guard let descriptor = descriptor.take() else { return }
             if let timer { loop.cancel(timer) }
             connected(self, descriptor)
@@ -113,6 +119,16 @@ public final class Connector: EventSource {
         case let errno?:
             fail(errno)
         }
+    }
+
+    /// Whether both ends are this socket: no server listens, and the kernel chose the destination's port as this side's,
+    /// so that its own request came back (simultaneous open, RFC 9293, 3.5).
+    private var isConnectedToItself: Bool {
+        var (local, peer) = (SocketAddress.unspecified, SocketAddress.unspecified)
+        guard !address.isUnix, loop.kernel.localAddress(of: name, &local).succeeded, local.port == address.port else {
+            return false
+        }
+        return loop.kernel.peerAddress(of: name, &peer).succeeded && local == peer
     }
 
     override func registrationFailed(_ errno: Errno) { fail(errno) }

@@ -24,15 +24,25 @@ public struct Limits: Sendable {
 
     // MARK: Time
 
-    /// How long a connection may be without a byte in either direction. Default: 60 s; `nil` for ever.
+    /// How long a connection may be without a byte in either direction. Default: 60 s; `nil` indefinitely. A peer that is
+    /// still acknowledging what was sent before is not idle.
     public var idleTime: Duration? = .seconds(60)
     /// How long a new connection may take to its first message. Default: 10 s; `nil` for ever. The first bytes count as
     /// the first message, unless there is a framing or the handler says more with
     /// ``Connection/expectMessage(within:)``.
     public var firstMessageTime: Duration? = .seconds(10)
-    /// How long queued output may make no progress. Default: 30 s; `nil` for ever.
-    public var writeStallTime: Duration? = .seconds(30)
-    /// How long a closed connection may wait for its peer to take the last bytes. Default: 5 s; zero closes at once.
+    /// How long the peer may acknowledge none of what was sent to it. Default: 60 s; `nil` indefinitely.
+    ///
+    /// Progress is what the peer acknowledges (`SIOCOUTQ`, tcp(7)), not what the kernel takes from this side: a reader that
+    /// acknowledges a byte within this time is served to the end, also after ``Connection/close()``. A peer whose window
+    /// stays closed acknowledges nothing, and neither does a dead one, which keep-alive does not look for while bytes are
+    /// unacknowledged. Progress is checked sixteen times within this time. Output that the kernel has taken completely is
+    /// first checked within this time after it was sent, so that a dead peer is found after little more than twice this
+    /// time at the latest. The peer of a Unix socket makes progress when it has received a whole piece, some 36 KiB, and
+    /// only queued output counts there.
+    public var writeStallTime: Duration? = .seconds(60)
+    /// How long a closed connection waits for the end of its peer's stream, once the peer has acknowledged everything;
+    /// ``writeStallTime`` bounds the time before. Default: 5 s; zero closes at once.
     public var lingerTime: Duration = .seconds(5)
 
     // MARK: Bytes
@@ -66,8 +76,12 @@ public struct Limits: Sendable {
     public var noDelay = true
     /// Silence after which the peer is asked whether it is there. Default: 30 s, then 3 times every 10 s; `nil` never.
     public var keepAlive: KeepAlive? = KeepAlive()
-    /// How long sent bytes may stay unacknowledged (`TCP_USER_TIMEOUT`). Default: 30 s; `nil` leaves it to the kernel.
-    public var userTimeout: Duration? = .seconds(30)
+    /// How long sent bytes may stay unacknowledged (`TCP_USER_TIMEOUT`). Default: `nil`, the kernel's own patience of
+    /// several minutes.
+    ///
+    /// This time also runs while a closed window keeps bytes from leaving (tcp(7)), so it resets readers that are slow
+    /// and alive; ``writeStallTime`` finds dead peers without that.
+    public var userTimeout: Duration?
     /// Bytes of the kernel's send buffer (`SO_SNDBUF`). Default: `nil`, the kernel's own choice.
     public var sendBuffer: Int?
     /// Bytes of the kernel's receive buffer (`SO_RCVBUF`). Default: `nil`, the kernel's own choice.

@@ -79,7 +79,8 @@ extension SimulatedKernel {
         case .epollControl:
             return random.chance(faults.failingRegistration) ? (random.chance(0.5) ? .noMemory : .noSpace) : nil
         case .epollCreate, .bind, .listen, .localAddress, .peerAddress, .peerCredentials, .pathStatus, .unlink,
-            .setPermissions, .setOption, .setMulticast, .setResetOnClose, .pendingError, .shutdown, .close,
+            .setPermissions, .setOption, .setMulticast, .setResetOnClose, .pendingError, .unacknowledged, .shutdown,
+            .close,
             .eventDescriptor, .signalDescriptor:
             return nil
         }

@@ -72,6 +72,8 @@ public enum KernelCall: UInt8, Sendable, Hashable, CaseIterable {
     case setMulticast
     /// sendfile(2).
     case sendFile
+    /// ioctl(2) with `SIOCOUTQ`.
+    case unacknowledged
 
     /// The errors that its man page lists and that no mistake of the caller is needed for.
     public var possibleErrors: [Errno] {
@@ -126,6 +128,7 @@ public enum KernelCall: UInt8, Sendable, Hashable, CaseIterable {
                 .ioError, .timedOut,
             ]
         case .shutdown: [.socketNotConnected]
+        case .unacknowledged: [.noMemory]
         case .close: [.interrupted, .ioError]
         case .read: [.resourceTemporarilyUnavailable, .interrupted, .ioError]
         case .write: [.resourceTemporarilyUnavailable, .interrupted, .ioError, .brokenPipe]

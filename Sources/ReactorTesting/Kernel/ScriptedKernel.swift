@@ -254,6 +254,10 @@ extension ScriptedKernel {
     package func sendFile(to socket: FileDescriptor, from file: FileDescriptor, at offset: Int64, count: Int)
         -> SystemResult
     { play(.sendFile, socket.rawValue, " (\(count) bytes at \(offset) of \(file.rawValue))").answer }
+    /// ioctl(2) with `SIOCOUTQ`.
+    package func unacknowledged(of socket: FileDescriptor) -> SystemResult {
+        play(.unacknowledged, socket.rawValue).answer
+    }
     /// Nothing is pending.
     package func takePending(_ signal: Signal) -> SystemResult { SystemResult(.resourceTemporarilyUnavailable) }
     /// shutdown(2).

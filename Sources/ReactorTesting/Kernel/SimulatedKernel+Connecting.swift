@@ -115,6 +115,7 @@ extension SimulatedKernel {
                 return clock.after(Self.patience) { [weak client] in client?.receiveReset(.timedOut) }
             }
             guard let listener = listeners.first(where: { $0.takes(address) }) else {
+                if client.local == address { return establishAlone(client) }
                 clock.after(delay()) { [weak client] in client?.receiveReset(.connectionRefused) }
                 return
             }
@@ -146,6 +147,14 @@ extension SimulatedKernel {
         client.incoming = server.outgoing
         server.phase = .connected
         return server
+    }
+
+    /// A request to its own sender: both sides open at once, and are one (RFC 9293, 3.5).
+    private func establishAlone(_ client: SimulatedSocket) {
+        let stream = SimulatedPipe(self, from: client, to: client, notBefore: clock.now)
+        (client.incoming, client.outgoing) = (stream, stream)
+        client.phase = .connected
+        client.wake(.writable)
     }
 
     private func establish(_ client: SimulatedSocket, _ listener: SimulatedSocket, at address: SocketAddress) {

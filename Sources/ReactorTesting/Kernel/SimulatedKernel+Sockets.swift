@@ -28,11 +28,18 @@ extension SimulatedKernel {
         var local = address
         if address.port == 0 {
             local.port = freePort()
-        } else if listeners.contains(where: { $0.takes(address) }) {
+        } else if listeners.contains(where: { $0.takes(address) }) || isTakenByClient(address) {
             return leave(.bind, socket.rawValue, SystemResult(.addressInUse))
         }
         file.local = local
         return leave(.bind, socket.rawValue, SystemResult(0))
+    }
+
+    /// Whether the port belongs to a socket that is connected to itself, and so to no listener.
+    private func isTakenByClient(_ address: SocketAddress) -> Bool {
+        sockets.contains {
+            $0.local == address && $0.peer == address && $0.phase == .connected && !$0.isAbandoned
+        }
     }
 
     func notASocket(_ descriptor: FileDescriptor) -> SystemResult {
@@ -229,6 +236,16 @@ extension SimulatedKernel {
         let result = unsafe bytes.withUnsafeBytes { unsafe file.send($0, limit: limit) }
         if result.succeeded { spin.noteProgress() }
         return leave(.send, socket.rawValue, result, argument: bytes.byteCount)
+    }
+
+    /// ioctl(2) with `SIOCOUTQ`: bytes that are not in the peer's receive buffer yet, and the end of the stream behind
+    /// them; of a Unix socket, bytes that the peer has not received.
+    package func unacknowledged(of socket: FileDescriptor) -> SystemResult {
+        if let errno = fault(.unacknowledged) { return leave(.unacknowledged, socket.rawValue, SystemResult(errno)) }
+        guard let file = self.socket(socket, .unacknowledged) else {
+            return leave(.unacknowledged, socket.rawValue, notASocket(socket))
+        }
+        return leave(.unacknowledged, socket.rawValue, file.unacknowledged)
     }
 
     /// shutdown(2) with `SHUT_WR`.

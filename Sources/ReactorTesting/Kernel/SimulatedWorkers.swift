@@ -6,7 +6,7 @@ public import Reactor
 /// Does blocking work in virtual time: as many pieces at once as it has workers, each for a time that the seed decides.
 ///
 /// It is what ``Simulation`` gives its loop. It behaves as ``ThreadPool`` does: a bounded queue, work that has begun cannot
-/// be cancelled, and ends before the loop does. Safe to share: a world has one thread, and only that touches it.
+/// be cancelled, and a loop that ends waits for it no longer than it may. Safe to share: a world has one thread, and only that touches it.
 public final class SimulatedWorkers: WorkerPool, @unchecked Sendable {
     private let kernel: SimulatedKernel
     private var random: SeededGenerator
@@ -24,10 +24,12 @@ public final class SimulatedWorkers: WorkerPool, @unchecked Sendable {
     /// Work that has begun, until it is finished.
     private final class Piece {
         let work: OffloadedWork
+        let end: MonotonicTime
         var begun: OffloadedWork.Begun?
 
-        init(_ work: OffloadedWork, _ begun: consuming OffloadedWork.Begun) {
+        init(_ work: OffloadedWork, _ begun: consuming OffloadedWork.Begun, end: MonotonicTime) {
             self.work = work
+            self.end = end
             self.begun = consume begun
         }
 
@@ -58,8 +60,18 @@ public final class SimulatedWorkers: WorkerPool, @unchecked Sendable {
     /// Forgets work that was cancelled.
     public func withdraw(_ work: OffloadedWork) { waiting.removeAll { $0 === work } }
 
-    /// Finishes work now.
-    public func wait(for work: OffloadedWork) {
+    /// Finishes work now, if it does not take longer than `time`; lets that pass otherwise.
+    public func wait(for work: OffloadedWork, within time: Duration) -> Bool {
+        guard let piece = running.first(where: { $0.work === work }) else { return true }
+        guard piece.end <= kernel.now().advanced(by: time) else {
+            kernel.spend(time)
+            return false
+        }
+        finish(work)
+        return true
+    }
+
+    private func finish(_ work: OffloadedWork) {
         guard let index = running.firstIndex(where: { $0.work === work }) else { return }
         running.remove(at: index).finish()
     }
@@ -70,17 +82,18 @@ public final class SimulatedWorkers: WorkerPool, @unchecked Sendable {
         let dropped = waiting
         waiting = []
         for work in dropped { work.drop(.poolEnded) }
-        while let piece = running.first { wait(for: piece.work) }
+        while let piece = running.first { finish(piece.work) }
     }
 
     private func beginNext() {
         while running.count < count, !waiting.isEmpty {
             let work = waiting.removeFirst()
             guard let begun = work.begin() else { continue }
-            running.append(Piece(work, begun))
-            kernel.after(.nanoseconds(random.number(in: duration))) { [weak self] in
+            let time = Duration.nanoseconds(random.number(in: duration))
+            running.append(Piece(work, begun, end: kernel.now().advanced(by: time)))
+            kernel.after(time) { [weak self] in
                 guard let self else { return }
-                self.wait(for: work)
+                finish(work)
                 beginNext()
             }
         }

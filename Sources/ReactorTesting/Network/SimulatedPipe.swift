@@ -36,9 +36,12 @@ final class SimulatedPipe {
         lastArrival = notBefore
     }
 
-    private var held: Int { bytes.count - head }
+    /// What the reader has not received.
+    var held: Int { bytes.count - head }
     /// What the sender's buffer holds.
     var unacknowledged: Int { held - arrived }
+    /// The end was sent, and the reader does not know of it.
+    var endIsUnacknowledged: Bool { endIsQueued && !hasEnded && !isCut }
     private var unsent: Int { held - arrived - inFlight }
 
     /// Breaks the circle of references when the world ends.

@@ -101,6 +101,15 @@ final class SimulatedSocket: SimulatedEndpoint {
         return SystemResult(count)
     }
 
+    /// What the peer has not acknowledged (`tcp_ioctl`, `unix_outq_len`).
+    var unacknowledged: SystemResult {
+        if phase == .listening { return SystemResult(.invalidArgument) }
+        guard let outgoing else { return SystemResult(0) }
+        return SystemResult(
+            local.isUnix || peer.isUnix
+                ? outgoing.held : outgoing.unacknowledged + (outgoing.endIsUnacknowledged ? 1 : 0))
+    }
+
     /// Room may have come: tell those who found none.
     func spaceFreed() {
         guard wantsRoom, phase == .connected, hasRoom else { return }

@@ -34,6 +34,32 @@ import Testing
         }
     }
 
+    /// A server that reads slower than the client lingers: what waits in the client's own queue arrives as well.
+    @Test func leavingSendsEverythingToASlowReader() async throws {
+        let (bytes, arrival) = AsyncStream.makeStream(of: Int.self)
+        let (accepts, accepted) = AsyncStream.makeStream(of: Void.self)
+        var server = try TCPServer(on: "127.0.0.1:0")
+        server.limits.receiveBuffer = 2048
+        let running = try server.start(
+            handler: { connection in
+                // Much later than the client's linger time.
+                connection.pauseReading()
+                connection.loop.schedule(after: .milliseconds(100)) { connection.resumeReading() }
+                accepted.yield()
+                return CountingHandler(arrival)
+            }, ended: { _ in })
+        defer { running.handle.stop() }
+        var limits = Limits()
+        limits.lingerTime = .milliseconds(1)
+        limits.sendBuffer = 4096
+        try await TCPClient.connect(to: "\(running.address)", limits: limits) { connection in
+            _ = await accepts.first { _ in true }
+            try await connection.write([UInt8](repeating: 1, count: 60_000))
+            #expect(connection.base.queuedBytes > 0, "the kernel has not taken everything")
+        }
+        #expect(await bytes.first { _ in true } == 60_000)
+    }
+
     @Test func aThrownErrorComesBackAndResets() async throws {
         struct Sorry: Error {}
         let (endings, ending) = AsyncStream.makeStream(of: Int.self)

@@ -250,5 +250,5 @@ private final class ThreadPoolOfOne: WorkerPool {
 
     func submit(_ work: OffloadedWork) throws(OffloadError) { try pool.submit(work) }
     func withdraw(_ work: OffloadedWork) { pool.withdraw(work) }
-    func wait(for work: OffloadedWork) { pool.wait(for: work) }
+    func wait(for work: OffloadedWork, within time: Duration) -> Bool { pool.wait(for: work, within: time) }
 }

@@ -62,6 +62,30 @@ import Testing
         try world.check()
     }
 
+    @Test(arguments: Backend.all) func theDrainsDeadlineHoldsForWorkToo(_ backend: Backend) throws {
+        let world = try Simulation(seed: 3, backend: backend)
+        world.loop.resolver = SimulatedResolver()
+        world.workers.duration = 10_000_000_000...20_000_000_000
+        var outcomes: [OffloadError?] = []
+        try world.loop.connect(to: "slow.example:80", handler: { _ in Echo() }, failed: { _ in Issue.record("told") })
+        try world.loop.offload {
+        } then: { result in
+            if case .failure(let error) = result {
+                outcomes.append(error as? OffloadError)
+            } else {
+                outcomes.append(nil)
+            }
+        }
+        let start = world.now
+        world.loop.drain(within: .seconds(1))
+        try world.runToEnd()
+        #expect((.milliseconds(999)...(.milliseconds(1010))).contains(start.duration(to: world.now)))
+        #expect(outcomes == [.abandoned])
+        world.kernel.settle(for: .seconds(30))
+        #expect(world.workers.runningCount == 0)
+        try world.check()
+    }
+
     @Test func theLoopEndsWithWorkOnItsWay() throws {
         let world = try Simulation(seed: 3)
         world.workers.count = 2

@@ -322,6 +322,7 @@ import Testing
             $0.backlog = count
             $0.idleTime = nil
             $0.firstMessageTime = nil
+            $0.writeStallTime = nil
             $0.readRate = RateLimit(bytesPerSecond: 200, burst: 50)
         }
         try world.listen(limits: limits) { _ in

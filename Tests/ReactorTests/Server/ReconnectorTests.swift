@@ -96,6 +96,27 @@ import Testing
         try world.check()
     }
 
+    /// The simulated kernel gives out its ports in order, so that the second attempt is given the destination's.
+    @Test(arguments: Backend.all) func itIsNeverConnectedToItself(_ backend: Backend) throws {
+        let world = try Simulation(seed: 5, backend: backend)
+        let address = SocketAddress.loopback(port: 32_770)
+        var connected = 0
+        var failures: [Errno?] = []
+        let reconnector = try world.loop.keepConnected(
+            to: "\(address)", random: SeededGenerator(seed: 5),
+            handler: { _ in
+                connected += 1
+                return world.observe(Echo())
+            }, failed: { error, _ in failures.append(error.errno) })
+        try world.run(within: .seconds(600)) { failures.count == 5 || connected > 0 }
+        #expect(failures == Array(repeating: .connectionRefused, count: 5))
+        // The server can have its port, and is found.
+        try world.listen(on: address) { _ in Echo() }
+        try world.run(within: .seconds(60)) { connected == 1 }
+        reconnector.stop()
+        try world.check()
+    }
+
     @Test func itStopsWithTheLoopWhateverItIsAt() throws {
         for milliseconds in [0, 1, 5, 50, 500] {
             for drains in [true, false] {

@@ -65,6 +65,7 @@ class ForwardingKernel: SystemCalls {
     func sendFile(to socket: FileDescriptor, from file: FileDescriptor, at offset: Int64, count: Int) -> SystemResult {
         base.sendFile(to: socket, from: file, at: offset, count: count)
     }
+    func unacknowledged(of socket: FileDescriptor) -> SystemResult { base.unacknowledged(of: socket) }
     func takePending(_ signal: Signal) -> SystemResult { base.takePending(signal) }
     func shutdownWriting(_ socket: FileDescriptor) -> SystemResult { base.shutdownWriting(socket) }
 

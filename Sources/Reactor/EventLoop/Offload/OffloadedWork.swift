@@ -3,6 +3,9 @@
 //
 //     waiting --begin()--> begun --finish(): the work runs----> over --> its loop is told
 //        +----- cancel(), pool or loop ends --> begun (to drop) --> over --> its loop is told
+//
+// A loop that ends does not wait for work without end. What it gives up goes on, and keeps alive what it uses; its result
+// is kept by the work alone, and goes with it, on the thread that did it.
 
 /// A piece of work that was given to a ``WorkerPool``. Made by ``EventLoop/offload(_:then:)``.
 ///
@@ -25,24 +28,33 @@ public final class OffloadedWork: Sendable {
         fileprivate let body: Body
     }
 
-    private let stage: Monitor<Stage>
+    private struct State: Sendable {
+        var stage: Stage
+        /// The result is of no use to the loop: it does not wait for it at its end.
+        var isUnwanted: Bool
+    }
+
+    private let state: Monitor<State>
     private let pool: any WorkerPool
     /// Tells the loop that the outcome is there.
     private let report: @Sendable () -> Void
 
-    init(_ body: Body, pool: any WorkerPool, report: @escaping @Sendable () -> Void) {
-        stage = Monitor(.waiting(body))
+    init(_ body: Body, pool: any WorkerPool, isAwaitedAtEnd: Bool, report: @escaping @Sendable () -> Void) {
+        state = Monitor(State(stage: .waiting(body), isUnwanted: !isAwaitedAtEnd))
         self.pool = pool
         self.report = report
     }
 
     /// Cancels the work, if it has not begun: it will not, and ``OffloadError/cancelled`` is its outcome. Work that has
-    /// begun goes on, and its outcome is told as usual.
+    /// begun goes on, and its outcome is told as usual, but a loop that ends no longer waits for it.
     ///
     /// - Returns: Whether it was cancelled.
     @discardableResult
     public func cancel() -> Bool {
-        guard drop(.cancelled) else { return false }
+        guard drop(.cancelled) else {
+            state.withLock { $0.isUnwanted = true }
+            return false
+        }
         pool.withdraw(self)
         return true
     }
@@ -52,9 +64,9 @@ public final class OffloadedWork: Sendable {
     /// Begins the work, which cannot be cancelled from now on; `nil` when it was cancelled before. For a ``WorkerPool``,
     /// which goes on with ``finish(_:)``.
     public func begin() -> Begun? {
-        let body: Body? = stage.withLock { stage in
-            guard case .waiting(let body) = stage else { return nil }
-            stage = .begun
+        let body: Body? = state.withLock { state in
+            guard case .waiting(let body) = state.stage else { return nil }
+            state.stage = .begun
             return body
         }
         guard let body else { return nil }
@@ -77,18 +89,19 @@ public final class OffloadedWork: Sendable {
         return true
     }
 
-    /// Blocks until work that has begun is over. For a ``WorkerPool`` with threads.
-    public func waitUntilOver() {
-        stage.wait { stage -> Void? in
-            if case .begun = stage { return nil }
+    /// Blocks until work that has begun is over, but no longer than `time`; returns whether it is over. For a
+    /// ``WorkerPool`` with threads.
+    public func waitUntilOver(within time: Duration) -> Bool {
+        state.wait(within: time) { state -> Void? in
+            if case .begun = state.stage { return nil }
             return ()
-        }
+        } != nil
     }
 
     /// The outcome is there.
     private func conclude() {
-        stage.withLock { $0 = .over }
-        stage.wakeAll()
+        state.withLock { $0.stage = .over }
+        state.wakeAll()
         report()
     }
 
@@ -99,6 +112,10 @@ public final class OffloadedWork: Sendable {
         if drop(.loopEnded) { pool.withdraw(self) }
     }
 
-    /// Blocks until work that has begun is over.
-    func finishWithLoop() { pool.wait(for: self) }
+    /// Waits until work that has begun is over, if its result is wanted, but no longer than `time`; returns whether it is
+    /// over.
+    func finishWithLoop(within time: Duration) -> Bool {
+        let isUnwanted = state.withLock { $0.isUnwanted }
+        return pool.wait(for: self, within: isUnwanted ? .zero : time)
+    }
 }

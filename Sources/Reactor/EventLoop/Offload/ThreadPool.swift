@@ -13,8 +13,8 @@ public final class ThreadPool: WorkerPool {
     private struct State: Sendable {
         var waiting: [OffloadedWork] = []
         var threads: [Worker] = []
-        /// Threads that are at work; the others wait for it, or have just been started.
-        var busy = 0
+        /// Threads that are at work, by number; the others wait for it, or have just been started.
+        var busy: Set<Int> = []
         var hasEnded = false
     }
 
@@ -57,9 +57,9 @@ public final class ThreadPool: WorkerPool {
         let refusal: OffloadError? = state.withLock { state in
             if state.hasEnded { return .poolEnded }
             // What threads that are free will take at once does not wait.
-            let free = maximumThreads - state.busy
+            let free = maximumThreads - state.busy.count
             if state.waiting.count - free >= queueLimit { return .queueFull }
-            let isEnough = state.waiting.count < state.threads.count - state.busy
+            let isEnough = state.waiting.count < state.threads.count - state.busy.count
             if !isEnough && state.threads.count < maximumThreads && !start(&state) && state.threads.isEmpty {
                 return .noThread
             }
@@ -75,13 +75,15 @@ public final class ThreadPool: WorkerPool {
         state.withLock { $0.waiting.removeAll { $0 === work } }
     }
 
-    /// Blocks until work that has begun is over.
-    public func wait(for work: OffloadedWork) { work.waitUntilOver() }
+    /// Blocks until work that has begun is over, but no longer than `time`; returns whether it is over.
+    public func wait(for work: OffloadedWork, within time: Duration) -> Bool { work.waitUntilOver(within: time) }
 
     /// Takes no more work, drops what has not begun, and waits until the rest is done. Calling it again does nothing.
     ///
     /// Work that is dropped has ``OffloadError/poolEnded`` as its outcome. Not to be called by the work itself.
-    public func shutdown() {
+    /// - Parameter time: how long to wait for work that is running. A thread that is still at work then is left to itself:
+    ///   it ends with its work, or with the process. Default: `nil`, as long as it takes.
+    public func shutdown(within time: Duration? = nil) {
         let (dropped, threads) = state.withLock { state in
             defer {
                 state.waiting = []
@@ -92,10 +94,16 @@ public final class ThreadPool: WorkerPool {
         }
         state.wakeAll()
         for work in dropped { work.drop(.poolEnded) }
-        for worker in threads {
+        var left: Set<Int> = []
+        if let time {
+            let isIdle = state.wait(within: time) { $0.busy.isEmpty ? () : nil } != nil
+            if !isIdle { left = state.withLock { $0.busy } }
+        }
+        for (number, worker) in threads.enumerated() {
             guard let thread = worker.thread.take() else { continue }
             precondition(!thread.isCurrent, "shutdown() was called by work of the pool")
-            thread.join()
+            // Those that are not at work find that the pool has ended, and nothing keeps them from it.
+            if left.contains(number) { thread.detach() } else { thread.join() }
         }
     }
 
@@ -103,8 +111,12 @@ public final class ThreadPool: WorkerPool {
     private func start(_ state: inout State) -> Bool {
         do throws(SocketError) {
             // The thread holds the state and not the pool, so that it is seen when the pool is dropped.
+            let number = state.threads.count
             state.threads.append(
-                Worker(try SystemThread.start(named: "reactor-worker") { [state = self.state] in Self.work(state) }))
+                Worker(
+                    try SystemThread.start(named: "reactor-worker") { [state = self.state] in
+                        Self.work(state, number)
+                    }))
             return true
         } catch {
             return false  // those that are there do the work
@@ -112,17 +124,18 @@ public final class ThreadPool: WorkerPool {
     }
 
     /// The life of a thread.
-    private static func work(_ state: Monitor<State>) {
-        var isBusy = false
+    private static func work(_ state: Monitor<State>, _ number: Int) {
         // The outer optional is "look again when woken", the inner one "no more work".
         while let next = state.wait({ state -> OffloadedWork?? in
-            if isBusy { state.busy -= 1 }
-            isBusy = !state.waiting.isEmpty
-            guard isBusy else { return state.hasEnded ? .some(nil) : nil }
-            state.busy += 1
+            guard !state.waiting.isEmpty else {
+                state.busy.remove(number)
+                return state.hasEnded ? .some(nil) : nil
+            }
+            state.busy.insert(number)
             return state.waiting.removeFirst()
         }) {
             if let begun = next.begin() { next.finish(begun) }
         }
+        state.wakeAll()  // the pool may wait for this thread
     }
 }

@@ -16,8 +16,8 @@ public protocol WorkerPool: AnyObject, Sendable {
     /// Forgets work that was cancelled before it began, so that there is room for other work.
     func withdraw(_ work: OffloadedWork)
 
-    /// Blocks until work that has begun is over.
-    func wait(for work: OffloadedWork)
+    /// Blocks until work that has begun is over, but no longer than `time`; returns whether it is over.
+    func wait(for work: OffloadedWork, within time: Duration) -> Bool
 }
 
 /// Why a piece of work was not done.
@@ -33,6 +33,8 @@ public struct OffloadError: Error, Sendable, Hashable, CustomStringConvertible {
     public static let poolEnded = OffloadError(description: "the pool of threads has ended")
     /// The loop ended before the work began.
     public static let loopEnded = OffloadError(description: "the loop has ended")
+    /// The loop ended while the work was running. The work goes on, and what it uses is still in use; its result is lost.
+    public static let abandoned = OffloadError(description: "the loop has ended while the work was running")
     /// ``OffloadedWork/cancel()`` came before the work began.
     public static let cancelled = OffloadError(description: "the work was cancelled before it began")
 }

@@ -1,4 +1,4 @@
-// The calls that send files, told as the others are.
+// The calls that send files, and what became of the bytes, told as the others are.
 
 public import SystemPackage
 
@@ -10,6 +10,11 @@ extension TracingKernel {
         note(
             "sendfile(\(socket.rawValue), from \(file.rawValue) at \(offset), \(count) bytes)",
             base.sendFile(to: socket, from: file, at: offset, count: count))
+    }
+
+    /// ioctl(2) with `SIOCOUTQ`.
+    package func unacknowledged(of socket: FileDescriptor) -> SystemResult {
+        note("ioctl(\(socket.rawValue), SIOCOUTQ)", base.unacknowledged(of: socket))
     }
 
     /// sigtimedwait(2), without waiting.

@@ -25,7 +25,7 @@ public final class TracingKernel: SystemCalls {
     /// - Parameters:
     ///   - base: who does the work; Linux, unless a test says otherwise.
     ///   - output: takes each line, without its end, on the loop's thread; the loop waits for it.
-    public init(_ base: any Kernel = LinuxKernel.shared, output: @escaping (String) -> Void) {
+    package init(_ base: any Kernel = LinuxKernel.shared, output: @escaping (String) -> Void) {
         self.base = base.calls
         self.output = output
         start = self.base.now()

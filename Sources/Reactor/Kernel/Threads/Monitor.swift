@@ -15,7 +15,11 @@ import CReactor
         self.value = value
         unsafe mutex = .allocate(capacity: 1)
         unsafe condition = .allocate(capacity: 1)
-        let results = unsafe (pthread_mutex_init(mutex, nil), pthread_cond_init(condition, nil))
+        var attributes = pthread_condattr_t()
+        unsafe pthread_condattr_init(&attributes)
+        unsafe pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+        let results = unsafe (pthread_mutex_init(mutex, nil), pthread_cond_init(condition, &attributes))
+        unsafe pthread_condattr_destroy(&attributes)
         precondition(results == (0, 0), "the system has no memory for a lock")
     }
 
@@ -41,6 +45,20 @@ import CReactor
         while true {
             if let result = body(&value) { return result }
             unsafe pthread_cond_wait(condition, mutex)
+        }
+    }
+
+    /// Blocks the calling thread as ``wait(_:)`` does, but no longer than `time`; `nil` when that is over first.
+    func wait<Result>(within time: Duration, _ body: (inout Value) -> Result?) -> Result? {
+        let end = (LinuxKernel.shared.now() + max(0, time.wholeNanoseconds)).nanoseconds
+        let deadline = timespec(tv_sec: Int(end / 1_000_000_000), tv_nsec: Int(end % 1_000_000_000))
+        unsafe pthread_mutex_lock(mutex)
+        defer { unsafe pthread_mutex_unlock(mutex) }
+        while true {
+            if let result = body(&value) { return result }
+            if unsafe withUnsafePointer(to: deadline, { unsafe pthread_cond_timedwait(condition, mutex, $0) }) != 0 {
+                return body(&value)
+            }
         }
     }
 

@@ -15,10 +15,14 @@ extension EventLoop {
     /// handler told ``CloseReason/Kind/loopEnded``. How many finished and how many did not is in
     /// ``LoopStatistics/drainsFinished`` and ``LoopStatistics/drainsAborted``. Calling it again does nothing.
     ///
+    /// Blocking work that is running is waited for until the deadline, a name that is looked up not at all
+    /// (``offload(_:then:)``).
+    ///
     /// - Parameter time: how long it may take. Default: 5 s.
     public func drain(within time: Duration = .seconds(5)) {
         if isDraining { return }
         isDraining = true
+        offloaded.deadline = (isInTurn ? turnTime : kernel.now()).advanced(by: time)
         var connections: [Connection] = []
         for source in registry.all() {
             switch source {
