@@ -268,4 +268,11 @@ public final class TracingKernel: Kernel {
     public func setBlocked(_ signal: Signal, _ blocked: Bool) -> SystemResult {
         note("pthread_sigmask(\(blocked ? "block" : "unblock") \(signal))", base.setBlocked(signal, blocked))
     }
+
+    /// sigaction(2).
+    public func setForwarded(_ signal: Signal, _ forwarded: Bool) -> SystemResult {
+        note(
+            "sigaction(\(signal), \(forwarded ? "forward to this thread" : "former action"))",
+            base.setForwarded(signal, forwarded))
+    }
 }
