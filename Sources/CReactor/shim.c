@@ -40,9 +40,37 @@ struct start {
   sigset_t mask;
 };
 
+// Writing to a pipe that nobody reads, and past the file size limit, raises a signal in the thread that writes, which ends
+// the process. In a thread of the framework only the write fails. Not by its mask, which children would inherit; nor by
+// ignoring the signal, which they would inherit too: by a handler, which ends with exec(3). In all other threads the
+// signal does what it did.
+static _Thread_local int is_started_here;
+
+static void write_failed(int number, siginfo_t *information, void *context) {
+  (void)information;
+  (void)context;
+  if (is_started_here) return;
+  signal(number, SIG_DFL);
+  raise(number);  // blocked until this returns
+}
+
+static void survive_failed_writes(void) {
+  const int numbers[] = {SIGPIPE, SIGXFSZ};
+  for (int index = 0; index < 2; index++) {
+    struct sigaction now, action = {.sa_sigaction = write_failed, .sa_flags = SA_SIGINFO | SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    // A handler of the program's own, or its wish to ignore the signal, stays.
+    if (sigaction(numbers[index], 0, &now) == 0 && !(now.sa_flags & SA_SIGINFO) && now.sa_handler == SIG_DFL)
+      sigaction(numbers[index], &action, 0);
+  }
+}
+
+static pthread_once_t writes_once = PTHREAD_ONCE_INIT;
+
 static void *begin_thread(void *context) {
   struct start start = *(struct start *)context;
   free(context);
+  is_started_here = 1;
   pthread_sigmask(SIG_SETMASK, &start.mask, 0);
   return start.body(start.argument);
 }
@@ -51,6 +79,7 @@ int creactor_start_thread(pthread_t *thread, void *(*body)(void *), void *argume
   struct start *start = malloc(sizeof *start);
   if (!start) return ENOMEM;
   *start = (struct start){.body = body, .argument = argument};
+  pthread_once(&writes_once, survive_failed_writes);
   // The thread sets its mask itself: unblocked here for a moment, a pending signal would be delivered to this one.
   sigset_t all, before;
   sigfillset(&all);

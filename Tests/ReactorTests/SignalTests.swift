@@ -110,6 +110,28 @@ import Testing
         }
     }
 
+    /// No mask keeps `SIGPIPE` from the thread, for a child would inherit it; and yet it ends nothing.
+    @Test func aWriteOfOffloadedWorkThatFailsRaisesNothing() throws {
+        try onCleanThread {
+            try withLoop(.epoll()) { loop in
+                var found: CInt?
+                try loop.offload { () -> CInt in
+                    var ends: [CInt] = [0, 0]
+                    _ = unsafe pipe(&ends)
+                    close(ends[0])
+                    let result = unsafe write(ends[1], "x", 1)
+                    let error = errno
+                    close(ends[1])
+                    return result < 0 ? error : 0
+                } then: {
+                    found = try? $0.get()
+                }
+                try loop.run { found != nil }
+                #expect(found == EPIPE)
+            }
+        }
+    }
+
     @Test func childrenOfALoopHaveNothingBlockedButWhatItWatches() throws {
         try onCleanThread {
             let masks = Mutex<[UInt64?]>([])

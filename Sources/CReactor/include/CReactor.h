@@ -391,7 +391,8 @@ CREACTOR_CALL int creactor_processor_count(void) {
 
 // MARK: threads
 
-// A thread with the signal mask of this one, less what creactor_block_signal has blocked here. Returns 0 or an errno.
+// A thread with the signal mask of this one, less what creactor_block_signal has blocked here. SIGPIPE and SIGXFSZ do
+// nothing to it: the write fails. Returns 0 or an errno.
 int creactor_start_thread(pthread_t *thread, void *(*body)(void *), void *argument);
 
 // Names this thread, for debuggers and top; longer names are cut at 15 bytes.
