@@ -128,9 +128,9 @@ public final class LoadGenerator {
             // The schedule ends the sending; what is not back some time after that is late.
             guard end < .max else { return }
             plannedEnd = end
-            endTimer = schedule(at: end + configuration.patience.inNanoseconds) { [self] in finish() }
+            endTimer = schedule(at: end.advanced(by: configuration.patience)) { [self] in finish() }
         } else if configuration.messages == nil, let duration = configuration.duration {
-            plannedEnd = start + duration.inNanoseconds
+            plannedEnd = start.advanced(by: duration)
             endTimer = schedule(at: plannedEnd) { [self] in endSending() }
         } else if configuration.messages != nil {
             watchForSilence()
@@ -140,7 +140,7 @@ public final class LoadGenerator {
     /// Sets a timer for a moment of the kernel's clock. A delay counts from the beginning of the turn, which may be long
     /// ago.
     private func schedule(at time: Int64, _ action: @escaping () -> Void) -> Timer {
-        loop.schedule(after: .nanoseconds(time - loop.now.nanoseconds), action)
+        loop.schedule(after: loop.now.duration(to: MonotonicTime(nanoseconds: time)), action)
     }
 
     /// An exact number of messages has no time to be over at: it ends when nothing has come back for too long.

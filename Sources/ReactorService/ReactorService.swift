@@ -20,7 +20,7 @@ public struct ReactorService: Service {
     public var server: TCPServer
     /// How long a graceful shutdown may take before connections are reset. Default: 5 s.
     public var drainTime: Duration = .seconds(5)
-    /// How often the counters are reported to swift-metrics. Default: 10 s.
+    /// How often the counters are reported to swift-metrics; 10 ms to a year. Default: 10 s.
     public var metricsInterval: Duration = .seconds(10)
     /// Who takes the metrics. Default: `nil`, the one that the process was set up with.
     public var metricsFactory: (any MetricsFactory)?
@@ -63,7 +63,10 @@ public struct ReactorService: Service {
         logger.info("listening", metadata: ["address": "\(running.address)", "loops": "\(max(1, server.loops))"])
         let writing = Task { await log.write() }
         let metrics = ServerMetrics(metricsFactory ?? MetricsSystem.factory)
-        let measuring = Task { await metrics.report(on: running.handle, every: metricsInterval) }
+        let measuring = Task {
+            await metrics.report(
+                on: running.handle, every: min(max(metricsInterval, .milliseconds(10)), .seconds(365 * 86_400)))
+        }
         let result = await withTaskCancellationHandler {
             await withGracefulShutdownHandler {
                 // The server is the one to say when it is over, whatever was asked of it: nothing cancels this wait.

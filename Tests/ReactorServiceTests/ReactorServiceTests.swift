@@ -56,6 +56,31 @@ import Testing
         #expect(log.lines.contains { $0.contains("ended") })
     }
 
+    /// Times that no sensible program sets neither trap nor keep the service from ending, and the metrics do not spin.
+    @Test(arguments: [
+        Duration.seconds(Int64.min) * 2, .nanoseconds(-1), .zero, .nanoseconds(1), .seconds(Int64.max),
+        .seconds(Int64.max) * 2,
+    ])
+    func timesAtTheirExtremes(_ time: Duration) async throws {
+        let log = RecordedLog()
+        let (starts, started) = AsyncStream.makeStream(of: Void.self)
+        log.onLine = { if $0.contains("listening") { started.yield() } }
+        var service = ReactorService(try TCPServer(on: "127.0.0.1:0"), logger: log.logger) { _ in Echo() }
+        (service.drainTime, service.metricsInterval) = (time, time)
+        for child in Mirror(reflecting: service).children where child.value is Duration {
+            #expect(["drainTime", "metricsInterval"].contains(child.label), "another time, which is not set here")
+        }
+        try await testGracefulShutdown { [service] trigger in
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await service.run() }
+                _ = await starts.first { true }
+                trigger.triggerGracefulShutdown()
+                try await group.waitForAll()
+            }
+        }
+        #expect(log.lines.contains { $0.contains("ended") })
+    }
+
     @Test func anAddressInUseIsTheServicesError() async throws {
         let first = try TCPServer(on: "127.0.0.1:0").start(handler: { _ in Echo() }, ended: { _ in })
         let service = ReactorService(TCPServer(on: first.address), logger: RecordedLog().logger) { _ in Echo() }

@@ -305,21 +305,31 @@ CREACTOR_CALL long creactor_sync(int fd) { return creactor_result(fdatasync(fd))
 
 // MARK: signals
 
+// Bit 0 stands for signal 1. -EINVAL for signals that the C library keeps for itself.
 CREACTOR_CALL long creactor_signalfd(uint64_t signals) {
   sigset_t set;
   sigemptyset(&set);
-  for (int number = 1; number < 64; number++)
-    if (signals >> number & 1) sigaddset(&set, number);
+  for (int number = 1; number <= 64; number++)
+    if (signals >> (number - 1) & 1 && sigaddset(&set, number) < 0) return -(long)errno;
   return creactor_result(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
 }
-// Blocks (or unblocks) a signal for this thread; 1 when it was blocked before, 0 when not.
-CREACTOR_CALL long creactor_block_signal(int number, int block) {
-  sigset_t set, before;
-  sigemptyset(&set);
-  sigaddset(&set, number);
-  int error = pthread_sigmask(block ? SIG_BLOCK : SIG_UNBLOCK, &set, &before);
-  return error ? -(long)error : sigismember(&before, number);
-}
+// Blocks (or unblocks) a signal for this thread; 1 when it was blocked before, 0 when not. Threads that this one starts
+// begin without what was blocked here.
+long creactor_block_signal(int number, int block);
+
+// The signals of real time that programs may use (signal(7)): the C library keeps the first ones for itself.
+CREACTOR_CALL int creactor_first_realtime_signal(void) { return SIGRTMIN; }
+CREACTOR_CALL int creactor_last_signal(void) { return SIGRTMAX; }
+
+// The kernel's number of this thread (gettid(2)).
+CREACTOR_CALL int creactor_thread_number(void) { return (int)syscall(SYS_gettid); }
+
+// Has a signal that arrives at any thread sent on to this one, which has it blocked: a signalfd finds it there. The
+// second call changes the thread, the third restores the former action.
+long creactor_begin_forwarding(int number, int thread);
+void creactor_change_forwarding(int number, int thread);
+void creactor_end_forwarding(int number);
+
 // Takes a pending signal without waiting; -EAGAIN when it is not pending.
 CREACTOR_CALL long creactor_take_pending_signal(int number) {
   const struct timespec now = {0, 0};
@@ -389,15 +399,9 @@ CREACTOR_CALL int creactor_processor_count(void) {
 
 // MARK: threads
 
-// A thread with all signals blocked: they go to the threads that ask for them. Answers 0 or an errno.
-CREACTOR_CALL int creactor_start_thread(pthread_t *thread, void *(*body)(void *), void *argument) {
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  int error = pthread_create(thread, 0, body, argument);
-  pthread_sigmask(SIG_SETMASK, &before, 0);
-  return error;
-}
+// A thread with the signal mask of this one, less what creactor_block_signal has blocked here. SIGPIPE and SIGXFSZ do
+// nothing to it: the write fails. Returns 0 or an errno.
+int creactor_start_thread(pthread_t *thread, void *(*body)(void *), void *argument);
 
 // Names this thread, for debuggers and top; longer names are cut at 15 bytes.
 CREACTOR_CALL long creactor_name_thread(const char *name) {

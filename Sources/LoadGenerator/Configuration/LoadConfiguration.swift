@@ -52,7 +52,7 @@ public struct LoadConfiguration: Sendable {
     ///
     /// - Parameter kernel: is asked how many descriptors the process may have.
     /// - Throws: ``LoadConfigurationError``, which says what is wrong and what would be right.
-    package func validate(on kernel: any Kernel = LinuxKernel.shared) throws(LoadConfigurationError) {
+    public func validate(on kernel: any Kernel = LinuxKernel.shared) throws(LoadConfigurationError) {
         guard address.port != 0 || address.isUnix else {
             throw LoadConfigurationError("port 0 is nobody's port; name the server's")
         }

@@ -1,5 +1,7 @@
 // What a load found out.
 
+internal import Reactor
+
 /// What a load found out.
 public struct LoadResult: Sendable {
     /// What it was asked to do.
@@ -62,15 +64,14 @@ public struct LoadProgress: Sendable {
 extension Duration {
     /// This duration in seconds, rounded.
     var inSeconds: Double {
-        let (seconds, attoseconds) = components
-        return Double(seconds) + Double(attoseconds) * 1e-18
+        self / .seconds(1)
     }
 
-    /// This duration in nanoseconds, a fraction cut off; longer than 292 years is that.
-    var inNanoseconds: Int64 {
-        let (seconds, attoseconds) = components
-        let (scaled, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        let (sum, carried) = scaled.addingReportingOverflow(attoseconds / 1_000_000_000)
-        return overflow || carried ? (seconds < 0 ? .min : .max) : sum
+}
+
+extension Int64 {
+    /// This moment in nanoseconds, moved by a duration; beyond the range of the clock it is its end.
+    func advanced(by duration: Duration) -> Int64 {
+        MonotonicTime(nanoseconds: self).advanced(by: duration).nanoseconds
     }
 }

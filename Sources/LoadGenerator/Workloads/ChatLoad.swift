@@ -22,6 +22,22 @@ public struct ChatLoadConfiguration: Sendable {
 
     /// A load on servers.
     public init(addresses: [SocketAddress]) { self.addresses = addresses }
+
+    /// What makes no sense in it, and what would be right; `nil` for a load that can be run.
+    var mistake: String? {
+        if addresses.isEmpty { return "there is no server to load" }
+        for (name, value, range) in [
+            ("members", members, 1...10_000_000), ("stalled", stalled, 0...max(0, members)),
+            ("size", size, 1...(1024 * 1024)),
+        ] where !range.contains(value) {
+            return "\(name) of \(value) is out of range; use \(range.lowerBound) to \(range.upperBound)"
+        }
+        if !(rate >= 0.001 && rate <= 1_000_000) {
+            return "a rate of \(rate) messages a second is out of range; use 0.001 to 1,000,000"
+        }
+        if duration <= .zero { return "the duration must be above zero" }
+        return nil
+    }
 }
 
 /// What came of a chat's load.
@@ -78,8 +94,12 @@ public final class ChatLoad {
         self.finished = finished
     }
 
-    /// Begins.
+    /// Begins. A configuration that makes no sense is the ``ChatLoadResult/failure``, told in the next turn.
     public func begin() {
+        if let mistake = configuration.mistake {
+            loop.execute { [self] in finish(because: mistake) }
+            return
+        }
         for _ in 0..<min(Self.connectingAtOnce, configuration.members) { connectNext() }
         loop.schedule(after: Self.patience) { [self] in
             if connected < configuration.members { finish(because: "\(connected) members came in, and no more") }

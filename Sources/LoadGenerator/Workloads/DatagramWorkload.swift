@@ -41,7 +41,7 @@ final class DatagramWorkload: Workload {
 
     func setUp() {
         let now = loop.kernel.now().nanoseconds
-        setUpEnd = now + configuration.connectTimeout.inNanoseconds
+        setUpEnd = now.advanced(by: configuration.connectTimeout)
         var options = DatagramOptions()
         options.datagramSize = size
         for number in 0..<configuration.connections {

@@ -38,11 +38,11 @@ public struct AsyncConnection {
         return core.take(into: &buffer)
     }
 
-    /// Reads what is there, at most `limit` bytes, into an array of its own; `nil` at the end of the stream.
+    /// Reads what is there, at most `limit` bytes, and 1 if that is less, into an array of its own; `nil` at the end of the
+    /// stream.
     public nonisolated(nonsending) func read(upTo limit: Int = 64 * 1024) async throws(WaitError) -> [UInt8]? {
-        precondition(limit > 0, "a read of nothing would never end")
         guard try await core.waitForInput() else { return nil }
-        return core.takeArray(min(limit, core.unreadCount))
+        return core.takeArray(min(max(1, limit), core.unreadCount))
     }
 
     /// Waits for bytes and lends all that are there to a closure, without a copy and without a buffer of the task's own: a
@@ -63,11 +63,12 @@ public struct AsyncConnection {
 
     /// Reads so many bytes, no less and no more.
     ///
-    /// They are kept until they are all there: `count` is to be something that one is ready to keep.
+    /// They are kept until they are all there: `count` is to be something that one is ready to keep. Fewer than none are
+    /// none.
     /// - Returns: The bytes; `nil` when the stream has ended right before them.
     /// - Throws: ``WaitError/Kind/truncated`` when it ends between them.
     public nonisolated(nonsending) func readExactly(_ count: Int) async throws(WaitError) -> [UInt8]? {
-        precondition(count >= 0, "a negative number of bytes")
+        let count = max(0, count)
         while core.unreadCount < count {
             if try await core.waitForInput(beyond: core.unreadCount) { continue }
             if core.unreadCount == 0 { return nil }

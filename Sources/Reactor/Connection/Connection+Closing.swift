@@ -88,7 +88,7 @@ extension Connection {
     @inline(never)
     func terminate(_ reason: CloseReason, losesOutput: Bool = false) {
         guard !state.isClosed else { return }
-        if losesOutput || state.contains(.queued) { _ = loop.kernel.setResetOnClose(name) }
+        if descriptor != nil && (losesOutput || state.contains(.queued)) { _ = loop.kernel.setResetOnClose(name) }
         state.subtract([.closing, .lingering, .queued, .finishing])
         state.formUnion([.closed, .finished])
         closeReason = reason

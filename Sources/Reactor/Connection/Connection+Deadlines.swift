@@ -147,6 +147,7 @@ extension Connection {
         var entry = [PollEntry(descriptor: name.rawValue, events: 0)]
         var span = entry.mutableSpan
         guard loop.kernel.poll(&span, timeout: .none).rawValue > 0 else { return }
-        ready(Readiness(rawValue: UInt16(bitPattern: span[0].found)))
+        let found = Readiness(rawValue: UInt16(bitPattern: span[0].found))
+        if found.contains(.invalid) { loop.loseDescriptor(of: self) } else { ready(found) }
     }
 }

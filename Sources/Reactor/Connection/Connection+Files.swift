@@ -19,8 +19,8 @@ extension Connection {
     ///
     /// - Parameters:
     ///   - file: a regular file, open for reading. Its own position is neither used nor moved.
-    ///   - offset: where to begin, in bytes.
-    ///   - count: how many bytes.
+    ///   - offset: where to begin, in bytes; a negative one fails the connection, as a file that has ended does.
+    ///   - count: how many bytes; as the offset.
     ///   - completed: told exactly once, on the loop's thread and never inside this call, when the file was sent or the
     ///     connection ended before; in the latter case before ``ConnectionHandler/closed(_:reason:)``. Not called when
     ///     the answer is ``WriteResult/closed``.
@@ -30,7 +30,6 @@ extension Connection {
         _ file: consuming OwnedDescriptor, from offset: Int64 = 0, count: Int,
         completed: @escaping (SentFile) -> Void = { _ in }
     ) -> WriteResult {
-        precondition(offset >= 0 && count >= 0, "a part of a file begins and ends behind its beginning")
         // What the running handler wrote before goes first.
         if state.contains(.gathering) && !state.contains(.queued) { sendGathered() }
         guard state.isDisjoint(with: .keepsFromWriting) else {
@@ -40,6 +39,13 @@ extension Connection {
         guard OutputQueue.fileWeight <= limits.hard - queuedWeight else {
             file.close(loop.kernel)
             terminate(CloseReason(.outputLimit), losesOutput: true)
+            return .closed
+        }
+        guard offset >= 0 && count >= 0 else {
+            file.close(loop.kernel)
+            let reason = "\(count) bytes from \(offset) on are no part of a file"
+            let error = SocketError(.send, subject: "\(peer)", reason: reason)
+            terminate(CloseReason(.failed, error: error), losesOutput: true)
             return .closed
         }
         loop.blockBrokenPipe()

@@ -86,9 +86,8 @@ public import SystemPackage
     /// Who is at the other end of a Unix socket. Asks the kernel. `nil` for other sockets, and when the connection is over.
     public var peerCredentials: PeerCredentials? {
         var credentials = PeerCredentials()
-        guard peer.isUnix, !state.isClosed, loop.kernel.peerCredentials(of: name, &credentials).succeeded else {
-            return nil
-        }
+        // The socket's own family counts: behind a proxy, the peer is what the proxy says.
+        guard local?.isUnix == true, loop.kernel.peerCredentials(of: name, &credentials).succeeded else { return nil }
         return credentials
     }
 
@@ -166,7 +165,7 @@ public import SystemPackage
         if state.wantsToRead {
             guard readiness != .writable else { return }
             if state.contains(.limitsReading) { readLimited(readiness) } else { read(readiness) }
-        } else if !state.isClosed, !readiness.isDisjoint(with: [.error, .invalid]) {
+        } else if !state.isClosed, readiness.contains(.error) {
             failWithPendingError()
         } else if readiness.contains(.hangUp), !state.isClosed, state.contains(.ended) {
             // Both directions are over: what is queued can reach nobody.
@@ -176,6 +175,11 @@ public import SystemPackage
 
     override func registrationFailed(_ errno: Errno) {
         terminate(CloseReason(.failed, error: SocketError(.watch, subject: "\(peer)", errno: errno)))
+    }
+
+    override func descriptorLost() {
+        _ = descriptor.take()?.release()
+        terminate(CloseReason(.failed, error: SocketError(.watch, subject: "\(peer)", errno: .badFileDescriptor)))
     }
 
     override func selectorChanged() { updateInterest() }  // who wants nothing may have to be looked at by timer now

@@ -22,18 +22,18 @@ final class ConnectionLimits {
     private(set) var writeRate: RateLimit?
 
     init(_ limits: Limits) {
-        idle = limits.idleTime?.wholeNanoseconds ?? .max
-        firstMessage = limits.firstMessageTime?.wholeNanoseconds ?? .max
-        writeStall = limits.writeStallTime?.wholeNanoseconds ?? .max
-        linger = limits.lingerTime.wholeNanoseconds
+        idle = max(0, limits.idleTime?.wholeNanoseconds ?? .max)
+        firstMessage = max(0, limits.firstMessageTime?.wholeNanoseconds ?? .max)
+        writeStall = max(0, limits.writeStallTime?.wholeNanoseconds ?? .max)
+        linger = max(0, limits.lingerTime.wholeNanoseconds)
         progressCheck = max(1_000_000, min(writeStall, idle) / 16)
         receivesPerTurn = max(1, limits.receivesPerTurn)
         bytesReceivedPerTurn = max(1, limits.bytesReceivedPerTurn)
         messagesPerTurn = max(1, limits.messagesPerTurn)
         bytesSentPerTurn = max(1, limits.bytesSentPerTurn)
-        low = limits.outputLowWatermark
+        low = max(0, limits.outputLowWatermark)
         high = max(limits.outputHighWatermark, low)
-        hard = limits.outputLimit
+        hard = max(0, limits.outputLimit)
         lingerBytes = limits.lingerBytes
         readRate = limits.readRate
         writeRate = limits.writeRate

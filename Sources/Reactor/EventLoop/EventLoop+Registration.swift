@@ -15,12 +15,17 @@ extension EventLoop {
     }
 
     func register(_ source: EventSource, wanting interest: Interest) {
-        // The kernel gave the number anew, so whoever is registered under it was closed without a word.
-        if let former = registry.source(of: source.name) {
-            deregister(former, closesAlone: false)
-            execute { former.descriptorLost() }
-        }
+        // The kernel gave the number again, so whoever is registered under it was closed without a word.
+        if let former = registry.source(of: source.name) { loseDescriptor(of: former) }
         registry.add(source, wanting: interest)
+    }
+
+    /// The descriptor of a source was closed by someone else. The source is deregistered and ends; nothing is done with the
+    /// number any more, which may be another file's.
+    @inline(never)
+    func loseDescriptor(of source: EventSource) {
+        deregister(source, closesAlone: false)
+        source.descriptorLost()
     }
 
     @inline(__always)

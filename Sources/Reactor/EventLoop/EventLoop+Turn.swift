@@ -87,7 +87,8 @@ extension EventLoop {
             return
         }
         // Hang-up and errors are told to everyone. Who wants nothing now would be told again and again.
-        if event.readiness.rawValue & (Readiness.hangUp.rawValue | Readiness.error.rawValue) != 0 {
+        if event.readiness.rawValue & Readiness.unasked.rawValue != 0 {
+            if event.readiness.contains(.invalid) { return loseDescriptor(of: source.source) }
             registry.muteIfUnwanted(event.token, in: selector)
         }
         source.borrowed { $0.ready(event.readiness) }
@@ -163,6 +164,13 @@ extension EventLoop {
     private func flushRegistry() {
         let refused = registry.flush(to: selector)
         // The first one told may have cancelled the next.
-        for (source, errno) in refused where source.isRegistered { source.registrationFailed(errno) }
+        for (source, errno) in refused where source.isRegistered {
+            // Closed, or another file by now, which the selector does not know (epoll_ctl(2)).
+            if errno == .badFileDescriptor || errno == .noSuchFileOrDirectory {
+                loseDescriptor(of: source)
+            } else {
+                source.registrationFailed(errno)
+            }
+        }
     }
 }

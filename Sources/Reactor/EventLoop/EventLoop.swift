@@ -102,6 +102,8 @@ public final class EventLoop {
     /// ``SelectorCapabilities/isEdgeTriggered`` of the selector.
     var isEdgeTriggered: Bool
     var isStopping = false
+    /// Why the loop cannot go on, if that is why it stops.
+    var failure: SocketError?
     /// Whether ``drain(within:)`` was called: the loop stops when its last connection has ended.
     public internal(set) var isDraining = false
     /// What a draining loop waits for besides its connections: accepted sockets that may become ones, and the other loops
@@ -138,7 +140,7 @@ public final class EventLoop {
     ///   - backend: how it finds out what is ready; epoll, level-triggered, unless said otherwise.
     ///   - kernel: the system it runs on; Linux, unless a test says otherwise.
     /// - Throws: ``SocketError`` when its descriptors cannot be had.
-    package init(backend: Backend = .epoll(), kernel: any Kernel = LinuxKernel.shared) throws(SocketError) {
+    public init(backend: Backend = .epoll(), kernel: any Kernel = LinuxKernel.shared) throws(SocketError) {
         let calls = kernel.calls
         self.kernel = calls
         linux = calls as? LinuxKernel
@@ -196,6 +198,7 @@ public final class EventLoop {
         precondition(!isShutDown, "a loop runs once")
         defer { shutdown() }
         while !isStopping { try turn() }
+        if let failure { throw failure }
     }
 
     /// Runs one turn: waits for events, if nothing is left to do and `mayWait`, and handles what there is.
@@ -271,9 +274,9 @@ public final class EventLoop {
     /// Runs `action` after a time, and then again and again when it repeats.
     ///
     /// - Parameters:
-    ///   - delay: from the beginning of this turn; rounded up to nanoseconds, never early.
+    ///   - delay: from the beginning of this turn; rounded up to nanoseconds, never early. 292 years never come.
     ///   - period: the time between firings, counted from the first deadline, so that it does not drift; a firing that
-    ///     the loop was too late for is left out. `nil` fires once.
+    ///     the loop was too late for is left out. Nothing and less count as a millisecond; `nil` fires once.
     ///   - action: called on the loop's thread.
     /// - Returns: A handle to cancel it with.
     @discardableResult
@@ -283,7 +286,7 @@ public final class EventLoop {
         // Outside a turn, `now` may be long ago.
         let start = isInTurn ? turnTime : kernel.now()
         let nanoseconds = max(0, delay.wholeNanoseconds)
-        let every = period.map { max(1, $0.wholeNanoseconds) } ?? 0
+        let every = period.map { $0 > .zero ? $0.wholeNanoseconds : 1_000_000 } ?? 0
         return timers.schedule(at: start + nanoseconds, every: every, .call(action))
     }
 

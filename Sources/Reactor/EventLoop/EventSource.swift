@@ -45,7 +45,8 @@ public class EventSource {
     }
     /// The loop waits with another selector now: do its abilities make a difference?
     func selectorChanged() {}
-    /// The descriptor was closed by its owner behind the loop's back, and its number is another's now.
+    /// The descriptor was closed behind the loop's back, and the source is deregistered: it ends, and leaves the number
+    /// alone. Called from anywhere: no user code runs in here.
     func descriptorLost() {}
     /// The loop ends: begin to close.
     func loopEnded() {}

@@ -6,10 +6,10 @@ public struct FixedSizeFraming: MessageDecoder, MessageEncoder, Sendable {
 
     /// A framing by size.
     ///
-    /// - Parameter size: bytes of each message, at least 1.
+    /// - Parameter size: bytes of each message, at least 1; less counts as that. As much is kept in memory until the
+    ///   message is whole.
     public init(_ size: Int) {
-        precondition(size > 0, "a message of no bytes would come without end")
-        self.size = size
+        self.size = min(max(1, size), .max / 2)
     }
 
     /// Waits for as many bytes.

@@ -79,7 +79,7 @@ package enum MulticastOperation: Sendable {
 /// `ReactorTesting`.
 ///
 /// The calls behind it are not public, so that they may change. Only this package's types conform to it.
-package protocol Kernel: AnyObject {}
+public protocol Kernel: AnyObject {}
 
 extension Kernel {
     /// The same system, with its calls.
@@ -225,4 +225,7 @@ package protocol SystemCalls: Kernel {
     func takePending(_ signal: Signal) -> SystemResult
     /// pthread_sigmask(3): blocks or unblocks a signal for the calling thread; answers 1 when it was blocked before.
     func setBlocked(_ signal: Signal, _ blocked: Bool) -> SystemResult
+    /// sigaction(2) and tgkill(2): has a signal that any thread receives sent on to the calling one, which has it blocked,
+    /// or no longer. Calls for the same signal and thread are counted.
+    func setForwarded(_ signal: Signal, _ forwarded: Bool) -> SystemResult
 }

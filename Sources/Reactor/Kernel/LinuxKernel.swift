@@ -65,9 +65,10 @@ public final class LinuxKernel: SystemCalls, Sendable {
         below limit: Int, read: inout MutableSpan<UInt64>, write: inout MutableSpan<UInt64>,
         except: inout MutableSpan<UInt64>, timeout: WaitTimeout
     ) -> SystemResult {
-        let words = (limit + 63) / 64
-        precondition(
-            words <= read.count && words <= write.count && words <= except.count, "a bitmap is shorter than its limit")
+        // A bitmap that is shorter than its limit would be written behind its end.
+        guard limit >= 0, limit <= min(read.count, write.count, except.count) * 64, limit <= CInt.max else {
+            return SystemResult(.invalidArgument)
+        }
         return unsafe read.withUnsafeMutableBytes { read in
             unsafe write.withUnsafeMutableBytes { write in
                 unsafe except.withUnsafeMutableBytes { except in
@@ -225,7 +226,8 @@ public final class LinuxKernel: SystemCalls, Sendable {
 
     /// signalfd(2) for these signals.
     package func signalDescriptor(for signals: [Signal]) -> SystemResult {
-        SystemResult(rawValue: creactor_signalfd(signals.reduce(0) { $0 | 1 << UInt64($1.rawValue) }))
+        guard signals.allSatisfy({ 1...64 ~= $0.rawValue }) else { return SystemResult(.invalidArgument) }
+        return SystemResult(rawValue: creactor_signalfd(signals.reduce(0) { $0 | 1 << UInt64($1.rawValue - 1) }))
     }
 
     /// Takes one signal from a signalfd; answers its number.
@@ -236,5 +238,10 @@ public final class LinuxKernel: SystemCalls, Sendable {
     /// pthread_sigmask(3): blocks or unblocks a signal for the calling thread; answers 1 when it was blocked before.
     package func setBlocked(_ signal: Signal, _ blocked: Bool) -> SystemResult {
         SystemResult(rawValue: creactor_block_signal(signal.rawValue, blocked ? 1 : 0))
+    }
+
+    /// sigaction(2) and tgkill(2): has a signal that any thread receives sent on to the calling one, or no longer.
+    package func setForwarded(_ signal: Signal, _ forwarded: Bool) -> SystemResult {
+        forwarded ? SignalForwarding.begin(signal) : SignalForwarding.end(signal)
     }
 }

@@ -12,14 +12,14 @@ public struct MonotonicTime: Sendable, Hashable, Comparable, InstantProtocol {
     /// A moment that never comes.
     public static let never = MonotonicTime(nanoseconds: .max)
 
-    /// This moment moved by `duration`; beyond the clock's range it is ``never``.
+    /// This moment moved by `duration`; beyond the clock's range it is ``never``, or the range's beginning.
     public func advanced(by duration: Duration) -> MonotonicTime {
         self + duration.wholeNanoseconds
     }
 
     /// The time from this moment to `other`.
     public func duration(to other: MonotonicTime) -> Duration {
-        .nanoseconds(other.nanoseconds - nanoseconds)
+        .nanoseconds(other.nanoseconds) - .nanoseconds(nanoseconds)
     }
 
     /// Whether `left` comes before `right`.
@@ -30,18 +30,25 @@ public struct MonotonicTime: Sendable, Hashable, Comparable, InstantProtocol {
     /// Moves by nanoseconds, without overflow: the hot path's arithmetic, which `Duration`'s 128 bits would slow down.
     static func + (time: MonotonicTime, nanoseconds: Int64) -> MonotonicTime {
         let (sum, overflow) = time.nanoseconds.addingReportingOverflow(nanoseconds)
-        return overflow ? (nanoseconds > 0 ? .never : MonotonicTime(nanoseconds: 0)) : MonotonicTime(nanoseconds: sum)
+        return overflow
+            ? (nanoseconds > 0 ? .never : MonotonicTime(nanoseconds: .min)) : MonotonicTime(nanoseconds: sum)
     }
 }
 
 extension Duration {
     /// This duration in nanoseconds, a fraction rounded up, so that nothing ends before its time; clamped to `Int64`.
-    var wholeNanoseconds: Int64 {
+    package var wholeNanoseconds: Int64 {
+        // A duration may have more seconds than `components` can tell, which traps then.
+        if self >= .nanoseconds(Int64.max) { return .max }
+        if self <= .nanoseconds(Int64.min) { return .min }
         let (seconds, attoseconds) = components
-        let (scaled, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        let fraction = (attoseconds + (attoseconds > 0 ? 999_999_999 : 0)) / 1_000_000_000
-        let (sum, carried) = scaled.addingReportingOverflow(fraction)
-        return overflow || carried ? (seconds < 0 ? .min : .max) : sum
+        return seconds * 1_000_000_000 + (attoseconds + (attoseconds > 0 ? 999_999_999 : 0)) / 1_000_000_000
+    }
+
+    /// This duration in whole units of this many nanoseconds, a fraction rounded up; clamped to a range.
+    func whole(_ unit: Int64, within range: ClosedRange<Int>) -> Int {
+        let (quotient, rest) = wholeNanoseconds.quotientAndRemainder(dividingBy: unit)
+        return min(max(Int(clamping: quotient) + (rest > 0 ? 1 : 0), range.lowerBound), range.upperBound)
     }
 }
 

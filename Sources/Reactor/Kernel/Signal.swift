@@ -1,5 +1,7 @@
 // Signals, as names for their numbers.
 
+import CReactor
+
 /// A signal of the operating system (signal(7)).
 public struct Signal: RawRepresentable, Sendable, Hashable, CustomStringConvertible {
     /// The signal's number.
@@ -24,6 +26,18 @@ public struct Signal: RawRepresentable, Sendable, Hashable, CustomStringConverti
     public static let child = Signal(rawValue: 17)
     /// `SIGWINCH`: the terminal's size changed.
     public static let windowChanged = Signal(rawValue: 28)
+
+    /// Why no loop can watch the signal; `nil` for those that can be watched.
+    var refusal: String? {
+        switch rawValue {
+        case SIGKILL, SIGSTOP: "no process can catch it (signal(7))"
+        case SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGSYS:
+            "it reports a fault of the thread that runs, which no signalfd receives (signalfd(2))"
+        case 1..<32, creactor_first_realtime_signal()...creactor_last_signal(): nil
+        case 32..<creactor_first_realtime_signal(): "the C library uses it itself (signal(7))"
+        default: "signals are 1 to \(creactor_last_signal())"
+        }
+    }
 
     /// The signal's usual name, or its number.
     public var description: String {

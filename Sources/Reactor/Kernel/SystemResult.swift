@@ -26,7 +26,7 @@ package struct SystemResult: Sendable, Hashable {
 
     /// The error, or `nil` when the call succeeded.
     @inlinable package var errno: Errno? {
-        rawValue < 0 ? Errno(rawValue: CInt(truncatingIfNeeded: -rawValue)) : nil
+        rawValue < 0 ? Errno(rawValue: CInt(truncatingIfNeeded: 0 &- rawValue)) : nil
     }
 
     /// The descriptor that the call made. Only for a call that succeeded and makes one.

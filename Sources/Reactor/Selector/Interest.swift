@@ -42,6 +42,8 @@ public struct Readiness: OptionSet, BitwiseCopyable, Sendable, Hashable, CustomS
     /// The peer will send no more (`POLLRDHUP`).
     public static let peerClosed = Readiness(rawValue: 0x2000)
 
+    /// What is reported whatever was asked for. Computed, so that no event has to ask whether it is initialized.
+    static var unasked: Readiness { [.error, .hangUp, .invalid] }
     /// Everything this type names.
     static let all: Readiness = [.readable, .priority, .writable, .error, .hangUp, .invalid, .peerClosed]
 

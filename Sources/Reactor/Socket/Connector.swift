@@ -19,6 +19,8 @@ public final class Connector: EventSource {
     private var descriptor: OwnedDescriptor?
     private var timer: Timer?
     private var retryTimer: Timer?
+    /// The descriptor was closed by someone else, and the caller does not know yet.
+    private var isLost = false
     private var retryPause = Duration.milliseconds(1)
     private let connected: (Connector, consuming OwnedDescriptor) -> Void
     private let failed: (SocketError) -> Void
@@ -28,6 +30,10 @@ public final class Connector: EventSource {
         connected: @escaping (Connector, consuming OwnedDescriptor) -> Void, failed: @escaping (SocketError) -> Void
     ) throws(SocketError) {
         let kernel = loop.kernel
+        if address == .unnamedUnix {
+            throw SocketError(
+                .connect, subject: "a Unix socket without a name", reason: "a name is needed to reach it")
+        }
         let made = kernel.socket(.stream, for: address)
         if let errno = made.errno { throw SocketError(.open, subject: "\(address)", errno: errno) }
         let socket = OwnedDescriptor(made.descriptor)
@@ -35,7 +41,8 @@ public final class Connector: EventSource {
         do throws(SocketError) {
             try loop.checkCapacity(for: socket.name)
             try limits.apply(to: socket.name, kernel, for: address, isListener: false)
-            if let local {
+            // A Unix socket without a name is what it is already; binding it would have the kernel choose a name.
+            if let local, local != .unnamedUnix {
                 if local.port == 0 { _ = kernel.setOption(.bindAddressNoPort, of: socket.name, to: 1) }
                 if let errno = kernel.bind(socket.name, to: local).errno {
                     throw SocketError(.listen, subject: "\(local)", errno: errno)
@@ -63,6 +70,7 @@ public final class Connector: EventSource {
 
     /// Gives up, if it is still on its way. Nobody is told.
     public func cancel() {
+        isLost = false
         guard isRegistered else { return }
         if let timer { loop.cancel(timer) }
         if let retryTimer { loop.cancel(retryTimer) }
@@ -135,10 +143,17 @@ public final class Connector: EventSource {
 
     override func loopEnded() { cancel() }
 
-    private func fail(_ errno: Errno) {
+    override func descriptorLost() {
+        _ = descriptor.take()?.release()
+        for timer in [timer, retryTimer] { if let timer { loop.cancel(timer) } }
+        isLost = true
+        loop.execute { [self] in if isLost { fail(.badFileDescriptor, .watch) } }
+    }
+
+    private func fail(_ errno: Errno, _ operation: SocketError.Operation = .connect) {
         cancel()
         loop.trace?.callback("connect to \(address) failed")
-        failed(SocketError(.connect, subject: "\(address)", errno: errno))
+        failed(SocketError(operation, subject: "\(address)", errno: errno))
         loop.callbackReturned(named: "failed connect to \(address)")
     }
 }

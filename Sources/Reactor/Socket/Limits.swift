@@ -5,6 +5,9 @@ public import SystemPackage
 
 /// The limits of a server and of each of its connections.
 ///
+/// Every value is taken: a number below 0 counts as 0, one below 1 as 1 where it is a share of a turn, a negative time as
+/// none at all, and a time of more than 292 years as that.
+///
 ///     var limits = Limits()
 ///     limits.idleTime = .seconds(300)
 ///     try loop.listen(on: "0.0.0.0:7788", limits: limits) { _ in Echo() }
@@ -93,11 +96,11 @@ public struct Limits: Sendable {
 
     /// How the kernel finds out that a silent peer has gone (tcp(7)).
     public struct KeepAlive: Sendable {
-        /// Silence before the first question; whole seconds. Default: 30 s.
+        /// Silence before the first question; whole seconds, 1 to 32,767. Default: 30 s.
         public var idle: Duration = .seconds(30)
-        /// Time between questions; whole seconds. Default: 10 s.
+        /// Time between questions; whole seconds, 1 to 32,767. Default: 10 s.
         public var interval: Duration = .seconds(10)
-        /// Questions without an answer. Default: 3.
+        /// Questions without an answer; 1 to 127. Default: 3.
         public var count = 3
 
         /// The defaults.

@@ -52,6 +52,7 @@ public final class Listener: EventSource {
         sharing: Bool = false
     ) throws(SocketError) -> OwnedDescriptor {
         let wanted = address
+        try checkName(wanted)
         let made = kernel.socket(.stream, for: wanted)
         if let errno = made.errno { throw SocketError(.open, subject: "\(wanted)", errno: errno) }
         let socket = OwnedDescriptor(made.descriptor)
@@ -63,10 +64,10 @@ public final class Listener: EventSource {
             if let unixPath = wanted.unixPath {
                 path = try UnixSocketPath.listen(
                     socket.name, on: wanted, at: unixPath, permissions: limits.unixPermissions,
-                    backlog: limits.backlog, kernel)
+                    backlog: limits.effectiveBacklog, kernel)
             } else {
                 for result in [
-                    kernel.bind(socket.name, to: wanted), kernel.listen(socket.name, backlog: limits.backlog),
+                    kernel.bind(socket.name, to: wanted), kernel.listen(socket.name, backlog: limits.effectiveBacklog),
                     kernel.localAddress(of: socket.name, &address),
                 ] {
                     if let errno = result.errno { throw SocketError(.listen, subject: "\(wanted)", errno: errno) }
@@ -77,6 +78,21 @@ public final class Listener: EventSource {
             throw error
         }
         return socket
+    }
+
+    /// Refuses names of Unix sockets that the kernel takes and a server should not have.
+    private static func checkName(_ address: SocketAddress) throws(SocketError) {
+        if address == .unnamedUnix {
+            // The kernel would choose an abstract name (unix(7), "Autobind feature"), which every user of the machine may
+            // connect to; and an address without a name is a peer's, used by mistake.
+            throw SocketError(
+                .listen, subject: "a Unix socket without a name", reason: "write unix:/PATH or unix:@NAME")
+        }
+        guard case .unix(let name) = address.storage, name.first != 0, name.count > SocketAddress.longestServerPath
+        else { return }
+        throw SocketError(
+            .listen, subject: "\(address)",
+            reason: "the path has \(name.count) bytes, a server's has at most \(SocketAddress.longestServerPath)")
     }
 
     /// Takes over a socket that listens already, and its path, if that is to go with it.
@@ -118,7 +134,7 @@ public final class Listener: EventSource {
         _ socket: FileDescriptor, at address: SocketAddress, _ limits: Limits, _ kernel: any SystemCalls
     ) throws(SocketError) {
         try limits.apply(to: socket, kernel, for: address, replacing: true)
-        if let errno = kernel.listen(socket, backlog: limits.backlog).errno {
+        if let errno = kernel.listen(socket, backlog: limits.effectiveBacklog).errno {
             throw SocketError(.configure, subject: "\(address)", errno: errno)
         }
     }
@@ -138,6 +154,14 @@ public final class Listener: EventSource {
     }
 
     override func loopEnded() { close() }
+
+    override func descriptorLost() {
+        _ = descriptor.take()?.release()
+        path?.remove(loop.kernel)
+        path = nil
+        if let pauseTimer { loop.cancel(pauseTimer) }
+        loop.report(.descriptorLost, "\(SocketError(.watch, subject: "\(address)", errno: .badFileDescriptor))")
+    }
 
     override func registrationFailed(_ errno: Errno) {
         pauseAccepting(errno)

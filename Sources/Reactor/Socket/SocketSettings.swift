@@ -18,8 +18,8 @@ extension Limits {
             if keepAlive == nil { settings.append((.keepAlive, 0)) }
             if userTimeout == nil { settings.append((.userTimeout, 0)) }
         }
-        if let sendBuffer { settings.append((.sendBuffer, sendBuffer)) }
-        if let receiveBuffer { settings.append((.receiveBuffer, receiveBuffer)) }
+        if let sendBuffer { settings.append((.sendBuffer, max(1, sendBuffer))) }
+        if let receiveBuffer { settings.append((.receiveBuffer, max(1, receiveBuffer))) }
         for (option, value) in settings {
             if let errno = kernel.setOption(option, of: socket, to: value).errno {
                 throw SocketError(.configure, subject: "\(address)", errno: errno)
@@ -34,16 +34,21 @@ extension Limits {
         if noDelay { settings.append((.noDelay, 1)) }
         if let keepAlive {
             settings.append((.keepAlive, 1))
-            settings.append((.keepAliveIdle, Self.seconds(keepAlive.idle)))
-            settings.append((.keepAliveInterval, Self.seconds(keepAlive.interval)))
-            settings.append((.keepAliveCount, max(1, keepAlive.count)))
+            settings.append((.keepAliveIdle, keepAlive.idle.whole(Self.second, within: Self.keepAliveSeconds)))
+            settings.append((.keepAliveInterval, keepAlive.interval.whole(Self.second, within: Self.keepAliveSeconds)))
+            settings.append((.keepAliveCount, min(max(1, keepAlive.count), 127)))
         }
-        if let userTimeout { settings.append((.userTimeout, Int(userTimeout.wholeNanoseconds / 1_000_000))) }
+        // 0 would leave it to the kernel.
+        if let userTimeout {
+            settings.append((.userTimeout, userTimeout.whole(1_000_000, within: 1...Int(Int32.max))))
+        }
         return settings
     }
 
-    /// Whole seconds, at least one.
-    private static func seconds(_ duration: Duration) -> Int {
-        max(1, Int((duration.wholeNanoseconds + 999_999_999) / 1_000_000_000))
-    }
+    private static let second: Int64 = 1_000_000_000
+    /// What Linux takes (`MAX_TCP_KEEPIDLE`, `MAX_TCP_KEEPINTVL`; `MAX_TCP_KEEPCNT` is 127).
+    private static let keepAliveSeconds = 1...32_767
+
+    /// ``backlog``, which listen(2) would take for the largest if it were negative.
+    var effectiveBacklog: Int { max(0, backlog) }
 }

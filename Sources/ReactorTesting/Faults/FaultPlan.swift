@@ -16,6 +16,7 @@ struct FaultPlan {
     private var isEmpty = true
 
     mutating func add(_ call: KernelCall, _ errno: Errno, after skip: Int, times: Int) {
+        guard times > 0 else { return }
         orders[call, default: []].append(Order(skip: skip, times: times, errno: errno))
         isEmpty = false
     }
@@ -48,8 +49,8 @@ extension SimulatedKernel {
     /// - Parameters:
     ///   - call: the kind.
     ///   - errno: what they fail with.
-    ///   - skip: how many are spared first.
-    ///   - times: how many fail.
+    ///   - skip: how many are spared first; fewer than none are none.
+    ///   - times: how many fail; none, if that is below 1.
     public func fail(_ call: KernelCall, with errno: Errno, after skip: Int = 0, times: Int = 1) {
         plan.add(call, errno, after: skip, times: times)
     }
@@ -67,13 +68,13 @@ extension SimulatedKernel {
             return interrupted()
         case .accept:
             if let errno = interrupted() ?? outOfDescriptors() ?? outOfMemory() { return errno }
-            if random.chance(faults.wouldBlock) { return .resourceTemporarilyUnavailable }
+            if blocksByChance() { return .resourceTemporarilyUnavailable }
             return random.chance(faults.abortedAccept) ? .connectionAbort : nil
         case .receive, .receiveDatagrams, .peek:
-            return interrupted() ?? (random.chance(faults.wouldBlock) ? .resourceTemporarilyUnavailable : nil)
+            return interrupted() ?? (blocksByChance() ? .resourceTemporarilyUnavailable : nil)
         case .send, .sendDatagrams, .sendFile:
             if let errno = interrupted() ?? outOfMemory() { return errno }
-            return random.chance(faults.wouldBlock) ? .resourceTemporarilyUnavailable : nil
+            return blocksByChance() ? .resourceTemporarilyUnavailable : nil
         case .socket, .reserve, .lockDirectory:
             return outOfDescriptors() ?? outOfMemory()
         case .epollControl:
@@ -89,6 +90,8 @@ extension SimulatedKernel {
     /// Never certain, so that whoever calls again comes through at last.
     private func interrupted() -> Errno? { random.chance(min(faults.interruption, 0.95)) ? .interrupted : nil }
 
+    private func blocksByChance() -> Bool { random.chance(min(faults.wouldBlock, 0.95)) }
+
     private func outOfDescriptors() -> Errno? {
         guard random.chance(faults.outOfDescriptors) else { return nil }
         return random.chance(0.5) ? .tooManyOpenFiles : .tooManyOpenFilesInSystem
@@ -102,7 +105,10 @@ extension SimulatedKernel {
     // MARK: The network
 
     /// How long the next segment takes.
-    func delay() -> Int64 { Int64(random.number(in: faults.delay)) }
+    func delay() -> Int64 { min(max(0, Int64(random.number(in: faults.delay))), Self.longestDelay) }
+
+    /// A year: several of them are still far from the end of the clock.
+    private static let longestDelay: Int64 = 365 * 86_400 * 1_000_000_000
 
     /// How large the next segment is.
     func segmentSize() -> Int { max(1, random.number(in: faults.segment)) }

@@ -1,7 +1,9 @@
 // What goes wrong by chance, and how often. Every fault is something that Linux may do: a program that is right
 // survives all of them.
 
-/// The faults of a simulated world, as probabilities a system call unless said otherwise.
+/// The faults of a simulated world, as probabilities a system call unless said otherwise. Any number is taken: below 0 is
+/// never, 1 and more always, but that a call is interrupted or would block, which is 0.95 at most, so that whoever tries
+/// again comes through.
 ///
 ///     var faults = Faults.mild
 ///     faults.interruption = 0.5
@@ -37,9 +39,9 @@ public struct Faults: Sendable {
     public var datagramDuplication = 0.0
     /// A datagram is overtaken by those behind it; for each datagram.
     public var datagramReordering = 0.0
-    /// How long a segment or a datagram is on its way, in nanoseconds.
+    /// How long a segment or a datagram is on its way, in nanoseconds; 0 to a year.
     public var delay: ClosedRange<Int> = 20_000...20_000
-    /// Bytes of a segment at most, chosen for each one.
+    /// Bytes of a segment at most, chosen for each one; at least 1.
     public var segment: ClosedRange<Int> = 1460...1460
 
     /// Everything goes well.

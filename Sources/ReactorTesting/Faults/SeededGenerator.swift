@@ -25,7 +25,10 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
 
     /// A number in a range.
     public mutating func number(in range: ClosedRange<Int>) -> Int {
-        range.lowerBound + below(range.upperBound - range.lowerBound + 1)
+        let width = UInt64(bitPattern: Int64(range.upperBound)) &- UInt64(bitPattern: Int64(range.lowerBound))
+        if width == 0 { return range.lowerBound }
+        let offset = width == .max ? next() : next().multipliedFullWidth(by: width + 1).high
+        return range.lowerBound &+ Int(truncatingIfNeeded: offset)
     }
 
     /// `true` with this probability. Costs no number when it is 0, so that faults that are off change nothing.

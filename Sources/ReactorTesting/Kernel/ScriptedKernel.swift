@@ -122,7 +122,7 @@ extension ScriptedKernel {
     /// ``time``.
     public func now() -> MonotonicTime { MonotonicTime(nanoseconds: time) }
     /// ``time``.
-    public func ticks() -> UInt64 { UInt64(time) }
+    public func ticks() -> UInt64 { UInt64(bitPattern: time) }
 
     /// epoll_create1(2).
     package func epollCreate() -> SystemResult { play(.epollCreate).answer }
@@ -161,7 +161,7 @@ extension ScriptedKernel {
     ) -> SystemResult {
         let next = play(.wait)
         for word in 0..<(limit + 63) / 64 { (read[word], write[word], except[word]) = (0, 0, 0) }
-        for ready in next.ready {
+        for ready in next.ready where 0..<limit ~= Int(ready.descriptor) {
             let (word, bit) = (Int(ready.descriptor) / 64, UInt64(1) << UInt64(ready.descriptor % 64))
             if ready.readiness & 1 != 0 { read[word] |= bit }
             if ready.readiness & 4 != 0 { write[word] |= bit }
@@ -320,4 +320,6 @@ extension ScriptedKernel {
     }
     /// Nothing is blocked.
     package func setBlocked(_ signal: Signal, _ blocked: Bool) -> SystemResult { SystemResult(0) }
+    /// There is one thread.
+    package func setForwarded(_ signal: Signal, _ forwarded: Bool) -> SystemResult { SystemResult(0) }
 }

@@ -27,8 +27,7 @@ public struct SimulatedRoute: Sendable {
     public static let dead = SimulatedRoute(errno: nil, delay: 0, isDead: true)
     /// A handshake takes so much longer.
     public static func slow(_ delay: Duration) -> SimulatedRoute {
-        let (seconds, attoseconds) = delay.components
-        return SimulatedRoute(errno: nil, delay: seconds * 1_000_000_000 + attoseconds / 1_000_000_000, isDead: false)
+        SimulatedRoute(errno: nil, delay: delay.wholeNanoseconds, isDead: false)
     }
     /// connect(2) itself fails, with `ENETUNREACH` for instance.
     public static func failing(_ errno: Errno) -> SimulatedRoute {
@@ -158,8 +157,8 @@ extension SimulatedKernel {
     }
 
     private func establish(_ client: SimulatedSocket, _ listener: SimulatedSocket, at address: SocketAddress) {
-        let established = clock.now + delay()
-        let queued = established + delay()
+        let established = clock.later(delay())
+        let queued = max(established, clock.later(delay() &+ (established - clock.now)))
         let server = pair(client, listener, at: address, clientSendsFrom: queued, serverSendsFrom: established)
         clock.at(established) { [weak client] in
             guard let client, client.phase == .connecting else { return server.reset() }

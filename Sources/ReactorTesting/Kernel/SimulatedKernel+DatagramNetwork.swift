@@ -34,8 +34,8 @@ extension SimulatedKernel {
 
     /// In the order in which they were sent, unless one is overtaken.
     private func arrivalTime(from socket: SimulatedDatagramSocket) -> Int64 {
-        if random.chance(faults.datagramReordering) { return clock.now + delay() + 4 * delay() }
-        socket.lastArrival = max(socket.lastArrival, clock.now + delay())
+        if random.chance(faults.datagramReordering) { return clock.later(delay() + 4 * delay()) }
+        socket.lastArrival = max(socket.lastArrival, clock.later(delay()))
         return socket.lastArrival
     }
 

@@ -134,6 +134,9 @@ extension SimulatedKernel {
         return SystemResult(was ? 1 : 0)
     }
 
+    /// There is one thread.
+    package func setForwarded(_ signal: Signal, _ forwarded: Bool) -> SystemResult { SystemResult(0) }
+
     /// Sends the simulated process a signal. One that nobody watches is a violation: it would have ended the process.
     public func raise(_ signal: Signal) {
         note("\(signal) arrives")

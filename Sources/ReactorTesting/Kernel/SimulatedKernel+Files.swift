@@ -26,7 +26,7 @@ extension SimulatedKernel {
     /// Cuts a file, as another program would.
     public func truncate(_ file: FileDescriptor, to count: Int) {
         guard let file = self.file(file.rawValue) as? SimulatedRegularFile else { return }
-        file.contents.removeLast(max(0, file.contents.count - count))
+        file.contents.removeLast(max(0, file.contents.count - max(0, count)))
     }
 
     /// read(2) from a regular file, which may be interrupted or bring a part, and never would block.
@@ -76,7 +76,9 @@ extension SimulatedKernel {
             violate("sendFile from descriptor \(file.rawValue), which is not open")
             return SystemResult(.badFileDescriptor)
         }
-        guard let source = opened as? SimulatedRegularFile, offset >= 0 else { return SystemResult(.invalidArgument) }
+        guard let source = opened as? SimulatedRegularFile, offset >= 0, count >= 0 else {
+            return SystemResult(.invalidArgument)
+        }
         let start = Int(clamping: min(offset, Int64(source.contents.count)))
         let there = min(count, source.contents.count - start)
         if there == 0 { return SystemResult(0) }

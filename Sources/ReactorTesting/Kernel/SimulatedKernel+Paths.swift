@@ -21,7 +21,8 @@ extension SimulatedKernel {
     // MARK: Names
 
     /// bind(2) of a Unix socket; the path is there from now on, whatever becomes of the socket.
-    func bindUnix(_ file: SimulatedSocket, to address: SocketAddress) -> SystemResult {
+    func bindUnix(_ file: SimulatedSocket, to wanted: SocketAddress) -> SystemResult {
+        let address = wanted == .unnamedUnix ? freeUnixName() : wanted
         if let path = address.unixPath {
             if paths[path] != nil { return SystemResult(.addressInUse) }
             let status = newPath(mode: 0o140000 | UInt32(file.permissions.rawValue) & ~0o022)
@@ -34,6 +35,13 @@ extension SimulatedKernel {
         return SystemResult(0)
     }
 
+    /// The kernel chooses an abstract name (unix(7), "Autobind feature"): five hexadecimal digits.
+    private func freeUnixName() -> SocketAddress {
+        lastInode += 1
+        let digits = String(lastInode & 0xf_ffff, radix: 16)
+        return (try? .unix("@" + String(repeating: "0", count: 5 - digits.count) + digits)) ?? .unnamedUnix
+    }
+
     /// Whether connections to a path reach this socket: another may have been bound there since.
     func isAt(_ address: SocketAddress, _ file: SimulatedSocket) -> Bool {
         guard file.local == address else { return false }
@@ -42,6 +50,7 @@ extension SimulatedKernel {
 
     /// connect(2) of a Unix socket: at once, or not at all.
     func connectUnix(_ client: SimulatedSocket, to address: SocketAddress) -> SystemResult {
+        if address == .unnamedUnix { return SystemResult(.invalidArgument) }
         if let path = address.unixPath, paths[path] == nil { return SystemResult(.noSuchFileOrDirectory) }
         guard let listener = listeners.first(where: { isAt(address, $0) }) else {
             return SystemResult(.connectionRefused)

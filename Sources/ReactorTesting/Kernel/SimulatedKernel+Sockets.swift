@@ -66,7 +66,7 @@ extension SimulatedKernel {
             file.phase = .listening
             listeners.append(file)
         }
-        file.backlog = backlog
+        file.backlog = backlog < 0 ? 4096 : min(backlog, 4096)  // net.core.somaxconn; listen(2) has no sign
         return leave(.listen, socket.rawValue, SystemResult(0), argument: backlog)
     }
 
@@ -136,8 +136,8 @@ extension SimulatedKernel {
             return leave(.setOption, socket.rawValue, notASocket(socket))
         }
         file.options[option] = value
-        if option == .sendBuffer { file.sendBuffer = max(1, value) }
-        if option == .receiveBuffer { file.receiveBuffer = max(1, value) }
+        if option == .sendBuffer { file.sendBuffer = SimulatedEndpoint.bufferSize(value) }
+        if option == .receiveBuffer { file.receiveBuffer = SimulatedEndpoint.bufferSize(value) }
         return leave(.setOption, socket.rawValue, SystemResult(0), argument: value)
     }
 

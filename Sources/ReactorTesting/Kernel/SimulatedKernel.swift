@@ -19,13 +19,14 @@ public final class SimulatedKernel: SystemCalls {
     public var faults: Faults
     /// How many descriptors there may be; the next one fails with `EMFILE`.
     public var descriptorMaximum = 20_000
-    /// Bytes of the send buffer of a new socket, unless `SO_SNDBUF` says otherwise.
+    /// Bytes of the send buffer of a new socket, unless `SO_SNDBUF` says otherwise; at least 1.
     public var sendBuffer = 64 * 1024
-    /// Bytes of the receive buffer of a new socket, unless `SO_RCVBUF` says otherwise.
+    /// Bytes of the receive buffer of a new socket, unless `SO_RCVBUF` says otherwise; at least 1.
     public var receiveBuffer = 64 * 1024
-    /// Nanoseconds that a system call takes.
+    /// Nanoseconds that a system call takes; 0 to a second.
     public var callCost: Int64 = 300
     /// How often the program may wait in a virtual second without sleeping and without anything to do: more is a spin.
+    /// Below 1, nothing is one.
     public var idleWaitsPerSecond = 200
     /// What happened.
     public internal(set) var trace: Trace
@@ -95,14 +96,12 @@ public final class SimulatedKernel: SystemCalls {
 
     /// Lets virtual time pass, as a handler that computes would.
     public func spend(_ time: Duration) {
-        let (seconds, attoseconds) = time.components
-        clock.spend(seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
+        clock.spend(time.wholeNanoseconds)
     }
 
     /// Lets something happen after a time, while the program waits.
     public func after(_ time: Duration, _ action: @escaping () -> Void) {
-        let (seconds, attoseconds) = time.components
-        clock.after(seconds * 1_000_000_000 + attoseconds / 1_000_000_000, action)
+        clock.after(time.wholeNanoseconds, action)
     }
 
     /// Lets the world go on without the program, until nothing happens or the time is over.
@@ -194,7 +193,7 @@ public final class SimulatedKernel: SystemCalls {
 
     /// A call begins: whether it is to fail, by plan or by chance.
     func fault(_ call: KernelCall) -> Errno? {
-        clock.spend(callCost)
+        clock.spend(min(callCost, 1_000_000_000))
         fallibleCalls += 1
         if recordsCalls { calls.append(call) }
         guard let errno = plan.next(call, fallibleCalls) ?? chanceFault(call) else { return nil }

@@ -14,9 +14,9 @@ public final class SimulatedWorkers: WorkerPool, @unchecked Sendable {
     private var running: [Piece] = []
     private var hasEnded = false
 
-    /// How many pieces of work are done at once. Default: 4.
+    /// How many pieces of work are done at once, at least 1. Default: 4.
     public var count = 4
-    /// How much work waits beyond that. Default: 256.
+    /// How much work waits beyond that; less than 0 counts as 0. Default: 256.
     public var queueLimit = 256
     /// How long a piece of work takes, in virtual nanoseconds. Default: 0.1 to 20 ms.
     public var duration: ClosedRange<Int> = 100_000...20_000_000
@@ -52,7 +52,7 @@ public final class SimulatedWorkers: WorkerPool, @unchecked Sendable {
     /// Takes work, or refuses it.
     public func submit(_ work: OffloadedWork) throws(OffloadError) {
         if hasEnded { throw .poolEnded }
-        if running.count >= count && waiting.count >= queueLimit { throw .queueFull }
+        if running.count >= max(1, count) && waiting.count >= max(0, queueLimit) { throw .queueFull }
         waiting.append(work)
         beginNext()
     }
@@ -86,7 +86,7 @@ public final class SimulatedWorkers: WorkerPool, @unchecked Sendable {
     }
 
     private func beginNext() {
-        while running.count < count, !waiting.isEmpty {
+        while running.count < max(1, count), !waiting.isEmpty {
             let work = waiting.removeFirst()
             guard let begun = work.begin() else { continue }
             let time = Duration.nanoseconds(random.number(in: duration))

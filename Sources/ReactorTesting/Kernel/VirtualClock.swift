@@ -25,7 +25,13 @@ final class VirtualClock {
     var next: Int64? { heap.first?.time }
 
     /// Lets something happen after a delay, in nanoseconds.
-    func after(_ delay: Int64, _ action: @escaping () -> Void) { at(now + max(0, delay), action) }
+    func after(_ delay: Int64, _ action: @escaping () -> Void) { at(later(delay), action) }
+
+    /// The moment after a delay; the end of time at the latest.
+    func later(_ delay: Int64) -> Int64 {
+        let (time, overflow) = now.addingReportingOverflow(max(0, delay))
+        return overflow ? .max : time
+    }
 
     /// Lets something happen at a moment, which may not be past.
     func at(_ time: Int64, _ action: @escaping () -> Void) {
@@ -39,7 +45,7 @@ final class VirtualClock {
     }
 
     /// Spends time, without letting anything happen yet.
-    func spend(_ nanoseconds: Int64) { now += nanoseconds }
+    func spend(_ nanoseconds: Int64) { now = later(nanoseconds) }
 
     /// Moves to `time` and lets the first thing happen that is due by then; `false` when there is none.
     func advance(to time: Int64) -> Bool {

@@ -39,7 +39,7 @@ public final class SimulatedClient {
     public private(set) var isStalled = false
     /// Whether ``close()`` or ``reset()`` was called and carried out.
     public private(set) var isClosed = false
-    /// Bytes that it reads at once.
+    /// Bytes that it reads at once; 1 to 1 MiB.
     public var readSize = 65536
     /// Time that it takes between two reads.
     public var pace = Duration.zero
@@ -121,8 +121,9 @@ public final class SimulatedClient {
     private func stepSoon() {
         if isStepping || isClosed { return }
         isStepping = true
-        let (seconds, attoseconds) = pace.components
-        kernel.clock.after(seconds * 1_000_000_000 + attoseconds / 1_000_000_000 + 1000) { [weak self] in
+        // A little for itself, whatever its pace.
+        let (pause, overflow) = max(0, pace.wholeNanoseconds).addingReportingOverflow(1000)
+        kernel.clock.after(overflow ? .max : pause) { [weak self] in
             self?.isStepping = false
             self?.step()
         }
@@ -156,7 +157,7 @@ public final class SimulatedClient {
 
     private func receive() {
         while !isOver {
-            let limit = readSize
+            let limit = min(max(1, readSize), 1 << 20)
             var result = SystemResult(0)
             let bytes = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
                 // Safe: the socket writes as many bytes as it says, within the bounds of the buffer.

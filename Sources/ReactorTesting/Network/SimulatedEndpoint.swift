@@ -16,9 +16,12 @@ class SimulatedEndpoint: SimulatedFile {
 
     init(_ kernel: SimulatedKernel) {
         self.kernel = kernel
-        sendBuffer = kernel.sendBuffer
-        receiveBuffer = kernel.receiveBuffer
+        sendBuffer = Self.bufferSize(kernel.sendBuffer)
+        receiveBuffer = Self.bufferSize(kernel.receiveBuffer)
     }
+
+    /// Bytes that a buffer may have: something, and not so much that arithmetic ends.
+    static func bufferSize(_ wanted: Int) -> Int { min(max(1, wanted), 1 << 40) }
 
     final func takeError() -> Errno? {
         defer { pendingError = nil }

@@ -78,12 +78,12 @@ final class SimulatedPipe {
         while unsent > 0, arrived + inFlight < reader.receiveBuffer {
             let count = min(unsent, reader.receiveBuffer - arrived - inFlight, kernel.segmentSize())
             inFlight += count
-            lastArrival = max(lastArrival, kernel.clock.now + kernel.delay())
+            lastArrival = max(lastArrival, kernel.clock.later(kernel.delay()))
             kernel.clock.at(lastArrival) { [weak self] in self?.arrive(count) }
         }
         guard endIsQueued, !endIsOnItsWay, unsent == 0 else { return }
         endIsOnItsWay = true
-        lastArrival = max(lastArrival, kernel.clock.now + kernel.delay())
+        lastArrival = max(lastArrival, kernel.clock.later(kernel.delay()))
         kernel.clock.at(lastArrival) { [weak self] in self?.arriveEnd() }
     }
 
@@ -126,7 +126,7 @@ final class SimulatedPipe {
 
     /// When a reset that follows what is on its way arrives.
     func arrivalOfReset() -> Int64 {
-        lastArrival = max(lastArrival, kernel.clock.now + kernel.delay())
+        lastArrival = max(lastArrival, kernel.clock.later(kernel.delay()))
         return lastArrival
     }
 
@@ -164,7 +164,7 @@ final class SimulatedPipe {
         guard canBeLate, late > 0 else { return }
         arrived -= late
         inFlight += late
-        let time = kernel.clock.now + kernel.delay()
+        let time = kernel.clock.later(kernel.delay())
         lastArrival = max(lastArrival, time)
         kernel.clock.at(time) { [weak self] in self?.arrive(late) }
     }

@@ -22,7 +22,7 @@ public struct Trace: Sendable {
     /// A hash of all events, in order: equal digests mean equal runs.
     public private(set) var digest: UInt64 = 0xcbf2_9ce4_8422_2325
 
-    init(capacity: Int) { self.capacity = capacity }
+    init(capacity: Int) { self.capacity = min(max(0, capacity), 1 << 20) }
 
     mutating func note(_ event: Event) {
         count += 1

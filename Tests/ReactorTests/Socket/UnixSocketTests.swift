@@ -133,8 +133,8 @@ import Testing
         #expect(throws: SocketError.self) { try SocketAddress("unix:") }
         #expect(throws: SocketError.self) { try SocketAddress("unix:@") }
         #expect(throws: SocketError.self) { try SocketAddress("unix:/\0") }
-        #expect(throws: SocketError.self) { try SocketAddress("unix:/" + String(repeating: "x", count: 107)) }
-        let longest = "unix:/" + String(repeating: "x", count: 106)
+        #expect(throws: SocketError.self) { try SocketAddress("unix:/" + String(repeating: "x", count: 108)) }
+        let longest = "unix:/" + String(repeating: "x", count: 107)
         #expect(try SocketAddress(longest).description == longest)
     }
 

@@ -106,4 +106,5 @@ class ForwardingKernel: SystemCalls {
     func signalDescriptor(for signals: [Signal]) -> SystemResult { base.signalDescriptor(for: signals) }
     func readSignal(_ descriptor: FileDescriptor) -> SystemResult { base.readSignal(descriptor) }
     func setBlocked(_ signal: Signal, _ blocked: Bool) -> SystemResult { base.setBlocked(signal, blocked) }
+    func setForwarded(_ signal: Signal, _ forwarded: Bool) -> SystemResult { base.setForwarded(signal, forwarded) }
 }

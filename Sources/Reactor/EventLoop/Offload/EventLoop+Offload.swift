@@ -7,6 +7,9 @@ extension EventLoop {
     ///     try loop.offload { try readUsers() } then: { users in … }
     ///
     /// On the loop's thread. What `then` holds stays on it; what `work` holds goes to another.
+    ///
+    /// Child processes may be started by `work`: the threads of a ``ThreadPool`` have the signal mask of the thread that
+    /// first gave them work, less the signals that its loop watches, and a child inherits that mask.
     /// - Parameters:
     ///   - work: what may block. It may throw; the result then holds its error.
     ///   - then: told the result, exactly once, in a later turn: also when the work was cancelled, or the pool or the loop

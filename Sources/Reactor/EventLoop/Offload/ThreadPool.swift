@@ -34,11 +34,11 @@ public final class ThreadPool: WorkerPool {
     /// A pool without a thread yet.
     ///
     /// - Parameters:
-    ///   - threads: the most that there will be, at least 1. Default: one for each processor, at most 4.
-    ///   - queueLimit: how much work may wait while all threads are busy, at least 1. Default: 256.
+    ///   - threads: the most that there will be, 1 to 1,024. Default: one for each processor, at most 4.
+    ///   - queueLimit: how much work may wait while all threads are busy, 1 to 1,048,576. Default: 256.
     public init(threads: Int? = nil, queueLimit: Int = 256) {
-        maximumThreads = max(1, threads ?? min(4, SystemThread.processorCount))
-        self.queueLimit = max(1, queueLimit)
+        maximumThreads = min(max(1, threads ?? min(4, SystemThread.processorCount)), 1024)
+        self.queueLimit = min(max(1, queueLimit), 1 << 20)
     }
 
     deinit {

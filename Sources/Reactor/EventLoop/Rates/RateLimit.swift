@@ -15,14 +15,13 @@ public struct RateLimit: Sendable, Hashable {
     /// A rate.
     ///
     /// - Parameters:
-    ///   - bytesPerSecond: at least 1: a rate of nothing would hold a connection for ever, for which there is
-    ///     ``Connection/pauseReading()``. More than 64 GiB a second counts as that.
-    ///   - burst: at least 1. Default: what comes in one second. Those that wait are looked at every 50 ms: a burst of less
+    ///   - bytesPerSecond: at least 1, and less counts as that: a rate of nothing would hold a connection indefinitely, for
+    ///     which there is ``Connection/pauseReading()``. More than 64 GiB a second counts as that.
+    ///   - burst: at least 1, and less counts as that; at most 64 GiB. Default: what comes in one second. Those that wait are looked at every 50 ms: a burst of less
     ///     than what comes in 100 ms keeps the connection below its rate.
     public init(bytesPerSecond: Int, burst: Int? = nil) {
-        precondition(bytesPerSecond >= 1 && burst ?? 1 >= 1, "a rate and its burst are at least one byte")
-        self.bytesPerSecond = min(bytesPerSecond, Self.largest)
-        self.burst = min(burst ?? bytesPerSecond, Self.largest)
+        self.bytesPerSecond = min(max(1, bytesPerSecond), Self.largest)
+        self.burst = min(max(1, burst ?? bytesPerSecond), Self.largest)
     }
 }
 

@@ -105,8 +105,9 @@ final class RateTicks {
         let next = Self.number(of: loop.turnTime, roundedUp: false) + 1
         let tick = max(next, Self.number(of: time, roundedUp: true))
         if waiting[tick] == nil {
+            let (time, overflow) = tick.multipliedReportingOverflow(by: Self.length)
             _ = loop.timers.schedule(
-                at: MonotonicTime(nanoseconds: tick.multipliedReportingOverflow(by: Self.length).partialValue),
+                at: overflow ? .never : MonotonicTime(nanoseconds: time),
                 .call { [unowned self] in fire(tick) })
         }
         waiting[tick, default: []].append(action)

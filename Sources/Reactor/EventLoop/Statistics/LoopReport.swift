@@ -17,7 +17,9 @@ public struct LoopReport: Sendable, CustomStringConvertible {
         public static let switchRefused = Kind(number: 4)
         /// A newcomer was refused, by policy or because of its PROXY header.
         public static let connectionRefused = Kind(number: 5)
-        static let count = 6
+        /// A descriptor of the loop's own was closed by someone else; what it was for has ended.
+        public static let descriptorLost = Kind(number: 6)
+        static let count = 7
     }
 
     /// What happened.

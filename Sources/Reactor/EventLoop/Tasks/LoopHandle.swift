@@ -99,4 +99,12 @@ final class WakeUp: EventSource {
     }
 
     func close() { descriptor.take()?.close(loop.kernel) }
+
+    /// Other threads would write to whatever has the number now: the loop takes nothing more from them, and ends.
+    override func descriptorLost() {
+        _ = descriptor.take()?.release()
+        for task in loop.handle.mailbox.close() { loop.tasks.append { [loop] in task(loop) } }
+        loop.failure = SocketError(.watch, subject: "the loop's wake-up", errno: .badFileDescriptor)
+        loop.stop()
+    }
 }

@@ -75,6 +75,8 @@ final class TimerQueue {
         count += 1
         let slot = takeFreeSlot()
         slots[slot] = Slot(action: action, period: period, sequence: lastSequence)
+        // Not before the clock began: the time to or since a deadline is then always a number.
+        let deadline = MonotonicTime(nanoseconds: max(0, deadline.nanoseconds))
         push(Node(deadline: deadline, sequence: lastSequence, slot: UInt32(slot)))
         return Timer(slot: UInt32(slot), sequence: lastSequence)
     }
@@ -127,11 +129,11 @@ final class TimerQueue {
 
     // MARK: Firing
 
-    /// When the soonest timer is due; `nil` when none waits.
+    /// When the soonest timer is due; `nil` when none waits, or none that will ever be due.
     @inline(__always)
     func soonest() -> MonotonicTime? {
         if stale > 0 { dropStaleTop() }
-        return count > 0 ? top : nil
+        return top < .never ? top : nil
     }
 
     /// Whether a timer may be due at `now`.
@@ -156,7 +158,8 @@ final class TimerQueue {
         }
         let late = now.nanoseconds - node.deadline.nanoseconds
         // The same sequence number, so that the handle which the user has goes on naming it.
-        push(Node(deadline: node.deadline + (late / period + 1) * period, sequence: node.sequence, slot: node.slot))
+        let (next, overflow) = (late / period + 1).multipliedReportingOverflow(by: period)
+        push(Node(deadline: node.deadline + (overflow ? .max : next), sequence: node.sequence, slot: node.slot))
         return slots[slot].action
     }
 

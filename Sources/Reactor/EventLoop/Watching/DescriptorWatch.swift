@@ -4,6 +4,13 @@ public import SystemPackage
 
 /// A registration of a descriptor that somebody else owns. Made by
 /// ``EventLoop/watch(_:for:_:)``; call ``cancel()`` before the descriptor is closed.
+///
+/// ## A descriptor that its owner closed
+///
+/// The handler is called once with ``Readiness/invalid`` and the watch has ended then, also while its interest is empty. When
+/// that is noticed depends on the selector: poll(2) reports it at once, select(2) while the interest is not empty. epoll(7)
+/// forgets a closed descriptor silently: it is noticed when the interest grows, or when another descriptor of the same
+/// number is registered with the loop.
 public final class DescriptorWatch: EventSource {
     private var handler: ((Readiness) -> Void)?
 
@@ -22,17 +29,25 @@ public final class DescriptorWatch: EventSource {
             guard isRegistered else { return }
             let added = newValue.subtracting(interest)
             loop.setInterest(newValue, of: self)
-            // An edge that came while nobody wanted it is not told again: look as if it had come now.
-            if !added.isEmpty && loop.isEdgeTriggered {
-                loop.lookAgain(at: self, Readiness(rawValue: UInt16(added.rawValue)))
-            }
+            if !added.isEmpty && loop.isEdgeTriggered { lookForMissedEdge(added) }
         }
+    }
+
+    /// An edge that came while the interest did not include it is not reported again. Nor is it reported that the descriptor
+    /// was closed meanwhile, for edge-triggered a change of interest is no system call.
+    private func lookForMissedEdge(_ added: Interest) {
+        var entry = [PollEntry(descriptor: name.rawValue, events: Int16(added.rawValue))]
+        var span = entry.mutableSpan
+        let result = loop.kernel.poll(&span, timeout: .none)
+        if result.rawValue == 0 { return }
+        // A poll that failed says nothing: look as if the edge had come now.
+        let found = result.succeeded ? UInt16(bitPattern: span[0].found) : UInt16(added.rawValue)
+        loop.lookAgain(at: self, Readiness(rawValue: found))
     }
 
     /// Ends the watch, at once: the handler is not called again, and the descriptor may be closed.
     public func cancel() {
-        guard isRegistered else { return }
-        loop.deregister(self, closesAlone: false)
+        if isRegistered { loop.deregister(self, closesAlone: false) }
         // Released last, and after the change: what it holds may cancel this watch as it goes.
         let released = handler
         handler = nil
@@ -43,32 +58,31 @@ public final class DescriptorWatch: EventSource {
         let interest = interest
         if interest.isEmpty { return }
         // Edge-triggered, all is told; only what was asked for is passed on.
-        let wanted = Readiness(rawValue: UInt16(interest.rawValue)).union([.error, .hangUp, .invalid, .peerClosed])
+        let wanted = Readiness(rawValue: UInt16(interest.rawValue)).union([.error, .hangUp, .peerClosed])
         let told = readiness.intersection(wanted)
         guard !told.isEmpty, let handler else { return }
         loop.trace?.callback("watch of \(name.rawValue): \(TraceText.readiness(told.rawValue))")
         handler(told)
         loop.callbackReturned(from: self)
-        // The owner closed the descriptor without a word: nothing more can be told about it.
-        if told.contains(.invalid) { cancel() }
     }
 
     override func registrationFailed(_ errno: Errno) {
         if errno == .notPermitted {
             loop.treatAsAlwaysReady(self)  // a regular file: it never blocks
         } else if isRegistered {
-            let told: Readiness = errno == .badFileDescriptor ? .invalid : .error
-            loop.trace?.callback("watch of \(name.rawValue): \(TraceText.readiness(told.rawValue))")
-            handler?(told)
+            loop.trace?.callback("watch of \(name.rawValue): \(TraceText.readiness(Readiness.error.rawValue))")
+            handler?(.error)
             cancel()
         }
     }
 
-    override func descriptorLost() {
-        let lost = handler
+    override func descriptorLost() { loop.execute { [self] in deliverLost() } }
+
+    private func deliverLost() {
+        guard let lost = handler else { return }  // cancelled since
         handler = nil
         loop.trace?.callback("watch of \(name.rawValue): \(TraceText.readiness(Readiness.invalid.rawValue))")
-        lost?(.invalid)
+        lost(.invalid)
         loop.callbackReturned(from: self)
     }
 
@@ -87,6 +101,10 @@ extension EventLoop {
         _ descriptor: FileDescriptor, for interest: Interest, _ handler: @escaping (Readiness) -> Void
     ) throws(SocketError) -> DescriptorWatch {
         try checkCapacity(for: descriptor)
+        // Tables are as long as the largest number: one that no file has must not make them so.
+        if descriptor.rawValue >= 65_536 && isClosed(descriptor) {
+            throw SocketError(.watch, subject: "descriptor \(descriptor.rawValue)", errno: .badFileDescriptor)
+        }
         guard registry.source(of: descriptor) == nil else {
             throw SocketError(
                 .watch, subject: "descriptor \(descriptor.rawValue)",
@@ -95,5 +113,12 @@ extension EventLoop {
         let watch = DescriptorWatch(loop: self, name: descriptor, handler: handler)
         register(watch, wanting: interest)
         return watch
+    }
+
+    private func isClosed(_ descriptor: FileDescriptor) -> Bool {
+        var entry = [PollEntry(descriptor: descriptor.rawValue, events: 0)]
+        var span = entry.mutableSpan
+        guard kernel.poll(&span, timeout: .none).rawValue > 0 else { return false }
+        return Readiness(rawValue: UInt16(bitPattern: span[0].found)).contains(.invalid)
     }
 }

@@ -26,8 +26,14 @@ public final class SignalWatch: EventSource {
     public func cancel() {
         guard isRegistered else { return }
         loop.deregister(self, closesAlone: true)
-        loop.watchedSignals.remove(signal)
         descriptor.take()?.close(loop.kernel)
+        end()
+    }
+
+    /// The signal has its former effect again.
+    private func end() {
+        loop.watchedSignals.remove(signal)
+        _ = loop.kernel.setForwarded(signal, false)
         if !wasBlocked { _ = loop.kernel.setBlocked(signal, false) }
     }
 
@@ -42,18 +48,34 @@ public final class SignalWatch: EventSource {
     }
 
     override func loopEnded() { cancel() }
+
+    override func descriptorLost() {
+        _ = descriptor.take()?.release()
+        end()
+        loop.report(.descriptorLost, "the descriptor for \(signal) was closed: the signal is no longer watched")
+    }
 }
 
 extension EventLoop {
     /// Calls `handler` on the loop's thread whenever the process receives `signal`.
     ///
-    /// The signal is blocked for the calling thread, which must be the loop's. In a process with more threads it has to be
-    /// blocked in all of them, for it goes to any thread that does not block it (signal(7)): watch before they start.
-    /// Threads of Swift's concurrency pool may begin with no signal blocked whatever the others do; a process that uses
-    /// the pool forwards such a signal to the loop's thread, or does not watch it.
-    /// - Throws: ``SocketError`` when no descriptor can be had, or the loop watches this signal already.
+    /// The signal is blocked for the calling thread, which must be the loop's, until the watch ends. Other threads need
+    /// not block it: the process gets a signal handler (sigaction(2)) that sends the signal on to the loop's thread. A
+    /// system call that the other thread was in is restarted, or fails with `EINTR` if it is one that cannot be
+    /// (signal(7)). A handler that the process had for the signal is back when the watch ends.
+    ///
+    /// ## Child processes
+    ///
+    /// A child inherits the signal mask of the thread that starts it, also through exec(3) (sigprocmask(2)): started from
+    /// the thread of a loop, it has the signals blocked that this loop watches, and `SIGPIPE` if the loop has sent a file.
+    /// Start it from the work of ``offload(_:then:)``, or reset the mask (posix_spawnattr_setsigmask(3)).
+    ///
+    /// - Throws: ``SocketError`` when no descriptor can be had, the loop watches this signal already, or it cannot be
+    ///   watched: numbers outside 1 to 64, `SIGKILL` and `SIGSTOP`, the signals of a thread's own faults (`SIGSEGV` and the
+    ///   like), and those that the C library uses itself (32 and 33).
     @discardableResult
     public func watchSignal(_ signal: Signal, _ handler: @escaping () -> Void) throws(SocketError) -> SignalWatch {
+        if let refusal = signal.refusal { throw SocketError(.signal, subject: "\(signal)", reason: refusal) }
         guard !watchedSignals.contains(signal) else {
             throw SocketError(.signal, subject: "\(signal)", reason: "this loop watches it already")
         }
@@ -64,6 +86,9 @@ extension EventLoop {
             loop: self, OwnedDescriptor(made.descriptor), signal: signal, wasBlocked: wasBlocked, handler: handler)
         do throws(SocketError) {
             try checkCapacity(for: made.descriptor)
+            if let errno = kernel.setForwarded(signal, true).errno {
+                throw SocketError(.signal, subject: "\(signal)", errno: errno)
+            }
         } catch {
             watch.abandon()
             throw error

@@ -12,8 +12,11 @@ extension SocketAddress {
         }
     }
 
-    /// Bytes of a Unix socket's name, without the zero byte behind a path (unix(7), `sun_path`).
-    static var longestUnixName: Int { MemoryLayout<sockaddr_un>.size - unixNameOffset - 1 }
+    /// The most bytes of a Unix socket's name: all of `sun_path`. A path of this length has no zero byte behind it
+    /// (unix(7), "BUGS").
+    static var longestUnixName: Int { MemoryLayout<sockaddr_un>.size - unixNameOffset }
+    /// The most bytes of a path that a server takes: every client can end it with a zero byte.
+    static var longestServerPath: Int { longestUnixName - 1 }
     private static var unixNameOffset: Int { MemoryLayout<sa_family_t>.size }
 
     /// Lends the address as a `sockaddr` and its length.
@@ -40,8 +43,10 @@ extension SocketAddress {
             system.sun_family = sa_family_t(AF_UNIX)
             precondition(name.count <= Self.longestUnixName, "checked when the address was made")
             unsafe withUnsafeMutableBytes(of: &system.sun_path) { path in unsafe path.copyBytes(from: name) }
-            // A path counts with the zero byte behind it, an abstract name ends where its length says.
-            let length = Self.unixNameOffset + name.count + (name.first == 0 ? 0 : 1)
+            // A path counts with the zero byte behind it, if there is room for one; an abstract name ends where its
+            // length says; a socket without a name has only a family.
+            let isPath = name.first.map { $0 != 0 } ?? false
+            let length = Self.unixNameOffset + name.count + (isPath && name.count < Self.longestUnixName ? 1 : 0)
             return unsafe body(&system, socklen_t(length))
         }
     }
@@ -61,10 +66,12 @@ extension SocketAddress {
         return SystemResult(rawValue: result)
     }
 
-    /// The address in a filled `sockaddr`.
+    /// The address in a filled `sockaddr`; the unspecified one where the kernel filled in less than an address.
     static func read(_ bytes: UnsafeRawBufferPointer) -> Storage {
+        guard bytes.count >= unixNameOffset else { return SocketAddress.unspecified.storage }
         switch CInt(unsafe bytes.loadUnaligned(as: sa_family_t.self)) {
         case AF_INET6:
+            guard bytes.count >= MemoryLayout<sockaddr_in6>.size else { return SocketAddress.unspecified.storage }
             return unsafe .ipv6(
                 high: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)),
                 low: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self)),
@@ -76,6 +83,7 @@ extension SocketAddress {
             if name.first != 0, let end = name.firstIndex(of: 0) { name.removeSubrange(end...) }
             return .unix(name)
         default:
+            guard bytes.count >= MemoryLayout<sockaddr_in>.size else { return SocketAddress.unspecified.storage }
             return unsafe .ipv4(
                 address: UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self)),
                 port: UInt16(bigEndian: bytes.loadUnaligned(fromByteOffset: 2, as: UInt16.self)))

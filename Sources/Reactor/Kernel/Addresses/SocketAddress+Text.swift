@@ -5,7 +5,9 @@ import CReactor
 public import SystemPackage
 
 extension SocketAddress: CustomStringConvertible {
-    /// `ADDRESS:PORT`, an IPv6 address in brackets (RFC 5952); `unix:PATH`, an abstract name behind `@`.
+    /// `ADDRESS:PORT`, an IPv6 address in brackets (RFC 5952); `unix:PATH`, an abstract name behind `@`. A name with
+    /// bytes that are not text is escaped, see ``unix(_:)``. ``init(_:)`` parses every one of them but `unix:`, a socket
+    /// without a name.
     public var description: String {
         switch storage {
         case .ipv4: "\(host):\(port)"
@@ -34,32 +36,20 @@ extension SocketAddress: CustomStringConvertible {
                 return scope == 0 ? address : "\(address)%\(scope)"
             }
         case .unix(let name):
-            return name.first == 0
-                ? "@" + String(decoding: name.dropFirst(), as: UTF8.self) : String(decoding: name, as: UTF8.self)
+            return UnixName.text(of: name)
         }
     }
 
     /// The Unix socket at a path, or of an abstract name: `@name`, which is nowhere in the file system and gone with the
     /// last descriptor (unix(7)).
     ///
-    /// - Throws: ``SocketError`` for an empty name and for one of more than 107 bytes, the system's limit.
+    /// A name that begins with a backslash is escaped: `\xHH` stands for one byte, and everything else for itself. That
+    /// is how ``description`` writes the names of peers that are not UTF-8, contain control characters, or would be
+    /// mistaken for something else.
+    /// - Throws: ``SocketError`` for a malformed name and for one of more than 108 bytes, the system's limit; the zero
+    ///   byte in front of an abstract name is one of them. A server's path has at most 107.
     public static func unix(_ name: String) throws(SocketError) -> SocketAddress {
-        var bytes = Array(name.utf8)
-        let subject = "unix:\(name)"
-        if bytes.isEmpty || bytes == [UInt8(ascii: "@")] {
-            throw SocketError(.parse, subject: subject, reason: "the path is missing; write unix:/PATH or unix:@NAME")
-        }
-        if bytes[0] == UInt8(ascii: "@") {
-            bytes[0] = 0
-        } else if bytes.contains(0) {
-            throw SocketError(.parse, subject: subject, reason: "a path cannot contain a zero byte")
-        }
-        guard bytes.count <= longestUnixName else {
-            throw SocketError(
-                .parse, subject: subject,
-                reason: "the name has \(bytes.count) bytes, the system takes \(longestUnixName)")
-        }
-        return SocketAddress(storage: .unix(bytes))
+        SocketAddress(storage: .unix(try UnixName.parse(name)))
     }
 
     /// Parses `HOST:PORT` where the host is a numeric address, IPv6 in brackets, or `unix:PATH`. Looks nothing up.

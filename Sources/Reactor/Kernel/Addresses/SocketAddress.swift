@@ -30,7 +30,7 @@ public struct SocketAddress: Sendable, Hashable {
     /// The unspecified IPv4 address, 0.0.0.0 with port 0.
     public static let unspecified = SocketAddress.ipv4(0, 0, 0, 0, port: 0)
 
-    /// A Unix socket without a name, as clients are.
+    /// A Unix socket without a name, as clients are. Nothing can connect to it, and no server listens there.
     public static let unnamedUnix = SocketAddress(storage: .unix([]))
 
     /// The port, 0 to 65,535; 0 for a Unix socket, which has none.

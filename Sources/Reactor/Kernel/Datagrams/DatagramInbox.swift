@@ -24,11 +24,11 @@ import CReactor
     /// How many datagrams are in it.
     package var count: Int { filled }
 
-    /// Room for `capacity` datagrams (1 to 1,024) of `datagramSize` bytes (1 to 65,535). Memory that no datagram comes to
-    /// is never touched.
+    /// Room for `capacity` datagrams (1 to 1,024) of `datagramSize` bytes (1 to 65,535); values beyond these bounds count
+    /// as the nearest one. Memory that no datagram comes to is never touched.
     package init(capacity: Int, datagramSize: Int) {
-        precondition((1...MessageTable.longestCall).contains(capacity), "a batch has 1 to 1,024 datagrams")
-        precondition((1...65_535).contains(datagramSize), "a datagram has 1 to 65,535 bytes")
+        let capacity = min(max(1, capacity), MessageTable.longestCall)
+        let datagramSize = min(max(1, datagramSize), MessageTable.longestDatagram)
         self.capacity = capacity
         self.datagramSize = datagramSize
         // A cache line more than a power of two, or all places would compete for the same lines of the cache.
@@ -78,10 +78,10 @@ import CReactor
     /// Forgets what is in it.
     package func removeAll() { filled = 0 }
 
-    /// Adds a datagram, cut to ``datagramSize``; `false` when there is no room.
+    /// Adds a datagram, cut to ``datagramSize``; `false` when there is no room, or the address is a Unix socket's.
     @discardableResult
     package func append(_ bytes: RawSpan, from address: SocketAddress) -> Bool {
-        guard filled < capacity else { return false }
+        guard filled < capacity, !address.isUnix else { return false }
         let count = min(bytes.byteCount, datagramSize)
         unsafe bytes.withUnsafeBytes { source in
             guard let start = source.baseAddress else { return }

@@ -31,11 +31,11 @@ import CReactor
     /// Whether nothing waits.
     package var isEmpty: Bool { first == end }
 
-    /// Room for `capacity` datagrams (1 to 1,024) with `byteCapacity` bytes in all. Memory that is not needed is never
-    /// touched.
+    /// Room for `capacity` datagrams (1 to 1,024) with `byteCapacity` bytes in all (1 to what so many datagrams can have);
+    /// values beyond these bounds count as the nearest one. Memory that is not needed is never touched.
     package init(capacity: Int, byteCapacity: Int) {
-        precondition((1...MessageTable.longestCall).contains(capacity), "a batch has 1 to 1,024 datagrams")
-        precondition(byteCapacity > 0)
+        let capacity = min(max(1, capacity), MessageTable.longestCall)
+        let byteCapacity = min(max(1, byteCapacity), capacity * (MessageTable.longestDatagram + 1))
         self.capacity = capacity
         self.byteCapacity = byteCapacity
         table = MessageTable(capacity: capacity)
@@ -49,11 +49,12 @@ import CReactor
 
     // MARK: Filling
 
-    /// Adds a copy of a datagram behind the others; `false` when there is no room.
+    /// Adds a copy of a datagram behind the others; `false` when there is no room, or the address is a Unix socket's.
     ///
     /// - Parameter address: where to; `nil` for the peer that the socket is connected to.
     package func append(_ bytes: RawSpan, to address: SocketAddress?) -> Bool {
         let length = bytes.byteCount
+        if let address, address.isUnix { return false }
         if end == capacity || length > byteCapacity - endByte {
             guard count < capacity, length <= byteCapacity - byteCount else { return false }
             moveToFront()
@@ -85,9 +86,9 @@ import CReactor
         (first, firstByte) = (0, 0)
     }
 
-    /// Removes the first `number` datagrams: they were sent, or given up.
+    /// Removes the first `number` datagrams, at most all: they were sent, or given up.
     package func removeFirst(_ number: Int) {
-        precondition(number >= 0 && number <= count)
+        let number = min(max(0, number), count)
         for index in first..<first + number { firstByte += table.pieceLength(index) }
         first += number
         if first == end { removeAll() }

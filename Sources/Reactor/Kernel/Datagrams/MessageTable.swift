@@ -8,6 +8,8 @@ import CReactor
 @safe struct MessageTable: BitwiseCopyable {
     /// No call takes more at once (recvmmsg(2), `UIO_MAXIOV`).
     static var longestCall: Int { 1024 }
+    /// No datagram is longer (RFC 768).
+    static var longestDatagram: Int { 65_535 }
     /// Enough for `sockaddr_in` and `sockaddr_in6`.
     private static var addressSize: Int { 32 }
 

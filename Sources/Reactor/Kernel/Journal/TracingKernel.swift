@@ -25,7 +25,7 @@ public final class TracingKernel: SystemCalls {
     /// - Parameters:
     ///   - base: who does the work; Linux, unless a test says otherwise.
     ///   - output: takes each line, without its end, on the loop's thread; the loop waits for it.
-    package init(_ base: any Kernel = LinuxKernel.shared, output: @escaping (String) -> Void) {
+    public init(_ base: any Kernel = LinuxKernel.shared, output: @escaping (String) -> Void) {
         self.base = base.calls
         self.output = output
         start = self.base.now()
@@ -267,5 +267,12 @@ public final class TracingKernel: SystemCalls {
     /// pthread_sigmask(3).
     package func setBlocked(_ signal: Signal, _ blocked: Bool) -> SystemResult {
         note("pthread_sigmask(\(blocked ? "block" : "unblock") \(signal))", base.setBlocked(signal, blocked))
+    }
+
+    /// sigaction(2).
+    package func setForwarded(_ signal: Signal, _ forwarded: Bool) -> SystemResult {
+        note(
+            "sigaction(\(signal), \(forwarded ? "forward to this thread" : "former action"))",
+            base.setForwarded(signal, forwarded))
     }
 }

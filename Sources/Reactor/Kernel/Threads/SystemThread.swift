@@ -7,7 +7,9 @@ import SystemPackage
 struct SystemThread: ~Copyable {
     private let thread: pthread_t
 
-    /// Starts a thread, with all signals blocked, so that they go to the threads that ask for them.
+    /// Starts a thread. Its signal mask is that of the calling thread, less what a loop has blocked there, so that children
+    /// of the new thread do not inherit that. A write to a pipe that nobody reads, or past the file size limit, fails there
+    /// with its error number (`EPIPE`, `EFBIG`) and raises no signal (`SIGPIPE`, `SIGXFSZ`) that would end the process.
     ///
     /// - Parameters:
     ///   - name: as debuggers and `top` show it; the system keeps 15 bytes of it.

@@ -187,7 +187,7 @@ extension ConnectionCounts {
 
 extension Limits {
     /// ``connections``, or what the process's descriptors allow: 10,000, or 64 less than the soft limit (getrlimit(2)).
-    package func effectiveConnections(on kernel: any Kernel = LinuxKernel.shared) -> Int {
+    public func effectiveConnections(on kernel: any Kernel = LinuxKernel.shared) -> Int {
         if let connections { return connections }
         let descriptors = kernel.calls.descriptorLimit()
         return max(1, min(10_000, descriptors.succeeded ? descriptors.rawValue - 64 : 10_000))

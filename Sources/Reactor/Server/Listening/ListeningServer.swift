@@ -29,6 +29,9 @@ public final class ListeningServer {
         _ server: TCPServer, on loop: EventLoop, _ prepare: @escaping @Sendable (EventLoop) throws -> HandlerFactory
     ) throws(SocketError) {
         let count = max(1, server.loops)
+        guard count <= 1024 else {
+            throw SocketError(.prepare, subject: "\(count) loops", reason: "a server has 1 to 1,024")
+        }
         if count > 1 && loop.linux == nil {
             throw SocketError(
                 .prepare, subject: "\(count) loops", reason: "several loops need threads, and so the real kernel")

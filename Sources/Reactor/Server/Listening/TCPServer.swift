@@ -10,7 +10,8 @@ public struct TCPServer: Sendable {
     /// Where it listens. Port 0 lets the kernel choose, once for all loops. ``inheritance``, if it has sockets, goes
     /// before.
     public var address: SocketAddress
-    /// How many loops, each on a thread of its own; the first one on the caller's. Default: 1, which is the least.
+    /// How many loops, each on a thread of its own; the first one on the caller's. Default: 1, which is the least;
+    /// at most 1,024.
     public var loops: Int
     /// How connections are divided among the loops. Default: a listener for each.
     public var distribution = ConnectionDistribution.listenerPerLoop

@@ -88,6 +88,13 @@ final class ProxyGreeting: EventSource {
         fail(.descriptors, SocketError(.watch, subject: "\(peer)", errno: errno).reason)
     }
 
+    override func descriptorLost() {
+        _ = descriptor.take()?.release()
+        loop.timers.cancel(timer)
+        delegate.greetingFailed(
+            self, .descriptors, SocketError(.watch, subject: "\(peer)", errno: .badFileDescriptor).reason)
+    }
+
     override func loopEnded() { fail(.ending, Refusal.ending.description) }
 
     private func finish(_ header: ProxyHeader) {

@@ -2,7 +2,8 @@
 
 import SystemPackage
 
-/// The limits and options of a datagram socket.
+/// The limits and options of a datagram socket. A number beyond its bounds counts as the nearest that is allowed; the least
+/// is 1 where nothing else is said.
 ///
 ///     var options = DatagramOptions()
 ///     options.datagramSize = 9000
@@ -20,7 +21,8 @@ public struct DatagramOptions: Sendable {
     public var datagramsPerTurn = 256
     /// Datagrams that may wait to be sent; more are dropped and counted. Default: 512; at most 1,024.
     public var queuedDatagrams = 512
-    /// Bytes that may wait to be sent; more are dropped and counted. Default: 256 KiB; at least 64 KiB, one datagram.
+    /// Bytes that may wait to be sent; more are dropped and counted. Default: 256 KiB; at least 64 KiB, one datagram, and
+    /// at most 64 KiB for each of ``queuedDatagrams``.
     public var queuedBytes = 256 * 1024
 
     // MARK: The kernel's part
@@ -38,7 +40,7 @@ public struct DatagramOptions: Sendable {
     /// Others of this user may bind to the same address, if they say so too, and each gets a part of what arrives
     /// (`SO_REUSEPORT`). Default: no.
     public var sharesPort = false
-    /// Routers that a multicast datagram may pass, and 1. Default: `nil`, the kernel's own choice, which is 1.
+    /// Routers that a multicast datagram may pass, and 1; 0 to 255. Default: `nil`, the kernel's own choice, which is 1.
     public var multicastHops: Int?
     /// Whether multicast is also received on this machine. Default: `nil`, the kernel's own choice, which is yes.
     public var multicastLoop: Bool?
@@ -51,12 +53,14 @@ public struct DatagramOptions: Sendable {
     /// Sets the options that are to be set.
     func apply(to socket: FileDescriptor, _ kernel: any SystemCalls, for address: SocketAddress) throws(SocketError) {
         var settings: [(SocketOption, Int)] = []
-        if let receiveBuffer { settings.append((.receiveBuffer, receiveBuffer)) }
-        if let sendBuffer { settings.append((.sendBuffer, sendBuffer)) }
+        if let receiveBuffer { settings.append((.receiveBuffer, max(1, receiveBuffer))) }
+        if let sendBuffer { settings.append((.sendBuffer, max(1, sendBuffer))) }
         if allowsBroadcast { settings.append((.broadcast, 1)) }
         if sharesAddress { settings.append((.reuseAddress, 1)) }
         if sharesPort { settings.append((.reusePort, 1)) }
-        if let multicastHops { settings.append((.multicastHops(isIPv6: address.isIPv6), multicastHops)) }
+        if let multicastHops {
+            settings.append((.multicastHops(isIPv6: address.isIPv6), min(max(0, multicastHops), 255)))
+        }
         if let multicastLoop { settings.append((.multicastLoop(isIPv6: address.isIPv6), multicastLoop ? 1 : 0)) }
         for (option, value) in settings {
             if let errno = kernel.setOption(option, of: socket, to: value).errno {

@@ -99,11 +99,9 @@ public final class DatagramSocket: EventSource {
         self.address = address
         self.peer = peer
         self.handler = handler
-        inbox = DatagramInbox(
-            capacity: min(max(1, options.batchSize), 1024), datagramSize: min(max(1, options.datagramSize), 65_535))
-        outbox = DatagramOutbox(
-            capacity: min(max(1, options.queuedDatagrams), 1024), byteCapacity: max(65_536, options.queuedBytes))
-        datagramsPerTurn = options.datagramsPerTurn
+        inbox = DatagramInbox(capacity: options.batchSize, datagramSize: options.datagramSize)
+        outbox = DatagramOutbox(capacity: options.queuedDatagrams, byteCapacity: max(65_536, options.queuedBytes))
+        datagramsPerTurn = max(1, options.datagramsPerTurn)
         super.init(loop: loop, name: name)
         loop.register(self, wanting: .readable)
     }
@@ -123,6 +121,14 @@ public final class DatagramSocket: EventSource {
     }
 
     override func loopEnded() { end(nil) }
+
+    override func descriptorLost() {
+        _ = descriptor.take()?.release()
+        counters.dropped += outbox.count
+        outbox.removeAll()
+        closeError = SocketError(.watch, subject: "\(address)", errno: .badFileDescriptor)
+        loop.closing.append(self)
+    }
 
     override func finishClosing() {
         state.subtract(.cannotSend)  // once more, for there is no later

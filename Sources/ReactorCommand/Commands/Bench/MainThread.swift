@@ -1,14 +1,11 @@
 // The bridge from a synchronous command to asynchronous work.
 
 import ArgumentParser
-import Glibc
 import Reactor
 import Synchronization
 
 /// The main thread while asynchronous work goes on elsewhere.
 enum MainThread {
-    private static let thread = pthread_self()
-
     private final class Outcome<Value: Sendable>: Sendable {
         let result = Mutex<Result<Value, any Error>?>(nil)
     }
@@ -30,7 +27,6 @@ enum MainThread {
                 received = received ?? signal
                 task?.cancel()
             }
-            passToMainThread(signal)
         }
         task = Task {
             let result: Result<Value, any Error>
@@ -42,15 +38,5 @@ enum MainThread {
         if let received { throw ExitCode(128 + received.rawValue) }
         guard let result = outcome.result.withLock({ $0 }) else { preconditionFailure("the work stops the loop") }
         return try result.get()
-    }
-
-    /// Has a signal passed to the main thread, whose loop reads it, by whichever thread gets it.
-    ///
-    /// The main thread blocks it before the others are there, but not all of these take over what it blocks: the system's
-    /// thread pool has some that block nothing, and a signal goes to any thread that lets it (signal(7)). A started
-    /// process has the default action again.
-    private static func passToMainThread(_ signal: Signal) {
-        _ = thread  // Now: a signal handler may read it, but not make it.
-        _ = Glibc.signal(signal.rawValue) { number in _ = pthread_kill(MainThread.thread, number) }
     }
 }
