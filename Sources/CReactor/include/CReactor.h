@@ -236,6 +236,12 @@ CREACTOR_CALL long creactor_adopt(int fd) {
   return creactor_result(fcntl(fd, F_SETFD, FD_CLOEXEC));
 }
 CREACTOR_CALL long creactor_eventfd(void) { return creactor_result(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)); }
+// Opens /dev/null as a standard stream that this process was started without (0, 1 or 2), so that no other descriptor gets
+// its number. It is opened for the other direction: reading or writing the stream fails with EBADF, as it would have.
+CREACTOR_CALL void creactor_occupy_standard_streams(void) {
+  for (int fd = 0; fd <= 2; fd++)
+    if (fcntl(fd, F_GETFD) < 0) (void)!open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+}
 CREACTOR_CALL long creactor_open_null(void) { return creactor_result(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 CREACTOR_CALL long creactor_descriptor_limit(void) {
   struct rlimit limit;
@@ -396,6 +402,22 @@ CREACTOR_CALL long creactor_name_thread(const char *name) {
   char cut[16] = {0};
   strncpy(cut, name, sizeof cut - 1);
   return creactor_result(syscall(SYS_prctl, 15L /* PR_SET_NAME */, cut, 0L, 0L, 0L));
+}
+
+// A condition whose timed waits use the monotonic clock; 0 or an errno.
+CREACTOR_CALL int creactor_condition_init(pthread_cond_t *condition) {
+  pthread_condattr_t attributes;
+  int error = pthread_condattr_init(&attributes);
+  if (error) return error;
+  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+  error = pthread_cond_init(condition, &attributes);
+  pthread_condattr_destroy(&attributes);
+  return error;
+}
+// Waits for a signal until a moment of the monotonic clock; 0 or an errno (ETIMEDOUT).
+CREACTOR_CALL int creactor_condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t nanoseconds) {
+  const struct timespec end = {nanoseconds / 1000000000, nanoseconds % 1000000000};
+  return pthread_cond_timedwait(condition, mutex, &end);
 }
 
 // MARK: processes

@@ -15,7 +15,7 @@ import CReactor
         self.value = value
         unsafe mutex = .allocate(capacity: 1)
         unsafe condition = .allocate(capacity: 1)
-        let results = unsafe (pthread_mutex_init(mutex, nil), pthread_cond_init(condition, nil))
+        let results = unsafe (pthread_mutex_init(mutex, nil), creactor_condition_init(condition))
         precondition(results == (0, 0), "the system has no memory for a lock")
     }
 
@@ -41,6 +41,19 @@ import CReactor
         while true {
             if let result = body(&value) { return result }
             unsafe pthread_cond_wait(condition, mutex)
+        }
+    }
+
+    /// As ``wait(_:)``, for a limited time of the monotonic clock.
+    ///
+    /// - Returns: `nil` when the time is over.
+    func wait<Result>(atMost time: Duration, _ body: (inout Value) -> Result?) -> Result? {
+        let end = LinuxKernel.shared.now() + time.wholeNanoseconds
+        unsafe pthread_mutex_lock(mutex)
+        defer { unsafe pthread_mutex_unlock(mutex) }
+        while true {
+            if let result = body(&value) { return result }
+            if unsafe creactor_condition_wait(condition, mutex, end.nanoseconds) != 0 { return body(&value) }
         }
     }
 
