@@ -88,7 +88,8 @@ let package = Package(
         .executableTarget(
             name: "Simulate",
             dependencies: [
-                "Reactor", "ReactorTesting", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Reactor", "ReactorTesting", .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
         .testTarget(name: "ReactorTests", dependencies: ["Reactor"], swiftSettings: settings),

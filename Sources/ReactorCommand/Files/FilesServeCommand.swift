@@ -46,7 +46,7 @@
             let counters = try program.serve(at: .loopback(port: 7790)) { server, loop throws(SocketError) in
                 try server.listen(on: loop) { _ in { _ in files.makeHandler() } }
             }
-            print(
+            ServerLog.print(
                 """
                 served \(counters.connectionsOpened) connections (\(counters.connectionsRefused) refused), \
                 \(counters.bytesReceived) bytes received, \(counters.bytesSent) sent

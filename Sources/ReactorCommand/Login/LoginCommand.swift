@@ -58,7 +58,7 @@ struct LoginServeCommand: ParsableCommand {
                 return { _ in LoginSession(file, guardian).framed(by: LoginSession.framing()) }
             }
         }
-        print("served \(counters.connectionsOpened) connections (\(counters.connectionsRefused) refused)")
+        ServerLog.print("served \(counters.connectionsOpened) connections (\(counters.connectionsRefused) refused)")
     }
 }
 
@@ -83,22 +83,24 @@ struct LoginAddUserCommand: ParsableCommand {
 
     func validate() throws {
         if !UserList.isName(Array(name.utf8)) {
-            throw ValidationError("'\(name)' is no name: use 1 to 32 letters, digits, '-', '_' or '.'")
+            throw ValidationError("invalid user name; use 1 to 32 letters, digits, '-', '_' or '.'")
         }
     }
 
     func run() throws {
-        guard let password = HiddenInput.readLine("password: ", limit: Crypt.longestPassword), !password.isEmpty else {
+        guard let password = try HiddenInput.readLine("password: ", limit: Crypt.longestPassword), !password.isEmpty
+        else {
             throw CommandFailure("a password has 1 to \(Crypt.longestPassword) bytes")
         }
         guard !password.contains(0) else { throw CommandFailure("a password holds no zero byte") }
         if Terminal.isInput {
-            guard let again = HiddenInput.readLine("the same again: ", limit: Crypt.longestPassword), again == password
+            guard let again = try HiddenInput.readLine("the same again: ", limit: Crypt.longestPassword),
+                again == password
             else {
                 throw CommandFailure("the two passwords differ; nothing was changed")
             }
         }
         try UserFile.add(name, try Crypt.hash(password), to: FilePath(users), replacing: replace)
-        print("\(name) can log in")
+        StandardOutput.print("\(name) can log in")
     }
 }

@@ -59,7 +59,7 @@ struct ServerProgram {
             let loops = server.loops == 1 ? [] : ["\(server.loops) loops"]
             let most = "at most \(server.limits.effectiveConnections()) connections"
             let all = details + ["\(loop.backend)"] + loops + [most]
-            print("listening on \(listening.address) (\(all.joined(separator: ", ")))")
+            ServerLog.print("listening on \(listening.address) (\(all.joined(separator: ", ")))")
             return .connections(listening)
         }
     }
@@ -103,7 +103,7 @@ struct ServerProgram {
         return server
     }
 
-    private static let report: @Sendable (LoopReport) -> Void = { StandardError.write("reactor: \($0)\n") }
+    private static let report: @Sendable (LoopReport) -> Void = { ServerLog.report($0) }
 
     private func run(
         _ loop: EventLoop, _ server: TCPServer, _ begin: (EventLoop, TCPServer) throws(SocketError) -> Service
@@ -137,7 +137,6 @@ struct ServerProgram {
             try options.operation.begin(on: loop)
             service = try begin(loop, server)
             if running == nil { loop.onReport = Self.report }
-            StandardOutput.flush()
         } catch {
             loop.shutdown()
             throw error

@@ -81,11 +81,11 @@ struct TFTPServeCommand: ParsableCommand {
             let made = TFTPServer(store, limits: limits, on: loop)
             if verbose { made.transferEnded = Self.show }
             let address = try made.start(on: program.listen ?? .loopback(port: 6969))
-            print("listening on \(address) (\(loop.backend), UDP, \(writable ? "writable" : "read-only"))")
+            ServerLog.print("listening on \(address) (\(loop.backend), UDP, \(writable ? "writable" : "read-only"))")
             server = made
             return .draining { time in made.drain(within: time) { loop.stop() } }
         }
-        if let counters = server?.statistics { print(Self.summary(counters)) }
+        if let counters = server?.statistics { ServerLog.print(Self.summary(counters)) }
     }
 
     private static func show(_ report: TransferReport) {
@@ -93,8 +93,7 @@ struct TFTPServeCommand: ParsableCommand {
         let outcome =
             report.failure.map { "failed: \($0)" }
             ?? TransferSummary.words(report.statistics, in: report.duration)
-        print("\(report.peer) \(verb) \(report.name) (\(report.mode)): \(outcome)")
-        StandardOutput.flush()
+        ServerLog.print("\(report.peer) \(verb) \(report.name) (\(report.mode)): \(outcome)")
     }
 
     private static func summary(_ counters: TFTPStatistics) -> String {
