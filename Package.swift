@@ -105,7 +105,8 @@ let package = Package(
         .executableTarget(
             name: "Simulate",
             dependencies: [
-                "Reactor", "ReactorTesting", product("ArgumentParser", "swift-argument-parser", when: "Commands"),
+                "Reactor", "ReactorTesting", system,
+                product("ArgumentParser", "swift-argument-parser", when: "Commands"),
             ],
             swiftSettings: settings),
         .target(

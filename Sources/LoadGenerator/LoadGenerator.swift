@@ -128,7 +128,11 @@ public final class LoadGenerator {
             // The schedule ends the sending; what is not back some time after that is late.
             guard end < .max else { return }
             plannedEnd = end
-            endTimer = schedule(at: end.advanced(by: configuration.patience)) { [self] in finish() }
+            // The last interval of a low rate may be longer than the load is to be.
+            if configuration.messages == nil, let duration = configuration.duration {
+                plannedEnd = min(end, start.advanced(by: duration))
+            }
+            endTimer = schedule(at: plannedEnd.advanced(by: configuration.patience)) { [self] in finish() }
         } else if configuration.messages == nil, let duration = configuration.duration {
             plannedEnd = start.advanced(by: duration)
             endTimer = schedule(at: plannedEnd) { [self] in endSending() }
@@ -195,7 +199,9 @@ public final class LoadGenerator {
             unanswered: ledger.lostMessages, elapsed: .nanoseconds(elapsed), latency: ledger.latency.summary,
             uncorrected: ledger.uncorrected.summary, setUp: ledger.setUp.summary,
             setUpTime: .nanoseconds(start - setUpStart), connectionsMade: ledger.connectionsMade,
-            connectionsLeft: connectionsLeft, errors: ledger.errors, cpuTime: .nanoseconds(cpu), wasStopped: wasStopped)
+            connectionsLeft: connectionsLeft, failedAtEnd: ledger.failedAtEnd,
+            wasSilentAtEnd: ledger.lastEcho < plannedEnd || configuration.messages.map { ledger.messages < $0 } == true,
+            errors: ledger.errors, cpuTime: .nanoseconds(cpu), wasStopped: wasStopped)
     }
 
     private func tellProgress() {

@@ -1,6 +1,7 @@
 // The command line: one subcommand a program, and what they have in common, which is how they fail.
 
 import ArgumentParser
+import CReactor
 
 /// The root command: `reactor`.
 @main
@@ -32,24 +33,20 @@ struct ReactorCommand: ParsableCommand {
         return servers
     }
 
-    /// Runs the command; what fails is told in one line, where ArgumentParser would add its usage text.
+    /// Runs the command. A failure is reported in one line, where ArgumentParser would add its usage text.
     ///
-    /// The exit status is 0, 64 for a command line that makes no sense, or 1 when the command itself failed. Not `async`:
-    /// a loop's signals are those of the main thread, and an asynchronous main does not promise to stay on it.
+    /// The exit status is 0, 64 for an invalid command line, or 1 when the command itself failed or its output could not be
+    /// written. Not `async`: a loop's signals are those of the main thread, and an asynchronous main does not promise to
+    /// stay on it.
     static func main() {
+        creactor_occupy_standard_streams()
+        var failure: (any Error)?
         do {
             var command = try parseAsRoot()
             try command.run()
         } catch {
-            let status = exitCode(for: error)
-            let message = message(for: error)
-            // Help and version are errors to ArgumentParser, and successes.
-            if status.isSuccess || message.isEmpty { exit(withError: error) }
-            // The parser's own words say what is wrong, but not where to read on.
-            let isParsers = ["Unknown", "Unexpected", "Missing"].contains { message.hasPrefix($0) }
-            let advice = isParsers ? "; see 'reactor --help' and 'reactor COMMAND --help'" : ""
-            StandardError.write("reactor: \(message)\(advice)\n")
-            exit(withError: status)
+            failure = error
         }
+        CommandEnd.leave(after: failure)
     }
 }

@@ -14,7 +14,8 @@ public import ServiceLifecycle
 ///     ).run()
 ///
 /// Graceful shutdown drains the server; cancelling the task that runs it stops it. The loops run on threads of their
-/// own; no thread of Swift's concurrency pool is blocked.
+/// own, and so does what goes to the log and to the metrics: a back end of theirs that blocks holds up neither a loop nor
+/// the concurrency pool, and the end of the service for a second at most.
 public struct ReactorService: Service {
     /// The server; its ``TCPServer/onReport`` is called as well, if it is set.
     public var server: TCPServer
@@ -60,12 +61,11 @@ public struct ReactorService: Service {
             ended.yield(result)
             ended.finish()
         }
-        logger.info("listening", metadata: ["address": "\(running.address)", "loops": "\(max(1, server.loops))"])
-        let writing = Task { await log.write() }
+        log.info("listening", ["address": "\(running.address)", "loops": "\(max(1, server.loops))"])
         let metrics = ServerMetrics(metricsFactory ?? MetricsSystem.factory)
         let measuring = Task {
-            await metrics.report(
-                on: running.handle, every: min(max(metricsInterval, .milliseconds(10)), .seconds(365 * 86_400)))
+            let interval = min(max(metricsInterval, .milliseconds(10)), .seconds(365 * 86_400))
+            await metrics.report(on: running.handle, every: interval, through: log)
         }
         let result = await withTaskCancellationHandler {
             await withGracefulShutdownHandler {
@@ -78,17 +78,21 @@ public struct ReactorService: Service {
             running.handle.stop()
         }
         measuring.cancel()
-        log.finish()
-        await writing.value
         await measuring.value
-        let statistics = try result?.get().total ?? LoopStatistics()
-        await metrics.report(statistics)
-        logger.info(
+        guard case .success(let totals) = result else {
+            await log.finish()
+            _ = try result?.get()
+            return
+        }
+        let statistics = totals.total
+        log.perform { metrics.report(statistics) }
+        log.info(
             "ended",
-            metadata: [
+            [
                 "connections": "\(statistics.connectionsOpened)", "received": "\(statistics.bytesReceived)",
                 "sent": "\(statistics.bytesSent)",
             ])
+        await log.finish()
         try Task.checkCancellation()
     }
 }

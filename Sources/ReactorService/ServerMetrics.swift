@@ -3,6 +3,7 @@
 
 import Metrics
 import Reactor
+import Synchronization
 
 /// Reports a server's counters.
 ///
@@ -14,10 +15,10 @@ import Reactor
 /// | `reactor_handler_errors_total`, `reactor_slow_callbacks_total` | counters |
 /// | `reactor_accept_pauses_total`, `reactor_pressure_pauses_total` | counters |
 /// | `reactor_stale_events_total`, `reactor_turns_total` | counters |
-actor ServerMetrics {
+final class ServerMetrics: Sendable {
     private let connections: Meter
     private let counters: [(counter: Counter, value: @Sendable (LoopStatistics) -> Int)]
-    private var last = LoopStatistics()
+    private let last = Mutex(LoopStatistics())
 
     init(_ factory: any MetricsFactory) {
         let values: [(String, @Sendable (LoopStatistics) -> Int)] = [
@@ -38,20 +39,23 @@ actor ServerMetrics {
     }
 
     /// Reports what a server has counted, again and again, until the task is cancelled.
-    func report(on server: ServerHandle, every interval: Duration) async {
+    func report(on server: ServerHandle, every interval: Duration, through log: ReportLog) async {
         while !Task.isCancelled {
             let statistics = await withCheckedContinuation { answer in
                 server.collectStatistics { answer.resume(returning: $0) }
             }
-            report(statistics.total)
+            log.perform { [self] in report(statistics.total) }
             try? await Task.sleep(for: interval)  // cancelled, the loop ends
         }
     }
 
-    /// Reports what was counted since the last time.
+    /// Reports what was counted since the last time. On one thread at a time, which the metrics may block.
     func report(_ statistics: LoopStatistics) {
-        for (counter, value) in counters { counter.increment(by: value(statistics) - value(last)) }
+        let before = last.withLock { last in
+            defer { last = statistics }
+            return last
+        }
+        for (counter, value) in counters { counter.increment(by: value(statistics) - value(before)) }
         connections.set(statistics.connectionsOpened - statistics.connectionsClosed)
-        last = statistics
     }
 }

@@ -4,6 +4,7 @@
 import ArgumentParser
 import Reactor
 import ReactorTesting
+import SystemPackage
 
 @main
 struct Simulate: ParsableCommand {
@@ -59,17 +60,33 @@ struct Simulate: ParsableCommand {
                     try program.run(on: backend)
                 } catch {
                     found += 1
-                    print("\(backend): \(error)\n")
+                    try print("\(backend): \(error)\n")
                     if found == violations { throw ExitCode(1) }
                 }
             }
             if (offset + 1).isMultiple(of: max(1, seeds / 20)) {
-                print(
+                try print(
                     "\(offset + 1) of \(seeds) seeds, \(programs) programs, \(found) violations, \(start.duration(to: .now))"
                 )
             }
         }
         if found > 0 { throw ExitCode(1) }
-        print("no violation in \(programs) programs: seeds \(first) to \(first &+ UInt64(seeds - 1))")
+        try print("no violation in \(programs) programs: seeds \(first) to \(first &+ UInt64(seeds - 1))")
     }
+
+    /// Writes a line at once. Output that cannot be written ends the run: without a word where its reader has gone.
+    private func print(_ line: String) throws {
+        let line = line + "\n"
+        do throws(Errno) {
+            try LinuxKernel.shared.writeAll(line.utf8Span.span, to: .standardOutput)
+        } catch {
+            if error == .brokenPipe { throw ExitCode(1) }
+            throw OutputFailure(description: "cannot write to standard output: \(error.outputWords)")
+        }
+    }
+}
+
+/// Why output could not be written, in one line.
+private struct OutputFailure: Error, CustomStringConvertible {
+    let description: String
 }

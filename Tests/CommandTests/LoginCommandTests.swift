@@ -218,13 +218,36 @@ import Testing
         #expect(!shown.contains("hidden-word") && shown.contains(" echo "))
     }
 
+    /// A signal at a prompt ends the program at once, and the terminal shows again what is typed.
+    @Test(.enabled("there is no script", isScriptHere), arguments: [("\\003", 130), ("", 143)])
+    func aSignalEndsAPrompt(_ key: String, _ status: Int) async throws {
+        let users = Users()
+        let program = try await Program.reactor.resolveExecutablePath(in: .inherit).string
+        let number = users.path + ".pid"
+        // The shell of the terminal gets control-C as well, and has to live on to say how it ended.
+        let command = """
+            trap : INT; sh -c 'echo $$ > "\(number)"; exec "\(program)" login adduser --users "\(users.path)" anna'
+            echo "status $?"; stty -a | grep -o ' -\\?echo '
+            """
+        let wait = "for i in $(seq 100000); do grep -q 'password:' \"$2\" 2>/dev/null && break; done; "
+        let act = key.isEmpty ? "kill -TERM $(cat '\(number)'); " : "printf '\(key)'; "
+        let hold = "for i in $(seq 100000); do grep -q 'echo' \"$2\" 2>/dev/null && break; done"
+        let log = users.path + ".log"
+        defer { for path in [log, number] { try? FileManager.default.removeItem(atPath: path) } }
+        let shell = "(\(wait)\(act)\(hold)) | script -qfc \"$1\" \"$2\" >/dev/null"
+        _ = try await Program.run(.name("sh"), ["-c", shell, "sh", command, log])
+        let shown = try String(contentsOfFile: log, encoding: .utf8)
+        #expect(shown.contains("status \(status)") && shown.contains(" echo "), "\(shown)")
+        #expect(!FileManager.default.fileExists(atPath: users.path))
+    }
+
     @Sendable static func isScriptHere() async -> Bool {
         (try? await Executable.name("script").resolveExecutablePath(in: .inherit)) != nil
     }
 
     @Test(arguments: [
         ("login serve", "Missing"), ("login serve --users /nonexistent/x", "adduser"),
-        ("login serve --users /etc/passwd", "no hash"), ("login adduser --users /tmp/x a/b", "is no name"),
+        ("login serve --users /etc/passwd", "no hash"), ("login adduser --users /tmp/x a/b", "invalid user name"),
         ("login adduser --users /nonexistent/x anna", "1 to 511 bytes"),
         ("login join 127.0.0.1:1", "connection refused"),
         ("login serve --users /tmp/x --hashers 0", "at least 1"),

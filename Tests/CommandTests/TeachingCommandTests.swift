@@ -226,7 +226,7 @@ import Testing
         ("resolve text 7f0000", 1, ["7f0000", "4 or 16 bytes"]),
         ("resolve address 127.0.0.1.example", 1, ["127.0.0.1.example", "not a numeric address"]),
         ("resolve", 64, ["Missing"]),
-        ("backlog --backlog -1", 64, ["--backlog", "at least 1"]),
+        ("backlog --backlog -1", 64, ["--backlog", "0 to 4096"]),
         ("backlog --backlog 5000", 64, ["--backlog", "0 to 4096"]),
         ("backlog --connects 501", 64, ["--connects", "at most 500"]),
         ("backlog --hold 10s", 64, ["--hold", "--limit"]),

@@ -89,6 +89,28 @@ import Testing
         first.handle.stop()
     }
 
+    /// A log that blocks holds up neither the loops nor the end.
+    @Test func aLogThatBlocksHoldsUpNothing() async throws {
+        let log = RecordedLog()
+        let gate = Gate()
+        defer { gate.open() }
+        let (addresses, found) = AsyncStream.makeStream(of: SocketAddress.self)
+        log.onLine = { line in
+            if let address = line.split(separator: "address=").dropFirst().first?.split(separator: " ").first {
+                found.yield(try! SocketAddress(String(address)))
+            }
+            gate.wait()
+        }
+        let service = ReactorService(try TCPServer(on: "127.0.0.1:0"), logger: log.logger) { _ in Echo() }
+        let task = Task { try await service.run() }
+        let address = try #require(await addresses.first { _ in true })
+        let client = try Client(address)
+        #expect(client.say("hello") == "hello")
+        task.cancel()
+        await #expect(throws: CancellationError.self) { try await task.value }
+        #expect(log.lines.count == 1)
+    }
+
     @Test func whatLoopsReportIsLogged() async throws {
         struct Refusal: Error {}
         let log = RecordedLog()
@@ -107,6 +129,14 @@ import Testing
         _ = try? await task.value
         #expect(log.lines.contains { $0.contains("warning") && $0.contains("Refusal") })
     }
+}
+
+/// Blocks threads until it is opened.
+private final class Gate: Sendable {
+    private let isOpen = Mutex(false)
+
+    func open() { isOpen.withLock { $0 = true } }
+    func wait() { while !isOpen.withLock({ $0 }) { sched_yield() } }
 }
 
 /// A log that is kept.

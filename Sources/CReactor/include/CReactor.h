@@ -243,6 +243,12 @@ CREACTOR_CALL long creactor_adopt(int fd) {
   return creactor_result(fcntl(fd, F_SETFD, FD_CLOEXEC));
 }
 CREACTOR_CALL long creactor_eventfd(void) { return creactor_result(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)); }
+// Opens /dev/null as a standard stream that this process was started without (0, 1 or 2), so that no other descriptor gets
+// its number. It is opened for the other direction: reading or writing the stream fails with EBADF, as it would have.
+CREACTOR_CALL void creactor_occupy_standard_streams(void) {
+  for (int fd = 0; fd <= 2; fd++)
+    if (fcntl(fd, F_GETFD) < 0) (void)!open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+}
 CREACTOR_CALL long creactor_open_null(void) { return creactor_result(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 CREACTOR_CALL long creactor_descriptor_limit(void) {
   struct rlimit limit;

@@ -247,12 +247,22 @@ public final class BacklogExperiment {
 
     private func fail(_ error: SocketError) { conclude(.failure(error)) }
 
+    /// Ends it early, without a result, also when its loop has ended already. After the end it does nothing.
+    public func cancel() {
+        guard ended.take() != nil else { return }
+        closeAll()
+    }
+
     private func conclude(_ result: Result<BacklogOutcome, SocketError>) {
         guard let ended = ended.take() else { return }
+        closeAll()
+        ended(result)
+    }
+
+    private func closeAll() {
         for timer in timers { loop.cancel(timer) }
         listener.take()?.close(loop.kernel)
         for connect in connects { connect.close(loop.kernel) }
-        ended(result)
     }
 }
 

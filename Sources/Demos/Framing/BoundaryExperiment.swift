@@ -165,6 +165,12 @@ private final class ReceivingEnd: ConnectionHandler {
         if let framed { try framed.ended(connection) } else { connection.close() }
     }
 
+    func drained(_ connection: Connection) throws { try framed?.drained(connection) }
+
+    func draining(_ connection: Connection) throws {
+        if let framed { try framed.draining(connection) } else { connection.close() }
+    }
+
     func closed(_ connection: Connection, reason: CloseReason) {
         framed?.closed(connection, reason: reason)
         experiment.closed(connection, reason)

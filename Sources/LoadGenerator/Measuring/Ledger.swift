@@ -15,6 +15,9 @@ final class Ledger {
     /// When the last message came back, in nanoseconds of the monotonic clock.
     private(set) var lastEcho: Int64 = 0
     private(set) var errors = LoadErrors()
+    /// Attempts that failed since the last message came back: in ``LoadMode/churn`` connections, in ``LoadMode/datagrams``
+    /// datagrams, in ``LoadMode/echo`` connections that owed echoes at the end.
+    private(set) var failedAtEnd = 0
 
     let latency = LatencyRecorder()
     let uncorrected = LatencyRecorder()
@@ -43,12 +46,16 @@ final class Ledger {
     func completed(_ number: Int, at now: Int64) {
         messages += number
         outstanding -= number
+        failedAtEnd = 0
         lastEcho = now
     }
 
     /// Whether every message that was begun has come back or is lost, and no other will be begun.
     @inline(__always)
     var isDone: Bool { outstanding == 0 && unbegun == 0 }
+
+    /// An attempt has failed that would have brought a message.
+    func attemptFailed() { failedAtEnd += 1 }
 
     /// A connection has echoed its first message, so long after the beginning of its connect.
     func connectionMade(after nanoseconds: Int64) {

@@ -29,6 +29,10 @@ public struct LoadResult: Sendable {
     public let connectionsMade: Int
     /// Connections that were open to the end; 0 in ``LoadMode/churn``.
     public let connectionsLeft: Int
+    /// Attempts that failed after the last message that came back.
+    let failedAtEnd: Int
+    /// Nothing came back for as long as echoes were waited for at the end.
+    let wasSilentAtEnd: Bool
     /// What went wrong.
     public let errors: LoadErrors
     /// CPU time of this process, user and system, over ``elapsed`` (clock_gettime(2), `CLOCK_PROCESS_CPUTIME_ID`).

@@ -90,6 +90,7 @@ final class ChurnWorkload: Workload {
     func failed(_ kind: LoadErrors.Kind, _ example: String) {
         if isFinished { return }
         ledger.failed(kind, losing: 1, example)
+        ledger.attemptFailed()
         if ledger.isDone { return next() }
         loop.schedule(after: Self.pause) { [self] in dial() }
     }

@@ -104,6 +104,7 @@ final class DatagramWorkload: Workload {
             if isMeasuring {
                 client.isWaiting = false
                 ledger.lost(1)
+                ledger.attemptFailed()
                 next(client, at: now)
             } else if now < setUpEnd {
                 client.send(at: now)

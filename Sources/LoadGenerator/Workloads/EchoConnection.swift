@@ -52,7 +52,11 @@ final class EchoConnection: ConnectionHandler {
 
     /// The end: what is still owed counts as late.
     func finish() {
-        if owed > 0 { fail(.timeout, "\(workload.address) owed \(owed) messages at the end") }
+        let owed = owed
+        if owed > 0 {
+            workload.ledger.attemptFailed()
+            fail(.timeout, "\(workload.address) owed \(owed) messages at the end")
+        }
         connection?.close()
     }
 

@@ -94,6 +94,10 @@ final class ConnectionTask: Suspension, ConnectionHandler {
         if waitsFor == .room { executor.resume(self) }
     }
 
+    /// Never called: a task keeps its bytes itself, and does not hold input with ``Connection/holdInput()``.
+    @usableFromInline
+    func resumed(_ connection: Connection) {}
+
     /// Whoever made a connection to somebody else knows when it is done with it.
     @usableFromInline
     func draining(_ connection: Connection) {

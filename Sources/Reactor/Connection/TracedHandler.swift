@@ -23,7 +23,7 @@ final class TracedHandler: HandlerAdapter, ConnectionHandler {
     }
 
     func received(_ bytes: RawSpan, on connection: Connection) throws {
-        note(connection, "received \(bytes.byteCount) bytes \(TraceText.quoted(bytes))")
+        note(connection, "received \(bytes.byteCount) bytes\(trace.shown(bytes))")
         try handler.received(bytes, on: connection)
     }
 
@@ -40,6 +40,11 @@ final class TracedHandler: HandlerAdapter, ConnectionHandler {
     func drained(_ connection: Connection) throws {
         note(connection, "drained")
         try handler.drained(connection)
+    }
+
+    func draining(_ connection: Connection) throws {
+        note(connection, "draining")
+        try handler.draining(connection)
     }
 
     func closed(_ connection: Connection, reason: CloseReason) {

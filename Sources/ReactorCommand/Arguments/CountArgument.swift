@@ -20,11 +20,14 @@ enum CountArgument {
         return number
     }
 
-    /// Parses a whole number within bounds, from 1 on.
+    /// Parses a whole number within bounds. What is out of range is refused with both of them.
     static func within(_ bounds: ClosedRange<Int>) -> @Sendable (String) throws -> Int {
         { text in
-            let number = try parse(text)
-            guard bounds.contains(number) else {
+            let digits = text.hasPrefix("-") ? text.dropFirst() : text[...]
+            guard !digits.isEmpty, digits.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }) else {
+                throw ValidationError("write a whole number")
+            }
+            guard let number = Int(text), bounds.contains(number) else {
                 throw ValidationError("use \(bounds.lowerBound) to \(bounds.upperBound)")
             }
             return number

@@ -37,7 +37,22 @@ struct DurationArgument: Sendable, Hashable, CustomStringConvertible {
     /// A default.
     init(_ duration: Duration?) {
         self.duration = duration
-        description = duration.map { "\($0.components.seconds)s" } ?? "none"
+        guard let duration else {
+            description = "none"
+            return
+        }
+        let milliseconds = Int((duration / .milliseconds(1)).rounded())
+        let unit = Self.units.last { milliseconds.isMultiple(of: $0.milliseconds) } ?? Self.units[0]
+        description = "\(milliseconds / unit.milliseconds)\(unit.suffix)"
+    }
+
+    /// Parses a duration above zero, or `none` for without end: zero would end before it begins.
+    static func endless(_ text: String) throws -> DurationArgument {
+        let argument = try DurationArgument(text)
+        if argument.duration == nil && text != "none" {
+            throw ValidationError("it has to be above zero; 'none' is for without end")
+        }
+        return argument
     }
 
     /// Parses a duration that cannot be switched off.

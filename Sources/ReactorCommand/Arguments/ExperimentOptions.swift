@@ -10,8 +10,7 @@ struct ExperimentOptions: ParsableArguments {
         transform: BackendArgument.parse)
     var backend = Backend.epoll(.levelTriggered)
 
-    @Flag(help: "Print each system call, readiness event and callback to standard error, one line each.")
-    var trace = false
+    @OptionGroup var trace: TraceOptions
 
     @Option(help: ArgumentHelp("Writes what was found as JSON; '-' is standard output.", valueName: "file"))
     var json: String?
@@ -21,9 +20,10 @@ struct ExperimentOptions: ParsableArguments {
 
     /// A loop as it was asked for.
     func makeLoop() throws -> EventLoop {
-        let kernel: any SystemCalls = trace ? TracingKernel { StandardError.write($0 + "\n") } : LinuxKernel.shared
         do throws(SocketError) {
-            return try EventLoop(backend: backend, kernel: kernel)
+            let loop = try EventLoop(backend: backend, kernel: trace.kernel)
+            StandardOutput.stopsOnFailure(loop)
+            return loop
         } catch {
             throw CommandFailure("\(error)")
         }

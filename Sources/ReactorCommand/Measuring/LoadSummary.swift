@@ -48,7 +48,7 @@ enum LoadSummary {
         let load = result.configuration
         var parts = ["\(load.connections) connections", "\(load.size) bytes"]
         if load.mode == .echo { parts.append("\(load.depth) in flight each") }
-        if let rate = load.rate { parts.append("\(text(rate, digits: 0)) messages/s intended") }
+        if let rate = load.rate { parts.append("\(text(rate, digits: rate < 10 ? 3 : 0)) messages/s intended") }
         return "\(load.mode) on \(load.address), \(load.backend): " + parts.joined(separator: ", ")
     }
 

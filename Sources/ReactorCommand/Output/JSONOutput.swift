@@ -1,6 +1,7 @@
 // Where `--json` writes to: a file, opened before the work begins, or standard output.
 
 import FoundationEssentials
+import Reactor
 import SystemPackage
 
 /// A file, or standard output, that will be given one JSON document.
@@ -29,11 +30,20 @@ struct JSONOutput {
     func write(_ value: some Encodable) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        do {
-            try file.writeAll(try encoder.encode(value) + Data("\n".utf8))
-            if name != "-" { try file.close() }
-        } catch {
+        let bytes: [UInt8]
+        do { bytes = Array(try encoder.encode(value)) + "\n".utf8 } catch {
             throw CommandFailure("cannot write \(name): \(error)")
         }
+        if name == "-" {
+            // What fails is reported at the end of the command, as for all of its output.
+            StandardOutput.write(bytes.span)
+            return
+        }
+        do throws(Errno) {
+            try LinuxKernel.shared.writeAll(bytes.span, to: file)
+        } catch {
+            throw CommandFailure("cannot write \(name): \(error.outputWords)")
+        }
+        do { try file.close() } catch { throw CommandFailure("cannot write \(name): \(error)") }
     }
 }

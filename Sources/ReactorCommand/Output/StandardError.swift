@@ -1,4 +1,9 @@
-// Text for the user beside the output: messages, and the live line of a terminal.
+// What a command writes: its output, and messages for the user beside it. For servers, whose loop must not wait for either,
+// there is `ServerLog`.
+
+import Reactor
+import Synchronization
+import SystemPackage
 
 #if canImport(Musl)
     import Musl
@@ -6,28 +11,63 @@
     import Glibc
 #endif
 
-/// write(2), under a name that a method called `write` does not hide.
-private let writeBytes = unsafe write(_:_:_:)
-
 /// The standard error stream, unbuffered.
 enum StandardError {
     /// Whether a terminal shows it (isatty(3)).
     static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
-    /// Writes text at once. Where nobody reads it, it is lost, which is no reason to fail.
-    static func write(_ text: String) {
-        var text = text
-        text.withUTF8 { bytes in
-            // The bytes are lent for this call, and no more than there are is written.
-            _ = unsafe writeBytes(STDERR_FILENO, bytes.baseAddress, bytes.count)
-        }
-    }
+    /// Writes text at once. Where no one reads it, it is lost, which is no reason to fail.
+    static func write(_ text: String) { try? LinuxKernel.shared.writeAll(text.utf8Span.span, to: .standardError) }
 }
 
-/// The standard output stream.
+/// The standard output stream of a client or a tool, unbuffered. Output that cannot be written ends the command: with status
+/// 1 and one line that says why, or without a word where its reader has gone (`reactor ... | head`).
 enum StandardOutput {
-    /// Writes out what `print` has buffered, so that a program that waits for a line gets it.
-    static func flush() {
-        _ = fflush(nil)
+    private struct State {
+        var failure: Errno?
+        var loop: LoopHandle?
+    }
+
+    private static let state = Mutex(State())
+
+    /// Why output could not be written; `nil` when all of it was. On any thread.
+    static var failure: Errno? { state.withLock { $0.failure } }
+
+    /// The loop stops when output cannot be written: there is nothing left to run for.
+    static func stopsOnFailure(_ loop: EventLoop) { state.withLock { $0.loop = loop.handle } }
+
+    /// Writes a text and its end at once. After a failure it does nothing.
+    static func print(_ text: String, terminator: String = "\n") {
+        let text = text + terminator
+        write(text.utf8Span.span)
+    }
+
+    /// Writes bytes at once. After a failure it does nothing. On any thread.
+    ///
+    /// - Returns: Whether they were written.
+    @discardableResult
+    static func write(_ bytes: Span<UInt8>) -> Bool {
+        if failure != nil { return false }
+        do throws(Errno) {
+            try LinuxKernel.shared.writeAll(bytes, to: .standardOutput)
+            return true
+        } catch {
+            fail(error)
+            return false
+        }
+    }
+
+    /// Writes what is lost without harm: what restores a terminal that may be gone, the first line of a server that has
+    /// one thread only.
+    static func announce(_ text: String) {
+        try? LinuxKernel.shared.writeAll(text.utf8Span.span, to: .standardOutput)
+    }
+
+    private static func fail(_ errno: Errno) {
+        let loop = state.withLock { state in
+            if state.failure == nil { state.failure = errno }
+            return state.loop
+        }
+        _ = loop?.stop()
     }
 }

@@ -4,8 +4,7 @@ import ArgumentParser
 import Reactor
 
 struct OperationOptions: ParsableArguments {
-    @Flag(help: "Print each system call, readiness event and callback to standard error, one line each.")
-    var trace = false
+    @OptionGroup var trace: TraceOptions
 
     @Option(
         help: ArgumentHelp(
@@ -16,9 +15,7 @@ struct OperationOptions: ParsableArguments {
     var admin: String?
 
     /// The system that the server's loop runs on.
-    var kernel: any SystemCalls {
-        trace ? TracingKernel { StandardError.write($0 + "\n") } : LinuxKernel.shared
-    }
+    var kernel: any SystemCalls { trace.kernel(ServerLog.trace) }
 
     /// Begins what was asked for on a loop.
     func begin(on loop: EventLoop) throws(SocketError) {

@@ -10,15 +10,14 @@ enum Restart {
             try server.startSuccessor(arguments: CommandLine.arguments) { result in
                 switch result {
                 case .success(let process):
-                    print("handed over to process \(process)")
-                    StandardOutput.flush()
+                    ServerLog.print("handed over to process \(process)")
                     server.handle.drain(within: time)
                 case .failure(let error):
-                    StandardError.write("reactor: \(error); this one goes on\n")
+                    ServerLog.report("\(error); this one goes on")
                 }
             }
         } catch {
-            StandardError.write("reactor: \(error); this one goes on\n")
+            ServerLog.report("\(error); this one goes on")
         }
     }
 }

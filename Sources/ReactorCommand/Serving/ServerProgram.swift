@@ -64,7 +64,7 @@ struct ServerProgram {
             let most = "at most \(connections) connections"
             let fewer = files > 0 && files < connections ? ["at most \(files) files at once"] : []
             let all = details + ["\(loop.backend)"] + loops + [most] + fewer
-            print("listening on \(listening.address) (\(all.joined(separator: ", ")))")
+            ServerLog.print("listening on \(listening.address) (\(all.joined(separator: ", ")))")
             return .connections(listening)
         }
     }
@@ -117,7 +117,7 @@ struct ServerProgram {
         return server
     }
 
-    private static let report: @Sendable (LoopReport) -> Void = { StandardError.write("reactor: \($0)\n") }
+    private static let report: @Sendable (LoopReport) -> Void = { ServerLog.report($0) }
 
     private func run(
         _ loop: EventLoop, _ server: TCPServer, _ begin: (EventLoop, TCPServer) throws(SocketError) -> Service
@@ -151,7 +151,6 @@ struct ServerProgram {
             try options.operation.begin(on: loop)
             service = try begin(loop, server)
             if running == nil { loop.onReport = Self.report }
-            StandardOutput.flush()
         } catch {
             loop.shutdown()
             throw error

@@ -1,8 +1,6 @@
 // The terminal as a screen: keys without a wait for the end of the line, a second page that leaves the first one as it
 // was, and the size.
 
-import SystemPackage
-
 #if canImport(Musl)
     import Musl
 #else
@@ -58,6 +56,6 @@ struct Terminal {
 
     private static func write(_ text: String) {
         // A terminal that is gone says so with a signal.
-        _ = try? FileDescriptor.standardOutput.writeAll(text.utf8)
+        StandardOutput.announce(text)
     }
 }

@@ -15,7 +15,7 @@ import Testing
 
     @Test(arguments: Backend.all) func tellsTheStoryOfAMessage(_ backend: Backend) throws {
         var lines: [String] = []
-        try withLoop(backend, kernel: TracingKernel { lines.append($0) }) { loop in
+        try withLoop(backend, kernel: TracingKernel(showsBytes: true) { lines.append($0) }) { loop in
             let (client, recorder) = try loop.accepted { recorder in
                 recorder.onReceived = { bytes, connection in connection.write(bytes) }
             }
@@ -54,7 +54,7 @@ import Testing
 
     @Test func bytesAreEscapedAndCut() throws {
         var lines: [String] = []
-        try withLoop(.epoll(), kernel: TracingKernel { lines.append($0) }) { loop in
+        try withLoop(.epoll(), kernel: TracingKernel(showsBytes: true) { lines.append($0) }) { loop in
             let (client, recorder) = try loop.accepted()
             client.send([0, 9, 10, 13, 34, 92, 127, 200, 65])
             try loop.run { recorder.bytes.count == 9 }
@@ -82,6 +82,47 @@ import Testing
                 #expect(told.contains(line))
             }
         }
+    }
+
+    /// Tracing changes nothing: a handler in front of which the trace stands says farewell as any other.
+    @Test(arguments: Backend.all) func aTracedLoopDrains(_ backend: Backend) throws {
+        final class Polite: ConnectionHandler {
+            func received(_ bytes: RawSpan, on connection: Connection) { connection.write(bytes) }
+            func draining(_ connection: Connection) {
+                connection.write("farewell")
+                connection.close()
+            }
+        }
+        var lines: [String] = []
+        try withLoop(backend, kernel: TracingKernel { lines.append($0) }) { loop in
+            let listener = try loop.listen(on: "127.0.0.1:0") { _ in Polite() }
+            let client = try TestClient(listener.address)
+            client.send("hello")
+            try loop.run { client.has("hello") }
+            loop.drain(within: .seconds(10))
+            try loop.run { client.has("hellofarewell") }
+        }
+        #expect(lines.contains { $0.hasSuffix(" draining") })
+    }
+
+    /// What is sent and received is secret, unless somebody asks for it.
+    @Test(arguments: Backend.all) func bytesAreNotShownUnasked(_ backend: Backend) throws {
+        var lines: [String] = []
+        try withLoop(backend, kernel: TracingKernel { lines.append($0) }) { loop in
+            let (client, recorder) = try loop.accepted { recorder in
+                recorder.onReceived = { bytes, connection in connection.write(bytes) }
+            }
+            client.send("secret")
+            try loop.run { client.has("secret") && recorder.bytes.count == 6 }
+            let socket = try loop.bindDatagrams(on: "127.0.0.1:0", handler: EchoDatagrams())
+            let peer = try TestPeer()
+            peer.send("secret", to: socket.address)
+            try loop.run { peer.texts == ["secret"] }
+        }
+        #expect(lines.contains { $0.hasSuffix(" received 6 bytes") })
+        #expect(lines.contains { $0.contains("recv(") && $0.hasSuffix(" = 6") })
+        #expect(lines.contains { $0.contains("sendmmsg(") && $0.hasSuffix(" 6 bytes") })
+        #expect(!lines.contains { $0.contains("secret") })
     }
 
     /// The user's type is named, and not what stands in front of it.

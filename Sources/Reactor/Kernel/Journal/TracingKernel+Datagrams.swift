@@ -9,7 +9,7 @@ extension TracingKernel {
     package func receiveDatagrams(_ socket: FileDescriptor, into inbox: DatagramInbox) -> SystemResult {
         let result = base.receiveDatagrams(socket, into: inbox)
         let words = shown(result) { index in
-            "from \(inbox.address(of: index)) \(inbox.withBytes(of: index) { TraceText.quoted($0) })"
+            "from \(inbox.address(of: index)) \(inbox.withBytes(of: index) { datagram($0) })"
         }
         return note("recvmmsg(\(socket.rawValue), at most \(inbox.capacity))", result, words)
     }
@@ -19,10 +19,12 @@ extension TracingKernel {
         let result = base.sendDatagrams(socket, outbox)
         let words = shown(result) { index in
             let target = outbox.address(of: index).map { "to \($0) " } ?? ""
-            return target + outbox.withBytes(of: index) { TraceText.quoted($0) }
+            return target + outbox.withBytes(of: index) { datagram($0) }
         }
         return note("sendmmsg(\(socket.rawValue), \(outbox.count) datagrams)", result, words)
     }
+
+    private func datagram(_ bytes: RawSpan) -> String { "\(bytes.byteCount) bytes\(shown(bytes))" }
 
     private func shown(_ result: SystemResult, _ words: (Int) -> String) -> String {
         let count = max(0, result.rawValue)

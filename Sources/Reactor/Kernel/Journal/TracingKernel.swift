@@ -5,7 +5,8 @@ public import SystemPackage
 
 /// Prints a readable line for every system call, readiness event and callback of a loop; for learners and bug reports.
 ///
-///     let loop = try EventLoop(kernel: TracingKernel { print($0) })
+///     let log = LogQueue(to: .standardError)
+///     let loop = try EventLoop(kernel: TracingKernel { log.write($0) })
 ///
 ///     +0.000123  epoll_wait(4, for ever) = 1
 ///                7 readable
@@ -13,20 +14,30 @@ public import SystemPackage
 ///                -> 7 received 12 bytes "hello world\n"
 ///     +0.000150  send(7, 12 bytes) = 12  "hello world\n"
 ///
+/// What was sent and received is shown by its length only, because it may hold passwords; ``showsBytes`` shows its first
+/// bytes as well, as above.
+///
 /// The times are seconds since the kernel was made, taken when the call returned. The clock, the tick counter and what
 /// other threads write to wake the loop are left out. A kernel belongs to one loop: two would mix their lines.
 public final class TracingKernel: SystemCalls {
     let base: any SystemCalls
     private let start: MonotonicTime
     private let output: (String) -> Void
+    /// Whether lines show the first 32 bytes of what is sent and received, and not only how many there are. Default: false.
+    public let showsBytes: Bool
 
     /// A kernel that traces.
     ///
     /// - Parameters:
     ///   - base: who does the work; Linux, unless a test says otherwise.
-    ///   - output: takes each line, without its end, on the loop's thread; the loop waits for it.
-    public init(_ base: any Kernel = LinuxKernel.shared, output: @escaping (String) -> Void) {
+    ///   - showsBytes: whether lines show bytes of what is sent and received, passwords included.
+    ///   - output: takes each line, without its end, on the loop's thread; the loop waits for it. ``LogQueue`` does not
+    ///     make it wait.
+    public init(
+        _ base: any Kernel = LinuxKernel.shared, showsBytes: Bool = false, output: @escaping (String) -> Void
+    ) {
         self.base = base.calls
+        self.showsBytes = showsBytes
         self.output = output
         start = self.base.now()
     }
@@ -201,8 +212,11 @@ public final class TracingKernel: SystemCalls {
     }
 
     private func filled(_ bytes: RawSpan, _ result: SystemResult) -> String {
-        result.rawValue > 0 ? TraceText.quoted(bytes.extracting(first: result.rawValue)) : ""
+        result.rawValue > 0 && showsBytes ? TraceText.quoted(bytes.extracting(first: result.rawValue)) : ""
     }
+
+    /// Bytes behind a space, where they are to be shown.
+    func shown(_ bytes: RawSpan) -> String { showsBytes ? " " + TraceText.quoted(bytes) : "" }
 
     /// shutdown(2).
     package func shutdownWriting(_ socket: FileDescriptor) -> SystemResult {

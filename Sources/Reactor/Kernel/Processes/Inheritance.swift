@@ -113,9 +113,9 @@ public struct Inheritance: Sendable {
     /// Tells the predecessor, if there is one that waits, that its successor serves.
     func announceReady() {
         guard let readyPipe else { return }
-        var ready: UInt8 = 0
-        // If it cannot be told, it has gone already.
-        _ = unsafe creactor_write(readyPipe.rawValue, &ready, 1)
+        let ready: [UInt8] = [0]
+        // If it cannot be told, it has gone already. Safe: a byte has no padding.
+        _ = unsafe LinuxKernel.shared.writeWithoutSignal(readyPipe, ready.span.bytes)
         _ = creactor_close(readyPipe.rawValue)
     }
 

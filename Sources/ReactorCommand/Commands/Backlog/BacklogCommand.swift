@@ -95,7 +95,7 @@ struct BacklogCommand: ParsableCommand {
         (plan.connectPause, plan.holdTime, plan.acceptPause, plan.limit) = (connectEvery, hold, acceptEvery, limit)
         let drawing = BacklogDrawing(plan, systemLimit: Self.setting("core/somaxconn"))
         let (events, outcome) = try observe(plan, drawing)
-        if options.printsText { print("\n" + drawing.explanation(outcome, events)) }
+        if options.printsText { StandardOutput.print("\n" + drawing.explanation(outcome, events)) }
         try output?.write(
             Report(
                 backlog: backlog, systemLimit: Self.setting("core/somaxconn"),
@@ -113,13 +113,14 @@ struct BacklogCommand: ParsableCommand {
             happened: { event in
                 events.append(event)
                 guard prints else { return }
-                print(drawing.row(event))
-                StandardOutput.flush()
+                StandardOutput.print(drawing.row(event))
             },
             ended: {
                 outcome = $0
                 loop.stop()
             })
+        // The loop may end first: its selector fails, or output cannot be written.
+        defer { experiment.cancel() }
         do throws(SocketError) {
             do throws(SocketError) {
                 try experiment.begin()
@@ -128,8 +129,8 @@ struct BacklogCommand: ParsableCommand {
                 throw error
             }
             if prints {
-                print("listening on \(experiment.address) with listen(fd, \(plan.backlog))\n\(drawing.header)")
-                StandardOutput.flush()
+                StandardOutput.print(
+                    "listening on \(experiment.address) with listen(fd, \(plan.backlog))\n\(drawing.header)")
             }
             try loop.run()
             guard let outcome else { throw SocketError(.start, subject: "a loop", reason: "it ended early") }
@@ -155,10 +156,7 @@ struct BacklogCommand: ParsableCommand {
     }
 
     private static func parseBacklog(_ text: String) throws -> Int {
-        if text == "0" { return 0 }
-        let number = try CountArgument.parse(text)
-        if number > 4096 { throw ValidationError("use 0 to 4096") }
-        return number
+        try CountArgument.within(0...4096)(text)
     }
 
     private struct Report: Encodable {

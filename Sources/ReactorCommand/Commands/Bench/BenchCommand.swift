@@ -79,8 +79,7 @@ struct BenchCommand: ParsableCommand {
         let machine = BenchMachine.current()
         let isForPeople = json != "-"
         if isForPeople {
-            print(BenchTable.facts(plan, on: machine) + "\n")
-            StandardOutput.flush()
+            StandardOutput.print(BenchTable.facts(plan, on: machine) + "\n")
         }
         let isVerbose = verbose
         let report = try MainThread.run {
@@ -88,10 +87,13 @@ struct BenchCommand: ParsableCommand {
             defer { progress.clear() }
             return try await BenchRunner(plan, on: machine, progress).run()
         }
-        if isForPeople { print(BenchTable.text(of: report.cells)) }
+        if isForPeople { StandardOutput.print(BenchTable.text(of: report.cells)) }
         try output?.write(report)
         if let first = report.failures.first {
             throw CommandFailure("\(report.failures.count) of \(plan.samples) samples failed; the first: \(first)")
+        }
+        if report.cells.allSatisfy({ $0.rounds.isEmpty }) {
+            throw CommandFailure("nothing was measured: \(report.cells.first?.note ?? "there was nothing to measure")")
         }
     }
 

@@ -51,7 +51,7 @@ struct BroadcastListenCommand: ParsableCommand {
     @OptionGroup var program: ProgramOptions
 
     func run() throws {
-        let output = DatagramOutput(isJSON: json)
+        let output = DatagramOutput(isJSON: json, isServer: true)
         var socket: DatagramSocket?
         _ = try ServerProgram(program).run { loop, _ throws(SocketError) in
             var options = DatagramOptions()
@@ -71,7 +71,7 @@ struct BroadcastListenCommand: ParsableCommand {
             output.write("listening on \(made.address) (\(loop.backend), UDP\(groups))", event)
             return .other
         }
-        if let socket, !json { print(DatagramEchoOptions.summary(socket.statistics)) }
+        if let socket, !json { ServerLog.print(DatagramEchoOptions.summary(socket.statistics)) }
     }
 
     private func show(_ arrival: DatagramArrival, _ answer: String?, _ output: DatagramOutput) {
@@ -154,11 +154,12 @@ struct BroadcastSendCommand: ParsableCommand {
     }
 
     func run() throws {
-        let output = DatagramOutput(isJSON: json)
+        let output = DatagramOutput(isJSON: json, isServer: false)
         var outcome = DatagramQuestion.Outcome.timeOver
         let question: DatagramQuestion
         do throws(SocketError) {
             let loop = try EventLoop(backend: backend)
+            StandardOutput.stopsOnFailure(loop)
             question = DatagramQuestion(expecting: expect ?? .max) {
                 show($0, $1, output)
             } ended: {

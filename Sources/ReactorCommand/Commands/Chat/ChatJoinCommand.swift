@@ -49,6 +49,7 @@ struct ChatJoinCommand: ParsableCommand {
 
     private func chat() throws(SocketError) -> ChatOutcome {
         let loop = try EventLoop(backend: backend)
+        StandardOutput.stopsOnFailure(loop)
         let outcome = ChatOutcome(loop)
         // Every way out restores the terminal: an error, a signal, the end.
         let terminal = RawTerminal()

@@ -36,7 +36,9 @@ struct ChatLoadCommand: ParsableCommand {
 
     func validate() throws {
         if size > 1_000 { throw ValidationError("--size is at most 1000: a line of the chat has at most 1024 bytes") }
-        if stalled ?? 0 >= members { throw ValidationError("--stalled: somebody has to read") }
+        if members - (stalled ?? 0) < 2 {
+            throw ValidationError("--members less --stalled has to be at least 2: one speaks and one reads")
+        }
     }
 
     func run() throws {
@@ -49,7 +51,11 @@ struct ChatLoadCommand: ParsableCommand {
         let result: ChatLoadResult
         do throws(SocketError) { result = try Self.run(configuration) } catch { throw CommandFailure("\(error)") }
         if let failure = result.failure { throw CommandFailure(failure) }
-        print(Self.summary(result))
+        StandardOutput.print(Self.summary(result))
+        if result.lost >= members - (stalled ?? 0) { throw CommandFailure("all members who read were lost") }
+        if result.local.count + result.remote.count == 0 {
+            throw CommandFailure("nothing was measured: no message was delivered")
+        }
     }
 
     private static func run(_ configuration: ChatLoadConfiguration) throws(SocketError) -> ChatLoadResult {

@@ -1,7 +1,6 @@
 // Standard output, written to at the end of a turn with all that the turn has brought.
 
 import Reactor
-import SystemPackage
 
 /// Text for standard output.
 final class ChatOutput {
@@ -24,22 +23,7 @@ final class ChatOutput {
     private func flush() {
         willFlush = false
         if let completed { waiting += completed().utf8 }
-        var offset = 0
-        while offset < waiting.count {
-            // Safe: bytes have no padding.
-            let result = unsafe loop.kernel.write(.standardOutput, waiting.span.bytes.extracting(offset...))
-            if result.wasInterrupted { continue }
-            if result.wouldBlock {
-                // Somebody else has made it non-blocking: it is waited for here.
-                let pollOut: Int16 = 4
-                var entries = [PollEntry(descriptor: FileDescriptor.standardOutput.rawValue, events: pollOut)]
-                var span = entries.mutableSpan
-                _ = loop.kernel.poll(&span, timeout: WaitTimeout(nanoseconds: 100_000_000))
-                continue
-            }
-            guard result.succeeded else { break }  // nobody reads it any more
-            offset += result.rawValue
-        }
+        StandardOutput.write(waiting.span)
         waiting = []
     }
 }

@@ -21,8 +21,8 @@ struct ChatServeCommand: ParsableCommand {
             Share rooms with other servers through a Redis, redis://HOST:PORT. Messages, joins and leaves reach all \
             servers, at most once; without Redis each goes on alone.
             """, valueName: "url"),
-        transform: RedisArgument.parse)
-    var backplane: String?
+        transform: RedisArgument.init)
+    var backplane: RedisArgument?
 
     @Option(
         help: ArgumentHelp(
@@ -38,12 +38,14 @@ struct ChatServeCommand: ParsableCommand {
     @OptionGroup var serving: ServingOptions
 
     func validate() throws {
+        _ = try backplane?.address
         if serving.server.loops > 1 {
             throw ValidationError("a chat runs on one loop; more servers share its rooms with --backplane")
         }
     }
 
     func run() throws {
+        let backplane = try backplane?.address
         let members = ChatServer(name: name ?? "chat-\(UInt16.random(in: 0x1000...0xffff))", limits: chat.limits)
         var redis: RedisBackplane?
         var program = ServerProgram(serving)
@@ -61,12 +63,12 @@ struct ChatServeCommand: ParsableCommand {
         let counters = try program.serve(at: .loopback(port: 7789)) { server, loop throws(SocketError) in
             if let backplane {
                 redis = try RedisBackplane(members, through: backplane, channel: channel, on: loop) {
-                    StandardError.write("reactor: \($0)\n")
+                    ServerLog.report($0)
                 }
             }
             return try listen(members, server, loop)
         }
-        print(Self.summary(members.statistics, counters, redis))
+        ServerLog.print(Self.summary(members.statistics, counters, redis))
     }
 
     private func listen(_ members: ChatServer, _ server: TCPServer, _ loop: EventLoop) throws(SocketError)

@@ -34,9 +34,7 @@ final class RawTerminal {
     func restore() {
         guard isRaw else { return }
         isRaw = false
-        var erasure = LineEditor.erasure
-        // The bytes are lent for this call, and no more than there are is written.
-        _ = erasure.withUTF8 { unsafe write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+        StandardOutput.announce(LineEditor.erasure)
         _ = unsafe tcsetattr(STDIN_FILENO, TCSADRAIN, &original)
     }
 }

@@ -45,7 +45,7 @@ struct DialogueCommand: ParsableCommand {
                 { _ in Dialogue(rules).framed(by: Dialogue.framing) }
             }
         }
-        print("served \(counters.connectionsOpened) dialogues (\(counters.connectionsRefused) refused)")
+        ServerLog.print("served \(counters.connectionsOpened) dialogues (\(counters.connectionsRefused) refused)")
     }
 
     private func makeRules() throws -> DialogueRules {

@@ -14,7 +14,7 @@ struct DatagramEchoOptions: ParsableArguments {
         var options = DatagramOptions()
         options.datagramSize = 65_535
         let socket = try loop.bindDatagrams(on: address, options: options, handler: handler)
-        print("listening on \(socket.address) (\(loop.backend), UDP)")
+        ServerLog.print("listening on \(socket.address) (\(loop.backend), UDP)")
         return socket
     }
 

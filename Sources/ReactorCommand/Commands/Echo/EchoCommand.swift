@@ -84,8 +84,8 @@ struct EchoCommand: ParsableCommand {
             counters = try program.serve(at: unix ?? Self.defaultAddress, listen)
             summary = Summary.line(counters)
         }
-        print(summary)
-        if stats { print(Summary.table(counters)) }
+        ServerLog.print(summary)
+        if stats { ServerLog.print(Summary.table(counters)) }
     }
 
     private static let defaultAddress = SocketAddress.loopback(port: 7788)

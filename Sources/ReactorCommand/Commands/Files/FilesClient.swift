@@ -34,6 +34,7 @@
             let client: FilesClient
             do throws(SocketError) {
                 client = FilesClient(try EventLoop(backend: options.backend))
+                StandardOutput.stopsOnFailure(client.loop)
                 do throws(SocketError) { try client.connect(to: options.address, body) } catch {
                     client.loop.shutdown()
                     throw error

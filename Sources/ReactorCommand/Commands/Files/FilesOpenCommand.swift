@@ -49,8 +49,7 @@
             self.client = client
             self.failed = failed
             work = FilesWork(client: client) {
-                print($0)
-                StandardOutput.flush()
+                StandardOutput.print($0)
             }
         }
 
@@ -83,8 +82,7 @@
 
         private func prompt() {
             guard Terminal.isInput, Terminal.isOutput else { return }
-            print("> ", terminator: "")
-            StandardOutput.flush()
+            StandardOutput.print("> ", terminator: "")
         }
 
         /// Does the next command, when the one before is done.

@@ -57,7 +57,7 @@ import ServedFiles
                 if writable { AbandonedFiles.clean(served, on: loop) }
                 return try server.listen(on: loop) { _ in { _ in made.makeHandler() } }
             }
-            print(
+            ServerLog.print(
                 """
                 served \(counters.connectionsOpened) connections (\(counters.connectionsRefused) refused), \
                 \(counters.bytesReceived) bytes received, \(counters.bytesSent) sent

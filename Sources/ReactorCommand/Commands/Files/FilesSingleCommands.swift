@@ -22,7 +22,7 @@
             let output = json ? try JSONOutput("-") : nil
             var entries: [FilesWork.Entry] = []
             try FilesClient.run(server) { client in
-                FilesWork(client: client, show: { print($0) }).list(directory) { outcome in
+                FilesWork(client: client, show: { StandardOutput.print($0) }).list(directory) { outcome in
                     switch outcome {
                     case .success(let list): entries = list
                     case .failure: break
@@ -31,7 +31,7 @@
                 }
             }
             if let output { return try output.write(entries) }
-            for line in FilesWork.lines(entries) { print(line) }
+            for line in FilesWork.lines(entries) { StandardOutput.print(line) }
         }
     }
 
@@ -65,7 +65,9 @@
         func run() throws {
             let last = name.split(separator: "/").last.map(String.init) ?? name
             try FilesClient.run(server) { client in
-                FilesWork(client: client, show: { print($0) }).get(name, to: local ?? last, replaces: replace) {
+                FilesWork(client: client, show: { StandardOutput.print($0) }).get(
+                    name, to: local ?? last, replaces: replace
+                ) {
                     client.leave($0.failure)
                 }
             }
@@ -95,7 +97,9 @@
         func run() throws {
             let last = FilePath(local).lastComponent?.string ?? local
             try FilesClient.run(server) { client in
-                FilesWork(client: client, show: { print($0) }).put(local, as: name ?? last, replaces: replace) {
+                FilesWork(client: client, show: { StandardOutput.print($0) }).put(
+                    local, as: name ?? last, replaces: replace
+                ) {
                     client.leave($0.failure)
                 }
             }

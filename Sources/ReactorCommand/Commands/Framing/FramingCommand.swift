@@ -58,7 +58,8 @@ struct FramingCommand: ParsableCommand {
             if let number = plans[0].unsendable {
                 report.tries.append(FramingReport.Try(framing, refusing: number))
                 if options.printsText {
-                    print("\(framing): message \(number) cannot be sent: its end would be found earlier\n")
+                    StandardOutput.print(
+                        "\(framing): message \(number) cannot be sent: its end would be found earlier\n")
                 }
                 continue
             }
@@ -102,7 +103,7 @@ struct FramingCommand: ParsableCommand {
     }
 
     private static func show(_ title: String, _ rows: [String]) {
-        print(([title] + rows).joined(separator: "\n") + "\n")
+        StandardOutput.print(([title] + rows).joined(separator: "\n") + "\n")
     }
 
     private static func explain(_ framing: BoundaryFraming) -> String {

@@ -82,7 +82,7 @@ struct HTTPCommand: ParsableCommand {
                 return { _ in HTTPSession(files) }
             }
         }
-        print(
+        ServerLog.print(
             """
             served \(counters.connectionsOpened) connections (\(counters.connectionsRefused) refused), \
             \(counts.answered) requests answered, \(counts.refused) refused, \(counters.bytesSent) bytes sent

@@ -24,8 +24,8 @@ struct LoadCommand: ParsableCommand {
               reactor load 127.0.0.1:7788 --connections 1000 --rate 20000 --duration 30s
               reactor load 127.0.0.1:7788 --mode churn --json result.json
 
-            It ends with status 0, with 1 when nothing came back or a wrong byte did, and with 64 when the command line \
-            makes no sense. Control-C ends the load early and prints what was found so far; a second one does not wait for the \
+            It ends with status 0, with 1 when nothing was measured, all connections were lost or a wrong byte came back, \
+            and with 64 for an invalid command line. Control-C ends the load early and prints what was found so far; a second one does not wait for the \
             echoes that are still due.
             """)
 
@@ -45,7 +45,7 @@ struct LoadCommand: ParsableCommand {
     var depth = 1
 
     @Option(
-        help: "How long: 500ms, 5s, 2m, 1h; 'none' until control-C. (default: 5s)", transform: DurationArgument.init)
+        help: "How long: 500ms, 5s, 2m, 1h; 'none' until control-C. (default: 5s)", transform: DurationArgument.endless)
     var duration: DurationArgument?
 
     @Option(
@@ -97,7 +97,7 @@ struct LoadCommand: ParsableCommand {
         let output = try json.map(JSONOutput.init)
         let result = try runLoad(load)
         // Standard output is either for people or for programs.
-        if json != "-" { print(LoadSummary.text(of: result)) }
+        if json != "-" { StandardOutput.print(LoadSummary.text(of: result)) }
         try output?.write(LoadReport(result))
         try Self.judge(result)
     }
@@ -145,16 +145,7 @@ struct LoadCommand: ParsableCommand {
 
     /// Fails where no figure can be trusted.
     private static func judge(_ result: LoadResult) throws {
-        let errors = result.errors
-        if errors[.mismatch] > 0 {
-            let example = errors.example(of: .mismatch) ?? ""
-            throw CommandFailure(
-                "\(errors[.mismatch]) connections got wrong bytes back (\(example)); is it an echo server?")
-        }
-        guard result.connectionsMade == 0, !result.wasStopped else { return }
-        let first = LoadErrors.Kind.all.first { errors[$0] > 0 }
-        let reason = first.flatMap { errors.example(of: $0) } ?? "no connection was made in time"
-        throw CommandFailure("no message came back: \(reason)")
+        if let failure = result.failure { throw CommandFailure(failure) }
     }
 
     private static func parseMode(_ text: String) throws -> LoadMode {

@@ -1,6 +1,7 @@
 // Reading what nobody should see: a terminal shows nothing of what is typed meanwhile (termios(3), ECHO), and is given back
 // as it was on every way out.
 
+import ArgumentParser
 import Reactor
 import SystemPackage
 
@@ -38,29 +39,64 @@ final class HiddenInput {
         _ = unsafe tcsetattr(STDIN_FILENO, TCSADRAIN, &original)
     }
 
+    /// Signals that end the program, and the one of control-Z, which must find the terminal as it was.
+    private static let stopping = Signal(rawValue: SIGTSTP)
+    private static let signals = [Signal.interrupt, .terminate, .hangUp, Signal(rawValue: SIGQUIT), stopping]
+
     /// Reads one line of standard input without showing it.
     ///
+    /// A signal that would end the program ends the wait; the terminal is restored first.
     /// - Returns: The line without its end; `nil` when there is none, or one longer than `limit`.
-    static func readLine(_ prompt: String, limit: Int) -> [UInt8]? {
-        let terminal = HiddenInput()
-        // A signal that ends the program meanwhile would leave the terminal as it is now.
-        var all = sigset_t()
-        var before = sigset_t()
-        unsafe sigemptyset(&all)
-        for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP] { unsafe sigaddset(&all, number) }
-        if let terminal {
-            unsafe pthread_sigmask(SIG_BLOCK, &all, &before)
-            terminal.hide()
-            StandardError.write(prompt)
-        }
+    /// - Throws: `ExitCode` of 128 and the signal's number after a signal.
+    static func readLine(_ prompt: String, limit: Int) throws -> [UInt8]? {
+        guard let terminal = HiddenInput() else { return try readLine(limit: limit) {} }
+        let kernel = LinuxKernel.shared
+        let before = signals.map { ($0, kernel.setBlocked($0, true).rawValue == 1) }
         defer {
-            if let terminal {
+            terminal.show()
+            for (signal, wasBlocked) in before where !wasBlocked { _ = kernel.setBlocked(signal, false) }
+        }
+        let arrivals = kernel.signalDescriptor(for: signals)
+        guard arrivals.succeeded else { throw CommandFailure("cannot watch for signals: \(arrivals.errno!)") }
+        defer { _ = kernel.close(arrivals.descriptor) }
+        terminal.hide()
+        StandardError.write(prompt)
+        return try readLine(limit: limit) {
+            while let signal = waitForInput(orSignalOf: arrivals.descriptor) {
                 terminal.show()
-                unsafe pthread_sigmask(SIG_SETMASK, &before, nil)
+                StandardError.write("\n")
+                if signal != stopping { throw ExitCode(128 + signal.rawValue) }
+                // Stops here, and goes on when the shell continues the program.
+                _ = kernel.setBlocked(stopping, false)
+                raise(SIGTSTP)
+                _ = kernel.setBlocked(stopping, true)
+                terminal.hide()
+                StandardError.write(prompt)
             }
         }
+    }
+
+    /// Waits until the terminal has a line; returns a signal that came first.
+    private static func waitForInput(orSignalOf arrivals: FileDescriptor) -> Signal? {
+        let pollIn: Int16 = 1
+        while true {
+            var entries = [FileDescriptor.standardInput, arrivals].map {
+                PollEntry(descriptor: $0.rawValue, events: pollIn)
+            }
+            var span = entries.mutableSpan
+            _ = LinuxKernel.shared.poll(&span, timeout: .forever)
+            if entries[1].found != 0 {
+                let signal = LinuxKernel.shared.readSignal(arrivals)
+                if signal.succeeded { return Signal(rawValue: CInt(truncatingIfNeeded: signal.rawValue)) }
+            }
+            if entries[0].found != 0 { return nil }
+        }
+    }
+
+    private static func readLine(limit: Int, waiting: () throws -> Void) throws -> [UInt8]? {
         var line: [UInt8] = []
         while true {
+            try waiting()
             var byte: UInt8 = 0
             // Safe: one byte has room for one byte.
             let count = unsafe withUnsafeMutableBytes(of: &byte) { unsafe read(STDIN_FILENO, $0.baseAddress, 1) }

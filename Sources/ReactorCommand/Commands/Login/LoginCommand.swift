@@ -61,7 +61,7 @@ struct LoginServeCommand: ParsableCommand {
                 return { _ in LoginSession(file, guardian).framed(by: LoginSession.framing()) }
             }
         }
-        print("served \(counters.connectionsOpened) connections (\(counters.connectionsRefused) refused)")
+        ServerLog.print("served \(counters.connectionsOpened) connections (\(counters.connectionsRefused) refused)")
     }
 }
 
@@ -87,7 +87,7 @@ struct LoginAddUserCommand: ParsableCommand {
 
     func validate() throws {
         if !UserList.isName(Array(name.utf8)) {
-            throw ValidationError("'\(name)' is no name: use 1 to 32 letters, digits, '-', '_' or '.'")
+            throw ValidationError("invalid user name; use 1 to 32 letters, digits, '-', '_' or '.'")
         }
     }
 
@@ -98,13 +98,13 @@ struct LoginAddUserCommand: ParsableCommand {
         }
         let edit = UserListEdit.set(hash: try Crypt.hash(password), replacing: replace)
         try UserFileEditor.apply(edit, to: name, in: FilePath(users))
-        print("\(name) can log in")
+        StandardOutput.print("\(name) can log in")
     }
 
     /// A password as a client can send it: one line without its end, which may be LF or CR LF.
     private static func password(_ prompt: String) throws -> [UInt8] {
         // One byte more, for the CR.
-        var line = HiddenInput.readLine(prompt, limit: Crypt.longestPassword + 1) ?? []
+        var line = try HiddenInput.readLine(prompt, limit: Crypt.longestPassword + 1) ?? []
         if line.last == UInt8(ascii: "\r") { line.removeLast() }
         guard (1...Crypt.longestPassword).contains(line.count) else {
             throw CommandFailure("a password has 1 to \(Crypt.longestPassword) bytes")

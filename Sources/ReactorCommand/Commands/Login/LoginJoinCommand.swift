@@ -26,6 +26,7 @@ struct LoginJoinCommand: ParsableCommand {
         var received: Signal?
         do throws(SocketError) {
             let loop = try EventLoop()
+            StandardOutput.stopsOnFailure(loop)
             do throws(SocketError) {
                 for signal in [Signal.interrupt, .terminate, .hangUp, Signal(rawValue: 3)] {
                     try loop.watchSignal(signal) {
@@ -96,8 +97,7 @@ private final class LoginClient: MessageHandler {
         lastLine = text
         // Prompts of a terminal end where one types.
         let isPrompt = hidden != nil && (text == LoginSession.namePrompt || text == LoginSession.passwordPrompt)
-        print(text, terminator: isPrompt ? " " : "\n")
-        StandardOutput.flush()
+        StandardOutput.print(text, terminator: isPrompt ? " " : "\n")
     }
 
     func closed(_ connection: Connection, reason: CloseReason) {

@@ -33,7 +33,7 @@ struct LoginLockCommand: ParsableCommand {
 
     func run() throws {
         try UserFileEditor.apply(.lock, to: user.name, in: FilePath(user.users))
-        print("\(user.name) is locked")
+        StandardOutput.print("\(user.name) is locked")
     }
 }
 
@@ -47,6 +47,6 @@ struct LoginUnlockCommand: ParsableCommand {
 
     func run() throws {
         try UserFileEditor.apply(.unlock, to: user.name, in: FilePath(user.users))
-        print("\(user.name) can log in")
+        StandardOutput.print("\(user.name) can log in")
     }
 }

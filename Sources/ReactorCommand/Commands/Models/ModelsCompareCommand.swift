@@ -93,8 +93,7 @@ struct ModelsCompareCommand: ParsableCommand {
         let machine = BenchMachine.current()
         let isForPeople = json != "-"
         if isForPeople {
-            print(CompareTable.facts(plan, on: machine) + "\n")
-            StandardOutput.flush()
+            StandardOutput.print(CompareTable.facts(plan, on: machine) + "\n")
         }
         let isVerbose = verbose
         let report = try MainThread.run {
@@ -102,10 +101,14 @@ struct ModelsCompareCommand: ParsableCommand {
             defer { progress.clear() }
             return try await CompareRunner(plan, on: machine, progress).run()
         }
-        if isForPeople { print(CompareTable.text(of: report)) }
+        if isForPeople { StandardOutput.print(CompareTable.text(of: report)) }
         try output?.write(report)
         if let first = report.failures.first {
             throw CommandFailure("\(report.failures.count) of \(plan.steps) samples failed; the first: \(first)")
+        }
+        if report.models.allSatisfy({ $0.rounds.isEmpty && $0.shortConnections.isEmpty }) {
+            let note = report.models.first?.note ?? "no model served a connection"
+            throw CommandFailure("nothing was measured: \(note)")
         }
     }
 

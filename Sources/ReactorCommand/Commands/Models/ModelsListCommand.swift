@@ -10,8 +10,8 @@ struct ModelsListCommand: ParsableCommand {
     func run() {
         for model in ServerModel.all {
             let udp = model.servesDatagrams ? " (also --udp)" : ""
-            print("\(model.description.padded(to: 11))\(model.summary)\(udp)")
-            print(String(repeating: " ", count: 11) + model.explanation)
+            StandardOutput.print("\(model.description.padded(to: 11))\(model.summary)\(udp)")
+            StandardOutput.print(String(repeating: " ", count: 11) + model.explanation)
         }
     }
 }

@@ -50,8 +50,7 @@ struct ModelsServeCommand: ParsableCommand {
         transform: CountArgument.parse)
     var backlog = ModelOptions().backlog
 
-    @Flag(help: "Print each system call to standard error, one line each; for models that wait for many at once.")
-    var trace = false
+    @OptionGroup var trace: TraceOptions
 
     @Flag(help: ArgumentHelp("End when standard input does: who wanted this server is gone.", visibility: .hidden))
     var endWithInput = false
@@ -70,7 +69,7 @@ struct ModelsServeCommand: ParsableCommand {
             throw ValidationError(
                 "--listen: the models serve an address with a port; 'reactor echo' takes a Unix socket")
         }
-        if trace && (udp || !model.isTraceable) {
+        if trace.isWanted && (udp || !model.isTraceable) {
             throw ValidationError(
                 "--trace shows the models busy-loop, select, poll, epoll-lt, epoll-et, coroutine and reactor, for TCP; "
                     + "use strace -f for the others")
@@ -91,18 +90,17 @@ struct ModelsServeCommand: ParsableCommand {
         options.limit = maxConnections
         options.backlog = backlog
         options.isDatagram = udp
-        let kernel: any SystemCalls =
-            trace ? TracingKernel { StandardError.write($0 + "\n") } : LinuxKernel.shared
+        let kernel = trace.kernel(ServerLog.trace)
         do throws(SocketError) {
             try model.serve(on: listen ?? .loopback(port: 7788), options, kernel: kernel) { address in
                 let udp = udp ? ", UDP" : ""
-                print("listening on \(address) (model \(model)\(udp): \(model.summary))")
-                StandardOutput.flush()
+                // At once, and not from another thread: models of processes need one that has none.
+                StandardOutput.announce("listening on \(address) (model \(model)\(udp): \(model.summary))\n")
                 if endWithInput { cmodels_end_with_input() }
             }
         } catch {
             throw CommandFailure("\(error)")
         }
-        print("ended, and nothing of it is left")
+        StandardOutput.announce("ended, and nothing of it is left\n")
     }
 }

@@ -35,9 +35,9 @@ enum ResolveRun {
                 let query = answer.query + String(repeating: " ", count: width - answer.query.count)
                 for result in answer.results {
                     let indentation = "\n" + String(repeating: " ", count: width + 2)
-                    print("\(query)  \(row(result).split(separator: "\n").joined(separator: indentation))")
+                    StandardOutput.print(
+                        "\(query)  \(row(result).split(separator: "\n").joined(separator: indentation))")
                 }
-                StandardOutput.flush()
             },
             ended: { loop.stop() })
         run.begin()

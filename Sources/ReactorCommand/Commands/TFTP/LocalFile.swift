@@ -25,7 +25,7 @@ enum LocalFile {
 
     /// Makes what is to be received. A device, a pipe and whatever else is no file is written to as it is.
     static func sink(_ name: String) throws -> any TransferSink {
-        if name == "-" { return DescriptorSink(.standardOutput) }
+        if name == "-" { return OutputSink() }
         let path = FilePath(name)
         do {
             if let type = try? Stat(path).type, type != .regular, type != .directory {
@@ -43,4 +43,16 @@ enum LocalFile {
             throw CommandFailure("cannot write \(name): \(error)")
         }
     }
+}
+
+/// Standard output as what a file is received into.
+private final class OutputSink: TransferSink {
+    func write(_ bytes: [UInt8]) throws(FileAccessError) {
+        guard StandardOutput.write(bytes.span) else {
+            throw FileAccessError(StandardOutput.failure ?? .ioError)
+        }
+    }
+
+    func commit() {}
+    func discard() {}
 }

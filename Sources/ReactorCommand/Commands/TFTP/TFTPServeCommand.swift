@@ -99,11 +99,12 @@ struct TFTPServeCommand: ParsableCommand {
             if writable { AbandonedFiles.clean(served, on: loop) }
             let address = try made.start(on: program.listen ?? .loopback(port: 6969))
             let most = "at most \(limits.transfers) transfers"
-            print("listening on \(address) (\(loop.backend), \(most), UDP, \(writable ? "writable" : "read-only"))")
+            ServerLog.print(
+                "listening on \(address) (\(loop.backend), \(most), UDP, \(writable ? "writable" : "read-only"))")
             server = made
             return .draining { time in made.drain(within: time) { loop.stop() } }
         }
-        if let counters = server?.statistics { print(Self.summary(counters)) }
+        if let counters = server?.statistics { ServerLog.print(Self.summary(counters)) }
     }
 
     private static func show(_ report: TransferReport) {
@@ -111,8 +112,7 @@ struct TFTPServeCommand: ParsableCommand {
         let outcome =
             report.failure.map { "failed: \($0)" }
             ?? TransferSummary.words(report.statistics, in: report.duration)
-        print("\(report.peer) \(verb) \(report.name) (\(report.mode)): \(outcome)")
-        StandardOutput.flush()
+        ServerLog.print("\(report.peer) \(verb) \(report.name) (\(report.mode)): \(outcome)")
     }
 
     private static func summary(_ counters: TFTPStatistics) -> String {

@@ -51,8 +51,7 @@ struct TransferOptions: ParsableArguments {
         transform: BackendArgument.parse)
     var backend = Backend.epoll(.levelTriggered)
 
-    @Flag(help: "Print each system call, readiness event and callback to standard error, one line each.")
-    var trace = false
+    @OptionGroup var trace: TraceOptions
 
     @Option(help: ArgumentHelp("Writes the outcome as JSON; '-' is standard output.", valueName: "file"))
     var json: String?
@@ -70,5 +69,5 @@ struct TransferOptions: ParsableArguments {
     }
 
     /// The system that the client's loop runs on.
-    var kernel: any SystemCalls { trace ? TracingKernel { StandardError.write($0 + "\n") } : LinuxKernel.shared }
+    var kernel: any SystemCalls { trace.kernel }
 }

@@ -28,7 +28,7 @@ struct TransferRun {
         var start = MonotonicTime(nanoseconds: 0)
         var end: MonotonicTime?
         let progress: TransferProgress
-        let line = StandardError.isTerminal && !options.trace ? LiveLine() : nil
+        let line = StandardError.isTerminal && !options.trace.isWanted ? LiveLine() : nil
         do throws(SocketError) {
             let loop = try EventLoop(backend: options.backend, kernel: options.kernel)
             let client: TFTPClient
@@ -71,7 +71,7 @@ struct TransferRun {
             "\(verb) \(remote): \(TransferSummary.words(progress.statistics, in: time)), "
             + "blocks of \(progress.blockSize) bytes, windows of \(progress.windowSize)"
         if options.json == "-" { return }
-        if local == "-" && verb == "got" { StandardError.write(summary + "\n") } else { print(summary) }
+        if local == "-" && verb == "got" { StandardError.write(summary + "\n") } else { StandardOutput.print(summary) }
     }
 }
 

@@ -70,6 +70,7 @@ final class TopView {
             once || json ? Self.usualConnections : TopScreen.connections(rows: Terminal.size.rows)
         }
         loop = try EventLoop()
+        StandardOutput.stopsOnFailure(loop)
     }
 
     /// Runs until it is over. The terminal is as before then, whatever happened.
@@ -145,11 +146,10 @@ final class TopView {
         now = snapshot
         if json {
             let text = [statistics, connections].map { String(decoding: $0, as: UTF8.self) }
-            print(#"{"stats":\#(text[0]),"connections":\#(text[1])}"#)
-            StandardOutput.flush()
+            StandardOutput.print(#"{"stats":\#(text[0]),"connections":\#(text[1])}"#)
         } else if once {
             let screen = TopScreen(path: path, before: before, now: snapshot)
-            print(screen.lines(columns: .max, rows: .max).joined(separator: "\n"))
+            StandardOutput.print(screen.lines(columns: .max, rows: .max).joined(separator: "\n"))
         } else {
             draw()
         }

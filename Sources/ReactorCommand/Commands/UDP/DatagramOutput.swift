@@ -22,17 +22,27 @@ struct DatagramEvent: Encodable {
 /// Standard output, as it was asked for.
 struct DatagramOutput {
     let isJSON: Bool
+    /// Whether a loop that serves others writes it, and must not wait for its reader.
+    let isServer: Bool
+
+    init(isJSON: Bool, isServer: Bool) {
+        (self.isJSON, self.isServer) = (isJSON, isServer)
+        if isJSON && isServer { ServerLog.useJSON() }
+    }
 
     /// Writes an event at once.
     func write(_ words: @autoclosure () -> String, _ event: DatagramEvent) {
         if isJSON {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-            if let line = try? encoder.encode(event) { print(String(decoding: line, as: UTF8.self)) }
+            if let line = try? encoder.encode(event) { write(String(decoding: line, as: UTF8.self)) }
         } else {
-            print(words())
+            write(words())
         }
-        StandardOutput.flush()
+    }
+
+    private func write(_ line: String) {
+        if isServer { ServerLog.print(line) } else { StandardOutput.print(line) }
     }
 
     /// A text between quotation marks, cut where it is long.

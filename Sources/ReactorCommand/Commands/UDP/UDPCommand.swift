@@ -40,7 +40,7 @@ struct UDPReceivingOptions: ParsableArguments {
 
     /// Runs a receiver as a program.
     func run(_ program: ProgramOptions, prefix: String = "", answer: ((DatagramArrival) -> String)?) throws {
-        let output = DatagramOutput(isJSON: json)
+        let output = DatagramOutput(isJSON: json, isServer: true)
         var socket: DatagramSocket?
         _ = try ServerProgram(program).run { loop, _ throws(SocketError) in
             var left = count ?? .max
@@ -65,7 +65,7 @@ struct UDPReceivingOptions: ParsableArguments {
             output.write("listening on \(made.address) (\(loop.backend), UDP\(peer))", event)
             return .other
         }
-        if let socket, !json { print(DatagramEchoOptions.summary(socket.statistics)) }
+        if let socket, !json { ServerLog.print(DatagramEchoOptions.summary(socket.statistics)) }
     }
 
     private func show(_ arrival: DatagramArrival, _ answer: String?, _ output: DatagramOutput) {

@@ -61,8 +61,7 @@ struct UDPSendCommand: ParsableCommand {
         transform: BackendArgument.parse)
     var backend = Backend.epoll(.levelTriggered)
 
-    @Flag(help: "Print each system call, readiness event and callback to standard error, one line each.")
-    var trace = false
+    @OptionGroup var trace: TraceOptions
 
     @Flag(help: "Print a line of JSON for every event.")
     var json = false
@@ -73,13 +72,13 @@ struct UDPSendCommand: ParsableCommand {
     }
 
     func run() throws {
-        let output = DatagramOutput(isJSON: json)
+        let output = DatagramOutput(isJSON: json, isServer: false)
         var outcome = DatagramQuestion.Outcome.timeOver
         let question: DatagramQuestion
         var showSent = {}
         do throws(SocketError) {
-            let kernel: any SystemCalls = trace ? TracingKernel { StandardError.write($0 + "\n") } : LinuxKernel.shared
-            let loop = try EventLoop(backend: backend, kernel: kernel)
+            let loop = try EventLoop(backend: backend, kernel: trace.kernel)
+            StandardOutput.stopsOnFailure(loop)
             question = DatagramQuestion(expecting: wait.duration == nil ? .max : count) {
                 showSent()
                 show($0, $1, output)

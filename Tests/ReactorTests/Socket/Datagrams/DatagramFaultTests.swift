@@ -172,12 +172,12 @@ import Testing
 
     @Test func theTraceShowsDatagrams() throws {
         var lines: [String] = []
-        try withLoop(.epoll(), kernel: TracingKernel { lines.append($0) }) { loop in
+        try withLoop(.epoll(), kernel: TracingKernel(showsBytes: true) { lines.append($0) }) { loop in
             let socket = try loop.bindDatagrams(on: "127.0.0.1:0", handler: EchoDatagrams())
             let peer = try TestPeer()
             peer.send("hello", to: socket.address)
             try loop.run { peer.texts == ["hello"] }
-            let addressed = "\(peer.address) \"hello\""
+            let addressed = "\(peer.address) 5 bytes \"hello\""
             #expect(lines.contains { $0.contains("recvmmsg(") && $0.hasSuffix("= 1  from " + addressed) })
             #expect(lines.contains { $0.contains("received 1 datagrams") })
             #expect(lines.contains { $0.contains("sendmmsg(") && $0.hasSuffix("= 1  to " + addressed) })
