@@ -42,8 +42,8 @@ public final class EventLoop {
     public let handle: LoopHandle
     /// The moment at which the current turn began: the clock is read once a turn.
     public var now: MonotonicTime { turnTime }
-    /// What the loop has counted.
-    public var statistics: LoopStatistics { counters }
+    /// What the loop has counted, without the connections of its admin socket.
+    public var statistics: LoopStatistics { administration.withoutItsOwn(counters) }
     /// Called with what the operator should know, at most once a second a kind; on the loop's thread. Default: nobody.
     public var onReport: ((LoopReport) -> Void)?
     /// Whether ``LoopStatistics/callbackTimes`` and ``LoopStatistics/lag`` are measured, at a few instructions a callback; no
@@ -92,6 +92,10 @@ public final class EventLoop {
     public let executor: LoopExecutor
     /// Runs actors on this loop's thread.
     public let serialExecutor: LoopSerialExecutor
+    /// The admin socket, and what it keeps apart from what the server counts.
+    let administration = Administration()
+    /// The successor that is on its way.
+    var handOver: HandOver?
     /// Signals that have a watch: a second one would take some of the first one's.
     var watchedSignals: Set<Signal> = []
     /// Regular files.
@@ -182,7 +186,7 @@ public final class EventLoop {
     /// How many descriptors are registered, the loop's own wake-up included.
     public var registrationCount: Int { registry.count }
 
-    /// Connections that are open, or whose end has not been told yet.
+    /// Connections that are open, or whose end has not been reported yet; those of the admin socket included.
     public var connectionCount: Int { counters.connectionsOpened - counters.connectionsClosed }
 
     // MARK: Running
@@ -226,6 +230,8 @@ public final class EventLoop {
         isShutDown = true
         isInTurn = true
         executor.turnBegan()
+        handOver?.abandon()
+        handOver = nil
         for task in handle.mailbox.close() { tasks.append { task(self) } }
         runTasks(budget: .max)
         offloaded.end()

@@ -5,6 +5,7 @@
 //     LISTEN_PID       which process they are for; children that inherit the environment are not meant
 //     LISTEN_FDNAMES   their names, with colons between
 //     REACTOR_READY_FD the pipe; of this framework's own making
+//     REACTOR_ROLES    what the predecessor used each socket for (SocketRole), with commas between
 
 import CReactor
 public import SystemPackage
@@ -19,6 +20,8 @@ public struct InheritedSocket: Sendable, Hashable {
     public let name: String?
     /// Where it listens.
     public let address: SocketAddress
+    /// What the predecessor used it for.
+    var role = SocketRole.foreign
 
     /// Takes a descriptor for a listening stream socket, checks that it is one, and makes it non-blocking and
     /// close-on-exec.
@@ -49,10 +52,22 @@ public struct InheritedSocket: Sendable, Hashable {
     }
 }
 
+/// What a process used a socket for that it hands to its successor.
+enum SocketRole: String, Sendable {
+    /// It serves with it, and removes the path of a Unix socket at its end.
+    case service
+    /// It serves with it; whoever started the first process owns the path of a Unix socket, systemd for instance.
+    case foreign
+    /// The admin socket.
+    case administration
+}
+
 /// What this process was started with.
 public struct Inheritance: Sendable {
-    /// The sockets, in order.
+    /// The sockets, in order, without a predecessor's admin socket.
     public let sockets: [InheritedSocket]
+    /// The admin socket of a predecessor, which ``EventLoop/serveAdministration(at:inheriting:)`` takes over.
+    let administration: InheritedSocket?
     /// Where a predecessor waits.
     private let readyPipe: FileDescriptor?
 
@@ -63,6 +78,7 @@ public struct Inheritance: Sendable {
     /// Sockets that came another way, by number for instance.
     public init(sockets: [InheritedSocket]) {
         self.sockets = sockets
+        administration = nil
         readyPipe = nil
     }
 
@@ -72,7 +88,7 @@ public struct Inheritance: Sendable {
     /// - Returns: `nil` when the environment names nothing, or is meant for another process.
     /// - Throws: ``SocketError`` when what it names is malformed, or no listening socket.
     public static func take() throws(SocketError) -> Inheritance? {
-        let names = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "REACTOR_READY_FD"]
+        let names = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "REACTOR_READY_FD", "REACTOR_ROLES"]
         let values = names.map(environment)
         for name in names { unsafe unsetenv(name) }
         guard let process = values[0], number(process) == getpid(), let count = values[1] else { return nil }
@@ -98,17 +114,35 @@ public struct Inheritance: Sendable {
                 throw SocketError(.inherit, subject: "REACTOR_READY_FD=\(pipe)", errno: errno)
             }
             readyPipe = FileDescriptor(rawValue: pipe)
+            try assignRoles(values[4], to: &sockets)
         }
         return Inheritance(sockets: sockets, readyPipe: readyPipe)
     }
 
-    private init(sockets: [InheritedSocket], readyPipe: FileDescriptor?) {
-        self.sockets = sockets
-        self.readyPipe = readyPipe
+    /// Notes what the predecessor used each socket for; one that says nothing about it served with all of them.
+    private static func assignRoles(_ text: String?, to sockets: inout [InheritedSocket]) throws(SocketError) {
+        guard let text else {
+            for index in sockets.indices { sockets[index].role = .service }
+            return
+        }
+        let roles = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+        guard roles.count == sockets.count else {
+            throw SocketError(
+                .inherit, subject: "REACTOR_ROLES", reason: "\(roles.count) roles for \(sockets.count) sockets")
+        }
+        for index in sockets.indices {
+            guard let role = SocketRole(rawValue: roles[index]) else {
+                throw SocketError(.inherit, subject: "REACTOR_ROLES", reason: "unknown role '\(roles[index])'")
+            }
+            sockets[index].role = role
+        }
     }
 
-    /// Whether a process of this framework handed its sockets over, with all that belongs to them.
-    var isFromPredecessor: Bool { readyPipe != nil }
+    private init(sockets: [InheritedSocket], readyPipe: FileDescriptor?) {
+        self.sockets = sockets.filter { $0.role != .administration }
+        administration = sockets.first { $0.role == .administration }
+        self.readyPipe = readyPipe
+    }
 
     /// Tells the predecessor, if there is one that waits, that its successor serves.
     func announceReady() {

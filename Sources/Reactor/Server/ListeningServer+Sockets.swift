@@ -33,8 +33,7 @@ extension ListeningServer {
                     first.add(
                         try Listener(
                             loop: first.loop, adopting: OwnedDescriptor(descriptor), at: socket.address,
-                            path: path(of: socket, server, first.loop.kernel), limits: server.limits,
-                            delegate: delegate))
+                            limits: server.limits, delegate: delegate))
                 }
             }
             return (inherited[0].address, inherited.map(\.descriptor))
@@ -42,15 +41,6 @@ extension ListeningServer {
             first.closeListeners()
             throw error
         }
-    }
-
-    /// The path of an inherited Unix socket, if it goes when this server does: what a predecessor made is the successor's
-    /// to remove, what systemd made is not.
-    private static func path(
-        of socket: InheritedSocket, _ server: TCPServer, _ kernel: any Kernel
-    ) -> UnixSocketPath? {
-        guard server.inheritance?.isFromPredecessor == true, let path = socket.address.unixPath else { return nil }
-        return UnixSocketPath(takingOver: path, kernel)
     }
 
     /// The first socket is bound as if it were the only one, so that an address in use is found out: with SO_REUSEPORT

@@ -21,9 +21,7 @@ public final class ListeningServer {
     /// The first loop's part.
     let firstMember: ServerMember
     private let workers: [ServerWorker]
-    private let inheritance: Inheritance?
-    /// The successor that is on its way.
-    var handOver: HandOver?
+    let inheritance: Inheritance?
 
     init(
         _ server: TCPServer, on loop: EventLoop, _ prepare: @escaping @Sendable (EventLoop) throws -> HandlerFactory
@@ -55,6 +53,7 @@ public final class ListeningServer {
         self.firstMember = firstMember
         inheritance = server.inheritance
         handle = ServerHandle(members: members, endings: parts.endings)
+        loop.administration.furtherLoops += members.dropFirst().map(\.loop)
         let isMissingOne = parts.endings.withLock { endings in
             endings.isComplete = true
             return endings.statistics.contains { $0 != nil }
@@ -70,7 +69,7 @@ public final class ListeningServer {
     /// If this process took its sockets over from a predecessor (``Inheritance``), that one is told now that it may go.
     /// - Throws: ``SocketError`` when a loop's selector fails, which no input can bring about.
     public func run() throws(SocketError) {
-        inheritance?.announceReady()
+        beginService()
         let result = Result { () throws(SocketError) in try loop.run() }
         try end(result)
     }
@@ -83,8 +82,6 @@ public final class ListeningServer {
     }
 
     private func end(_ result: Result<Void, SocketError>) throws(SocketError) {
-        handOver?.abandon()
-        handOver = nil
         // Loops that drain have their own deadlines.
         if !handle.endings.withLock({ $0.isDraining }) { handle.stop() }
         let failures = workers.compactMap { $0.join() }

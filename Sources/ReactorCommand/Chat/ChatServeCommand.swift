@@ -48,8 +48,7 @@ struct ChatServeCommand: ParsableCommand {
         var redis: RedisBackplane?
         var program = ServerProgram(serving)
         program.details = [members.name]
-        // Who is here, and what was said, would stay behind.
-        program.isRestartable = false
+        program.restart = .refuses(because: "its members and rooms are in this process's memory")
         // A member may be silent for long, and takes a while to think of a name; keep-alive finds those who are gone.
         (program.idleTime, program.firstMessageTime) = (.seconds(3600), .seconds(60))
         // The kernel would keep up to 4 MiB for each member who does not read, and nobody would notice it for as long.

@@ -38,8 +38,7 @@
             var program = ServerProgram(serving)
             program.adjust = rates.apply
             program.details = [writable ? "files can be put" : "read-only"]
-            // Interrupted uploads would be lost with the process; and a user may think for a while, also at first.
-            program.isRestartable = false
+            // A user may think for a while, also at first.
             (program.idleTime, program.firstMessageTime) = (.seconds(600), .seconds(600))
             // Ends with all loops: what was kept of uploads goes with it.
             defer { files.shutdown() }

@@ -1,10 +1,16 @@
-// A restart without a lost connection attempt, at the asking of a signal: what is printed about it.
+// What SIGUSR2 does to a server: a restart without a lost connection attempt, or one line that says why there is none.
 
 import Reactor
 
+/// What a server does on SIGUSR2.
 enum Restart {
-    /// Starts the same command line anew with the server's sockets, and drains the server when the new one serves. If it
-    /// does not come to that, the server goes on, and the reason is told.
+    /// Another process takes the sockets over.
+    case handsOver
+    /// The server keeps serving and says why: what a restart would lose.
+    case refuses(because: String)
+
+    /// Starts the same command line again with the server's sockets, and drains this server when the new one serves.
+    /// Otherwise the server keeps serving, and the reason is printed.
     static func begin(_ server: ListeningServer, drainingWithin time: Duration) {
         do throws(SocketError) {
             try server.startSuccessor(arguments: CommandLine.arguments) { result in
@@ -13,12 +19,20 @@ enum Restart {
                     print("handed over to process \(process)")
                     StandardOutput.flush()
                     server.handle.drain(within: time)
-                case .failure(let error):
-                    StandardError.write("reactor: \(error); this one goes on\n")
+                case .failure(let error): report(error, server.loop)
                 }
             }
         } catch {
-            StandardError.write("reactor: \(error); this one goes on\n")
+            report(error, server.loop)
         }
+    }
+
+    private static func report(_ error: SocketError, _ loop: EventLoop) {
+        StandardError.write("reactor: \(error)\(loop.isDraining ? "" : "; this one goes on")\n")
+    }
+
+    /// Prints why there is no restart.
+    static func refuse(_ reason: String) {
+        StandardError.write("reactor: SIGUSR2 does not restart this server: \(reason); end it with SIGTERM and start it again\n")
     }
 }

@@ -1,5 +1,6 @@
 // A server as a program: what all server subcommands do in the same way, from the loop to the exit. One line when it
-// listens; SIGINT and SIGTERM drain, a second one ends at once; SIGUSR2 restarts without losing a connect.
+// listens; SIGINT and SIGTERM drain, a second one ends at once; SIGUSR2 restarts without losing a connect, or says in one
+// line why it does not.
 //
 //     prepared --begin--> listening --signal--> draining --all have ended, or the time is over--> ended
 //         |                   +---- second signal -----------------------------------------------> ended
@@ -28,8 +29,8 @@ struct ServerProgram {
     /// The command's own defaults of the two times that the user may set.
     var idleTime = Limits().idleTime
     var firstMessageTime = Limits().firstMessageTime
-    /// Whether SIGUSR2 starts another process that takes the sockets over: not where the server's memory matters.
-    var isRestartable = true
+    /// What SIGUSR2 does.
+    var restart = Restart.handsOver
     /// What the line says before all else that is in brackets.
     var details: [String] = []
     /// Told once, when the first signal says that it is to end, before anything drains.
@@ -125,8 +126,10 @@ struct ServerProgram {
                     }
                 }
             }
-            if isRestartable {
-                try loop.watchSignal(.user2) {
+            try loop.watchSignal(.user2) {
+                switch restart {
+                case .refuses(let reason): Restart.refuse(reason)
+                case .handsOver:
                     if let running { Restart.begin(running, drainingWithin: options.drain) }
                 }
             }
@@ -134,7 +137,7 @@ struct ServerProgram {
             if options.endWithInput {
                 try loop.watch(.standardInput, for: .readable) { _ in running?.handle.stop() ?? loop.stop() }
             }
-            try options.operation.begin(on: loop)
+            try options.operation.begin(on: loop, inheriting: server.inheritance)
             service = try begin(loop, server)
             if running == nil { loop.onReport = Self.report }
             StandardOutput.flush()
@@ -143,6 +146,7 @@ struct ServerProgram {
             throw error
         }
         guard let running else {
+            loop.beginService(server.inheritance)
             try loop.run()
             return loop.statistics
         }
