@@ -71,6 +71,28 @@ void cmodels_end_on_signals(int socket) {
   install(SIGALRM, end);
 }
 
+// The models keep their clients in processes, threads and loops of their own: there is nothing to hand over.
+static void refuse_restart(int number) {
+  (void)number;
+  static const char line[] =
+      "reactor: SIGUSR2 does not restart this server: a model hands nothing over; end it with SIGTERM and start "
+      "it again\n";
+  int before = errno;
+  // Only what can be written at once, and to a reader that is there: a handler must not wait, nor end the process.
+  struct pollfd output = {.fd = STDERR_FILENO, .events = POLLOUT};
+  if (poll(&output, 1, 0) == 1 && output.revents == POLLOUT) (void)!write(STDERR_FILENO, line, sizeof line - 1);
+  errno = before;
+}
+
+void cmodels_refuse_restart(void) {
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = refuse_restart;
+  action.sa_flags = SA_RESTART;  // no call that waits is to notice
+  sigfillset(&action.sa_mask);
+  sigaction(SIGUSR2, &action, 0);
+}
+
 int cmodels_is_ending(void) { return is_ending; }
 
 void cmodels_end_with_input(void) {
@@ -115,6 +137,7 @@ static void wait_for_fewer(int count, int also_at_the_end) {
   sigdelset(&open, SIGTERM);
   sigdelset(&open, SIGINT);
   sigdelset(&open, SIGALRM);
+  sigdelset(&open, SIGUSR2);
   while (child_count >= count && (also_at_the_end || !is_ending)) sigsuspend(&open);
   restore(before);
 }

@@ -18,6 +18,9 @@ int cmodels_is_ending(void);
 // The end of standard input counts as SIGTERM: who wanted this process is gone.
 void cmodels_end_with_input(void);
 
+// SIGUSR2 prints, from now on, that it does not restart this program.
+void cmodels_refuse_restart(void);
+
 // From now on children that end are reaped (SIGCHLD), so that none stays behind as a zombie.
 void cmodels_reap_children(void);
 // fork(2): 0 in the child, which has none of the handlers above, and which the kernel kills when its parent ends.

@@ -87,6 +87,9 @@ struct ChatServeCommand: ParsableCommand {
             lines said, \(chat.delivered) delivered, \(chat.droppedAsSlow) members dropped as slow, \
             \(chat.droppedAsFlood) for flooding
             """
+        if chat.countedChanges + chat.refusedEntries > 0 {
+            text += ", \(chat.countedChanges) joins and leaves counted into one line, \(chat.refusedEntries) names refused"
+        }
         if let redis {
             text += "\nbackplane: \(redis.published) events published, \(redis.dropped) dropped without Redis, "
             text += "\(redis.refused) refused"

@@ -130,7 +130,8 @@ struct ServerProgram {
                 switch restart {
                 case .refuses(let reason): Restart.refuse(reason)
                 case .handsOver:
-                    if let running { Restart.begin(running, drainingWithin: options.drain) }
+                    guard let running else { return Restart.refuse("it serves datagrams, whose socket is not handed over") }
+                    Restart.begin(running, drainingWithin: options.drain)
                 }
             }
             // Whoever asks for this writes nothing: whatever is told about the pipe is that its other end is gone.
