@@ -51,7 +51,8 @@ import Testing
     ///
     /// - Returns: What they have printed. In a file, because what a pipe brings ends with the first process.
     static func run(
-        _ command: [String] = ["echo"], _ arguments: [String], program: String = reactorPath, _ body: @escaping @Sendable (String, inout ProcessStatus, String) async throws -> Void
+        _ command: [String] = ["echo"], _ arguments: [String], program: String = reactorPath,
+        _ body: @escaping @Sendable (String, inout ProcessStatus, String) async throws -> Void
     ) async throws -> [Substring] {
         let folder = FileManager.default.temporaryDirectory
         let file = folder.appending(path: "reactor-hand-over-\(UUID().uuidString)").path

@@ -112,7 +112,8 @@ import Testing
                 let place = address.split(separator: ":").map(String.init)
                 let flood = "head -c 100000000 /dev/zero | nc \(place[0]) \(place[1]) | sleep 1000"
                 _ = try await Subprocess.run(
-                    .name("sh"), arguments: ["-c", "trap 'kill 0' TERM; \(flood) & wait"], platformOptions: Self.ownGroup,
+                    .name("sh"), arguments: ["-c", "trap 'kill 0' TERM; \(flood) & wait"],
+                    platformOptions: Self.ownGroup,
                     input: .none, output: .discarded, error: .discarded
                 ) { execution in
                     while try await !Self.top(path).output.contains("\"held back\"") {}
@@ -176,9 +177,10 @@ import Testing
     }
 
     /// Those that a restart would lose something of, or that have nothing to hand over.
-    static let staying = [
-        ("chat serve", "its members and rooms are in this process's memory"),
-    ] + ModelsCommandTests.names.map { ("models --model \($0)", "a model hands nothing over") }
+    static let staying =
+        [
+            ("chat serve", "its members and rooms are in this process's memory")
+        ] + ModelsCommandTests.names.map { ("models --model \($0)", "a model hands nothing over") }
 
     @Test(arguments: staying) func everyOtherServerSaysThatItStays(_ command: String, _ reason: String) async throws {
         let words = command.split(separator: " ").map(String.init)
@@ -187,7 +189,8 @@ import Testing
                 for count in 1...2 {
                     kill(process.number, SIGUSR2)
                     let line = try await HandOverTests.line("reactor: SIGUSR2 ", count, in: file + ".errors")
-                    let words = "reactor: SIGUSR2 does not restart this server: \(reason); end it with SIGTERM and start it again"
+                    let words =
+                        "reactor: SIGUSR2 does not restart this server: \(reason); end it with SIGTERM and start it again"
                     #expect(line == words)
                 }
                 if command == "chat serve" { return }

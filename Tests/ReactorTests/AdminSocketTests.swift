@@ -1,7 +1,6 @@
 // The admin socket: every command, its mistakes, its bounds, and who may ask.
 
 import Foundation
-import Synchronization
 import Testing
 
 @testable import Reactor
@@ -301,7 +300,8 @@ private final class Office {
             #expect(loops.map { $0["loop"] as? Int } == [1, 2, 3])
             #expect(loops.map { $0["connections"] as? Int } == [2, 2, 2])
             let connections = try #require(
-                try JSONSerialization.jsonObject(with: Data(try ask("connections json", 1)[0].utf8)) as? [[String: Any]])
+                try JSONSerialization.jsonObject(with: Data(try ask("connections json", 1)[0].utf8)) as? [[String: Any]]
+            )
             #expect(connections.compactMap { $0["loop"] as? Int }.sorted() == [1, 1, 2, 2, 3, 3])
             let table = try ask("connections 5", 6)
             #expect(table[0].hasSuffix("  loop") && table.count == 6)
@@ -322,12 +322,16 @@ private final class Office {
 
     /// A callback that holds a loop up does not hold the answer up.
     @Test func aLoopThatDoesNotReplyIsSaidToBeSo() throws {
-        let gate = Mutex(false)
+        let gate = Monitor(false)
         try Self.withLoops { server, ask in
             server.handle.members[1].execute { _ in
-                while !gate.withLock({ $0 }) { usleep(1_000) }
+                _ = gate.wait { $0 ? true : nil }
             }
-            defer { gate.withLock { $0 = true } }
+            func open() {
+                gate.withLock { $0 = true }
+                gate.wakeAll()
+            }
+            defer { open() }
             let stats = try Self.object(try ask("stats json", 1)[0])
             let loops = try #require(stats["loops"] as? [[String: Any]])
             #expect(loops.map { $0["backend"] is NSNull } == [false, true, false])
@@ -335,7 +339,7 @@ private final class Office {
                 try ask("backend poll", 1) == [
                     "error: loop 2: no reply within 1 s; it changes when its callback returns"
                 ])
-            gate.withLock { $0 = true }
+            open()
             // The late loop has changed as well when its reply comes.
             #expect(try ask("backend", 1) == ["backend: poll"])
         }
@@ -348,9 +352,10 @@ private final class Office {
             let words = (0..<50).map { $0 % 2 == 0 ? "backend" : "nonsense" }
             let lines = try ask(words.joined(separator: "\n"), 50)
             #expect(
-                lines == words.map {
-                    $0 == "backend" ? "backend: epoll-lt" : "error: unknown command 'nonsense'; try help"
-                })
+                lines
+                    == words.map {
+                        $0 == "backend" ? "backend: epoll-lt" : "error: unknown command 'nonsense'; try help"
+                    })
         }
     }
 

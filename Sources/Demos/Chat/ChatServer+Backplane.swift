@@ -74,7 +74,8 @@ extension ChatServer {
     private func forget(_ origin: UInt64, _ server: String, at now: MonotonicTime) {
         for (room, count) in remote.forget(origin) {
             announce(
-                .left, counting: count, "\(count) members of \(server) are gone with their server", in: rooms[room], at: now)
+                .left, counting: count, "\(count) members of \(server) are gone with their server", in: rooms[room],
+                at: now)
         }
     }
 }

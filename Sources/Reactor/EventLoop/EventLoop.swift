@@ -43,7 +43,7 @@ public final class EventLoop {
     /// The moment at which the current turn began: the clock is read once a turn.
     public var now: MonotonicTime { turnTime }
     /// What the loop has counted, without the connections of its admin socket.
-    public var statistics: LoopStatistics { administration.withoutItsOwn(counters) }
+    public var statistics: LoopStatistics { companion?.shown(counters) ?? counters }
     /// Called with what the operator should know, at most once a second a kind; on the loop's thread. Default: nobody.
     public var onReport: ((LoopReport) -> Void)?
     /// Whether ``LoopStatistics/callbackTimes`` and ``LoopStatistics/lag`` are measured, at a few instructions a callback; no
@@ -92,10 +92,8 @@ public final class EventLoop {
     public let executor: LoopExecutor
     /// Runs actors on this loop's thread.
     public let serialExecutor: LoopSerialExecutor
-    /// The admin socket, and what it keeps apart from what the server counts.
-    let administration = Administration()
-    /// The successor that is on its way.
-    var handOver: HandOver?
+    /// What a server keeps with the loop; `nil` until it does.
+    var companion: LoopCompanion?
     /// Signals that have a watch: a second one would take some of the first one's.
     var watchedSignals: Set<Signal> = []
     /// Regular files.
@@ -230,8 +228,7 @@ public final class EventLoop {
         isShutDown = true
         isInTurn = true
         executor.turnBegan()
-        handOver?.abandon()
-        handOver = nil
+        companion?.loopEnds()
         for task in handle.mailbox.close() { tasks.append { task(self) } }
         runTasks(budget: .max)
         offloaded.end()

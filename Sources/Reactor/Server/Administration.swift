@@ -2,12 +2,20 @@
 // server's. Counters of the hot path know nothing of it: what the admin socket's connections added is subtracted when the
 // counters are read.
 
-/// The admin socket of a loop, if there is one.
-final class Administration {
+/// The admin socket of a loop, if there is one, and the loop's successor.
+final class Administration: LoopCompanion {
     /// Where commands come in.
     weak var listener: Listener?
     /// The further loops of the servers whose first loop this is: commands apply to them as well.
     var furtherLoops: [LoopHandle] = []
+
+    /// The process on its way that is to take over.
+    var handOver: HandOver?
+
+    override func loopEnds() {
+        handOver?.abandon()
+        handOver = nil
+    }
 
     // MARK: Its own connections
 
@@ -39,7 +47,7 @@ final class Administration {
     }
 
     /// Counters without the admin socket's own connections and their bytes.
-    func withoutItsOwn(_ counters: LoopStatistics) -> LoopStatistics {
+    override func shown(_ counters: LoopStatistics) -> LoopStatistics {
         if own.connectionsOpened == 0 && own.connectionsRefused == 0 { return counters }
         var rest = counters
         rest.connectionsAccepted -= own.connectionsAccepted
@@ -77,5 +85,15 @@ final class Administration {
             isMeasuring = false
             loop.measuresTimes = wasMeasuring
         }
+    }
+}
+
+extension EventLoop {
+    /// What this loop keeps for administration; made when it is first needed.
+    var administration: Administration {
+        if let administration = companion as? Administration { return administration }
+        let made = Administration()
+        companion = made
+        return made
     }
 }

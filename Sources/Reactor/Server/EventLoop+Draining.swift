@@ -19,7 +19,7 @@ extension EventLoop {
     public func drain(within time: Duration = .seconds(5)) {
         if isDraining { return }
         isDraining = true
-        handOver?.fail("this server was asked to end meanwhile")
+        administration.handOver?.fail("this server was asked to end meanwhile")
         var connections: [Connection] = []
         for source in registry.all() {
             switch source {

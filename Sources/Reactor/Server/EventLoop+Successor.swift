@@ -14,7 +14,7 @@ extension EventLoop {
         arguments: [String], sockets: [HandedSocket], within time: Duration,
         _ finished: @escaping (Result<Int32, SocketError>) -> Void
     ) throws(SocketError) {
-        if isDraining || handOver != nil {
+        if isDraining || administration.handOver != nil {
             throw SocketError(
                 .handOver, subject: "a successor",
                 reason: isDraining ? "this server is draining" : "one is on its way already")
@@ -24,8 +24,8 @@ extension EventLoop {
             handed.append(HandedSocket(descriptor: admin.name, name: nil, role: .administration))
         }
         let successor = try Successor.start(arguments: arguments, sockets: handed)
-        handOver = try HandOver(to: successor, on: self, within: time) { [unowned self] result in
-            handOver = nil
+        administration.handOver = try HandOver(to: successor, on: self, within: time) { [unowned self] result in
+            administration.handOver = nil
             if case .success = result { administration.listener?.leavePath() }
             finished(result)
         }

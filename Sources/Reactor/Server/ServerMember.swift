@@ -35,7 +35,9 @@ final class ServerMember {
 
     /// Owns the paths of inherited Unix sockets from now on.
     func takePaths(of sockets: [FileDescriptor]) {
-        for case let listener? in listeners.map(\.listener) where sockets.contains(listener.name) { listener.takePath() }
+        for case let listener? in listeners.map(\.listener) where sockets.contains(listener.name) {
+            listener.takePath()
+        }
     }
 
     /// Leaves the paths of Unix sockets to a successor.

@@ -12,7 +12,7 @@ struct ChatServeCommand: ParsableCommand {
             Try it with:  reactor chat join 127.0.0.1:7789  or  nc 127.0.0.1 7789
             A client sends lines and gets lines; its first line is its name, and /help lists the commands. Several \
             servers with one --backplane share their rooms. SIGINT (ctrl-C) and SIGTERM drain: members are told, what \
-            is queued is sent, then it exits with status 0; a second one ends it at once.
+            is queued is sent, then it exits with status 0; a second one ends it at once. SIGUSR2 does not restart it.
             """)
 
     @Option(
@@ -88,7 +88,8 @@ struct ChatServeCommand: ParsableCommand {
             \(chat.droppedAsFlood) for flooding
             """
         if chat.countedChanges + chat.refusedEntries > 0 {
-            text += ", \(chat.countedChanges) joins and leaves counted into one line, \(chat.refusedEntries) names refused"
+            text +=
+                ", \(chat.countedChanges) joins and leaves counted into one line, \(chat.refusedEntries) names refused"
         }
         if let redis {
             text += "\nbackplane: \(redis.published) events published, \(redis.dropped) dropped without Redis, "

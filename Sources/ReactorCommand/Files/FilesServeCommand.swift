@@ -16,7 +16,8 @@
                 Nothing outside of the directory can be reached, whatever a name says and wherever links lead. It takes no \
                 files unless it is told --writable. Interrupted transfers can be gone on with: what is left of an upload \
                 is kept for ten minutes. SIGINT (ctrl-C) and SIGTERM drain: transfers that are going on are finished \
-                within --drain, then it exits with status 0; a second one ends it at once.
+                within --drain, then it exits with status 0; a second one ends it at once. SIGUSR2 restarts it without losing \
+                a connection attempt; interrupted uploads begin again.
                 """)
 
         @Argument(help: ArgumentHelp("The directory.", valueName: "dir"))

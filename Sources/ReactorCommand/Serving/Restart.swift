@@ -33,6 +33,7 @@ enum Restart {
 
     /// Prints why there is no restart.
     static func refuse(_ reason: String) {
-        StandardError.write("reactor: SIGUSR2 does not restart this server: \(reason); end it with SIGTERM and start it again\n")
+        StandardError.write(
+            "reactor: SIGUSR2 does not restart this server: \(reason); end it with SIGTERM and start it again\n")
     }
 }

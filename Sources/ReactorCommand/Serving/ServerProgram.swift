@@ -130,7 +130,9 @@ struct ServerProgram {
                 switch restart {
                 case .refuses(let reason): Restart.refuse(reason)
                 case .handsOver:
-                    guard let running else { return Restart.refuse("it serves datagrams, whose socket is not handed over") }
+                    guard let running else {
+                        return Restart.refuse("it serves datagrams, whose socket is not handed over")
+                    }
                     Restart.begin(running, drainingWithin: options.drain)
                 }
             }

@@ -15,7 +15,7 @@ struct TFTPServeCommand: ParsableCommand {
             the directory can be reached, by no name and no symbolic link. Files are written only with --writable, and are \
             there when they are complete. Its usual port is 69, which needs root.
             SIGINT (ctrl-C) and SIGTERM drain: no new requests, transfers end, then it exits with status 0; a second one \
-            ends it at once.
+            ends it at once. SIGUSR2 does not restart it.
             """)
 
     @Argument(help: ArgumentHelp("The directory whose files are served.", valueName: "directory"))

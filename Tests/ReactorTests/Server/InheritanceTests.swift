@@ -1,9 +1,10 @@
 // Sockets that a server did not make itself.
 
 import Glibc
-import Reactor
 import SystemPackage
 import Testing
+
+@testable import Reactor
 
 /// A socket as another process would hand it on: blocking, and inherited by children.
 private func foreignSocket(_ family: CInt = AF_INET, _ type: __socket_type = SOCK_STREAM, listens: Bool = true) -> CInt
@@ -48,6 +49,29 @@ private func foreignSocket(_ family: CInt = AF_INET, _ type: __socket_type = SOC
         configuration.inheritance = Inheritance(sockets: [socket])
         try configuration.listen { _ in EchoHandler() }.shutdown()
         #expect(throws: TestClient.Failure.self) { _ = try TestClient(socket.address) }
+    }
+
+    /// A successor owns a path only when it serves, and never one that its predecessor did not own.
+    @Test(arguments: [(SocketRole.service, false, true), (.service, true, false), (.foreign, true, true)])
+    func aPathIsTheSuccessorsWhenItServes(_ role: SocketRole, _ serves: Bool, _ stays: Bool) throws {
+        let folder = TemporaryFolder()
+        let before = try EventLoop()
+        let listener = try before.listen(on: .unix(folder.path + "/s")) { _ in EchoHandler() }
+        let descriptor = FileDescriptor(rawValue: dup(listener.name.rawValue))
+        listener.leavePath()
+        before.shutdown()
+        var socket = try InheritedSocket(descriptor: descriptor)
+        socket.role = role
+        var configuration = TCPServer(on: .loopback(port: 1))
+        configuration.inheritance = Inheritance(sockets: [socket])
+        let server = try configuration.listen { _ in EchoHandler() }
+        if serves {
+            server.loop.execute { server.loop.stop() }
+            try server.run()
+        } else {
+            server.shutdown()
+        }
+        #expect((folder.mode(of: "s") != nil) == stays)
     }
 
     @Test func whatIsNoListeningStreamSocketIsRefusedByWhatItIs() throws {

@@ -104,7 +104,9 @@ public final class RedisBackplane: ChatBackplane, RedisLinkOwner {
 
     func linkReceived(_ payload: [UInt8]) {
         let event: ChatEvent
-        do throws(ChatRefusal) { event = try ChatEvent(payload, chat.limits) } catch { return refuse(error.description) }
+        do throws(ChatRefusal) { event = try ChatEvent(payload, chat.limits) } catch {
+            return refuse(error.description)
+        }
         if event.origin == origin {
             if !isWorking { heardItself() }
             return
