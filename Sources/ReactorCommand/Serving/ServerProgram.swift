@@ -23,6 +23,8 @@ struct ServerProgram {
     /// Of servers of connections only.
     private let limits: LimitOptions?
     private let server: ServerOptions?
+    /// What is served: of the sockets that the process was started with, those of this kind are used.
+    var kind: SocketKind
     /// Sets the limits that are the command's own and no option of all servers.
     var adjust: (inout Limits) -> Void = { _ in }
     /// The command's own defaults of the two times that the user may set.
@@ -36,11 +38,11 @@ struct ServerProgram {
     var ending: () -> Void = {}
 
     init(_ options: ServingOptions) {
-        (self.options, limits, server) = (options.program, options.limits, options.server)
+        (self.options, limits, server, kind) = (options.program, options.limits, options.server, .stream)
     }
 
     /// A server of datagrams, which has no use for what limits connections.
-    init(_ options: ProgramOptions) { (self.options, limits, server) = (options, nil, nil) }
+    init(_ options: ProgramOptions) { (self.options, limits, server, kind) = (options, nil, nil, .datagram) }
 
     /// Serves connections until a signal ends the program, and prints the line that says where.
     ///
@@ -59,7 +61,7 @@ struct ServerProgram {
             let loops = server.loops == 1 ? [] : ["\(server.loops) loops"]
             let most = "at most \(server.limits.effectiveConnections()) connections"
             let all = details + ["\(loop.backend)"] + loops + [most]
-            print("listening on \(listening.address) (\(all.joined(separator: ", ")))")
+            print("listening on \(Self.words(listening.addresses)) (\(all.joined(separator: ", ")))")
             return .connections(listening)
         }
     }
@@ -74,7 +76,7 @@ struct ServerProgram {
         let loop: EventLoop
         let inheritance: Inheritance?
         do throws(SocketError) {
-            inheritance = try Inheritance.take()
+            inheritance = try Inheritance.take()?.keeping(kind) { StandardError.write("reactor: \($0)\n") }
             loop = try EventLoop(backend: options.backend, kernel: options.operation.kernel)
         } catch {
             throw CommandFailure("\(error)")
@@ -86,6 +88,11 @@ struct ServerProgram {
         } catch {
             throw CommandFailure("\(error)")
         }
+    }
+
+    /// Addresses in a line.
+    static func words(_ addresses: [SocketAddress]) -> String {
+        addresses.map { "\($0)" }.joined(separator: " and ")
     }
 
     /// A server with all options but its address.
