@@ -176,10 +176,46 @@ import Testing
         }
     }
 
+    /// Datagrams are answered by one process or the other, all the while.
+    @Test(arguments: ["echo --udp", "udp serve", "broadcast listen"])
+    func everyServerOfDatagramsHandsOver(_ command: String) async throws {
+        let words = command.split(separator: " ").map(String.init)
+        let lines = try await HandOverTests.run(words, ["--listen", "127.0.0.1:0"]) { address, process, file in
+            for count in 1...2 {
+                let former = process
+                #expect(try DatagramQuestion.ask(address, Array("hello".utf8)) != nil)
+                process = try await HandOverTests.handOver(process, count, file)
+                #expect(try DatagramQuestion.ask(address, Array("hello".utf8)) != nil)
+                try await eventually { !former.isRunning }
+            }
+            #expect(try DatagramQuestion.ask(address, Array("hello".utf8)) != nil)
+        }
+        #expect(lines.count { $0.hasPrefix("listening on ") } == 3, "\(lines)")
+        #expect(lines.count { $0.hasPrefix("received ") } == 3, "\(lines)")
+    }
+
+    @Test func tftpHandsOver() async throws {
+        try await Self.withFolder { folder in
+            try Data(repeating: 7, count: 100_000).write(to: URL(filePath: folder + "/file"))
+            let all = ["--listen", "127.0.0.1:0"]
+            let lines = try await HandOverTests.run(["tftp", "serve", folder], all) { address, process, file in
+                let first = process
+                process = try await HandOverTests.handOver(process, 1, file)
+                try await eventually { !first.isRunning }
+                let got = try await Program.run("tftp", "get", address, "file", folder + "/copy")
+                #expect(got.status == .exited(0), "\(got.error)")
+                // The admin socket's and a transfer's own socket are no part of what is handed over.
+                process = try await HandOverTests.handOver(process, 2, file)
+            }
+            #expect(lines.count { $0.hasPrefix("listening on ") } == 3, "\(lines)")
+        }
+    }
+
     /// Those that a restart would lose something of, or that have nothing to hand over.
     static let staying =
         [
-            ("chat serve", "its members and rooms are in this process's memory")
+            ("chat serve", "its members and rooms are in this process's memory"),
+            ("broadcast listen --group 239.1.2.3 --interface lo", "its socket is in multicast groups"),
         ] + ModelsCommandTests.names.map { ("models --model \($0)", "a model hands nothing over") }
 
     @Test(arguments: staying) func everyOtherServerSaysThatItStays(_ command: String, _ reason: String) async throws {
@@ -193,7 +229,7 @@ import Testing
                         "reactor: SIGUSR2 does not restart this server: \(reason); end it with SIGTERM and start it again"
                     #expect(line == words)
                 }
-                if command == "chat serve" { return }
+                if !command.hasPrefix("models") { return }
                 let load = try await Program.run("load", address, "--connections", "1", "--messages", "3")
                 #expect(load.status == .exited(0), "\(load.error)")
             }

@@ -44,10 +44,15 @@ long cmodels_accept(int listener);
 // How long receiving, sending and connecting wait at most (SO_RCVTIMEO, SO_SNDTIMEO); they fail with EAGAIN then.
 long cmodels_limit_waits(int fd, int milliseconds);
 
+// Who sent a datagram, and which address of this machine it was sent to (IP_PKTINFO): the answer leaves from there.
 struct cmodels_peer {
   struct sockaddr_storage address;
   socklen_t length;
+  long local[8];  // aligned for a struct cmsghdr
+  size_t local_length;
 };
+// Asks for the second one, which a socket does not know otherwise that is bound to all addresses.
+long cmodels_report_local(int fd, int is_ipv6);
 long cmodels_recvfrom(int fd, void *bytes, size_t count, struct cmodels_peer *peer);
 long cmodels_sendto(int fd, const void *bytes, size_t count, const struct cmodels_peer *peer);
 

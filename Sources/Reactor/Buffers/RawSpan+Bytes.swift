@@ -7,4 +7,10 @@ extension RawSpan {
         // Safe: the offset is checked, and every bit pattern is a UInt8.
         unsafe unsafeLoad(fromByteOffset: offset, as: UInt8.self)
     }
+
+    /// The eight bytes from an offset on, 0 to `byteCount` - 8, as a number in the machine's byte order.
+    func word(at offset: Int) -> UInt64 {
+        // Safe: the offset is checked, and every bit pattern is a UInt64.
+        unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
+    }
 }

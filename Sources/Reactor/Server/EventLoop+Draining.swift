@@ -19,7 +19,7 @@ extension EventLoop {
     public func drain(within time: Duration = .seconds(5)) {
         if isDraining { return }
         isDraining = true
-        administration.handOver?.fail("this server was asked to end meanwhile")
+        abandonSuccessor()
         var connections: [Connection] = []
         for source in registry.all() {
             switch source {

@@ -31,6 +31,24 @@ extension EventLoop {
         }
     }
 
+    /// Starts this program again with datagram sockets, see ``ListeningServer/startSuccessor(arguments:within:_:)``.
+    package func startSuccessor(
+        arguments: [String], datagrams: [DatagramSocket], inheriting inheritance: Inheritance?,
+        within time: Duration = .seconds(30), _ finished: @escaping (Result<Int32, SocketError>) -> Void
+    ) throws(SocketError) {
+        let handed = datagrams.compactMap(\.fileDescriptor).map { descriptor in
+            let inherited = inheritance?.sockets.first { $0.descriptor == descriptor }
+            return HandedSocket(descriptor: descriptor, name: inherited?.name, role: inherited?.role ?? .service)
+        }
+        try startSuccessor(arguments: arguments, sockets: handed, within: time, finished)
+    }
+
+    /// The datagram sockets that are open on this loop.
+    package var datagramSockets: [DatagramSocket] { registry.all().compactMap { $0 as? DatagramSocket } }
+
+    /// Ends a successor that does not serve yet: this process was asked to end.
+    package func abandonSuccessor() { administration.handOver?.fail("this server was asked to end meanwhile") }
+
     /// Reports to a predecessor that this process serves.
     package func beginService(_ inheritance: Inheritance?) {
         guard let inheritance else { return }

@@ -12,8 +12,10 @@ import SystemPackage
 public final class ListeningServer {
     /// The first loop: for signals, timers, and tests that turn it themselves.
     public let loop: EventLoop
-    /// Where it listens, with the real port where 0 was asked for.
-    public let address: SocketAddress
+    /// Where it listens, with the real port where 0 was asked for; the first place, if there are several.
+    public var address: SocketAddress { addresses[0] }
+    /// Where it listens: one place, or one for each socket that the process was started with.
+    public let addresses: [SocketAddress]
     /// What other threads hold of it.
     public let handle: ServerHandle
     /// The listening sockets, to be handed on; the listeners own them.
@@ -40,7 +42,7 @@ public final class ListeningServer {
                 workers.append(try parts.worker(number, backend: loop.backend, first: members[0]))
             }
             for worker in workers { members.append(try worker.waitUntilServing()) }
-            (address, sockets) = try Self.open(server, firstMember, members, parts.loads)
+            (addresses, sockets) = try Self.open(server, firstMember, members, parts.loads)
         } catch {
             for worker in workers {
                 if let member = try? worker.waitUntilServing() { member.loop.stop() }

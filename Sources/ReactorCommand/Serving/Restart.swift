@@ -11,24 +11,30 @@ enum Restart {
 
     /// Starts the same command line again with the server's sockets, and drains this server when the new one serves.
     /// Otherwise the server keeps serving, and the reason is printed.
-    static func begin(_ server: ListeningServer, drainingWithin time: Duration) {
+    ///
+    /// - Parameters:
+    ///   - start: starts the successor with a command line, and calls when it serves, or does not.
+    ///   - drain: drains this server.
+    static func begin(
+        on loop: EventLoop, drain: @escaping () -> Void,
+        _ start: ([String], @escaping (Result<Int32, SocketError>) -> Void) throws(SocketError) -> Void
+    ) {
+        func report(_ error: SocketError) {
+            StandardError.write("reactor: \(error)\(loop.isDraining ? "" : "; this one goes on")\n")
+        }
         do throws(SocketError) {
-            try server.startSuccessor(arguments: CommandLine.arguments) { result in
+            try start(CommandLine.arguments) { result in
                 switch result {
                 case .success(let process):
                     print("handed over to process \(process)")
                     StandardOutput.flush()
-                    server.handle.drain(within: time)
-                case .failure(let error): report(error, server.loop)
+                    drain()
+                case .failure(let error): report(error)
                 }
             }
         } catch {
-            report(error, server.loop)
+            report(error)
         }
-    }
-
-    private static func report(_ error: SocketError, _ loop: EventLoop) {
-        StandardError.write("reactor: \(error)\(loop.isDraining ? "" : "; this one goes on")\n")
     }
 
     /// Prints why there is no restart.

@@ -24,6 +24,8 @@ struct ServerProgram {
     /// Of servers of connections only.
     private let limits: LimitOptions?
     private let server: ServerOptions?
+    /// What is served: of the sockets that the process was started with, those of this kind are used.
+    var kind: SocketKind
     /// Sets the limits that are the command's own and no option of all servers.
     var adjust: (inout Limits) -> Void = { _ in }
     /// The command's own defaults of the two times that the user may set.
@@ -37,11 +39,11 @@ struct ServerProgram {
     var ending: () -> Void = {}
 
     init(_ options: ServingOptions) {
-        (self.options, limits, server) = (options.program, options.limits, options.server)
+        (self.options, limits, server, kind) = (options.program, options.limits, options.server, .stream)
     }
 
     /// A server of datagrams, which has no use for what limits connections.
-    init(_ options: ProgramOptions) { (self.options, limits, server) = (options, nil, nil) }
+    init(_ options: ProgramOptions) { (self.options, limits, server, kind) = (options, nil, nil, .datagram) }
 
     /// Serves connections until a signal ends the program, and prints the line that says where.
     ///
@@ -60,7 +62,7 @@ struct ServerProgram {
             let loops = server.loops == 1 ? [] : ["\(server.loops) loops"]
             let most = "at most \(server.limits.effectiveConnections()) connections"
             let all = details + ["\(loop.backend)"] + loops + [most]
-            print("listening on \(listening.address) (\(all.joined(separator: ", ")))")
+            print("listening on \(Self.words(listening.addresses)) (\(all.joined(separator: ", ")))")
             return .connections(listening)
         }
     }
@@ -75,7 +77,7 @@ struct ServerProgram {
         let loop: EventLoop
         let inheritance: Inheritance?
         do throws(SocketError) {
-            inheritance = try Inheritance.take()
+            inheritance = try Inheritance.take()?.keeping(kind) { StandardError.write("reactor: \($0)\n") }
             loop = try EventLoop(backend: options.backend, kernel: options.operation.kernel)
         } catch {
             throw CommandFailure("\(error)")
@@ -87,6 +89,11 @@ struct ServerProgram {
         } catch {
             throw CommandFailure("\(error)")
         }
+    }
+
+    /// Addresses in a line.
+    static func words(_ addresses: [SocketAddress]) -> String {
+        addresses.map { "\($0)" }.joined(separator: " and ")
     }
 
     /// A server with all options but its address.
@@ -112,28 +119,37 @@ struct ServerProgram {
         var service = Service.other
         var running: ListeningServer? { if case .connections(let server) = service { server } else { nil } }
         var isEnding = false
+        // Those that serve: later ones are of single transfers.
+        var datagrams: [DatagramSocket] = []
+        func drain() {
+            isEnding = true
+            switch service {
+            case .connections(let server): server.handle.drain(within: options.drain)
+            case .draining(let drain):
+                loop.abandonSuccessor()
+                drain(options.drain)
+            case .other: loop.drain(within: options.drain)
+            }
+        }
         do throws(SocketError) {
             // Blocked before anybody can know that the server is there.
             for signal in [Signal.interrupt, .terminate] {
                 try loop.watchSignal(signal) {
                     if isEnding || loop.isDraining { return running?.handle.stop() ?? loop.stop() }
-                    isEnding = true
                     ending()
-                    switch service {
-                    case .connections(let server): server.handle.drain(within: options.drain)
-                    case .draining(let drain): drain(options.drain)
-                    case .other: loop.drain(within: options.drain)
-                    }
+                    drain()
                 }
             }
             try loop.watchSignal(.user2) {
                 switch restart {
                 case .refuses(let reason): Restart.refuse(reason)
+                case .handsOver where isEnding && running == nil: Restart.refuse("it is draining")
                 case .handsOver:
-                    guard let running else {
-                        return Restart.refuse("it serves datagrams, whose socket is not handed over")
+                    Restart.begin(on: loop, drain: drain) { arguments, finished throws(SocketError) in
+                        if let running { return try running.startSuccessor(arguments: arguments, finished) }
+                        try loop.startSuccessor(
+                            arguments: arguments, datagrams: datagrams, inheriting: server.inheritance, finished)
                     }
-                    Restart.begin(running, drainingWithin: options.drain)
                 }
             }
             // Whoever asks for this writes nothing: whatever is told about the pipe is that its other end is gone.
@@ -142,6 +158,7 @@ struct ServerProgram {
             }
             try options.operation.begin(on: loop, inheriting: server.inheritance)
             service = try begin(loop, server)
+            datagrams = loop.datagramSockets
             if running == nil { loop.onReport = Self.report }
             StandardOutput.flush()
         } catch {

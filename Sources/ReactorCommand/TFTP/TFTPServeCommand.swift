@@ -15,7 +15,7 @@ struct TFTPServeCommand: ParsableCommand {
             the directory can be reached, by no name and no symbolic link. Files are written only with --writable, and are \
             there when they are complete. Its usual port is 69, which needs root.
             SIGINT (ctrl-C) and SIGTERM drain: no new requests, transfers end, then it exits with status 0; a second one \
-            ends it at once. SIGUSR2 does not restart it.
+            ends it at once. SIGUSR2 restarts it without losing a request.
             """)
 
     @Argument(help: ArgumentHelp("The directory whose files are served.", valueName: "directory"))
@@ -77,11 +77,18 @@ struct TFTPServeCommand: ParsableCommand {
         (limits.transfers, limits.transfersPerAddress) = (maxTransfers, maxTransfersPerAddress)
         (limits.fileSize, limits.patience) = (maxFileSize, patience)
         var server: TFTPServer?
-        _ = try ServerProgram(program).run { [writable, verbose] loop, _ throws(SocketError) in
+        _ = try ServerProgram(program).run { [writable, verbose] loop, places throws(SocketError) in
             let made = TFTPServer(store, limits: limits, on: loop)
             if verbose { made.transferEnded = Self.show }
-            let address = try made.start(on: program.listen ?? .loopback(port: 6969))
-            print("listening on \(address) (\(loop.backend), UDP, \(writable ? "writable" : "read-only"))")
+            let addresses = try places.datagramPlaces { socket throws(SocketError) in
+                try made.start(on: socket)
+                return socket.address
+            } orBinding: { () throws(SocketError) in
+                try made.start(on: program.listen ?? .loopback(port: 6969))
+            }
+            print(
+                "listening on \(ServerProgram.words(addresses)) (\(loop.backend), UDP, \(writable ? "writable" : "read-only"))"
+            )
             server = made
             return .draining { time in made.drain(within: time) { loop.stop() } }
         }
