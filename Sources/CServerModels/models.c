@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -71,6 +72,28 @@ void cmodels_end_on_signals(int socket) {
   install(SIGALRM, end);
 }
 
+// The models keep their clients in processes, threads and loops of their own: there is nothing to hand over.
+static void refuse_restart(int number) {
+  (void)number;
+  static const char line[] =
+      "reactor: SIGUSR2 does not restart this server: a model hands nothing over; end it with SIGTERM and start "
+      "it again\n";
+  int before = errno;
+  // Only what can be written at once, and to a reader that is there: a handler must not wait, nor end the process.
+  struct pollfd output = {.fd = STDERR_FILENO, .events = POLLOUT};
+  if (poll(&output, 1, 0) == 1 && output.revents == POLLOUT) (void)!write(STDERR_FILENO, line, sizeof line - 1);
+  errno = before;
+}
+
+void cmodels_refuse_restart(void) {
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = refuse_restart;
+  action.sa_flags = SA_RESTART;  // no call that waits is to notice
+  sigfillset(&action.sa_mask);
+  sigaction(SIGUSR2, &action, 0);
+}
+
 int cmodels_is_ending(void) { return is_ending; }
 
 void cmodels_end_with_input(void) {
@@ -115,6 +138,7 @@ static void wait_for_fewer(int count, int also_at_the_end) {
   sigdelset(&open, SIGTERM);
   sigdelset(&open, SIGINT);
   sigdelset(&open, SIGALRM);
+  sigdelset(&open, SIGUSR2);
   while (child_count >= count && (also_at_the_end || !is_ending)) sigsuspend(&open);
   restore(before);
 }
@@ -155,12 +179,44 @@ long cmodels_limit_waits(int fd, int milliseconds) {
   return result < 0 ? result : result_of(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time));
 }
 
+long cmodels_report_local(int fd, int is_ipv6) {
+  int on = 1;
+  return result_of(
+      is_ipv6 ? setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on)
+              : setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on));
+}
+
+// The answer may leave through any interface; only a link-local address is valid on one alone.
+static void forget_interface(struct msghdr *message) {
+  for (struct cmsghdr *control = CMSG_FIRSTHDR(message); control; control = CMSG_NXTHDR(message, control)) {
+    if (control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_PKTINFO)
+      ((struct in_pktinfo *)CMSG_DATA(control))->ipi_ifindex = 0;
+    if (control->cmsg_level == IPPROTO_IPV6 && control->cmsg_type == IPV6_PKTINFO) {
+      struct in6_pktinfo *info = (struct in6_pktinfo *)CMSG_DATA(control);
+      if (!IN6_IS_ADDR_LINKLOCAL(&info->ipi6_addr)) info->ipi6_ifindex = 0;
+      // No answer leaves from a group.
+      if (IN6_IS_ADDR_MULTICAST(&info->ipi6_addr)) memset(info, 0, sizeof *info);
+    }
+  }
+}
+
 long cmodels_recvfrom(int fd, void *bytes, size_t count, struct cmodels_peer *peer) {
-  peer->length = sizeof peer->address;
-  return result_of(recvfrom(fd, bytes, count, 0, (struct sockaddr *)&peer->address, &peer->length));
+  struct iovec piece = {bytes, count};
+  struct msghdr message = {
+      .msg_name = &peer->address, .msg_namelen = sizeof peer->address, .msg_iov = &piece, .msg_iovlen = 1,
+      .msg_control = peer->local, .msg_controllen = sizeof peer->local};
+  long result = result_of(recvmsg(fd, &message, 0));
+  if (result < 0) return result;
+  forget_interface(&message);
+  peer->length = message.msg_namelen;
+  peer->local_length = message.msg_controllen;
+  return result;
 }
 
 long cmodels_sendto(int fd, const void *bytes, size_t count, const struct cmodels_peer *peer) {
-  return result_of(
-      sendto(fd, bytes, count, MSG_NOSIGNAL, (const struct sockaddr *)&peer->address, peer->length));
+  struct iovec piece = {(void *)bytes, count};
+  struct msghdr message = {
+      .msg_name = (void *)&peer->address, .msg_namelen = peer->length, .msg_iov = &piece, .msg_iovlen = 1,
+      .msg_control = peer->local_length ? (void *)peer->local : 0, .msg_controllen = peer->local_length};
+  return result_of(sendmsg(fd, &message, MSG_NOSIGNAL));
 }

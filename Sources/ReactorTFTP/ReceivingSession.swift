@@ -61,7 +61,7 @@ final class ReceivingSession: TransferSession {
             try loop.offload(action) { result in self.hasDone(work, result) }
         } catch {
             self.work = nil
-            receiver.fail(.busy)
+            receiver.failLocally(.busy)
         }
     }
 
@@ -74,7 +74,7 @@ final class ReceivingSession: TransferSession {
             switch result {
             case .success where isCommitted: receiver.confirm(at: loop.now)
             case .success: break
-            case .failure(let error): receiver.fail(TFTPError(cause: error))
+            case .failure(let error): receiver.failLocally(TFTPError(cause: error))
             }
         }
     }

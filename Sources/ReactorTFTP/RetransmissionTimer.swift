@@ -10,8 +10,12 @@ struct RetransmissionTimer: Sendable {
     /// Neither a fast network nor a slow peer make it shorter or longer than this.
     static let shortest = Duration.milliseconds(100)
     static let longest = Duration.seconds(5)
+    /// How often a packet is sent again before the other side is given up, where the time between was agreed on.
+    static let agreedTries = 10
+    /// The longest patience that such a time asks for.
+    static let longestPatience = Duration.seconds(600)
 
-    /// What both sides have agreed on, which is not adapted.
+    /// What both sides have agreed on (RFC 2349), which is neither adapted nor doubled.
     private let agreed: Duration?
     private var smoothed: Duration?
     private var variation = Duration.zero
@@ -21,10 +25,22 @@ struct RetransmissionTimer: Sendable {
 
     /// The time to wait now.
     var current: Duration {
-        var time = agreed ?? estimate
+        if let agreed { return agreed }
+        var time = estimate
         for _ in 0..<doublings where time < Self.longest { time *= 2 }
-        return agreed == nil ? min(time, Self.longest) : time
+        return min(time, Self.longest)
     }
+
+    /// How long the other side may be silent: as long as `usual`, or as ten tries take with the time that was agreed on,
+    /// ten minutes at most. That is two tries even with the longest time that can be agreed on, 255 s.
+    func patience(_ usual: Duration) -> Duration {
+        guard let agreed else { return usual }
+        return max(usual, min(agreed * Self.agreedTries, Self.longestPatience))
+    }
+
+    /// How long the last acknowledgement can be asked for: as long as `usual`, or until the other side has asked twice with
+    /// the time that was agreed on.
+    func linger(_ usual: Duration) -> Duration { agreed.map { max(usual, $0 * 2 + .seconds(1)) } ?? usual }
 
     private var estimate: Duration {
         guard let smoothed else { return Self.first }

@@ -14,7 +14,8 @@ public struct TFTPSettings: Sendable {
     public var timeout: Int?
     /// Whether the file's size is told, or asked for. Default: yes.
     public var sharesSize = true
-    /// How long the server may be silent. Default: 20 s.
+    /// How long the server may be silent, or ten times ``timeout`` where that is agreed on and longer, at most ten minutes.
+    /// Default: 20 s.
     public var patience = Duration.seconds(20)
 
     /// The defaults.
@@ -71,7 +72,8 @@ public final class TFTPClient {
         let receiver = TFTPReceiver(
             .client(.read(request)), terms: settings.terms,
             limits: TFTPReceiver.Limits(
-                patience: settings.patience, linger: linger, lingersAfterLossOnly: true))
+                patience: settings.patience, comparesSize: settings.mode == .octet, linger: linger,
+                lingersAfterLossOnly: true))
         var client: TFTPClient?
         let session = ReceivingSession(
             sink, settings.mode, receiver, with: server, knowsPort: false, on: loop,
@@ -103,7 +105,7 @@ public final class TFTPClient {
         let sender = TFTPSender(.client(.write(request)), terms: settings.terms, patience: settings.patience)
         var client: TFTPClient?
         let session = SendingSession(
-            source, settings.mode, sender, with: server, knowsPort: false, on: loop,
+            source, size: size, settings.mode, sender, with: server, knowsPort: false, on: loop,
             ended: { _ in
                 client?.sessionEnded()
                 client = nil
@@ -133,6 +135,13 @@ public final class TFTPClient {
         if completion == nil && (state == .finished || state == .lingering) { completion = session.loop.now }
         switch state {
         case .finished: tell(nil)
+        case .failed(.silent(let time)):
+            // A system that does not send explains the silence.
+            if let error = session.sendError {
+                tell(.unsent("\(TransferFailure.silent(time)); \(error)"))
+            } else {
+                tell(.silent(time))
+            }
         case .failed(let failure): tell(failure)
         default: break
         }
@@ -140,7 +149,7 @@ public final class TFTPClient {
 
     /// Its socket is gone: the transfer is over, or the loop has ended before.
     private func sessionEnded() {
-        tell(completion == nil ? .ended(TFTPError(.undefined, "the transfer was not complete")) : nil)
+        tell(completion == nil ? .local(TFTPError(.undefined, "the transfer was not complete")) : nil)
     }
 
     private func tell(_ failure: TransferFailure?) {

@@ -39,8 +39,10 @@ final class TFTPReceiver: TransferMachine {
     struct Limits: Sendable {
         /// How long the other side may be silent.
         var patience: Duration
-        /// Bytes of the file.
+        /// Bytes of the file at most.
         var fileSize = Int.max
+        /// Whether the bytes travel as they are, so that there have to be as many as the other side has announced.
+        var comparesSize = false
         /// How long the last acknowledgement can be asked for once more.
         var linger: Duration
         /// Whether it can only where packets have been lost: on a good network nobody waits.
@@ -85,7 +87,8 @@ final class TFTPReceiver: TransferMachine {
             return
         }
         state = .lingering
-        deadline = now.advanced(by: limits.linger)
+        // A client asks again when the time is over that was agreed on, and twice in this.
+        deadline = now.advanced(by: opening.isServer ? timer.linger(limits.linger) : limits.linger)
     }
 
     // MARK: The other side
@@ -108,10 +111,10 @@ final class TFTPReceiver: TransferMachine {
         }
     }
 
-    func fail(_ error: TFTPError) {
+    func fail(_ error: TFTPError, because failure: TransferFailure) {
         if state.isOver || state == .lingering { return }
         outgoing.append(TFTPPacket.error(error).bytes)
-        end(.ended(error))
+        end(failure)
     }
 
     private func end(_ failure: TransferFailure) {
@@ -151,9 +154,18 @@ final class TFTPReceiver: TransferMachine {
         }
     }
 
+    /// Bytes of the file, if the other side has said so: a file that was cut off on its way would pass for a whole one.
+    private var announced: Int? { limits.comparesSize ? terms.announcedSize : nil }
+
     private func accept(_ payload: [UInt8], at now: MonotonicTime) {
         guard payload.count <= limits.fileSize - statistics.bytes else {
             return fail(TFTPError(.diskFull, "the file is larger than is allowed"))
+        }
+        let (total, isLast) = (statistics.bytes + payload.count, payload.count < terms.blockSize)
+        if let announced, isLast ? total != announced : total > announced {
+            let number = isLast ? "\(total)" : "more than \(announced)"
+            return fail(
+                TFTPError(.undefined, "\(number) bytes of the file have arrived, and \(announced) were announced"))
         }
         state = .transferring
         timer.progressed()
@@ -163,7 +175,7 @@ final class TFTPReceiver: TransferMachine {
         statistics.blocks += 1
         statistics.bytes += payload.count
         arrived += payload
-        if payload.count < terms.blockSize {
+        if isLast {
             state = .completing
             deadline = .never
             return
@@ -211,7 +223,7 @@ final class TFTPReceiver: TransferMachine {
         }
         let silence = lastProgress.duration(to: now)
         let isEnough = state == .opening && opening.isServer && openings >= TransferOpening.serversPackets
-        if isEnough || silence >= limits.patience { return end(.silent(silence)) }
+        if isEnough || silence >= patience { return end(.silent(silence)) }
         timer.backOff()
         if acknowledges || state == .opening {
             statistics.timeouts += 1
@@ -228,8 +240,10 @@ final class TFTPReceiver: TransferMachine {
         wait(from: now)
     }
 
+    private var patience: Duration { timer.patience(limits.patience) }
+
     private func wait(from now: MonotonicTime) {
-        let end = lastProgress.advanced(by: limits.patience)
+        let end = lastProgress.advanced(by: patience)
         deadline = max(now, min(now.advanced(by: timer.current), end))
     }
 }

@@ -87,10 +87,10 @@ final class TFTPSender: TransferMachine {
         }
     }
 
-    func fail(_ error: TFTPError) {
+    func fail(_ error: TFTPError, because failure: TransferFailure) {
         if state.isOver { return }
         outgoing.append(TFTPPacket.error(error).bytes)
-        end(.ended(error))
+        end(failure)
     }
 
     private func end(_ failure: TransferFailure) {
@@ -172,7 +172,7 @@ final class TFTPSender: TransferMachine {
         guard now >= deadline, !state.isOver else { return }
         let silence = lastProgress.duration(to: now)
         let isEnough = state == .opening && opening.isServer && openings >= TransferOpening.serversPackets
-        if isEnough || silence >= patience { return end(.silent(silence)) }
+        if isEnough || silence >= timer.patience(patience) { return end(.silent(silence)) }
         statistics.timeouts += 1
         timer.backOff()
         if state == .opening, let packet = opening.packet {
@@ -188,7 +188,7 @@ final class TFTPSender: TransferMachine {
 
     private func wait(from now: MonotonicTime) {
         lastSent = now
-        let end = lastProgress.advanced(by: patience)
+        let end = lastProgress.advanced(by: timer.patience(patience))
         deadline = max(now, min(now.advanced(by: timer.current), end))
     }
 

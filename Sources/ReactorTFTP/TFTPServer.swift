@@ -8,71 +8,6 @@
 public import Reactor
 import ServedFiles
 
-/// What a TFTP server lets its clients use up.
-public struct TFTPLimits: Sendable {
-    /// Descriptors that a transfer takes at most: its socket, the file, the file's directory; and that of a transfer that
-    /// lingers, of which there may be as many.
-    public static let descriptorsPerTransfer = 4
-
-    /// Transfers at once. Default: 128.
-    public var transfers = 128
-    /// Transfers at once of one address; an IPv6 /64 is one. Default: 16.
-    public var transfersPerAddress = 16
-    /// Bytes of a block at most (RFC 2348). Default: 65,464, which is all there is.
-    public var blockSize = 65_464
-    /// Blocks of a window at most (RFC 7440), fewer if they would take more than 256 KiB. Default: 64.
-    public var windowSize = 64
-    /// Bytes of a file that is written. Default: 1 GiB.
-    public var fileSize = 1 << 30
-    /// How fast a file that is written has to come in. Default: 50 bytes per second after 30 s, because blocks of 512 bytes,
-    /// one at a time, are slow on a long path that loses some.
-    public var writeRate = MinimumRate(bytesPerSecond: 50)
-    /// How long a client may be silent before its transfer is given up. Default: 20 s.
-    public var patience = Duration.seconds(20)
-    /// How long the last acknowledgement of a written file can be asked for once more. Default: 6 s, in which a client
-    /// asks at least twice.
-    public var linger = Duration.seconds(6)
-
-    /// The defaults.
-    public init() {}
-}
-
-/// A transfer that is over, for the operator.
-public struct TransferReport: Sendable {
-    /// Whose it was.
-    public let peer: SocketAddress
-    /// The file's name, fit for a terminal.
-    public let name: String
-    /// Whether the client wrote the file.
-    public let isWrite: Bool
-    /// How the bytes travelled.
-    public let mode: TFTPMode
-    /// What was counted.
-    public let statistics: TransferStatistics
-    /// How long it took.
-    public let duration: Duration
-    /// Why it failed, if it did.
-    public let failure: TransferFailure?
-}
-
-/// What a TFTP server has counted.
-public struct TFTPStatistics: Sendable, Hashable {
-    /// Files that clients have read.
-    public internal(set) var read = 0
-    /// Files that clients have written.
-    public internal(set) var written = 0
-    /// Transfers that failed.
-    public internal(set) var failed = 0
-    /// Requests that were answered with an error.
-    public internal(set) var refused = 0
-    /// Datagrams to the port of requests that were none.
-    public internal(set) var useless = 0
-    /// Bytes of files, in either direction.
-    public internal(set) var bytes = 0
-    /// Packets that were sent more than once.
-    public internal(set) var repeated = 0
-}
-
 /// Serves files by TFTP (RFC 1350, 2347, 2348, 2349, 7440).
 public final class TFTPServer: DatagramHandler {
     private struct Transfer {
@@ -87,7 +22,7 @@ public final class TFTPServer: DatagramHandler {
     private let loop: EventLoop
     private let store: any TFTPStore
     private let limits: TFTPLimits
-    private var socket: DatagramSocket?
+    private var sockets: [DatagramSocket] = []
     private var transfers: [SocketAddress: Transfer] = [:]
     private var lingering: [SocketAddress] = []
     private var counts: [UInt64: Int] = [:]
@@ -108,10 +43,26 @@ public final class TFTPServer: DatagramHandler {
     /// - Returns: Where.
     /// - Throws: ``SocketError`` that names the address.
     public func start(on address: SocketAddress) throws(SocketError) -> SocketAddress {
-        let socket = try loop.bindDatagrams(on: address, handler: self)
-        self.socket = socket
+        let socket = try loop.bindDatagrams(on: address, options: Self.options, handler: self)
+        sockets.append(socket)
         return socket.address
     }
+
+    /// Takes requests on a socket that the process was started with.
+    ///
+    /// - Throws: ``SocketError`` that names the socket.
+    public func start(on socket: InheritedSocket) throws(SocketError) {
+        sockets.append(try loop.adoptDatagrams(socket, options: Self.options, handler: self))
+    }
+
+    /// Errors are the only answers from the port of requests, and no errors are sent to errors. A client may have any port
+    /// but this server's own.
+    private static let options: DatagramOptions = {
+        var options = DatagramOptions()
+        options.answers.refusesReflectingPorts = false
+        options.answers.perSecond = 1000
+        return options
+    }()
 
     /// How many transfers are under way.
     public var transferCount: Int { transfers.count - lingering.count }
@@ -122,7 +73,7 @@ public final class TFTPServer: DatagramHandler {
     public func drain(within time: Duration, done: @escaping () -> Void) {
         if isDraining { return }
         isDraining = true
-        socket?.close()
+        for socket in sockets { socket.close() }
         drained = done
         loop.schedule(after: time) { [weak self] in
             for transfer in self?.transfers.values.map(\.session) ?? [] {
@@ -147,6 +98,11 @@ public final class TFTPServer: DatagramHandler {
 
     /// A datagram to the port of requests.
     public func received(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) {
+        // In this server's own name: the transfer would be one with itself.
+        if peer.port == socket.address.port {
+            statistics.useless += 1
+            return
+        }
         do throws(TFTPError) {
             switch try TFTPPacket(bytes) {
             case .read(let request): try begin(request, isWrite: false, from: peer, on: socket)
@@ -164,6 +120,10 @@ public final class TFTPServer: DatagramHandler {
 
     /// A datagram that is longer than any request.
     public func receivedTruncated(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) {
+        if peer.port == socket.address.port {
+            statistics.useless += 1
+            return
+        }
         statistics.refused += 1
         refuse(.illegal("this request is too long"), peer, on: socket)
     }
@@ -183,7 +143,8 @@ public final class TFTPServer: DatagramHandler {
         }
         try makeRoom(for: peer)
         let session = try session(for: request, isWrite: isWrite, with: peer)
-        var local = socket.address
+        // Of all addresses the one that was asked: a client takes packets from there only.
+        var local = socket.arrivalAddress ?? socket.address
         local.port = 0
         do throws(SocketError) {
             try session.begin(on: local, session.machine.terms, sendsBlocks: !isWrite)
@@ -209,10 +170,12 @@ public final class TFTPServer: DatagramHandler {
     }
 
     private func makeRoom(for peer: SocketAddress) throws(TFTPError) {
-        if let key = peer.limitKey, counts[key, default: 0] >= limits.transfersPerAddress {
+        if let key = peer.limitKey, counts[key, default: 0] >= limits.transfersPerAddress,
+            !dropUnanswered(where: { $0.limitKey == key })
+        {
             throw TFTPError(.undefined, "too many transfers of this address; try again later")
         }
-        if transferCount >= limits.transfers {
+        if transferCount >= limits.transfers && !dropUnanswered(where: { _ in true }) {
             throw TFTPError(.undefined, "too many transfers; try again later")
         }
         // Those that only linger make room.
@@ -220,6 +183,19 @@ public final class TFTPServer: DatagramHandler {
             transfers[oldest]?.session.drop()
             forget(oldest)
         }
+    }
+
+    /// A client that has agreed on a long timeout and has not answered once may be none: its transfer makes room for
+    /// another one as soon as the usual patience is over.
+    private func dropUnanswered(where isMeant: (SocketAddress) -> Bool) -> Bool {
+        let unanswered = transfers.first { peer, transfer in
+            transfer.session.machine.state == .opening && isMeant(peer)
+                && transfer.start.duration(to: loop.now) >= limits.patience
+        }
+        guard let (peer, transfer) = unanswered else { return false }
+        transfer.session.cancel(TFTPError(.undefined, "no answer for too long"))
+        forget(peer)
+        return true
     }
 
     private func session(for request: TFTPRequest, isWrite: Bool, with peer: SocketAddress) throws(TFTPError)
@@ -237,7 +213,8 @@ public final class TFTPServer: DatagramHandler {
                 let receiver = TFTPReceiver(
                     .server(granting: answer, isWrite: true), terms: terms,
                     limits: TFTPReceiver.Limits(
-                        patience: limits.patience, fileSize: limits.fileSize, linger: limits.linger))
+                        patience: limits.patience, fileSize: limits.fileSize, comparesSize: request.mode == .octet,
+                        linger: limits.linger))
                 session = ReceivingSession(
                     try store.sink(request.name), request.mode, receiver, with: peer, knowsPort: true, on: loop,
                     ended: ended)
@@ -249,7 +226,7 @@ public final class TFTPServer: DatagramHandler {
                 let sender = TFTPSender(
                     .server(granting: answer, isWrite: false), terms: terms, patience: limits.patience)
                 session = SendingSession(
-                    source, request.mode, sender, with: peer, knowsPort: true, on: loop, ended: ended)
+                    source, size: size, request.mode, sender, with: peer, knowsPort: true, on: loop, ended: ended)
             }
         } catch {
             throw TFTPError(error)

@@ -13,6 +13,9 @@ struct TFTPTerms: Sendable, Hashable {
     var timeout: Duration?
     /// Bytes of the file, as the other side said.
     var transferSize: Int?
+    /// The same, where it can be relied on. A size of 0 is what a client sends that does not know how much it will write
+    /// (curl does), and what a server sends back that has not understood the option.
+    var announcedSize: Int? { transferSize == 0 ? nil : transferSize }
 
     /// What RFC 2348 and RFC 7440 allow.
     static let blockSizes = 8...65_464

@@ -30,8 +30,13 @@ enum TransferState: Sendable, Equatable {
 public enum TransferFailure: Error, Sendable, Equatable, CustomStringConvertible {
     /// The other side said so.
     case refused(TFTPError)
-    /// This side ended it, and said so to the other.
+    /// This side ended it because of what the other side sent, and said so to it.
     case ended(TFTPError)
+    /// This side's file cannot be read or written, or the user has ended the transfer. The other side has nothing to do
+    /// with it, and was informed.
+    case local(TFTPError)
+    /// The system does not send to the other side: why, in words.
+    case unsent(String)
     /// The other side said nothing for this long.
     case silent(Duration)
 
@@ -39,7 +44,8 @@ public enum TransferFailure: Error, Sendable, Equatable, CustomStringConvertible
     public var description: String {
         switch self {
         case .refused(let error): "the other side says: \(error)"
-        case .ended(let error): "\(error)"
+        case .ended(let error), .local(let error): "\(error)"
+        case .unsent(let reason): reason
         case .silent(let time): "no answer for \(time.components.seconds) s"
         }
     }
@@ -78,8 +84,16 @@ protocol TransferMachine: AnyObject {
     func received(_ packet: TFTPPacket, at now: MonotonicTime)
     /// The time has come; may be called too early.
     func deadlineReached(at now: MonotonicTime)
-    /// Ends the transfer for a reason of this side, and tells the other.
-    func fail(_ error: TFTPError)
+    /// Ends the transfer for a reason of this side, and sends the other side an error.
+    func fail(_ error: TFTPError, because failure: TransferFailure)
+}
+
+extension TransferMachine {
+    /// Ends the transfer because of what the other side sent, and sends it an error.
+    func fail(_ error: TFTPError) { fail(error, because: .ended(error)) }
+
+    /// Ends the transfer because of this side's file, and sends the other side an error.
+    func failLocally(_ error: TFTPError) { fail(error, because: .local(error)) }
 }
 
 /// The first packet of a transfer, which is sent until the other side answers, and who sends it.

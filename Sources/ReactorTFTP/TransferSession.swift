@@ -23,6 +23,8 @@ class TransferSession: DatagramHandler {
     private var timer: Timer?
     private var timerTime = MonotonicTime.never
     private var answersToStrangers = 0
+    /// Why the system did not send what was last to be sent.
+    private(set) var sendError: SocketError?
     /// Told once when nothing is left to do for the transfer, a lingering one's included.
     private let ended: (TransferSession) -> Void
     /// Told when the machine's state has changed.
@@ -55,6 +57,8 @@ class TransferSession: DatagramHandler {
     func begin(on local: SocketAddress, _ terms: TFTPTerms, sendsBlocks: Bool) throws(SocketError) {
         let (window, blockSize) = (terms.windowSize, terms.blockSize + TFTPPacket.headerSize)
         var options = DatagramOptions()
+        // A transfer has one peer, counts what it sends to others, and ends by itself.
+        options.answers = .unlimited
         options.datagramSize = max(Self.smallestDatagram, sendsBlocks ? 0 : blockSize)
         options.batchSize = min(max(4, window), 64)
         options.queuedDatagrams = min(window + 8, 1024)
@@ -72,7 +76,7 @@ class TransferSession: DatagramHandler {
     var isOpen: Bool { socket?.isClosed == false }
 
     /// Ends the transfer, and tells the other side why.
-    func cancel(_ error: TFTPError) { update { machine.fail(error) } }
+    func cancel(_ error: TFTPError) { update { machine.failLocally(error) } }
 
     /// Ends at once without a word.
     func drop() { socket?.close() }
@@ -139,6 +143,21 @@ class TransferSession: DatagramHandler {
         answersToStrangers += 1
         let error = TFTPError(.unknownTransfer, "this port belongs to another transfer")
         socket.send(TFTPPacket.error(error).bytes, to: source)
+    }
+
+    /// What a moment's silence would not explain ends the transfer at once; the rest is sent again.
+    func failed(_ error: SocketError, peer: SocketAddress?, on socket: DatagramSocket) {
+        if let peer, !isPeer(peer) { return }
+        sendError = error
+        let isFinal: Bool =
+            switch error.errno {
+            case .messageTooLong: true
+            case .networkUnreachable, .permissionDenied, .addressFamilyNotSupported, .invalidArgument:
+                !knowsPort && machine.state == .opening
+            default: false
+            }
+        guard isFinal else { return }
+        update { machine.fail(TFTPError(.undefined, "packets cannot be sent"), because: .unsent("\(error)")) }
     }
 
     func closed(_ socket: DatagramSocket, error: SocketError?) {

@@ -13,7 +13,7 @@ import Testing
     /// Three processes, one socket after the other, and connections all the while.
     @Test(arguments: [["--loops", "1"], ["--loops", "2"], ["--loops", "2", "--distribution", "round-robin"]])
     func noConnectFailsWhileTheSocketIsHandedOver(_ arguments: [String]) async throws {
-        let lines = try await Self.run(["--listen", "127.0.0.1:0"] + arguments) { address, process, file in
+        let lines = try await Self.run(["echo"], ["--listen", "127.0.0.1:0"] + arguments) { address, process, file in
             let report = try await Self.load(address) {
                 for count in 1...2 {
                     try await Self.work(of: process)
@@ -33,7 +33,7 @@ import Testing
     /// A path is each one's in turn, and goes with the last.
     @Test(.enabled("there is no nc", isNetcatHere)) func aUnixSocketIsHandedOverWithItsPath() async throws {
         let path = FileManager.default.temporaryDirectory.appending(path: "reactor-\(UUID().uuidString)").path
-        let lines = try await Self.run(["--listen", "unix:\(path)"]) { _, process, file in
+        let lines = try await Self.run(["echo"], ["--listen", "unix:\(path)"]) { _, process, file in
             process = try await Self.handOver(process, 1, file)
             _ = try await Self.line("served ", 1, in: file)
             let answer = try await Subprocess.run(
@@ -46,18 +46,20 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: path))
     }
 
-    /// Runs an echo server and `body` with its address, the process that serves, and the file that all processes print
-    /// to; ends the process that serves then.
+    /// Runs a server and `body` with its address, the process that serves, and the file that all processes print to; ends
+    /// the process that serves then. Errors are in a file of the same name with `.errors` behind it.
     ///
     /// - Returns: What they have printed. In a file, because what a pipe brings ends with the first process.
-    private static func run(
-        _ arguments: [String], _ body: @escaping @Sendable (String, inout ProcessStatus, String) async throws -> Void
+    static func run(
+        _ command: [String] = ["echo"], _ arguments: [String], program: String = reactorPath,
+        _ body: @escaping @Sendable (String, inout ProcessStatus, String) async throws -> Void
     ) async throws -> [Substring] {
         let folder = FileManager.default.temporaryDirectory
         let file = folder.appending(path: "reactor-hand-over-\(UUID().uuidString)").path
-        defer { try? FileManager.default.removeItem(atPath: file) }
+        defer { for name in [file, file + ".errors"] { try? FileManager.default.removeItem(atPath: name) } }
         try await Program.bounded {
-            let server = ["-c", "exec \"$0\" echo \"$@\" >\(file)", reactorPath] + arguments
+            let redirected = "exec \"$0\" \"$@\" >\(file) 2>\(file).errors"
+            let server = ["-c", redirected, program] + command + arguments
             _ = try await Subprocess.run(
                 .name("sh"), arguments: Arguments(server), input: .none, output: .discarded, error: .discarded
             ) { execution in
@@ -77,18 +79,18 @@ import Testing
     }
 
     /// Has a process hand over for the `count`th time; answers the one that serves now.
-    private static func handOver(_ process: ProcessStatus, _ count: Int, _ file: String) async throws -> ProcessStatus {
+    static func handOver(_ process: ProcessStatus, _ count: Int, _ file: String) async throws -> ProcessStatus {
         kill(process.number, SIGUSR2)
         let line = try await line("handed over to process ", count, in: file)
         return ProcessStatus(number: try #require(line.split(separator: " ").last.flatMap { pid_t($0) }))
     }
 
-    private static func lines(of file: String) -> [Substring] {
+    static func lines(of file: String) -> [Substring] {
         ((try? String(contentsOfFile: file, encoding: .utf8)) ?? "").split(separator: "\n")
     }
 
     /// Waits until a file has so many lines that begin so; answers the last one of them.
-    private static func line(_ start: String, _ count: Int, in file: String) async throws -> Substring {
+    static func line(_ start: String, _ count: Int, in file: String) async throws -> Substring {
         var found: [Substring] = []
         try await eventually {
             found = lines(of: file).filter { $0.hasPrefix(start) }
@@ -191,7 +193,7 @@ import Testing
         #expect(outcome.output.contains("served 0 connections"))
     }
 
-    private static var reactorPath: String { Program.reactor.description }
+    static var reactorPath: String { Program.reactor.description }
 
     /// Runs the echo server with variables that are meant for it.
     private func inherit(_ variables: String, _ redirection: String, _ arguments: String) async throws

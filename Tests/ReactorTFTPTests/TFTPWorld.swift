@@ -14,6 +14,8 @@ final class MemoryStore: TFTPStore, @unchecked Sendable {
     var isWritable = true
     /// Bytes after which the disk is full.
     var space = Int.max
+    /// Bytes that a source of each file really has; fewer or more than its size says.
+    var sourceLengths: [[UInt8]: Int] = [:]
     /// Sources and sinks that are not closed, committed or discarded.
     private(set) var open = 0
 
@@ -59,7 +61,8 @@ final class MemoryStore: TFTPStore, @unchecked Sendable {
 
     func source(_ path: [UInt8]) throws(FileAccessError) -> (source: any TransferSource, size: Int) {
         guard let bytes = files[path] else { throw FileAccessError(Errno.noSuchFileOrDirectory) }
-        return (Source(bytes, self), bytes.count)
+        let length = sourceLengths[path] ?? bytes.count
+        return (Source(Array((bytes + bytes).prefix(length)), self), bytes.count)
     }
     func sink(_ path: [UInt8]) throws(FileAccessError) -> any TransferSink {
         if !isWritable { throw FileAccessError(Errno.permissionDenied) }
@@ -91,11 +94,12 @@ final class TFTPWorld {
     private(set) var reports: [TransferReport] = []
 
     init(
-        seed: UInt64 = 1, faults: Faults = .none, backend: Backend = .epoll(), limits: TFTPLimits = TFTPLimits()
+        seed: UInt64 = 1, faults: Faults = .none, backend: Backend = .epoll(), limits: TFTPLimits = TFTPLimits(),
+        on place: SocketAddress = .loopback(port: 6969)
     ) throws {
         simulation = try Simulation(seed: seed, faults: faults, backend: backend)
         server = TFTPServer(store, limits: limits, on: simulation.loop)
-        address = try Self.insisting { [server] () throws(SocketError) in try server.start(on: .loopback(port: 6969)) }
+        address = try Self.insisting { [server] () throws(SocketError) in try server.start(on: place) }
         server.transferEnded = { [unowned self] in reports.append($0) }
     }
 
@@ -108,25 +112,31 @@ final class TFTPWorld {
         }
     }
 
-    func get(_ name: String, as other: String? = nil, _ settings: TFTPSettings = TFTPSettings()) throws
-        -> TransferOutcome
-    {
+    func get(
+        _ name: String, as other: String? = nil, _ settings: TFTPSettings = TFTPSettings(),
+        from server: SocketAddress? = nil
+    ) throws -> TransferOutcome {
         let outcome = TransferOutcome()
         let sink = try local.sink(Array((other ?? name).utf8))
         outcome.client = try Self.insisting { () throws(SocketError) in
             try TFTPClient.get(
-                Array(name.utf8), from: address, into: sink, settings, on: simulation.loop, ended: outcome.end)
+                Array(name.utf8), from: server ?? address, into: sink, settings, on: simulation.loop, ended: outcome.end
+            )
         }
         return outcome
     }
 
-    func put(_ bytes: [UInt8], as name: String, _ settings: TFTPSettings = TFTPSettings()) throws -> TransferOutcome {
+    func put(
+        _ bytes: [UInt8], as name: String, _ settings: TFTPSettings = TFTPSettings(), announcing size: Int? = nil,
+        to server: SocketAddress? = nil
+    ) throws -> TransferOutcome {
         let outcome = TransferOutcome()
         local.files[[0]] = bytes
         let source = try local.source([0]).source
         outcome.client = try Self.insisting { () throws(SocketError) in
             try TFTPClient.put(
-                source, size: bytes.count, to: address, as: Array(name.utf8), settings, on: simulation.loop,
+                source, size: size ?? bytes.count, to: server ?? address, as: Array(name.utf8), settings,
+                on: simulation.loop,
                 ended: outcome.end)
         }
         return outcome

@@ -27,7 +27,7 @@ final class TransferWire {
     /// - Parameter reads: the sender is the server.
     init(
         _ file: [UInt8], terms: TFTPTerms = TFTPTerms(), isGranted: Bool = true, reads: Bool = true, seed: UInt64 = 1,
-        linger: Duration = .seconds(6)
+        linger: Duration = .seconds(6), patience: Duration = .seconds(60)
     ) {
         self.file = file
         random = SeededGenerator(seed: seed)
@@ -35,12 +35,12 @@ final class TransferWire {
         let answer = isGranted ? terms.asking(transferSize: file.count) : []
         let agreed = isGranted ? terms : TFTPTerms()
         let request = TFTPRequest(name: [0x66], mode: .octet, options: asked)
-        let limits = TFTPReceiver.Limits(patience: .seconds(60), linger: linger)
+        let limits = TFTPReceiver.Limits(patience: patience, linger: linger)
         if reads {
-            sender = TFTPSender(.server(granting: answer, isWrite: false), terms: agreed, patience: .seconds(60))
+            sender = TFTPSender(.server(granting: answer, isWrite: false), terms: agreed, patience: patience)
             receiver = TFTPReceiver(.client(.read(request)), terms: terms, limits: limits)
         } else {
-            sender = TFTPSender(.client(.write(request)), terms: terms, patience: .seconds(60))
+            sender = TFTPSender(.client(.write(request)), terms: terms, patience: patience)
             receiver = TFTPReceiver(.server(granting: answer, isWrite: true), terms: agreed, limits: limits)
         }
         receiver.begin(at: now)

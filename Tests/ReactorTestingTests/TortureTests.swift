@@ -69,20 +69,20 @@ import Testing
 
     /// Bind, connect, join, exchange, leave, close.
     private static func datagrams(_ world: Simulation) throws {
-        let peer = world.datagramPeer(at: .ipv4(0, 0, 0, 0, port: 99))
-        let group = SocketAddress.ipv4(239, 0, 0, 7, port: 99)
+        let peer = world.datagramPeer(at: .ipv4(0, 0, 0, 0, port: 1099))
+        let group = SocketAddress.ipv4(239, 0, 0, 7, port: 1099)
         peer.join(group)
         var options = DatagramOptions()
         options.multicastInterface = NetworkInterface(index: 1)
         options.receiveBuffer = 65_536
         let echo = try world.bindDatagrams(
-            on: .ipv4(0, 0, 0, 0, port: 98), options: options, handler: ScriptedDatagrams())
+            on: .ipv4(0, 0, 0, 0, port: 1098), options: options, handler: ScriptedDatagrams())
         try echo.join(group)
         let quiet = ScriptedDatagrams { $0.onReceived = { _, _, _ in } }
-        let client = try world.connectDatagrams(to: .loopback(port: 98), handler: quiet)
+        let client = try world.connectDatagrams(to: .loopback(port: 1098), handler: quiet)
         for number in 0..<5 {
             world.kernel.after(.milliseconds(number)) {
-                peer.send("\(number)", to: .loopback(port: 98))
+                peer.send("\(number)", to: .loopback(port: 1098))
                 client.send("from inside")
                 echo.send("to all", to: group)
             }

@@ -47,6 +47,10 @@ extern void *memmem(const void *bytes, size_t count, const void *pattern, size_t
 #ifndef IPV6_MULTICAST_ALL
 #define IPV6_MULTICAST_ALL 29
 #endif
+#ifndef IPV6_RECVPKTINFO
+#define IPV6_RECVPKTINFO 49
+#define IPV6_PKTINFO 50
+#endif
 
 // Inlined into the Swift caller: a call of a call would cost as much as all that Swift adds.
 #define CREACTOR_CALL static inline __attribute__((always_inline))
@@ -199,6 +203,57 @@ CREACTOR_CALL void creactor_message_prepare(struct creactor_message *message, vo
   message->header.msg_name = address;
   message->header.msg_iov = piece;
   message->header.msg_iovlen = 1;
+}
+// The address of this machine that a datagram was sent to, or leaves from (IP_PKTINFO in ip(7), IPV6_PKTINFO in ipv6(7)).
+// The C library shows struct in6_pktinfo to users of _GNU_SOURCE only.
+struct creactor_in6_pktinfo {
+  struct in6_addr address;
+  unsigned int interface;
+};
+enum { creactor_control_size = CMSG_SPACE(sizeof(struct creactor_in6_pktinfo)) };
+CREACTOR_CALL void creactor_message_set_control(struct creactor_message *message, void *control, size_t size) {
+  message->header.msg_control = control;
+  message->header.msg_controllen = size;
+}
+// Copies the address, in network byte order, and the index of its interface. Returns the address family; 0 if there is none.
+CREACTOR_CALL int creactor_message_local(struct creactor_message *message, void *address, unsigned *interface) {
+  for (struct cmsghdr *control = CMSG_FIRSTHDR(&message->header); control; control = CMSG_NXTHDR(&message->header, control)) {
+    if (control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_PKTINFO) {
+      struct in_pktinfo info;
+      memcpy(&info, CMSG_DATA(control), sizeof info);
+      // Not ipi_addr: that one is the header's, which may be a broadcast address.
+      memcpy(address, &info.ipi_spec_dst, sizeof info.ipi_spec_dst);
+      *interface = (unsigned)info.ipi_ifindex;
+      return AF_INET;
+    }
+    if (control->cmsg_level == IPPROTO_IPV6 && control->cmsg_type == IPV6_PKTINFO) {
+      struct creactor_in6_pktinfo info;
+      memcpy(&info, CMSG_DATA(control), sizeof info);
+      memcpy(address, &info.address, sizeof info.address);
+      *interface = info.interface;
+      return AF_INET6;
+    }
+  }
+  return 0;
+}
+// Sets what creactor_message_local reads, in memory of creactor_control_size bytes that the message points to from then on.
+CREACTOR_CALL void creactor_message_set_local(
+    struct creactor_message *message, void *control, int family, const void *address, unsigned interface) {
+  memset(control, 0, creactor_control_size);
+  struct cmsghdr *header = (struct cmsghdr *)control;
+  if (family == AF_INET) {
+    struct in_pktinfo info = {.ipi_ifindex = (int)interface};
+    memcpy(&info.ipi_spec_dst, address, sizeof info.ipi_spec_dst);
+    header->cmsg_level = IPPROTO_IP, header->cmsg_type = IP_PKTINFO, header->cmsg_len = CMSG_LEN(sizeof info);
+    memcpy(CMSG_DATA(header), &info, sizeof info);
+    creactor_message_set_control(message, control, CMSG_SPACE(sizeof info));
+  } else {
+    struct creactor_in6_pktinfo info = {.interface = interface};
+    memcpy(&info.address, address, sizeof info.address);
+    header->cmsg_level = IPPROTO_IPV6, header->cmsg_type = IPV6_PKTINFO, header->cmsg_len = CMSG_LEN(sizeof info);
+    memcpy(CMSG_DATA(header), &info, sizeof info);
+    creactor_message_set_control(message, control, CMSG_SPACE(sizeof info));
+  }
 }
 CREACTOR_CALL int creactor_message_is_truncated(const struct creactor_message *message) {
   return (message->header.msg_flags & MSG_TRUNC) != 0;

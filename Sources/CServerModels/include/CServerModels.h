@@ -18,6 +18,9 @@ int cmodels_is_ending(void);
 // The end of standard input counts as SIGTERM: who wanted this process is gone.
 void cmodels_end_with_input(void);
 
+// SIGUSR2 prints, from now on, that it does not restart this program.
+void cmodels_refuse_restart(void);
+
 // From now on children that end are reaped (SIGCHLD), so that none stays behind as a zombie.
 void cmodels_reap_children(void);
 // fork(2): 0 in the child, which has none of the handlers above, and which the kernel kills when its parent ends.
@@ -41,10 +44,15 @@ long cmodels_accept(int listener);
 // How long receiving, sending and connecting wait at most (SO_RCVTIMEO, SO_SNDTIMEO); they fail with EAGAIN then.
 long cmodels_limit_waits(int fd, int milliseconds);
 
+// Who sent a datagram, and which address of this machine it was sent to (IP_PKTINFO): the answer leaves from there.
 struct cmodels_peer {
   struct sockaddr_storage address;
   socklen_t length;
+  long local[8];  // aligned for a struct cmsghdr
+  size_t local_length;
 };
+// Asks for the second one, which a socket does not know otherwise that is bound to all addresses.
+long cmodels_report_local(int fd, int is_ipv6);
 long cmodels_recvfrom(int fd, void *bytes, size_t count, struct cmodels_peer *peer);
 long cmodels_sendto(int fd, const void *bytes, size_t count, const struct cmodels_peer *peer);
 

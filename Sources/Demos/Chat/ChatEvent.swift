@@ -60,8 +60,9 @@ struct ChatEvent: Equatable {
         self.content = content
     }
 
-    /// - Throws: ``ChatRefusal`` for whatever no server of this version has written.
-    init(_ bytes: [UInt8]) throws(ChatRefusal) {
+    /// - Parameter limits: what holds for a member's own lines, and so for what others say.
+    /// - Throws: ``ChatRefusal`` for anything that no server of this version and with these limits has written.
+    init(_ bytes: [UInt8], _ limits: ChatLimits = ChatLimits()) throws(ChatRefusal) {
         if bytes.count > Self.maximumBytes { throw ChatRefusal("an event of \(bytes.count) bytes") }
         var fields: [String] = []
         for field in bytes.split(separator: UInt8(ascii: "\t"), omittingEmptySubsequences: false) {
@@ -71,16 +72,28 @@ struct ChatEvent: Equatable {
         guard 1...16 ~= fields[1].utf8.count, fields[1].utf8.allSatisfy(Self.isHexadecimal),
             let origin = UInt64(fields[1], radix: 16), ChatServer.isName(fields[2])
         else { throw ChatRefusal("an event of nobody") }
-        self.init(origin: origin, server: fields[2], try Self.content(fields[3], Array(fields[4...])))
+        self.init(origin: origin, server: fields[2], try Self.content(fields[3], Array(fields[4...]), limits))
     }
 
     private static func isHexadecimal(_ byte: UInt8) -> Bool {
         UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte || UInt8(ascii: "a")...UInt8(ascii: "f") ~= byte
     }
 
-    private static func content(_ verb: String, _ fields: [String]) throws(ChatRefusal) -> Content {
+    /// Text as a member could have said it: not blank, no longer than a line.
+    private static func text(_ field: String, _ limits: ChatLimits) throws(ChatRefusal) -> String {
+        let count = field.utf8.count
+        if count > limits.lineBytes { throw ChatRefusal("a line of \(count) bytes, of at most \(limits.lineBytes)") }
+        if field.utf8.allSatisfy({ $0 == UInt8(ascii: " ") }) { throw ChatRefusal("a blank line") }
+        return field
+    }
+
+    private static func content(
+        _ verb: String, _ fields: [String], _ limits: ChatLimits
+    ) throws(ChatRefusal) -> Content {
         switch (verb, fields.count) {
-        case ("said", 3): return .said(room: try ChatName(fields[0]), by: try ChatName(fields[1]), text: fields[2])
+        case ("said", 3):
+            return .said(
+                room: try ChatName(fields[0]), by: try ChatName(fields[1]), text: try text(fields[2], limits))
         case ("joined", 2): return .joined(room: try ChatName(fields[0]), try ChatName(fields[1]))
         case ("left", 3):
             guard let parting = ChatParting(rawValue: fields[2]) else { throw ChatRefusal("no way to part") }
@@ -88,8 +101,10 @@ struct ChatEvent: Equatable {
         case ("renamed", 3):
             return .renamed(room: try ChatName(fields[0]), from: try ChatName(fields[1]), to: try ChatName(fields[2]))
         case ("whispered", 4):
+            guard ChatServer.isName(fields[1]) else { throw ChatRefusal("a whisper to a malformed server name") }
             return .whispered(
-                to: try ChatName(fields[0]), at: fields[1], by: try ChatName(fields[2]), text: fields[3])
+                to: try ChatName(fields[0]), at: fields[1], by: try ChatName(fields[2]),
+                text: try text(fields[3], limits))
         case ("here", 2...(namesAtOnce + 1)):
             var names: [ChatName] = []
             for field in fields.dropFirst() { names.append(try ChatName(field)) }

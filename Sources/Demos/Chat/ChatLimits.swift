@@ -16,6 +16,16 @@ public struct ChatLimits: Sendable {
     public var burst = 10
     /// Lines beyond that which are thrown away, after a warning, before their sender is dropped. Default: 20.
     public var excess = 20
+    /// Joins, leaves and changes of name that a room reports one by one, per second for long. Default: 5; what is beyond is
+    /// counted into one line.
+    public var noticesPerSecond = 5
+    /// How many of them it reports at once after a silence. Default: 20.
+    public var noticeBurst = 20
+    /// Members that one address lets in per second for long; an IPv6 /64 is one address, and loopback has no limit.
+    /// Default: 10.
+    public var entriesPerSecond = 10
+    /// How many of them at once after a silence. Default: 100.
+    public var entryBurst = 100
     /// How long a member's output may stay above its watermark before the member is dropped. Default: 2 s. It is not
     /// zero because a burst may put a member there who reads as fast as anybody could.
     public var patience = Duration.seconds(2)

@@ -8,6 +8,8 @@ protocol ChatPeer: AnyObject {
     func send(_ bytes: [UInt8])
     /// Sends what was given, and ends.
     func close()
+    /// The peer's address as limits count it; `nil` where there is no limit.
+    var limitKey: UInt64? { get }
 }
 
 /// Why a member is gone, as the others read it.

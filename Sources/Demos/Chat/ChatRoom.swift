@@ -3,15 +3,18 @@
 /// A room. It knows who is in it and passes lines on; what a line means is not its business.
 final class ChatRoom {
     let name: ChatName
+    /// What it reports of those who come and go.
+    var notices: ChatNotices
     private(set) var members: [ChatMember] = []
     private let historyLimit: Int
     /// The last lines; once it is full the oldest is at `oldest`.
     private var lines: [[UInt8]] = []
     private var oldest = 0
 
-    init(_ name: ChatName, history: Int) {
+    init(_ name: ChatName, _ limits: ChatLimits) {
         self.name = name
-        historyLimit = max(0, history)
+        notices = ChatNotices(limits)
+        historyLimit = max(0, limits.history)
     }
 
     func add(_ member: ChatMember) {

@@ -21,14 +21,14 @@ extension ChatServer {
             if let room = rooms[room] { deliver(ChatLine.said(by: "\(by)@\(server)", text), in: room) }
         case .joined(let room, let member):
             remote.put(member, in: room, at: origin)
-            rooms[room]?.send(ChatLine.notice("\(member)@\(server) joined \(room)"))
+            announce(.joined, "\(member)@\(server) joined \(room)", in: rooms[room], at: now)
         case .left(let room, let member, let parting):
             remote.remove(member, from: room, at: origin)
-            rooms[room]?.send(ChatLine.notice("\(member)@\(server) \(parting.rawValue)"))
+            announce(.left, "\(member)@\(server) \(parting.rawValue)", in: rooms[room], at: now)
         case .renamed(let room, let old, let new):
             remote.remove(old, from: room, at: origin)
             remote.put(new, in: room, at: origin)
-            rooms[room]?.send(ChatLine.notice("\(old)@\(server) is called \(new)@\(server) now"))
+            announce(.renamed, "\(old)@\(server) is called \(new)@\(server) now", in: rooms[room], at: now)
         case .whispered(let to, at: name, by: let by, text: let text):
             members[to]?.peer.send(ChatLine.whispered(by: "\(by)@\(server)", text))
         case .whispered: break  // for somebody else
@@ -39,7 +39,7 @@ extension ChatServer {
         case .here(let room, let members):
             for member in members { remote.put(member, in: room, at: origin) }
         case .alive: break
-        case .gone: forget(origin, server)
+        case .gone: forget(origin, server, at: now)
         }
         return true
     }
@@ -56,8 +56,8 @@ extension ChatServer {
     }
 
     /// Forgets servers that were not heard of since a moment.
-    func forgetServers(silentSince moment: MonotonicTime) {
-        for server in remote.silent(since: moment) { forget(server.origin, server.name) }
+    func forgetServers(silentSince moment: MonotonicTime, at now: MonotonicTime) {
+        for server in remote.silent(since: moment) { forget(server.origin, server.name, at: now) }
     }
 
     /// The way to the others is there again, or lost. Members are told, once.
@@ -71,9 +71,11 @@ extension ChatServer {
     }
 
     /// One line a room, not one for each of perhaps a thousand.
-    private func forget(_ origin: UInt64, _ server: String) {
+    private func forget(_ origin: UInt64, _ server: String, at now: MonotonicTime) {
         for (room, count) in remote.forget(origin) {
-            rooms[room]?.send(ChatLine.notice("\(count) members of \(server) are gone with their server"))
+            announce(
+                .left, counting: count, "\(count) members of \(server) are gone with their server", in: rooms[room],
+                at: now)
         }
     }
 }

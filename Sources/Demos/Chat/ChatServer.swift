@@ -21,6 +21,10 @@ public final class ChatServer {
         public internal(set) var droppedAsSlow = 0
         /// Members dropped because they wrote too much.
         public internal(set) var droppedAsFlood = 0
+        /// Joins, leaves and changes of name that had no line of their own: there were too many at once.
+        public internal(set) var countedChanges = 0
+        /// Names refused because their address let too many members in.
+        public internal(set) var refusedEntries = 0
     }
 
     /// What this server is called where there are others: members of theirs are shown as `anna@name`.
@@ -36,6 +40,10 @@ public final class ChatServer {
     weak var backplane: (any ChatBackplane)?
     private var isEnding = false
     private let lobby: ChatRoom
+    private var entrances: ChatEntrances
+    /// Calls ``settle(at:)`` after a while: a chat has no clock.
+    var settleLater: ((Duration) -> Void)?
+    var isSettling = false
 
     /// A chat without members.
     ///
@@ -46,8 +54,9 @@ public final class ChatServer {
         precondition(Self.isName(name), "a server's name has 1 to 16 lower-case letters, digits or '-'")
         self.name = name
         self.limits = limits
+        entrances = ChatEntrances(limits)
         do throws(ChatRefusal) {
-            lobby = ChatRoom(try ChatName("lobby"), history: limits.history)
+            lobby = ChatRoom(try ChatName("lobby"), limits)
         } catch {
             preconditionFailure("lobby is a name")
         }
@@ -72,14 +81,14 @@ public final class ChatServer {
     }
 
     /// Somebody is gone, or is to be. Calling it again does nothing.
-    func disconnect(_ member: ChatMember, _ parting: ChatParting) {
+    func disconnect(_ member: ChatMember, _ parting: ChatParting, at now: MonotonicTime) {
         guard !member.isGone else { return }
         member.isGone = true
         if parting == .tooSlow { statistics.droppedAsSlow += 1 }
         if parting == .flooding { statistics.droppedAsFlood += 1 }
         guard let name = member.name, let room = member.room else { return }
         members[name] = nil
-        leave(room, member, name, parting)
+        leave(room, member, name, parting, at: now)
     }
 
     /// Takes leave of everybody; whoever holds the connections ends them then.
@@ -100,9 +109,9 @@ public final class ChatServer {
             let text = try ChatText.decode(line)
             if text.allSatisfy({ $0 == " " }) { return }
             if let name = member.name, let room = member.room {
-                try perform(try ChatCommand(text), member, name, room)
+                try perform(try ChatCommand(text), member, name, room, now)
             } else {
-                try introduce(member, text)
+                try introduce(member, text, now)
             }
         } catch {
             member.peer.send(ChatLine.refusal(error.description))
@@ -122,42 +131,46 @@ public final class ChatServer {
         } else if member.excess > limits.excess {
             member.peer.send(ChatLine.refusal("you write too much and are dropped"))
             member.peer.close()
-            disconnect(member, .flooding)
+            disconnect(member, .flooding, at: now)
         }
         return false
     }
 
     /// The first lines of somebody who has no name yet.
-    private func introduce(_ member: ChatMember, _ text: String) throws(ChatRefusal) {
+    private func introduce(_ member: ChatMember, _ text: String, _ now: MonotonicTime) throws(ChatRefusal) {
         let wanted: String
         switch try ChatCommand(text) {
         case .nick(let name): wanted = name
         case .say(let words): wanted = String(words.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
         case .help: return help(member)
-        case .quit: return quit(member)
+        case .quit: return quit(member, now)
         default: throw ChatRefusal("write your name first")
         }
         let name = try freeName(wanted, for: member)
         if lobby.members.count >= limits.membersPerRoom { throw ChatRefusal("the lobby is full; try again later") }
+        if let address = member.peer.limitKey, !entrances.admit(address, at: now) {
+            statistics.refusedEntries += 1
+            throw ChatRefusal("too many come in from your address; wait a moment and write your name again")
+        }
         member.name = name
         members[name] = member
         member.peer.send(ChatLine.notice("welcome, \(name)"))
-        enter(lobby, member, name)
+        enter(lobby, member, name, now)
     }
 
     private func perform(
-        _ command: ChatCommand, _ member: ChatMember, _ name: ChatName, _ room: ChatRoom
+        _ command: ChatCommand, _ member: ChatMember, _ name: ChatName, _ room: ChatRoom, _ now: MonotonicTime
     ) throws(ChatRefusal) {
         switch command {
         case .say(let text): say(text, member, name, room)
-        case .nick(let wanted): try rename(member, name, room, to: wanted)
-        case .join(let wanted): try move(member, name, from: room, to: try ChatName(wanted))
-        case .leave: try move(member, name, from: room, to: lobby.name)
+        case .nick(let wanted): try rename(member, name, room, to: wanted, now)
+        case .join(let wanted): try move(member, name, from: room, to: try ChatName(wanted), now)
+        case .leave: try move(member, name, from: room, to: lobby.name, now)
         case .message(let to, let text): try whisper(text, member, name, to: to)
         case .who: who(member, room)
         case .rooms: listRooms(member)
         case .help: help(member)
-        case .quit: quit(member)
+        case .quit: quit(member, now)
         }
     }
 
@@ -175,24 +188,24 @@ public final class ChatServer {
         room.remember(line)
     }
 
-    private func rename(_ member: ChatMember, _ old: ChatName, _ room: ChatRoom, to wanted: String)
-        throws(ChatRefusal)
-    {
+    private func rename(
+        _ member: ChatMember, _ old: ChatName, _ room: ChatRoom, to wanted: String, _ now: MonotonicTime
+    ) throws(ChatRefusal) {
         let new = try freeName(wanted, for: member)
         members[old] = nil
         members[new] = member
         member.name = new
-        room.send(ChatLine.notice("\(old) is called \(new) now"))
+        announce(.renamed, "\(old) is called \(new) now", in: room, at: now)
         backplane?.publish(.renamed(room: room.name, from: old, to: new))
     }
 
-    private func move(_ member: ChatMember, _ name: ChatName, from room: ChatRoom, to wanted: ChatName)
-        throws(ChatRefusal)
-    {
+    private func move(
+        _ member: ChatMember, _ name: ChatName, from room: ChatRoom, to wanted: ChatName, _ now: MonotonicTime
+    ) throws(ChatRefusal) {
         if wanted == room.name { throw ChatRefusal("you are in \(room.name)") }
         let next = try findRoom(wanted)
-        leave(room, member, name, .left)
-        enter(next, member, name)
+        leave(room, member, name, .left, at: now)
+        enter(next, member, name, now)
     }
 
     /// A room that has a place, made if there is none of that name.
@@ -202,7 +215,7 @@ public final class ChatServer {
             return room
         }
         if rooms.count >= limits.rooms { throw ChatRefusal("there are \(rooms.count) rooms, and no more can be made") }
-        let room = ChatRoom(name, history: limits.history)
+        let room = ChatRoom(name, limits)
         rooms[name] = room
         return room
     }
@@ -240,10 +253,10 @@ public final class ChatServer {
         for line in ChatCommand.helpLines { member.peer.send(ChatLine.notice(line)) }
     }
 
-    private func quit(_ member: ChatMember) {
+    private func quit(_ member: ChatMember, _ now: MonotonicTime) {
         member.peer.send(ChatLine.notice("goodbye"))
         member.peer.close()
-        disconnect(member, .left)
+        disconnect(member, .left, at: now)
     }
 
     // MARK: Names and rooms
@@ -255,9 +268,8 @@ public final class ChatServer {
         return name
     }
 
-    private func enter(_ room: ChatRoom, _ member: ChatMember, _ name: ChatName) {
-        let line = ChatLine.notice("\(name) joined \(room.name)")
-        room.send(line)
+    private func enter(_ room: ChatRoom, _ member: ChatMember, _ name: ChatName, _ now: MonotonicTime) {
+        announce(.joined, "\(name) joined \(room.name)", in: room, at: now)
         room.add(member)
         let others = room.members.count - 1 + remote.count(in: room.name)
         let lines = room.history
@@ -269,10 +281,12 @@ public final class ChatServer {
         backplane?.publish(.joined(room: room.name, name))
     }
 
-    private func leave(_ room: ChatRoom, _ member: ChatMember, _ name: ChatName, _ parting: ChatParting) {
+    private func leave(
+        _ room: ChatRoom, _ member: ChatMember, _ name: ChatName, _ parting: ChatParting, at now: MonotonicTime
+    ) {
         room.remove(member)
         if isEnding { return }
-        room.send(ChatLine.notice("\(name) \(parting.rawValue)"))
+        announce(.left, "\(name) \(parting.rawValue)", in: room, at: now)
         if room.members.isEmpty && room !== lobby { rooms[room.name] = nil }
         backplane?.publish(.left(room: room.name, name, parting))
     }

@@ -23,6 +23,11 @@ public final class ChatSession: MessageHandler, ChatPeer {
     /// Greets.
     public func connected(_ connection: Connection) {
         self.connection = connection
+        if chat.settleLater == nil {
+            chat.settleLater = { [unowned chat, unowned loop = connection.loop] time in
+                loop.schedule(after: time) { [weak chat, unowned loop] in chat?.settle(at: loop.now) }
+            }
+        }
         member = chat.connect(self)
     }
 
@@ -40,10 +45,12 @@ public final class ChatSession: MessageHandler, ChatPeer {
 
     /// Says why the connection ends. The room need not wait until it has.
     public func refused(_ connection: Connection, error: FramingError) {
-        if error.kind == .tooLong {
-            send(ChatLine.refusal("a line has at most \(chat.limits.lineBytes) bytes; goodbye"))
+        switch error.kind {
+        case .tooLong: send(ChatLine.refusal("a line has at most \(chat.limits.lineBytes) bytes; goodbye"))
+        // Half a line may be half a command of a sender that died.
+        default: send(ChatLine.refusal("your last line has no end, so nobody has seen it; goodbye"))
         }
-        if let member { chat.disconnect(member, .brokenLine) }
+        if let member { chat.disconnect(member, .brokenLine, at: connection.loop.now) }
     }
 
     /// The member reads again.
@@ -61,7 +68,7 @@ public final class ChatSession: MessageHandler, ChatPeer {
     /// The member is gone, if it is not already.
     public func closed(_ connection: Connection, reason: CloseReason) {
         drained(connection)
-        if let member { chat.disconnect(member, Self.parting(reason)) }
+        if let member { chat.disconnect(member, Self.parting(reason), at: connection.loop.now) }
         self.connection = nil
         member = nil
     }
@@ -84,11 +91,16 @@ public final class ChatSession: MessageHandler, ChatPeer {
 
     func close() { connection?.close() }
 
+    var limitKey: UInt64? {
+        guard let peer = connection?.peer, !peer.isLoopback else { return nil }
+        return peer.limitKey
+    }
+
     /// A last word would only wait behind all that was not read.
     private func drop() {
         patience = nil
         guard let connection, let member, connection.isOpen else { return }
-        chat.disconnect(member, .tooSlow)
+        chat.disconnect(member, .tooSlow, at: connection.loop.now)
         connection.abort()
     }
 }

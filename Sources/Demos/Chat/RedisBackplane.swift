@@ -73,7 +73,7 @@ public final class RedisBackplane: ChatBackplane, RedisLinkHandler {
     /// Says that this server is there. It hears that itself, so that a Redis which hangs is noticed.
     private func beat() {
         if link?.isUp == true { publish(.alive) }
-        chat.forgetServers(silentSince: loop.now.advanced(by: .zero - Self.patience))
+        chat.forgetServers(silentSince: loop.now.advanced(by: .zero - Self.patience), at: loop.now)
     }
 
     // MARK: What the link tells
@@ -105,13 +105,15 @@ public final class RedisBackplane: ChatBackplane, RedisLinkHandler {
 
     public func linkReceived(_ payload: [UInt8]) {
         let event: ChatEvent
-        do throws(ChatRefusal) { event = try ChatEvent(payload) } catch { return refuse(error.description) }
+        do throws(ChatRefusal) { event = try ChatEvent(payload, chat.limits) } catch {
+            return refuse(error.description)
+        }
         if event.origin == origin {
             if !isWorking { heardItself() }
             return
         }
         if event.server == chat.name { return refuse("another server is called \(chat.name), too") }
-        if !chat.receive(event, at: loop.now) { refuse("there are too many servers") }
+        if !chat.receive(event, at: loop.now) { refuse("there are too many servers, or one has changed its name") }
     }
 
     /// Nonsense is counted, and reported once: whoever sends it once sends it often.

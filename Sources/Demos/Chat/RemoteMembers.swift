@@ -17,8 +17,10 @@ final class RemoteMembers {
     private var memberCount = 0
     private var servers: [UInt64: Server] = [:]
 
-    /// Notes that a server is there. `false` when there are too many to take notice of another one.
+    /// Notes that a server is there. `false` when there are too many to take notice of another one, or when the process
+    /// had another server name before: no process changes that.
     func hear(_ origin: UInt64, _ name: String, at now: MonotonicTime) -> Bool {
+        if let known = servers[origin]?.name, known != name { return false }
         if servers[origin] == nil {
             if servers.count >= Self.maximumServers { return false }
             servers[origin] = Server(name: name, lastHeard: now)

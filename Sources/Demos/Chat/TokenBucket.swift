@@ -30,6 +30,11 @@ public struct TokenBucket: Sendable {
         return true
     }
 
+    /// Whether it holds as many tokens as it can.
+    func isFull(at now: MonotonicTime) -> Bool {
+        emptyAt.nanoseconds <= now.nanoseconds &- capacity &* interval
+    }
+
     /// How long it takes until there is a token.
     public func wait(at now: MonotonicTime) -> Duration {
         let full = MonotonicTime(nanoseconds: now.nanoseconds &- capacity &* interval)

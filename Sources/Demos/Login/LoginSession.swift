@@ -84,7 +84,11 @@ public final class LoginSession: MessageHandler {
 
     /// Says why the connection ends.
     public func refused(_ connection: Connection, error: FramingError) {
-        if error.kind == .tooLong { say("! a line has at most \(limits.lineBytes) bytes; goodbye", connection) }
+        switch error.kind {
+        case .tooLong: say("! a line has at most \(limits.lineBytes) bytes; goodbye", connection)
+        // Half a password is a wrong one, and half a line is not the client's.
+        default: say("! the last line has no end and was not read; goodbye", connection)
+        }
     }
 
     /// Whoever is being checked has an answer first.

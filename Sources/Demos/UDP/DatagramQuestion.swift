@@ -22,6 +22,10 @@ public final class DatagramQuestion: DatagramHandler {
     private var ended: ((Outcome) -> Void)?
     private var start = MonotonicTime(nanoseconds: 0)
     private weak var socket: DatagramSocket?
+    private var question: [UInt8] = []
+    private var target: SocketAddress?
+    /// Datagrams that the socket has not taken yet: there was no room for them.
+    public private(set) var unsent = 0
     /// What has been answered.
     public private(set) var answers: [DatagramArrival] = []
     /// Answers that are kept; who floods is cut off.
@@ -50,12 +54,34 @@ public final class DatagramQuestion: DatagramHandler {
     ) {
         self.socket = socket
         start = socket.loop.kernel.now()
-        for _ in 0..<count {
-            // Safe: a UInt8 has no padding that would be uninitialized.
-            if let address { socket.send(bytes, to: address) } else { unsafe socket.send(bytes.span.bytes) }
-        }
+        (question, target, unsent) = (bytes, address, count)
+        sendRest(on: socket)
         socket.loop.schedule(after: time) { [weak self] in self?.end(.timeOver) }
     }
+
+    /// Sends as many as there is room for; ``drained(_:)`` goes on. What can never be sent is reported to
+    /// ``failed(_:peer:on:)``.
+    private func sendRest(on socket: DatagramSocket) {
+        while unsent > 0 {
+            let result: DatagramSendResult
+            if let target {
+                result = socket.send(question, to: target)
+            } else {
+                // Safe: a UInt8 has no padding that would be uninitialized.
+                result = unsafe socket.send(question.span.bytes)
+            }
+            switch result {
+            case .taken: unsent -= 1
+            case .pressure:
+                unsent -= 1
+                return
+            default: return
+            }
+        }
+    }
+
+    /// There is room again.
+    public func drained(_ socket: DatagramSocket) { sendRest(on: socket) }
 
     /// An answer.
     public func received(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) {

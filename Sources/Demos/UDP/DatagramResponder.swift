@@ -24,11 +24,18 @@ public final class DatagramResponder: DatagramHandler {
     private let arrived: (DatagramArrival, _ answer: String?) -> Void
     private let prefix: [UInt8]
 
+    /// The answers that a receiver gives to one source, where a person asks.
+    public static let answerLimits: AnswerLimits = {
+        var limits = AnswerLimits()
+        limits.perSecond = 1000
+        return limits
+    }()
+
     /// A receiver.
     ///
     /// - Parameters:
-    ///   - prefix: what every answer begins with. What begins so is never answered: two servers would otherwise answer each
-    ///     other without end, once somebody has sent one of them a datagram in the other's name.
+    ///   - prefix: what every answer begins with. What contains it is never answered: two servers would otherwise answer
+    ///     each other without end, once a datagram has been sent to one of them in the other's name.
     ///   - answer: what to answer, without the prefix; `nil` answers nothing.
     ///   - arrived: told of every datagram, and of its answer if it has one.
     public init(
@@ -36,6 +43,15 @@ public final class DatagramResponder: DatagramHandler {
         arrived: @escaping (DatagramArrival, _ answer: String?) -> Void
     ) {
         (self.prefix, self.answer, self.arrived) = (Array(prefix.utf8), answer, arrived)
+    }
+
+    /// Whether this is an answer of a server like this one: alone, behind what another server has put in front of it, or
+    /// cut off within its prefix.
+    private func isAnswer(_ arrival: DatagramArrival) -> Bool {
+        guard !prefix.isEmpty else { return false }
+        if arrival.isTruncated && prefix.starts(with: arrival.bytes) { return true }
+        let last = arrival.bytes.count - prefix.count
+        return last >= 0 && (0...last).contains { arrival.bytes[$0...].starts(with: prefix) }
     }
 
     /// Shows it, and answers it.
@@ -53,10 +69,12 @@ public final class DatagramResponder: DatagramHandler {
         let copy = unsafe bytes.withUnsafeBytes { unsafe Array($0) }
         let arrival = DatagramArrival(peer: peer, bytes: copy, isTruncated: isTruncated, time: socket.loop.now)
         var text: String?
-        if let answer, prefix.isEmpty || !copy.starts(with: prefix) {
+        if let answer, !isAnswer(arrival) {
             let words = String(decoding: prefix, as: UTF8.self) + answer(arrival)
-            socket.send(words, to: peer)
-            text = words
+            switch socket.send(words, to: peer) {
+            case .taken, .pressure: text = words
+            default: break  // withheld or dropped, which the socket counts
+            }
         }
         arrived(arrival, text)
     }

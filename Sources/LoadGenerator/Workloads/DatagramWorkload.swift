@@ -156,7 +156,11 @@ final class DatagramClient: DatagramHandler {
         sentAt = now
         isWaiting = true
         sent += 1
-        workload.pattern.withBytes(at: position, count: workload.size) { _ = socket.send($0) }
+        // What does not leave is told to `failed`, or never comes back and is counted as lost.
+        switch workload.pattern.withBytes(at: position, count: workload.size, { socket.send($0) }) {
+        case .taken, .pressure: break
+        default: sent -= 1
+        }
     }
 
     func received(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) {

@@ -38,6 +38,12 @@ extension RawSpan {
     public func firstOffset(of pattern: [UInt8], from start: Int = 0) -> Int? {
         offset(ofPattern: pattern.span.bytes, from: start)
     }
+
+    /// The eight bytes from an offset on, 0 to `byteCount` - 8, as a number in the machine's byte order.
+    func word(at offset: Int) -> UInt64 {
+        // Safe: the offset is checked, and every bit pattern is a UInt64.
+        unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
+    }
 }
 
 extension Array where Element == UInt8 {

@@ -6,6 +6,9 @@ public struct Datagram: Sendable {
     public let bytes: [UInt8]
     /// Who it says that it is from. Anybody can say so (RFC 2827).
     public let peer: SocketAddress
+    /// The address of this machine that it was sent to, from which an answer has to leave; `nil` when the kernel did not
+    /// report it.
+    public let local: SocketAddress?
     /// Whether it was longer than ``DatagramOptions/datagramSize``, so that its end is missing.
     public let isTruncated: Bool
 }
@@ -13,7 +16,7 @@ public struct Datagram: Sendable {
 /// A UDP socket that a task receives from, as a sequence of datagrams. Made by ``EventLoop/datagrams(on:options:keeping:)``.
 ///
 ///     let socket = try loop.datagrams(on: .loopback(port: 7788))
-///     for try await datagram in socket { socket.base.send(datagram.bytes, to: datagram.peer) }
+///     for try await datagram in socket { socket.answer(datagram, with: datagram.bytes) }
 ///
 /// Close ``base`` when it is no longer needed; the loop's end closes it, too.
 public struct DatagramSequence: AsyncSequence {
@@ -23,6 +26,15 @@ public struct DatagramSequence: AsyncSequence {
 
     /// Datagrams that came while as many as are to be kept waited for the task; they are gone.
     public var dropped: Int { receiver.dropped }
+
+    /// Sends a datagram back to where another one came from: from the address that was asked, and within
+    /// ``DatagramOptions/answers``.
+    @discardableResult
+    public func answer(_ datagram: Datagram, with bytes: [UInt8]) -> DatagramSendResult {
+        // Safe: a UInt8 has no padding that would be uninitialized.
+        unsafe base.answer(
+            bytes.span.bytes, to: datagram.peer, from: datagram.local, question: datagram.bytes.span.bytes)
+    }
 
     /// Waits for one datagram after another.
     public struct AsyncIterator: AsyncIteratorProtocol {
@@ -69,10 +81,12 @@ private final class DatagramReceiver: Suspension, DatagramHandler {
         self.limit = max(1, limit)
     }
 
-    func received(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) { take(bytes, peer, false) }
+    func received(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) {
+        take(bytes, peer, false, socket)
+    }
 
     func receivedTruncated(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) {
-        take(bytes, peer, true)
+        take(bytes, peer, true, socket)
     }
 
     func closed(_ socket: DatagramSocket, error: SocketError?) {
@@ -80,12 +94,13 @@ private final class DatagramReceiver: Suspension, DatagramHandler {
         loop.executor.resume(self)
     }
 
-    private func take(_ bytes: RawSpan, _ peer: SocketAddress, _ isTruncated: Bool) {
+    private func take(_ bytes: RawSpan, _ peer: SocketAddress, _ isTruncated: Bool, _ socket: DatagramSocket) {
         if waiting.count == limit {
             dropped += 1
             return
         }
-        waiting.append(Datagram(bytes: Array(bytes), peer: peer, isTruncated: isTruncated))
+        waiting.append(
+            Datagram(bytes: Array(bytes), peer: peer, local: socket.arrivalAddress, isTruncated: isTruncated))
         loop.executor.resume(self)
     }
 

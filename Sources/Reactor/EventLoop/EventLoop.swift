@@ -42,8 +42,8 @@ public final class EventLoop {
     public let handle: LoopHandle
     /// The moment at which the current turn began: the clock is read once a turn.
     public var now: MonotonicTime { turnTime }
-    /// What the loop has counted.
-    public var statistics: LoopStatistics { counters }
+    /// What the loop has counted, without the connections of its admin socket.
+    public var statistics: LoopStatistics { companion?.shown(counters) ?? counters }
     /// Called with what the operator should know, at most once a second a kind; on the loop's thread. Default: nobody.
     public var onReport: ((LoopReport) -> Void)?
     /// Whether ``LoopStatistics/callbackTimes`` and ``LoopStatistics/lag`` are measured, at a few instructions a callback; no
@@ -92,6 +92,8 @@ public final class EventLoop {
     public let executor: LoopExecutor
     /// Runs actors on this loop's thread.
     public let serialExecutor: LoopSerialExecutor
+    /// What a server keeps with the loop; `nil` until it does.
+    var companion: LoopCompanion?
     /// Signals that have a watch: a second one would take some of the first one's.
     var watchedSignals: Set<Signal> = []
     /// Regular files.
@@ -185,7 +187,7 @@ public final class EventLoop {
     /// How many descriptors are registered, the loop's own wake-up included.
     public var registrationCount: Int { registry.count }
 
-    /// Connections that are open, or whose end has not been told yet.
+    /// Connections that are open, or whose end has not been reported yet; those of the admin socket included.
     public var connectionCount: Int { counters.connectionsOpened - counters.connectionsClosed }
 
     // MARK: Running
@@ -230,6 +232,7 @@ public final class EventLoop {
         isShutDown = true
         isInTurn = true
         executor.turnBegan()
+        companion?.loopEnds()
         for task in handle.mailbox.close() { tasks.append { task(self) } }
         runTasks(budget: .max)
         offloaded.end(kernel)

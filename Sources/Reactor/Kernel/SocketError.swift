@@ -99,6 +99,8 @@ public struct SocketError: Error, Sendable, CustomStringConvertible {
         case (.listen, .addressNotAvailable): "this machine has no such address"
         case (.connect, .connectionRefused): "nobody listens there"
         case (.watch, .badFileDescriptor): "it was closed by other code of this process while the loop watched it"
+        case (.send, .messageTooLong):
+            "a datagram has at most 65507 bytes over IPv4 and 65527 over IPv6, and less where its path allows less"
         case (_, .tooManyOpenFiles): "this process has used up its descriptors: raise 'ulimit -n' or open fewer"
         case (_, .tooManyOpenFilesInSystem): "the whole machine has used up its descriptors"
         default: nil

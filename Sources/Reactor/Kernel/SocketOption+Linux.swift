@@ -33,6 +33,9 @@ extension SocketOption {
     /// `SO_BROADCAST`: datagrams may be sent to broadcast addresses.
     package static let broadcast = SocketOption(level: SOL_SOCKET, name: SO_BROADCAST)
 
+    /// `IP_PKTINFO` or `IPV6_RECVPKTINFO`: each datagram is received with the address of this machine that it was sent to.
+    package static func packetInfo(isIPv6: Bool) -> SocketOption { ip(isIPv6, IP_PKTINFO, IPV6_RECVPKTINFO) }
+
     /// `IP_MULTICAST_TTL` or `IPV6_MULTICAST_HOPS`: how many routers a multicast datagram may pass, and 1.
     package static func multicastHops(isIPv6: Bool) -> SocketOption {
         ip(isIPv6, IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS)

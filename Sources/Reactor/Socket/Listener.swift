@@ -139,8 +139,13 @@ public final class Listener: EventSource {
         }
     }
 
-    /// Leaves the path of a Unix socket to somebody else who listens with the same socket.
+    /// Leaves the path of a Unix socket to another process that listens with the same socket.
     func leavePath() { path = nil }
+
+    /// Owns the path of a Unix socket from now on, if it is there.
+    func takePath() {
+        if let unixPath = address.unixPath, isRegistered { path = UnixSocketPath(takingOver: unixPath, loop.kernel) }
+    }
 
     /// Stops listening. Connections that were accepted are not concerned; those that the kernel had completed but this
     /// listener had not accepted are reset. The path of a Unix socket is removed, if it is still this one's.

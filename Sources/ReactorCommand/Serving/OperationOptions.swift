@@ -9,7 +9,7 @@ struct OperationOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            Answer commands of this user on a Unix socket there, see 'reactor top'. Try it with: \
+            Accept commands of this user on a Unix socket there, see 'reactor top'. Try it with: \
             echo help | nc -NU PATH
             """, valueName: "path"))
     var admin: String?
@@ -18,7 +18,7 @@ struct OperationOptions: ParsableArguments {
     var kernel: any SystemCalls { trace.kernel(ServerLog.trace) }
 
     /// Begins what was asked for on a loop.
-    func begin(on loop: EventLoop) throws(SocketError) {
-        if let admin { try loop.serveAdministration(at: admin) }
+    func begin(on loop: EventLoop, inheriting inheritance: Inheritance?) throws(SocketError) {
+        if let admin { try loop.serveAdministration(at: admin, inheriting: inheritance) }
     }
 }

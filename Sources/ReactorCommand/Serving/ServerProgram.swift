@@ -1,5 +1,6 @@
 // A server as a program: what all server subcommands do in the same way, from the loop to the exit. One line when it
-// listens; SIGINT and SIGTERM drain, a second one ends at once; SIGUSR2 restarts without losing a connect.
+// listens; SIGINT and SIGTERM drain, a second one ends at once; SIGUSR2 restarts without losing a connect, or says in one
+// line why it does not.
 //
 //     prepared --begin--> listening --signal--> draining --all have ended, or the time is over--> ended
 //         |                   +---- second signal -----------------------------------------------> ended
@@ -23,13 +24,15 @@ struct ServerProgram {
     /// Of servers of connections only.
     private let limits: LimitOptions?
     private let server: ServerOptions?
+    /// What is served: of the sockets that the process was started with, those of this kind are used.
+    var kind: SocketKind
     /// Sets the limits that are the command's own and no option of all servers.
     var adjust: (inout Limits) -> Void = { _ in }
     /// The command's own defaults of the two times that the user may set.
     var idleTime = Limits().idleTime
     var firstMessageTime = Limits().firstMessageTime
-    /// Whether SIGUSR2 starts another process that takes the sockets over: not where the server's memory matters.
-    var isRestartable = true
+    /// What SIGUSR2 does.
+    var restart = Restart.handsOver
     /// Descriptors that a connection takes for a file besides its own, where it may have one.
     var descriptorsPerFile = 0
     /// What the line says before all else that is in brackets.
@@ -38,11 +41,11 @@ struct ServerProgram {
     var ending: () -> Void = {}
 
     init(_ options: ServingOptions) {
-        (self.options, limits, server) = (options.program, options.limits, options.server)
+        (self.options, limits, server, kind) = (options.program, options.limits, options.server, .stream)
     }
 
     /// A server of datagrams, which has no use for what limits connections.
-    init(_ options: ProgramOptions) { (self.options, limits, server) = (options, nil, nil) }
+    init(_ options: ProgramOptions) { (self.options, limits, server, kind) = (options, nil, nil, .datagram) }
 
     /// Serves connections until a signal ends the program, and prints the line that says where.
     ///
@@ -64,7 +67,7 @@ struct ServerProgram {
             let most = "at most \(connections) connections"
             let fewer = files > 0 && files < connections ? ["at most \(files) files at once"] : []
             let all = details + ["\(loop.backend)"] + loops + [most] + fewer
-            ServerLog.print("listening on \(listening.address) (\(all.joined(separator: ", ")))")
+            ServerLog.print("listening on \(Self.words(listening.addresses)) (\(all.joined(separator: ", ")))")
             return .connections(listening)
         }
     }
@@ -86,7 +89,7 @@ struct ServerProgram {
         let loop: EventLoop
         let inheritance: Inheritance?
         do throws(SocketError) {
-            inheritance = try Inheritance.take()
+            inheritance = try Inheritance.take()?.keeping(kind) { StandardError.write("reactor: \($0)\n") }
             loop = try EventLoop(backend: options.backend, kernel: options.operation.kernel)
         } catch {
             throw CommandFailure("\(error)")
@@ -98,6 +101,11 @@ struct ServerProgram {
         } catch {
             throw CommandFailure("\(error)")
         }
+    }
+
+    /// Addresses in a line.
+    static func words(_ addresses: [SocketAddress]) -> String {
+        addresses.map { "\($0)" }.joined(separator: " and ")
     }
 
     /// A server with all options but its address.
@@ -125,37 +133,53 @@ struct ServerProgram {
         var service = Service.other
         var running: ListeningServer? { if case .connections(let server) = service { server } else { nil } }
         var isEnding = false
+        // Those that serve: later ones are of single transfers.
+        var datagrams: [DatagramSocket] = []
+        func drain() {
+            isEnding = true
+            switch service {
+            case .connections(let server): server.handle.drain(within: options.drain)
+            case .draining(let drain):
+                loop.abandonSuccessor()
+                drain(options.drain)
+            case .other: loop.drain(within: options.drain)
+            }
+        }
         do throws(SocketError) {
             // Blocked before anybody can know that the server is there.
             for signal in [Signal.interrupt, .terminate] {
                 try loop.watchSignal(signal) {
                     if isEnding || loop.isDraining { return running?.handle.stop() ?? loop.stop() }
-                    isEnding = true
                     ending()
-                    switch service {
-                    case .connections(let server): server.handle.drain(within: options.drain)
-                    case .draining(let drain): drain(options.drain)
-                    case .other: loop.drain(within: options.drain)
-                    }
+                    drain()
                 }
             }
-            if isRestartable {
-                try loop.watchSignal(.user2) {
-                    if let running { Restart.begin(running, drainingWithin: options.drain) }
+            try loop.watchSignal(.user2) {
+                switch restart {
+                case .refuses(let reason): Restart.refuse(reason)
+                case .handsOver where isEnding && running == nil: Restart.refuse("it is draining")
+                case .handsOver:
+                    Restart.begin(on: loop, drain: drain) { arguments, finished throws(SocketError) in
+                        if let running { return try running.startSuccessor(arguments: arguments, finished) }
+                        try loop.startSuccessor(
+                            arguments: arguments, datagrams: datagrams, inheriting: server.inheritance, finished)
+                    }
                 }
             }
             // Whoever asks for this writes nothing: whatever is told about the pipe is that its other end is gone.
             if options.endWithInput {
                 try loop.watch(.standardInput, for: .readable) { _ in running?.handle.stop() ?? loop.stop() }
             }
-            try options.operation.begin(on: loop)
+            try options.operation.begin(on: loop, inheriting: server.inheritance)
             service = try begin(loop, server)
+            datagrams = loop.datagramSockets
             if running == nil { loop.onReport = Self.report }
         } catch {
             loop.shutdown()
             throw error
         }
         guard let running else {
+            loop.beginService(server.inheritance)
             try loop.run()
             return loop.statistics
         }

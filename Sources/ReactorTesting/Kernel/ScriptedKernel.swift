@@ -262,13 +262,14 @@ extension ScriptedKernel {
     package func takePending(_ signal: Signal) -> SystemResult { SystemResult(.resourceTemporarilyUnavailable) }
     /// shutdown(2).
     package func shutdownWriting(_ socket: FileDescriptor) -> SystemResult { play(.shutdown, socket.rawValue).answer }
-    /// recvmmsg(2); the sender is 127.0.0.1 with the descriptor's number as its port.
+    /// recvmmsg(2); the sender is 127.0.0.1 with 40,000 and the descriptor's number as its port.
     package func receiveDatagrams(_ socket: FileDescriptor, into inbox: DatagramInbox) -> SystemResult {
         let next = play(.receiveDatagrams, socket.rawValue)
         inbox.removeAll()
         if next.answer.rawValue > 0 {
             // Safe: the bytes are an array's.
-            unsafe inbox.append(next.bytes.span.bytes, from: .loopback(port: UInt16(clamping: socket.rawValue)))
+            unsafe inbox.append(
+                next.bytes.span.bytes, from: .loopback(port: 40_000 + UInt16(clamping: min(20_000, socket.rawValue))))
         }
         return next.answer
     }

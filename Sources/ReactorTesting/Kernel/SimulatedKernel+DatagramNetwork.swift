@@ -11,7 +11,12 @@ extension SimulatedKernel {
     private static let longestIPv6 = 65_527
 
     /// sendmsg(2) of one datagram; `nil` goes to the peer.
-    func transmit(_ bytes: [UInt8], from socket: SimulatedDatagramSocket, to address: SocketAddress?) -> SystemResult {
+    ///
+    /// - Parameter local: the address that it leaves from (`IP_PKTINFO`), if the program names one.
+    func transmit(
+        _ bytes: [UInt8], from socket: SimulatedDatagramSocket, to address: SocketAddress?,
+        leaving local: SocketAddress? = nil
+    ) -> SystemResult {
         if let error = socket.takeError() { return SystemResult(error) }
         guard let target = address ?? socket.peer else { return SystemResult(.addressRequired) }
         if target.isIPv6 != socket.isIPv6 { return SystemResult(.addressFamilyNotSupported) }
@@ -20,7 +25,10 @@ extension SimulatedKernel {
         if target.isBroadcast && socket.options[.broadcast] != 1 { return SystemResult(.permissionDenied) }
         guard socket.hasRoom else { return SystemResult(.resourceTemporarilyUnavailable) }
         nameIfNeeded(socket)
-        let datagram = SimulatedDatagramSocket.Datagram(bytes: bytes, source: sourceAddress(of: socket))
+        let source = local.map { $0.withPort(socket.local.port) } ?? sourceAddress(of: socket)
+        if source.isMulticast || source.isWildcard { return SystemResult(.invalidArgument) }
+        let arrival = target.isMulticast || target.isBroadcast ? loopback(target.isIPv6) : target.withPort(0)
+        let datagram = SimulatedDatagramSocket.Datagram(bytes: bytes, source: source, local: arrival)
         socket.beginSending(datagram.size)
         clock.after(delay()) { [weak socket] in socket?.hasLeft(datagram.size) }
         if random.chance(faults.datagramLoss) { return SystemResult(bytes.count) }
@@ -30,6 +38,11 @@ extension SimulatedKernel {
             }
         }
         return SystemResult(bytes.count)
+    }
+
+    /// What a datagram to a group or to everyone is answered from: there is one interface.
+    private func loopback(_ isIPv6: Bool) -> SocketAddress {
+        isIPv6 ? .ipv6(high: 0, low: 1, port: 0) : .loopback(port: 0)
     }
 
     /// In the order in which they were sent, unless one is overtaken.

@@ -28,7 +28,8 @@ extension SimulatedKernel {
         if file.queue.count > 1, random.chance(faults.shortTransfer) { delay(file, allBut: file.queue.count / 2) }
         for datagram in file.take(inbox.capacity) {
             // Safe: the bytes are an array's.
-            unsafe inbox.append(datagram.bytes.span.bytes, from: datagram.source)
+            let local = file.options[.packetInfo(isIPv6: file.isIPv6)] == 1 ? datagram.local : nil
+            unsafe inbox.append(datagram.bytes.span.bytes, from: datagram.source, to: local)
         }
         if inbox.count > 0 { spin.noteProgress() }
         let result = inbox.count > 0 ? SystemResult(inbox.count) : SystemResult(.resourceTemporarilyUnavailable)
@@ -60,7 +61,8 @@ extension SimulatedKernel {
         while sent < limit && result.succeeded {
             // Safe: the bytes are copied while they are lent.
             let bytes = outbox.withBytes(of: sent) { unsafe $0.withUnsafeBytes { unsafe Array($0) } }
-            result = transmit(bytes, from: file, to: outbox.address(of: sent))
+            result = transmit(
+                bytes, from: file, to: outbox.address(of: sent), leaving: outbox.localAddress(of: sent))
             if result.succeeded { sent += 1 }
         }
         if sent > 0 {

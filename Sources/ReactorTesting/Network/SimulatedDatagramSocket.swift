@@ -9,6 +9,8 @@ final class SimulatedDatagramSocket: SimulatedEndpoint {
     struct Datagram {
         let bytes: [UInt8]
         let source: SocketAddress
+        /// The address of this machine that it was sent to, as the kernel reports it.
+        let local: SocketAddress
         /// What it takes of a buffer: Linux counts its own structures too (`sk_buff`), so that empty ones are not free.
         var size: Int { bytes.count + 256 }
     }

@@ -42,6 +42,40 @@ import Testing
         #expect(outcome.output.contains("sent 4 bytes of a longer datagram, whose rest is lost: \"xxxx\""))
     }
 
+    /// Nothing was sent: that is no loss on the way.
+    @Test(arguments: [[], ["--wait", "none"], ["--connect"], ["--count", "3"], ["--bind", "127.0.0.1:0"]])
+    func whatFitsIntoNoDatagramIsRefused(_ options: [String]) async throws {
+        let outcome = try await Program.run(
+            Program.reactor, ["udp", "send", "127.0.0.1:9", "--length", "65508"] + options)
+        #expect(outcome.status == .exited(1) && outcome.errorLines.count == 1)
+        #expect(
+            outcome.error.hasPrefix(
+                "reactor: cannot send to 127.0.0.1:9: message too long; a datagram has at most 65507"),
+            "\(outcome.error)")
+        #expect(!outcome.output.contains("sent 65508"))
+    }
+
+    /// More than the socket has room for at once waits, and all of it is sent.
+    @Test func moreThanThereIsRoomForIsSentInTime() async throws {
+        let outcome = try await RunningServer.run(command: ["udp", "listen"], ["--size", "1"]) { server in
+            let sent = try await Program.run(
+                "udp", "send", server.address, "--length", "60000", "--count", "100", "--wait", "3s")
+            #expect(sent.error.contains("no answer within 3s"), "\(sent.error)")
+        }
+        #expect(outcome.output.contains("sent 1 bytes of a longer datagram"))
+    }
+
+    @Test(arguments: ["127.0.0.1", "127.0.0.2"]) func aServerOnAllAddressesAnswersAConnectedClient(_ host: String)
+        async throws
+    {
+        _ = try await RunningServer.run(command: ["udp", "serve"], at: ["--listen", "0.0.0.0:0"]) { server in
+            let sent = try await Program.run(
+                "udp", "send", "\(host):\(server.port)", "hi", "--connect", "--wait", "10s")
+            #expect(
+                sent.status == .exited(0) && sent.output.contains("\(host):\(server.port) answered"), "\(sent.error)")
+        }
+    }
+
     @Test func aConnectedSocketIsToldThatNobodyIsThere() async throws {
         let port = try RunningRedis.freePort()
         let connected = try await Program.run("udp", "send", "127.0.0.1:\(port)", "hello", "--connect")

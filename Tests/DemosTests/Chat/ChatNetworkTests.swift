@@ -128,6 +128,71 @@ import Testing
         try world.simulation.check()
     }
 
+    /// Half a line may be half a command: nobody sees it, and its sender is told so.
+    @Test(arguments: Backend.all) func aLineWithoutItsEndIsAnsweredAndNotSaid(_ backend: Backend) throws {
+        let world = try ChatWorld(backend: backend)
+        let (anna, bob) = (try world.join("anna"), try world.join("bob"))
+        anna.write("whole\n/msg bob sec")
+        anna.finish()
+        try world.run { anna.isOver }
+        #expect(anna.text.hasSuffix("! your last line has no end, so nobody has seen it; goodbye\n"))
+        try world.run { bob.lines.last?.hasPrefix("* anna was dropped: a line") == true }
+        #expect(bob.has("<anna> whole") && !bob.text.contains("sec"))
+        try world.simulation.check()
+    }
+
+    /// Clients that connect, give a name and leave, 612 times a second.
+    @Test(arguments: Backend.all) func aFloodOfNamesIsBounded(_ backend: Backend) throws {
+        let world = try ChatWorld(seed: 5, backend: backend)
+        let anna = try world.join("anna")
+        var count = 0
+        let before = anna.lines.count
+        let timer = world.simulation.loop.schedule(after: .zero, repeating: .microseconds(1_634)) {
+            let client = world.simulation.connect()
+            client.write("flood\(count)\n/quit\n")
+            count += 1
+        }
+        try world.simulation.run(for: .seconds(1))
+        world.simulation.loop.cancel(timer)
+        try world.simulation.run(for: .seconds(3))
+        let lines = anna.lines.dropFirst(before)
+        #expect(count > 600 && world.chat.memberCount == 1)
+        // Twenty at once, and five a second.
+        #expect(lines.count <= 20 + 5 * 4, "\(lines.count)")
+        let counted = lines.filter { $0.hasSuffix("too many at once to name them") }
+        #expect(counted.count >= 2)
+        func sum(_ word: String) -> Int {
+            counted.reduce(lines.count { $0.contains("* flood") && $0.contains(word) }) { sum, line in
+                let words = line.split { " ,".contains($0) }
+                guard let place = words.firstIndex(of: word[...]) else { return sum }
+                return sum + (Int(words[place - 1]) ?? 0)
+            }
+        }
+        // Every change was reported, by name or by number.
+        #expect(sum("joined") == count && sum("left") == count)
+        try world.simulation.check()
+    }
+
+    /// From an address that is not this machine's, not even the names are taken.
+    @Test func aFloodOfNamesFromOneAddressIsRefused() throws {
+        var chatLimits = ChatLimits()
+        (chatLimits.entriesPerSecond, chatLimits.entryBurst) = (1, 5)
+        let world = try ChatWorld(chatLimits: chatLimits)
+        let clients = try (0..<20).map { number in
+            let client = world.simulation.connect(from: try SocketAddress("192.0.2.7:0"))
+            client.write("m\(number)\n")
+            return client
+        }
+        try world.run { clients.allSatisfy { $0.lines.count >= 2 } }
+        #expect(world.chat.memberCount == 5 && world.chat.statistics.refusedEntries == 15)
+        let refused = try #require(clients.first { $0.text.contains("! too many come in from your address") })
+        _ = try world.join("local")
+        try world.simulation.run(for: .seconds(2))
+        refused.write("late\n")
+        try world.run { refused.has("* welcome, late") }
+        try world.simulation.check()
+    }
+
     @Test func whoGivesNoNameIsNotKept() throws {
         let world = try ChatWorld()
         let client = world.simulation.connect()

@@ -59,7 +59,7 @@ import Testing
         hall.say("/nick anna", other.member)
         #expect(other.peer.take().last == "! somebody is called anna already")
         // Who is gone leaves the name to others.
-        hall.chat.disconnect(anna.member, .lost)
+        hall.chat.disconnect(anna.member, .lost, at: hall.now)
         hall.say("/nick anna", other.member)
         #expect(other.peer.take().last == "* OTTO is called anna now")
     }
@@ -181,7 +181,7 @@ import Testing
             .said(room: den, by: anna, text: "héllo  there"), .joined(room: den, anna),
             .left(room: den, anna, .tooSlow),
             .renamed(room: den, from: anna, to: try ChatName("b")), .hello, .alive, .gone,
-            .whispered(to: anna, at: "b", by: anna, text: ""),
+            .whispered(to: anna, at: "b", by: anna, text: String(repeating: "x", count: 1_024)),
             .here(room: den, try (0..<64).map { try ChatName("member\($0)") }),
         ]
         for content in contents {
@@ -194,10 +194,116 @@ import Testing
         "", "1", "1\tff\tb", "2\tff\tb\thello", "1\tfff\tb\thello\t", "1\t+f\tb\thello", "1\t-1\tb\thello",
         "1\tff\tB\thello", "1\tff\tb\tsaid\tlobby\tanna", "1\tff\tb\tsaid\tlobby\ta b\thi",
         "1\tff\tb\tsaid\tlobby\tanna\t\u{1b}[2J", "1\tff\tb\tleft\tlobby\tanna\tbecause", "1\tff\tb\there\tlobby",
-        "1\t11111111111111111\tb\thello", "1\tff\tb\tsaid\tlobby\tanna\t" + String(repeating: "x", count: 9_000),
+        "1\tff\tb\tsaid\tlobby\tanna\t", "1\tff\tb\tsaid\tlobby\tanna\t   ",
+        "1\tff\tb\tsaid\tlobby\tanna\thi\nthere", "1\tff\tb\tsaid\tlobby\tanna\thi\r",
+        "1\tff\tb\tsaid\tlobby\tanna\tturned \u{202e}round", "1\tff\tb\tsaid\tlobby\tanna\t\u{9b}2J",
+        "1\tff\tb\tsaid\tlobby\tanna\t" + String(repeating: "x", count: 1_025),
+        "1\tff\tb\tsaid\tlobby\tanna\t" + String(repeating: "\u{e4}", count: 513),
+        "1\tff\tb\tsaid\tlobby\tanna@c\thi", "1\tff\tb\tsaid\tlobby\t<anna\thi", "1\tff\tb\tsaid\tlobby\t\thi",
+        "1\tff\tb\tsaid\tlo bby\tanna\thi", "1\tff\tb\tsaid\t" + String(repeating: "r", count: 25) + "\tanna\thi",
+        "1\tff\tb\trenamed\tlobby\tanna\tb\u{1b}", "1\tff\tb\there\tlobby\tanna\tbob@a",
+        "1\tff\tb\twhispered\tanna\ta\tbob\t" + String(repeating: "x", count: 1_025),
+        "1\tff\tb\twhispered\tanna\tA!\tbob\thi", "1\tff\tb\twhispered\tanna\ta\tbob\t ",
+        "1\t11111111111111111\tb\thello", "42", "[[[[1]]]]", "{\"said\":1}", "1\tff\tb\tsaid\tlobby\tanna\thi\tmore",
+        "1\tff\tb\tsaid\tlobby\tanna\t" + String(repeating: "x", count: 9_000),
     ])
     func whatNoServerHasWrittenIsRefused(_ text: String) {
         #expect(throws: ChatRefusal.self) { try ChatEvent(Array(text.utf8)) }
+    }
+
+    @Test func bytesThatAreNoUTF8AreRefused() {
+        for bytes in [[0xff], [0xc3], [0xed, 0xa0, 0x80], [0xc0, 0x80]] as [[UInt8]] {
+            #expect(throws: ChatRefusal.self) {
+                try ChatEvent(Array("1\tff\tb\tsaid\tlobby\tanna\t".utf8) + bytes)
+            }
+        }
+    }
+
+    /// The bound is that of this server's own members.
+    @Test func aLineOfOthersIsAsLongAsALineHere() throws {
+        var limits = ChatLimits()
+        limits.lineBytes = 10
+        let start = "1\tff\tb\tsaid\tlobby\tanna\t"
+        #expect(throws: Never.self) { try ChatEvent(Array((start + "0123456789").utf8), limits) }
+        #expect(throws: ChatRefusal("a line of 11 bytes, of at most 10")) {
+            try ChatEvent(Array((start + "01234567890").utf8), limits)
+        }
+    }
+
+    @Test func aServerThatChangesItsNameIsRefused() {
+        let hall = Hall()
+        #expect(hall.chat.receive(ChatEvent(origin: 7, server: "b", .hello), at: hall.now))
+        #expect(!hall.chat.receive(ChatEvent(origin: 7, server: "c", .alive), at: hall.now))
+        #expect(hall.chat.receive(ChatEvent(origin: 7, server: "b", .gone), at: hall.now))
+    }
+
+    // MARK: Those who come and go
+
+    @Test func manyChangesAreOneLine() {
+        let hall = Hall()
+        let anna = hall.join("anna")
+        _ = anna.peer.take()
+        func comeAndGo(_ number: Int) {
+            let guest = hall.connect()
+            hall.chat.receive(Array("guest\(number)".utf8), from: guest.member, at: hall.now)
+            hall.chat.receive(Array("/quit".utf8), from: guest.member, at: hall.now)
+        }
+        hall.now = hall.now.advanced(by: .seconds(60))
+        for number in 0..<500 { comeAndGo(number) }
+        let lines = anna.peer.take()
+        #expect(lines.count == 20 && lines.last == "* guest9 left")
+        #expect(hall.chat.statistics.countedChanges == 980)
+        hall.chat.settle(at: hall.now)
+        #expect(anna.peer.take() == [], "there is no token yet")
+        hall.now = hall.now.advanced(by: .seconds(1))
+        hall.chat.settle(at: hall.now)
+        #expect(anna.peer.take() == ["* lobby: 490 joined, 490 left, too many at once to name them"])
+        hall.now = hall.now.advanced(by: .seconds(60))
+        comeAndGo(1)
+        #expect(anna.peer.take() == ["* guest1 joined lobby", "* guest1 left"])
+    }
+
+    /// What other servers report of their members has the same bound.
+    @Test func manyChangesElsewhereAreOneLineToo() throws {
+        let hall = Hall()
+        let anna = hall.join("anna")
+        let (lobby, bob) = (try ChatName("lobby"), try ChatName("bob"))
+        hall.now = hall.now.advanced(by: .seconds(60))
+        for _ in 0..<200 {
+            let changes: [ChatEvent.Content] = [
+                .joined(room: lobby, bob), .renamed(room: lobby, from: bob, to: try ChatName("rob")),
+                .left(room: lobby, try ChatName("rob"), .left), .joined(room: lobby, bob), .gone,
+            ]
+            for content in changes {
+                hall.chat.receive(ChatEvent(origin: 7, server: "b", content), at: hall.now)
+            }
+        }
+        #expect(anna.peer.take().count == 20)
+        hall.now = hall.now.advanced(by: .seconds(1))
+        hall.chat.settle(at: hall.now)
+        #expect(anna.peer.take().count == 1)
+        #expect(hall.chat.statistics.countedChanges == 980)
+    }
+
+    @Test func anAddressLetsSoManyIn() {
+        var limits = ChatLimits()
+        (limits.entriesPerSecond, limits.entryBurst) = (1, 3)
+        var entrances = ChatEntrances(limits)
+        var now = MonotonicTime(nanoseconds: 0)
+        func admitted(_ addresses: UInt64...) -> [Bool] {
+            var all: [Bool] = []
+            for address in addresses { all.append(entrances.admit(address, at: now)) }
+            return all
+        }
+        #expect(admitted(1, 1, 1, 1, 2) == [true, true, true, false, true])
+        now = now.advanced(by: .seconds(1))
+        #expect(admitted(1, 1) == [true, false])
+        // Any number of addresses costs bounded memory: those beyond the bound share one allowance, and an address whose
+        // allowance is full again makes room.
+        for address in 10..<(10 + 4_094) as Range<UInt64> { _ = entrances.admit(address, at: now) }
+        #expect(admitted(10_000, 10_001, 10_002, 10_003, 10_004) == [true, true, true, true, false])
+        now = now.advanced(by: .seconds(60))
+        #expect(admitted(20_000) == [true])
     }
 
     @Test func roomsOfSeveralServersAreOne() throws {
@@ -227,7 +333,7 @@ import Testing
         tell(.whispered(to: try ChatName("anna"), at: "x", by: bob, text: "no"))
         #expect(anna.peer.take() == ["[bob@b] yes?"])
         // A server that is not heard of is forgotten.
-        hall.chat.forgetServers(silentSince: hall.now.advanced(by: .seconds(1)))
+        hall.chat.forgetServers(silentSince: hall.now.advanced(by: .seconds(1)), at: hall.now)
         #expect(anna.peer.take() == ["* 1 members of b are gone with their server"])
         hall.say("/who", anna.member)
         #expect(anna.peer.take() == ["* 1 in lobby: anna"])

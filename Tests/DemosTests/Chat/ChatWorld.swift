@@ -57,6 +57,7 @@ extension SimulatedClient {
 final class RecordingPeer: ChatPeer {
     private(set) var bytes: [UInt8] = []
     private(set) var wasClosed = false
+    var limitKey: UInt64? { nil }
 
     func send(_ bytes: [UInt8]) { self.bytes += bytes }
     func close() { wasClosed = true }

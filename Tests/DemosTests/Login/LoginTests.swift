@@ -182,7 +182,8 @@ final class OneUser: PasswordVerifier {
         #expect(
             try world.told("anna\n" + long, finishing: false).hasSuffix("! a line has at most 511 bytes; goodbye\n"))
         #expect(try world.told("anna\nsecret\0\n").contains("! wrong user or password"))
-        #expect(try world.told("an", from: 9) == "user:\n")
+        #expect(
+            try world.told("an", from: 9) == "user:\n! the last line has no end and was not read; goodbye\n")
         let client = world.simulation.connect(from: .ipv4(10, 0, 0, 8, port: 0))
         client.write("anna\nsecret\n")
         try world.simulation.run { client.text.contains("password:") }

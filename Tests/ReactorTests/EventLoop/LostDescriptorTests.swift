@@ -5,6 +5,7 @@
 import Glibc
 import Reactor
 import SystemPackage
+import TestSupport
 import Testing
 
 @Suite struct LostDescriptorTests {

@@ -5,6 +5,8 @@ import Reactor
 import TestSupport
 import Testing
 
+@testable import Reactor
+
 /// A loop that serves echoes, its admin socket, and somebody who asks.
 private final class Office {
     let loop: EventLoop
@@ -61,10 +63,11 @@ private final class Office {
         client.send("hello")
         try office.loop.run { client.has("hello") }
         let lines = try office.ask("stats", lines: 36 + Refusal.all.count)
-        #expect(lines.contains("backend: \(backend)") && lines.contains("accepted: 2"))
+        #expect(lines.contains("backend: \(backend)") && lines.contains("accepted: 1"))
         let stats = try #require(try office.json("stats") as? [String: Any])
-        #expect(stats["backend"] as? String == "\(backend)" && stats["accepted"] as? Int == 2)
-        #expect(stats["connections"] as? Int == 3)
+        #expect(stats["backend"] as? String == "\(backend)" && stats["accepted"] as? Int == 1)
+        // The echo's client, and this side of the connection to the admin socket, which is a connection of this loop's.
+        #expect(stats["connections"] as? Int == 2 && stats["loops"] == nil)
         #expect((stats["refused"] as? [String: Int])?.keys.sorted().first == "addressLimit")
         #expect(try #require((stats["lag"] as? [String: Any])?["max"] as? Double) > 0)
         #expect(try #require((stats["callbackTimes"] as? [String: Any])?["count"] as? Int) > 0)
@@ -177,7 +180,9 @@ private final class Office {
             return recorder
         }
         try office.loop.run { others.filter(\.isClosed).count == 1 }
-        #expect(office.loop.statistics.refusals[.connectionLimit] == 1)
+        // A refusal of the admin socket's own, and none of the server's.
+        let statistics = office.loop.statistics
+        #expect(statistics.refusals[.connectionLimit] == 0 && statistics.connectionsRefused == 0)
     }
 
     // MARK: Times
@@ -195,6 +200,165 @@ private final class Office {
         try office.loop.run { office.loop.connectionCount == 0 }
         for _ in 0..<3 { try office.loop.turn(mayWait: false) }
         #expect(office.loop.measuresTimes)
+    }
+
+    /// Clients of the admin socket are none of the server's: neither they nor their bytes are counted.
+    @Test(arguments: Backend.all) func itsClientsAreNotCounted(_ backend: Backend) throws {
+        let loop = try EventLoop(backend: backend)
+        let folder = TemporaryFolder()
+        let server = try loop.listen(on: "127.0.0.1:0") { _ in EchoHandler() }
+        try loop.serveAdministration(at: folder.path + "/s")
+        let client = try TestClient(server.address)
+        client.send("hello")
+        try loop.run { client.has("hello") }
+        let others = try EventLoop(backend: backend)
+        defer { others.shutdown() }
+        /// Has a client ask on a loop of its own, and waits for the answer.
+        func look() throws -> Recorder {
+            let looker = Recorder()
+            try others.connect(
+                to: .unix(folder.path + "/s"), handler: { _ in looker }, failed: { Issue.record("\($0)") })
+            var hasAsked = false
+            try loop.run {
+                try others.turn(mayWait: false)
+                if let connection = looker.connection, !hasAsked {
+                    hasAsked = true
+                    connection.write("backend\n")
+                }
+                return looker.text == "backend: \(backend)\n"
+            }
+            return looker
+        }
+        for _ in 0..<3 {
+            let looker = try look()
+            #expect(loop.statistics.connectionsOpened == 1 && loop.statistics.connectionsAccepted == 1)
+            #expect(loop.statistics.bytesReceived == 5 && loop.statistics.bytesSent == 5)
+            #expect(loop.connectionCount == 2)
+            try #require(looker.connection).close()
+            try loop.run {
+                try others.turn(mayWait: false)
+                return loop.connectionCount == 1
+            }
+        }
+        _ = try look()
+        loop.drain(within: .seconds(60))
+        try loop.run { loop.connectionCount == 0 }
+        loop.shutdown()
+        let all = loop.statistics
+        #expect(all.connectionsOpened == 1 && all.connectionsClosed == 1)
+        #expect(all.drainsFinished == 1 && all.drainsAborted == 0)
+        #expect(all.bytesReceived == 5 && all.bytesSent == 5)
+    }
+
+    // MARK: Several loops
+
+    /// A server on three loops with an admin socket, and a client on a loop of its own.
+    private static func withLoops(
+        _ distribution: ConnectionDistribution = .roundRobin,
+        _ body: (ListeningServer, (String, _ lines: Int) throws -> [String]) throws -> Void
+    ) throws {
+        let folder = TemporaryFolder()
+        var configuration = TCPServer(on: .loopback(port: 0), loops: 3)
+        configuration.distribution = distribution
+        let server = try configuration.listen { _ in EchoHandler() }
+        defer { server.shutdown() }
+        try server.loop.serveAdministration(at: folder.path + "/s")
+        let others = try EventLoop()
+        defer { others.shutdown() }
+        let recorder = Recorder()
+        try others.connect(
+            to: .unix(folder.path + "/s"), handler: { _ in recorder }, failed: { Issue.record("\($0)") })
+        try body(server) { command, count in
+            var before: Int?
+            func answer() -> [String] {
+                recorder.text.dropFirst(before ?? 0).split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+                    .map(String.init)
+            }
+            try server.loop.run {
+                try others.turn(mayWait: false)
+                if before == nil, let connection = recorder.connection {
+                    before = recorder.text.count
+                    connection.write(command + "\n")
+                }
+                return before != nil && answer().count >= count
+            }
+            return answer()
+        }
+    }
+
+    private static func object(_ line: String) throws -> [String: Any] {
+        try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+    }
+
+    @Test func severalLoopsAreSummedAndShown() throws {
+        try Self.withLoops { server, ask in
+            let clients = try (0..<6).map { _ in try TestClient(server.address) }
+            for client in clients { client.send("hello") }
+            try server.loop.run { clients.allSatisfy { $0.has("hello") } }
+            let stats = try Self.object(try ask("stats json", 1)[0])
+            #expect(stats["accepted"] as? Int == 6 && stats["connections"] as? Int == 6)
+            #expect(stats["bytesReceived"] as? Int == 30 && stats["bytesSent"] as? Int == 30)
+            let loops = try #require(stats["loops"] as? [[String: Any]])
+            #expect(loops.map { $0["loop"] as? Int } == [1, 2, 3])
+            #expect(loops.map { $0["connections"] as? Int } == [2, 2, 2])
+            let connections = try #require(
+                try JSONSerialization.jsonObject(with: Data(try ask("connections json", 1)[0].utf8)) as? [[String: Any]]
+            )
+            #expect(connections.compactMap { $0["loop"] as? Int }.sorted() == [1, 1, 2, 2, 3, 3])
+            let table = try ask("connections 5", 6)
+            #expect(table[0].hasSuffix("  loop") && table.count == 6)
+        }
+    }
+
+    @Test func allLoopsChangeTheSelector() throws {
+        try Self.withLoops { server, ask in
+            let answer = try Self.object(try ask("backend poll json", 1)[0])
+            #expect(answer["backend"] as? String == "poll" && answer["former"] as? String == "epoll-lt")
+            #expect(try ask("backend", 1) == ["backend: poll"])
+            let stats = try Self.object(try ask("stats json", 1)[0])
+            let loops = try #require(stats["loops"] as? [[String: Any]])
+            #expect(loops.map { $0["backend"] as? String } == ["poll", "poll", "poll"])
+            #expect(stats["switches"] as? Int == 3)
+        }
+    }
+
+    /// A callback that holds a loop up does not hold the answer up.
+    @Test func aLoopThatDoesNotReplyIsSaidToBeSo() throws {
+        let gate = Monitor(false)
+        try Self.withLoops { server, ask in
+            server.handle.members[1].execute { _ in
+                _ = gate.wait { $0 ? true : nil }
+            }
+            func open() {
+                gate.withLock { $0 = true }
+                gate.wakeAll()
+            }
+            defer { open() }
+            let stats = try Self.object(try ask("stats json", 1)[0])
+            let loops = try #require(stats["loops"] as? [[String: Any]])
+            #expect(loops.map { $0["backend"] is NSNull } == [false, true, false])
+            #expect(
+                try ask("backend poll", 1) == [
+                    "error: loop 2: no reply within 1 s; it changes when its callback returns"
+                ])
+            open()
+            // The late loop has changed as well when its reply comes.
+            #expect(try ask("backend", 1) == ["backend: poll"])
+        }
+    }
+
+    /// Commands in one packet are answered in their order, also when other loops reply late; and so is one at the end of
+    /// the stream, without its newline.
+    @Test func commandsAreAnsweredInTheirOrder() throws {
+        try Self.withLoops { server, ask in
+            let words = (0..<50).map { $0 % 2 == 0 ? "backend" : "nonsense" }
+            let lines = try ask(words.joined(separator: "\n"), 50)
+            #expect(
+                lines
+                    == words.map {
+                        $0 == "backend" ? "backend: epoll-lt" : "error: unknown command 'nonsense'; try help"
+                    })
+        }
     }
 
     /// A drain does not wait for somebody who looks.

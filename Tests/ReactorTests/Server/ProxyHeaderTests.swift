@@ -112,6 +112,21 @@ import Testing
         #expect(try everyCut(Self.binary(0x21, 0, [4, 0, 1, 9])).source == nil)
     }
 
+    /// A receiver that does not support datagrams falls back to UNSPEC: the header is skipped, its addresses are not used.
+    @Test func addressesOfDatagramsAreSkipped() throws {
+        let udp = try everyCut(Self.binary(0x21, 0x12, Self.ipv4))
+        #expect(udp.source == nil && udp.destination == nil && udp.length == 28)
+        let six = try everyCut(Self.binary(0x21, 0x22, Array(repeating: 1, count: 36) + [4, 0, 1, 9]))
+        #expect(six.source == nil && six.length == 16 + 36 + 4)
+        #expect(try everyCut(Self.binary(0x21, 0x32, Array(repeating: 65, count: 216))).source == nil)
+        // The addresses have to be there, and what follows them is checked as for a stream.
+        #expect(throws: ProxyHeaderError.length) { try ProxyHeader.parse(Self.binary(0x21, 0x12, [1, 2, 3])) }
+        #expect(throws: ProxyHeaderError.length) { try ProxyHeader.parse(Self.binary(0x21, 0x12, Self.ipv4 + [4])) }
+        #expect(throws: ProxyHeaderError.checksum) {
+            try ProxyHeader.parse(Self.binary(0x21, 0x12, Self.ipv4 + [3, 0, 4, 0, 0, 0, 0]))
+        }
+    }
+
     @Test func extensionsAreSkippedAndTheChecksumVerified() throws {
         #expect(ProxyHeader.crc32c(Array("123456789".utf8)) == 0xe306_9283)
         let authority: [UInt8] = [2, 0, 3, 97, 46, 98]
@@ -159,7 +174,7 @@ import Testing
         for command: UInt8 in 0x22...0x2f {
             #expect(throws: ProxyHeaderError.command) { try ProxyHeader.parse(Self.binary(command, 0x11, Self.ipv4)) }
         }
-        for family: UInt8 in [0x01, 0x10, 0x12, 0x13, 0x20, 0x22, 0x32, 0x41, 0xff] {
+        for family: UInt8 in [0x01, 0x02, 0x10, 0x13, 0x20, 0x30, 0x41, 0xff] {
             #expect(throws: ProxyHeaderError.family) { try ProxyHeader.parse(Self.binary(0x21, family, Self.ipv4)) }
         }
         for index in 0..<12 {

@@ -4,6 +4,7 @@
 import Glibc
 import Reactor
 import SystemPackage
+import TestSupport
 import Testing
 
 @Suite struct UnixNameTests {

@@ -66,6 +66,12 @@ extension SocketAddress {
         return SystemResult(rawValue: result)
     }
 
+    /// The address in a `sockaddr` that a call of another target has filled; the unspecified one where there is none.
+    @unsafe package init(system bytes: UnsafeRawBufferPointer) {
+        let isThere = bytes.count >= MemoryLayout<sockaddr_in>.size
+        self = isThere ? SocketAddress(storage: unsafe Self.read(bytes)) : .unspecified
+    }
+
     /// The address in a filled `sockaddr`; the unspecified one where the kernel filled in less than an address.
     static func read(_ bytes: UnsafeRawBufferPointer) -> Storage {
         guard bytes.count >= unixNameOffset else { return SocketAddress.unspecified.storage }

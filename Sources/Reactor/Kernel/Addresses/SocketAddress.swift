@@ -75,6 +75,18 @@ public struct SocketAddress: Sendable, Hashable {
         }
     }
 
+    /// Whether this is the unspecified address, 0.0.0.0 or `::`: a socket bound to it has all addresses of the machine.
+    public var isWildcard: Bool {
+        switch storage {
+        case .ipv4(let address, _): address == 0
+        case .ipv6(let high, let low, _, _): high == 0 && low == 0
+        case .unix: false
+        }
+    }
+
+    /// Whether this is an IPv6 address that is valid on one link only, fe80::/10 (RFC 4291).
+    var isLinkLocal: Bool { if case .ipv6(let high, _, _, _) = storage { high >> 54 == 0x3fa } else { false } }
+
     /// The peer as limits count it: an IPv4 address is one, and so is a whole IPv6 /64, which one host may own. `nil` for
     /// a Unix socket, whose peers have no address.
     public var limitKey: UInt64? {

@@ -5,7 +5,7 @@ import CReactor
 
 /// Room for datagrams that one call receives.
 ///
-/// Belongs to one thread. A kernel fills it, by ``removeAll()`` and ``append(_:from:)`` unless it is Linux; whoever asked
+/// Belongs to one thread. A kernel fills it, by ``removeAll()`` and ``append(_:from:to:)`` unless it is Linux; whoever asked
 /// for it reads it.
 @safe package final class DatagramInbox {
     // Safe: allocated here and freed in deinit. `table` has room for `capacity` messages and `memory` for as many places
@@ -26,7 +26,10 @@ import CReactor
 
     /// Room for `capacity` datagrams (1 to 1,024) of `datagramSize` bytes (1 to 65,535); values beyond these bounds count
     /// as the nearest one. Memory that no datagram comes to is never touched.
-    package init(capacity: Int, datagramSize: Int) {
+    ///
+    /// - Parameter keepsLocalAddresses: whether ``localAddress(of:)`` is kept. The kernel reports it only for a socket
+    ///   with ``SocketOption/packetInfo(isIPv6:)``.
+    package init(capacity: Int, datagramSize: Int, keepsLocalAddresses: Bool = false) {
         let capacity = min(max(1, capacity), MessageTable.longestCall)
         let datagramSize = min(max(1, datagramSize), MessageTable.longestDatagram)
         self.capacity = capacity
@@ -34,7 +37,7 @@ import CReactor
         // A cache line more than a power of two, or all places would compete for the same lines of the cache.
         stride = (datagramSize + 63) / 64 * 64 + 64
         unsafe memory = .allocate(byteCount: capacity * stride, alignment: 64)
-        table = MessageTable(capacity: capacity)
+        table = MessageTable(capacity: capacity, hasLocalAddresses: keepsLocalAddresses)
         used = capacity
         for index in 0..<capacity { unsafe table.setPiece(index, memory + index * stride, datagramSize) }
     }
@@ -50,6 +53,14 @@ import CReactor
     package func address(of index: Int) -> SocketAddress {
         precondition(index >= 0 && index < filled)
         return table.address(index)
+    }
+
+    /// The address of this machine that a datagram was sent to, with port 0: the one an answer has to leave from. For a
+    /// broadcast datagram, the address of the interface it arrived on; for an IPv6 multicast datagram, the group. `nil`
+    /// when the kernel did not report it.
+    package func localAddress(of index: Int) -> SocketAddress? {
+        precondition(index >= 0 && index < filled)
+        return table.localAddress(index)
     }
 
     /// Whether a datagram was longer than ``datagramSize``; what is here is its beginning.
@@ -79,8 +90,10 @@ import CReactor
     package func removeAll() { filled = 0 }
 
     /// Adds a datagram, cut to ``datagramSize``; `false` when there is no room, or the address is a Unix socket's.
+    ///
+    /// - Parameter local: the address of this machine that it was sent to, if that is reported.
     @discardableResult
-    package func append(_ bytes: RawSpan, from address: SocketAddress) -> Bool {
+    package func append(_ bytes: RawSpan, from address: SocketAddress, to local: SocketAddress? = nil) -> Bool {
         guard filled < capacity, !address.isUnix else { return false }
         let count = min(bytes.byteCount, datagramSize)
         unsafe bytes.withUnsafeBytes { source in
@@ -88,6 +101,7 @@ import CReactor
             unsafe (memory + filled * stride).copyMemory(from: start, byteCount: count)
         }
         table.setAddress(filled, address)
+        table.setLocalAddress(filled, local)
         table.setReceived(filled, length: count, isTruncated: count < bytes.byteCount)
         filled += 1
         used = max(used, filled)
@@ -97,6 +111,7 @@ import CReactor
     /// Lends the kernel's structures to recvmmsg and takes its answer for the number of datagrams.
     func fill(_ receive: (UnsafeMutablePointer<creactor_message>, Int) -> SystemResult) -> SystemResult {
         for index in 0..<used { table.makeRoomForAddress(index) }
+        if table.hasLocalAddresses { for index in 0..<used { table.makeRoomForLocalAddress(index) } }
         let result = unsafe receive(table.messages, capacity)
         filled = max(0, min(result.rawValue, capacity))
         used = filled

@@ -33,12 +33,14 @@ import CReactor
 
     /// Room for `capacity` datagrams (1 to 1,024) with `byteCapacity` bytes in all (1 to what so many datagrams can have);
     /// values beyond these bounds count as the nearest one. Memory that is not needed is never touched.
-    package init(capacity: Int, byteCapacity: Int) {
+    ///
+    /// - Parameter keepsLocalAddresses: whether a datagram can name the address that it leaves from.
+    package init(capacity: Int, byteCapacity: Int, keepsLocalAddresses: Bool = false) {
         let capacity = min(max(1, capacity), MessageTable.longestCall)
         let byteCapacity = min(max(1, byteCapacity), capacity * (MessageTable.longestDatagram + 1))
         self.capacity = capacity
         self.byteCapacity = byteCapacity
-        table = MessageTable(capacity: capacity)
+        table = MessageTable(capacity: capacity, hasLocalAddresses: keepsLocalAddresses)
         unsafe memory = .allocate(byteCount: byteCapacity, alignment: 64)
     }
 
@@ -51,8 +53,11 @@ import CReactor
 
     /// Adds a copy of a datagram behind the others; `false` when there is no room, or the address is a Unix socket's.
     ///
-    /// - Parameter address: where to; `nil` for the peer that the socket is connected to.
-    package func append(_ bytes: RawSpan, to address: SocketAddress?) -> Bool {
+    /// - Parameters:
+    ///   - address: where to; `nil` for the peer that the socket is connected to.
+    ///   - local: the address of this machine that it leaves from; `nil` leaves the choice to the kernel, and so does an
+    ///     outbox that keeps no local addresses.
+    package func append(_ bytes: RawSpan, to address: SocketAddress?, from local: SocketAddress? = nil) -> Bool {
         let length = bytes.byteCount
         if let address, address.isUnix { return false }
         if end == capacity || length > byteCapacity - endByte {
@@ -65,6 +70,7 @@ import CReactor
         }
         unsafe table.setPiece(end, memory + endByte, length)
         if let address { table.setAddress(end, address) } else { table.setNoAddress(end) }
+        if table.hasLocalAddresses { table.setLocalAddress(end, local) }
         end += 1
         endByte += length
         return true
@@ -78,7 +84,7 @@ import CReactor
         var place = 0
         for index in first..<end {
             let length = table.pieceLength(index)
-            table.copyAddress(from: index, to: index - first)
+            table.copyAddresses(from: index, to: index - first)
             unsafe table.setPiece(index - first, memory + place, length)
             place += length
         }
@@ -103,6 +109,13 @@ import CReactor
     package func address(of index: Int) -> SocketAddress? {
         precondition(index >= 0 && index < count)
         return table.hasAddress(first + index) ? table.address(first + index) : nil
+    }
+
+    /// The address of this machine that a datagram is to leave from; 0 is the first that waits. `nil` leaves the choice to
+    /// the kernel.
+    package func localAddress(of index: Int) -> SocketAddress? {
+        precondition(index >= 0 && index < count)
+        return table.localAddress(first + index)
     }
 
     /// Lends the bytes of a datagram; 0 is the first that waits.

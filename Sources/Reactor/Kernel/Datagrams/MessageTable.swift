@@ -18,11 +18,18 @@ import CReactor
     let messages: UnsafeMutablePointer<creactor_message>
     private let pieces: UnsafeMutablePointer<iovec>
     private let addresses: UnsafeMutableRawPointer
+    /// Room for the local address of each message; `nil` where none is asked for.
+    private let controls: UnsafeMutableRawPointer?
 
-    init(capacity: Int) {
+    /// Bytes of a local address, as the kernel takes and returns it, rounded up so that each stays aligned.
+    private static var controlSize: Int { (Int(creactor_control_size) + 15) / 16 * 16 }
+
+    init(capacity: Int, hasLocalAddresses: Bool = false) {
         unsafe messages = .allocate(capacity: capacity)
         unsafe pieces = .allocate(capacity: capacity)
         unsafe addresses = .allocate(byteCount: capacity * Self.addressSize, alignment: 8)
+        unsafe controls =
+            hasLocalAddresses ? .allocate(byteCount: capacity * Self.controlSize, alignment: 16) : nil
         for index in 0..<capacity {
             unsafe (pieces + index).initialize(to: iovec())
             unsafe creactor_message_prepare(messages + index, addresses + index * Self.addressSize, pieces + index)
@@ -33,6 +40,7 @@ import CReactor
         unsafe messages.deallocate()
         unsafe pieces.deallocate()
         unsafe addresses.deallocate()
+        unsafe controls?.deallocate()
     }
 
     // MARK: Bytes
@@ -92,7 +100,54 @@ import CReactor
         unsafe messages[index].header.msg_namelen = 0
     }
 
-    func copyAddress(from source: Int, to target: Int) {
+    func copyAddresses(from source: Int, to target: Int) {
         if hasAddress(source) { setAddress(target, address(source)) } else { setNoAddress(target) }
+        if hasLocalAddresses { setLocalAddress(target, localAddress(source)) }
+    }
+
+    // MARK: Local addresses
+
+    var hasLocalAddresses: Bool { unsafe controls != nil }
+
+    /// The kernel overwrites the length as well.
+    func makeRoomForLocalAddress(_ index: Int) {
+        guard let controls = unsafe controls else { return }
+        unsafe creactor_message_set_control(
+            messages + index, controls + index * Self.controlSize, Int(creactor_control_size))
+    }
+
+    /// The address of this machine that the message was sent to, or is to leave from, with port 0; `nil` where none is
+    /// named.
+    func localAddress(_ index: Int) -> SocketAddress? {
+        guard hasLocalAddresses else { return nil }
+        var bytes: (UInt64, UInt64) = (0, 0)
+        var interface: CUnsignedInt = 0
+        // Safe: 16 bytes hold an address of either family.
+        switch unsafe creactor_message_local(messages + index, &bytes, &interface) {
+        case AF_INET:
+            // The first four bytes, in network byte order.
+            return SocketAddress(storage: .ipv4(address: UInt32(bytes.0.bigEndian >> 32), port: 0))
+        case AF_INET6:
+            let address = SocketAddress.ipv6(high: bytes.0.bigEndian, low: bytes.1.bigEndian, port: 0)
+            // Only a link-local address needs its interface; any other one may leave through a different one.
+            guard address.isLinkLocal else { return address }
+            return .ipv6(high: bytes.0.bigEndian, low: bytes.1.bigEndian, scope: interface, port: 0)
+        default: return nil
+        }
+    }
+
+    /// Sets what the kernel would have set, or what it is to use.
+    func setLocalAddress(_ index: Int, _ address: SocketAddress?) {
+        guard let controls = unsafe controls else { return }
+        let control = unsafe controls + index * Self.controlSize
+        switch address?.storage {
+        case .ipv4(let number, _):
+            var bytes = number.bigEndian
+            unsafe creactor_message_set_local(messages + index, control, AF_INET, &bytes, 0)
+        case .ipv6(let high, let low, let scope, _):
+            var bytes = (high.bigEndian, low.bigEndian)
+            unsafe creactor_message_set_local(messages + index, control, AF_INET6, &bytes, scope)
+        case .unix, nil: unsafe creactor_message_set_control(messages + index, nil, 0)
+        }
     }
 }

@@ -9,7 +9,8 @@ extension TracingKernel {
     package func receiveDatagrams(_ socket: FileDescriptor, into inbox: DatagramInbox) -> SystemResult {
         let result = base.receiveDatagrams(socket, into: inbox)
         let words = shown(result) { index in
-            "from \(inbox.address(of: index)) \(inbox.withBytes(of: index) { datagram($0) })"
+            let local = inbox.localAddress(of: index).map { "at \($0.host) " } ?? ""
+            return "from \(inbox.address(of: index)) \(local)\(inbox.withBytes(of: index) { datagram($0) })"
         }
         return note("recvmmsg(\(socket.rawValue), at most \(inbox.capacity))", result, words)
     }
@@ -19,7 +20,8 @@ extension TracingKernel {
         let result = base.sendDatagrams(socket, outbox)
         let words = shown(result) { index in
             let target = outbox.address(of: index).map { "to \($0) " } ?? ""
-            return target + outbox.withBytes(of: index) { datagram($0) }
+            let local = outbox.localAddress(of: index).map { "from \($0.host) " } ?? ""
+            return target + local + outbox.withBytes(of: index) { datagram($0) }
         }
         return note("sendmmsg(\(socket.rawValue), \(outbox.count) datagrams)", result, words)
     }

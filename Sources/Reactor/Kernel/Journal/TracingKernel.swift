@@ -24,7 +24,7 @@ public final class TracingKernel: SystemCalls {
     private let start: MonotonicTime
     private let output: (String) -> Void
     /// Whether lines show the first 32 bytes of what is sent and received, and not only how many there are. Default: false.
-    public let showsBytes: Bool
+    package let showsBytes: Bool
 
     /// A kernel that traces.
     ///
@@ -33,7 +33,7 @@ public final class TracingKernel: SystemCalls {
     ///   - showsBytes: whether lines show bytes of what is sent and received, passwords included.
     ///   - output: takes each line, without its end, on the loop's thread; the loop waits for it. ``LogQueue`` does not
     ///     make it wait.
-    public init(
+    package init(
         _ base: any Kernel = LinuxKernel.shared, showsBytes: Bool = false, output: @escaping (String) -> Void
     ) {
         self.base = base.calls

@@ -7,6 +7,13 @@
 import CReactor
 import SystemPackage
 
+/// A socket on its way to a successor; its owner keeps it as well.
+struct HandedSocket {
+    let descriptor: FileDescriptor
+    var name: String?
+    let role: SocketRole
+}
+
 /// A process that takes listening sockets over.
 struct Successor {
     /// What became of it.
@@ -21,17 +28,17 @@ struct Successor {
     ///
     /// - Parameters:
     ///   - arguments: its command line, the program's name first.
-    ///   - sockets: listening sockets, which remain ours as well.
+    ///   - sockets: what it takes over.
     /// - Throws: ``SocketError`` when the system has no room for it.
-    static func start(arguments: [String], sockets: [FileDescriptor]) throws(SocketError) -> Successor {
+    static func start(arguments: [String], sockets: [HandedSocket]) throws(SocketError) -> Successor {
         let path = try ownPath()
         var ends: [CInt] = [0, 0]
         let made = unsafe SystemResult(rawValue: creactor_pipe(&ends))
         if let errno = made.errno { throw SocketError(.handOver, subject: path, errno: errno) }
-        var descriptors = sockets.map(\.rawValue) + [ends[1]]
+        var descriptors = sockets.map(\.descriptor.rawValue) + [ends[1]]
         let count = CInt(descriptors.count)
         let started = unsafe withStrings(arguments) { arguments in
-            unsafe withStrings(environment(sockets: sockets.count)) { environment in
+            unsafe withStrings(environment(sockets)) { environment in
                 // Behind the equals sign of the first entry is room for the number.
                 let digits = unsafe environment[0]! + processVariable.utf8.count + 1
                 return unsafe SystemResult(
@@ -64,11 +71,18 @@ struct Successor {
     private static let processVariable = "LISTEN_PID"
 
     /// Our environment, with what Inheritance reads; the process's number first, with room for its digits.
-    private static func environment(sockets: Int) -> [String] {
+    private static func environment(_ sockets: [HandedSocket]) -> [String] {
         var entries = [
-            "\(processVariable)=0000000000", "LISTEN_FDS=\(sockets)", "REACTOR_READY_FD=\(3 + sockets)",
+            "\(processVariable)=0000000000", "LISTEN_FDS=\(sockets.count)", "REACTOR_READY_FD=\(3 + sockets.count)",
         ]
-        let replaced = [processVariable + "=", "LISTEN_FDS=", "LISTEN_FDNAMES=", "REACTOR_READY_FD="]
+        if !sockets.isEmpty { entries.append("REACTOR_ROLES=" + sockets.map(\.role.rawValue).joined(separator: ",")) }
+        // "unknown" is what systemd calls a socket without a name (sd_listen_fds(3)).
+        if sockets.contains(where: { $0.name != nil }) {
+            entries.append("LISTEN_FDNAMES=" + sockets.map { $0.name ?? "unknown" }.joined(separator: ":"))
+        }
+        let replaced = [
+            processVariable + "=", "LISTEN_FDS=", "LISTEN_FDNAMES=", "REACTOR_READY_FD=", "REACTOR_ROLES=",
+        ]
         guard var entry = unsafe creactor_environment() else { return entries }
         // Safe: a list of C strings that ends with a null pointer (environ(7)).
         while let text = unsafe entry.pointee {

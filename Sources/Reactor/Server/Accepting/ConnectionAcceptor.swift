@@ -24,6 +24,8 @@ final class ConnectionAcceptor: ConnectionOwner, ListenerDelegate {
     private var countsAddresses: Bool
     /// How many connections this loop has, for whoever deals them out.
     private let load: LoopLoad?
+    /// Whether these are the admin socket's connections, which are kept apart from the server's.
+    var isAdministrative = false
 
     init(
         loop: EventLoop, limits: Limits, policy: AcceptPolicy = .everyone, proxies: ProxyProtocol? = nil,
@@ -61,6 +63,7 @@ final class ConnectionAcceptor: ConnectionOwner, ListenerDelegate {
             }
             loop.counters.connectionsAccepted += 1
             let connection = Connection(loop: loop, descriptor, peer: peer, limits: limits, owner: self)
+            if isAdministrative { loop.administration.accepted(connection) }
             loop.register(connection, wanting: .readable)
             connection.begin(makeHandler)
         }
@@ -103,6 +106,7 @@ final class ConnectionAcceptor: ConnectionOwner, ListenerDelegate {
     ) {
         descriptor.close(loop.kernel)
         load?.add(-1)
+        if isAdministrative { loop.administration.refused(reason) }
         loop.noteRefusal(reason, of: peer, detail)
     }
 
@@ -110,6 +114,7 @@ final class ConnectionAcceptor: ConnectionOwner, ListenerDelegate {
 
     override func connectionClosed(_ connection: Connection) {
         load?.add(-1)
+        if isAdministrative { loop.administration.closed(connection) }
         let key = countsAddresses ? connection.peer.limitKey : nil
         withCounts { counts in
             counts.leave()

@@ -1,11 +1,11 @@
-// The commands of the admin socket: what may be asked of a running loop, and what is answered.
+// The commands of the admin socket: what each loop of a server replies to them, and how one answer is made of that.
 
 /// A command, as it was written in one line.
-enum AdminCommand: Equatable {
+enum AdminCommand: Equatable, Sendable {
     case stats
     case connections(Int)
     case limits
-    /// Which back end the loop has, or that it should have another one.
+    /// Which back end the loops have, or that they should have another one.
     case backend(Backend?)
     case help
 
@@ -54,36 +54,73 @@ enum AdminCommand: Equatable {
         return backend
     }
 
-    /// Does what was asked on a loop, and answers.
-    func answer(on loop: EventLoop) throws(Mistake) -> AdminValue {
+    /// Whether every loop has to reply, rather than the first one for all.
+    var concernsAllLoops: Bool {
         switch self {
-        case .stats: return loop.adminStatistics
-        case .connections(let count): return loop.adminConnections(count)
-        case .limits: return loop.adminLimits
-        case .help: return Self.helpTexts
-        case .backend(nil): return .object([("backend", .text("\(loop.backend)"))])
+        case .stats, .connections, .backend: true
+        case .limits, .help: false
+        }
+    }
+
+    /// Executes the command on one loop, on its thread.
+    func report(on loop: EventLoop) -> AdminReport {
+        switch self {
+        case .stats, .backend(nil): return .statistics(loop.adminReading)
+        case .connections(let count): return .connections(loop.adminConnections(count))
+        case .limits: return .value(loop.adminLimits)
+        case .help: return .value(Self.helpTexts)
         case .backend(let wanted?):
             let (former, start) = (loop.backend, loop.kernel.now())
             do throws(SocketError) {
                 try loop.switch(to: wanted)
             } catch {
-                throw Mistake(text: "\(error)")
+                return .failed("\(error)")
             }
-            return .object([
-                ("backend", .text("\(wanted)")), ("former", .text("\(former)")),
-                ("descriptors", .integer(loop.registrationCount)),
-                ("seconds", .seconds(start.duration(to: loop.kernel.now()))),
-            ])
+            return .switched(
+                former: former, descriptors: loop.registrationCount,
+                time: start.duration(to: loop.kernel.now()))
         }
+    }
+
+    /// Makes one answer of what the loops have replied, the first loop first; `nil` of one that has not.
+    func answer(_ reports: [AdminReport?]) throws(Mistake) -> AdminValue {
+        switch self {
+        case .stats: return AdminLoopReading.statistics(of: reports)
+        case .backend(nil): return .object([("backend", .text(AdminLoopReading.sum(of: reports).backends))])
+        case .connections(let count): return AdminConnectionReading.table(of: reports, count)
+        case .backend(let wanted?): return try Self.answer(reports, switchedTo: wanted)
+        case .limits, .help:
+            guard case .value(let value)? = reports.first else { return .nothing }
+            return value
+        }
+    }
+
+    private static func answer(_ reports: [AdminReport?], switchedTo wanted: Backend) throws(Mistake) -> AdminValue {
+        var (formers, descriptors, longest) = ([String](), 0, Duration.zero)
+        for (index, report) in reports.enumerated() {
+            let place = reports.count == 1 ? "" : "loop \(index + 1): "
+            switch report {
+            case .failed(let reason): throw Mistake(text: place + reason)
+            case .switched(let former, let count, let time):
+                if !formers.contains("\(former)") { formers.append("\(former)") }
+                descriptors += count
+                longest = max(longest, time)
+            default: throw Mistake(text: "\(place)no reply within 1 s; it changes when its callback returns")
+            }
+        }
+        return .object([
+            ("backend", .text("\(wanted)")), ("former", .text(formers.joined(separator: ", "))),
+            ("descriptors", .integer(descriptors)), ("seconds", .seconds(longest)),
+        ])
     }
 
     private static var helpTexts: AdminValue {
         let names = Backend.all.map(\.description).joined(separator: ", ")
         return .object([
-            ("stats", .text("what the loop has counted, and how long its callbacks took")),
+            ("stats", .text("what the loops have counted, and how long their callbacks took")),
             ("connections [N]", .text("the N with most bytes, 1 to \(mostConnections), else \(usualConnections)")),
             ("limits", .text("what the connections of each listener may use up")),
-            ("backend [NAME]", .text("which selector the loop has; with a name, changes to it: \(names)")),
+            ("backend [NAME]", .text("which selector the loops have; with a name, changes to it: \(names)")),
             ("help", .text("this")),
             ("json", .text("behind any of these, for an answer in one line of JSON")),
         ])

@@ -1,24 +1,32 @@
-// The admin socket: a running loop answers questions about itself, and changes its selector when asked, on a Unix socket
-// that only its own user may connect to. It runs on the loop that it tells of; every answer is bounded.
+// The admin socket: a running server reports about itself, and changes its selector when asked, on a Unix socket that only
+// its own user may connect to. It runs on the server's first loop and speaks for all of them; every answer is bounded.
+//
+//     received --one loop--> answered                  (all loops) --replies, or a second has passed--> answered
+//          +---several: no command is read meanwhile------^
 
 extension EventLoop {
-    /// Answers commands, one a line, on a Unix socket with mode 0600: `stats`, `connections`, `limits`, `backend NAME`,
+    /// Accepts commands, one per line, on a Unix socket with mode 0600: `stats`, `connections`, `limits`, `backend NAME`,
     /// `help`; `json` behind a command asks for one line of JSON. `reactor top` shows it live.
     ///
     ///     $ echo stats | nc -NU /run/server.sock
     ///
-    /// While somebody is connected, times are measured (``measuresTimes``). Its own connections are connections like others
-    /// and are counted with them. A drain ends it with everything else.
-    /// - Parameter path: where; a socket that nobody listens on any more is replaced.
+    /// On the first loop of a server with several loops, commands apply to all of them. While a client is connected, times
+    /// are measured (``measuresTimes``). The clients are not counted among the server's connections, nor are their bytes;
+    /// turns, events, receives and sends include theirs. A drain ends it with everything else.
+    /// - Parameters:
+    ///   - path: where; a stale socket there is replaced.
+    ///   - inheritance: what this process was started with; a predecessor's admin socket at `path` is taken over.
     /// - Returns: The listener; closing it ends the admin socket and removes the path.
-    /// - Throws: ``SocketError`` when the path cannot be had, or is an abstract name, which everybody may connect to.
+    /// - Throws: ``SocketError`` when the path is not available, or is an abstract name, which any user may connect to.
     @discardableResult
-    public func serveAdministration(at path: String) throws(SocketError) -> Listener {
+    public func serveAdministration(
+        at path: String, inheriting inheritance: Inheritance? = nil
+    ) throws(SocketError) -> Listener {
         let address = try SocketAddress.unix(path)
         if address.unixPath == nil {
             throw SocketError(
                 .listen, subject: "\(address)",
-                reason: "an abstract name has no permissions, and anybody could command this server; use a path")
+                reason: "an abstract name has no permissions, and any user could command this server; use a path")
         }
         var limits = Limits()
         limits.connections = AdminSession.mostSessions
@@ -27,37 +35,20 @@ extension EventLoop {
         limits.lingerTime = .zero
         limits.unixPermissions = .ownerReadWrite
         limits.messagesPerTurn = AdminSession.commandsPerTurn
-        let attention = Attention(loop: self)
-        return try listen(on: address, limits: limits, framing: AdminSession.framing) { _ in AdminSession(attention) }
-    }
-}
-
-/// Has times measured while somebody looks.
-final class Attention {
-    private unowned let loop: EventLoop
-    private var sessions = 0
-    private var isMeasuring = false
-    private var wasMeasuring = false
-
-    init(loop: EventLoop) { self.loop = loop }
-
-    func sessionBegan() {
-        sessions += 1
-        if isMeasuring { return }
-        isMeasuring = true
-        wasMeasuring = loop.measuresTimes
-        loop.measuresTimes = true
-    }
-
-    func sessionEnded() {
-        sessions -= 1
-        if sessions > 0 { return }
-        // In the next turn, so that this one is measured to its end.
-        loop.execute { [self] in
-            guard sessions == 0, isMeasuring else { return }
-            isMeasuring = false
-            loop.measuresTimes = wasMeasuring
+        let acceptor = ConnectionAcceptor(loop: self, limits: limits) { _ in
+            AdminSession().framed(by: AdminSession.framing)
         }
+        acceptor.isAdministrative = true
+        let listener: Listener
+        if let inherited = inheritance?.administration, inherited.address == address {
+            listener = try Listener(
+                loop: self, adopting: OwnedDescriptor(inherited.descriptor), at: address, limits: limits,
+                delegate: acceptor)
+        } else {
+            listener = try Listener(loop: self, on: address, limits: limits, delegate: acceptor)
+        }
+        administration.listener = listener
+        return listener
     }
 }
 
@@ -69,15 +60,33 @@ final class AdminSession: MessageHandler {
     /// A line is a command. What ends with the stream is one too: `printf stats | nc -NU PATH`.
     static let framing = LineFraming(maximum: 256, endOfStreamEndsLine: true)
 
-    private let attention: Attention
+    /// The command that other loops have not replied to yet.
+    private var inquiry: AdminInquiry?
+    private var hasEnded = false
 
-    init(_ attention: Attention) { self.attention = attention }
-
-    func connected(_ connection: Connection) { attention.sessionBegan() }
+    func connected(_ connection: Connection) {
+        connection.loop.administration.sessionBegan(on: connection.loop)
+        for other in connection.loop.administration.furtherLoops {
+            other.execute { $0.administration.sessionBegan(on: $0) }
+        }
+    }
 
     func refused(_ connection: Connection, error: FramingError) { connection.write("error: \(error)\n") }
 
-    func closed(_ connection: Connection, reason: CloseReason) { attention.sessionEnded() }
+    /// The last command's answer is sent first.
+    func ended(_ connection: Connection) {
+        hasEnded = true
+        if inquiry == nil { connection.close() }
+    }
+
+    func closed(_ connection: Connection, reason: CloseReason) {
+        inquiry?.cancel()
+        inquiry = nil
+        connection.loop.administration.sessionEnded(on: connection.loop)
+        for other in connection.loop.administration.furtherLoops {
+            other.execute { $0.administration.sessionEnded(on: $0) }
+        }
+    }
 
     func received(message: RawSpan, on connection: Connection) {
         let line = Array(message)
@@ -88,18 +97,34 @@ final class AdminSession: MessageHandler {
         var words = text.split { $0 == " " || $0 == "\t" }
         let wantsJSON = words.count > 1 && words.last == "json"
         if wantsJSON { words.removeLast() }
-        do throws(AdminCommand.Mistake) {
-            let answer = try AdminCommand(words).answer(on: connection.loop)
-            connection.write(wantsJSON ? answer.json + "\n" : answer.lines)
-        } catch {
-            let answer = AdminValue.object([("error", .text(error.text))])
-            connection.write(wantsJSON ? answer.json + "\n" : answer.lines)
+        func answer(_ value: AdminValue) { connection.write(wantsJSON ? value.json + "\n" : value.lines) }
+        func answer(_ mistake: AdminCommand.Mistake) { answer(.object([("error", .text(mistake.text))])) }
+        let command: AdminCommand
+        do throws(AdminCommand.Mistake) { command = try AdminCommand(words) } catch { return answer(error) }
+        let inquiry = AdminInquiry(command, on: connection.loop)
+        self.inquiry = inquiry
+        inquiry.start { [weak self] reports in
+            do throws(AdminCommand.Mistake) {
+                answer(try command.answer(reports))
+            } catch {
+                answer(error)
+            }
+            self?.answered(connection)
         }
+        // Commands are answered in their order: no other one is read meanwhile.
+        if self.inquiry != nil { connection.pauseReading() }
+    }
+
+    private func answered(_ connection: Connection) {
+        guard inquiry != nil else { return }
+        inquiry = nil
+        if hasEnded { return connection.close() }
+        connection.resumeReading()
     }
 }
 
 extension Connection {
-    /// Whether somebody asks about the loop on it.
+    /// Whether it is one of the admin socket's.
     var isAdministrative: Bool {
         guard let box = unsafe box else { return false }
         return unsafe box._withUnsafeGuaranteedRef { $0.user is AdminSession }

@@ -2,7 +2,7 @@
 // (RFC 8259) for programs, so that both always say the same.
 
 /// A piece of an answer.
-indirect enum AdminValue {
+indirect enum AdminValue: Sendable {
     case text(String)
     case integer(Int)
     case seconds(Duration)

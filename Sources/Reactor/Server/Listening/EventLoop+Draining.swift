@@ -23,6 +23,7 @@ extension EventLoop {
         if isDraining { return }
         isDraining = true
         offloaded.deadline = (isInTurn ? turnTime : kernel.now()).advanced(by: time)
+        abandonSuccessor()
         var connections: [Connection] = []
         for source in registry.all() {
             switch source {
@@ -50,9 +51,12 @@ extension EventLoop {
     /// The time is over.
     private func abortUnfinished() {
         if isStopping { return }
-        let unfinished = connectionCount
+        let unfinished = connectionCount - administration.openCount
         var aborted = 0
-        for case let connection as Connection in registry.all() where connection.abortAfterDraining() { aborted += 1 }
+        for case let connection as Connection in registry.all() {
+            let isServed = !connection.isAdministrative
+            if connection.abortAfterDraining() && isServed { aborted += 1 }
+        }
         counters.drainsAborted += aborted
         // Those whose farewell was cut short have sent all that they had to send.
         counters.drainsFinished += unfinished - aborted

@@ -5,12 +5,13 @@ import SystemPackage
 extension ListeningServer {
     /// Opens or takes over what the server listens on, and gives each loop its part.
     ///
-    /// - Returns: The address, and the sockets by their names.
+    /// - Returns: The addresses, each once, and the sockets by their names.
     /// - Throws: ``SocketError`` that names the address; nothing is open then.
     static func open(
         _ server: TCPServer, _ first: ServerMember, _ members: [LoopBound<ServerMember>], _ loads: [LoopLoad]
-    ) throws(SocketError) -> (SocketAddress, [FileDescriptor]) {
+    ) throws(SocketError) -> (addresses: [SocketAddress], sockets: [FileDescriptor]) {
         let inherited = server.inheritance?.sockets ?? []
+        if let other = inherited.first(where: { $0.kind != .stream }) { throw other.refusal() }
         // Sockets of one address, as many as there are loops, are those of a predecessor with a listener for each.
         let canShare =
             inherited.isEmpty
@@ -22,7 +23,8 @@ extension ListeningServer {
             : ConnectionDistributor(loop: first.loop, members: members, loads: loads, by: server.distribution)
         do throws(SocketError) {
             if inherited.isEmpty {
-                return try openAnew(server, first, members, delegate, oneEach: hasOneEach)
+                let (address, sockets) = try openAnew(server, first, members, delegate, oneEach: hasOneEach)
+                return ([address], sockets)
             }
             for (index, socket) in inherited.enumerated() {
                 let descriptor = socket.descriptor
@@ -33,24 +35,16 @@ extension ListeningServer {
                     first.add(
                         try Listener(
                             loop: first.loop, adopting: OwnedDescriptor(descriptor), at: socket.address,
-                            path: path(of: socket, server, first.loop.kernel), limits: server.limits,
-                            delegate: delegate))
+                            limits: server.limits, delegate: delegate))
                 }
             }
-            return (inherited[0].address, inherited.map(\.descriptor))
+            var addresses: [SocketAddress] = []
+            for socket in inherited where !addresses.contains(socket.address) { addresses.append(socket.address) }
+            return (addresses, inherited.map(\.descriptor))
         } catch {
             first.closeListeners()
             throw error
         }
-    }
-
-    /// The path of an inherited Unix socket, if it goes when this server does: what a predecessor made is the successor's
-    /// to remove, what systemd made is not.
-    private static func path(
-        of socket: InheritedSocket, _ server: TCPServer, _ kernel: any SystemCalls
-    ) -> UnixSocketPath? {
-        guard server.inheritance?.isFromPredecessor == true, let path = socket.address.unixPath else { return nil }
-        return UnixSocketPath(takingOver: path, kernel)
     }
 
     /// The first socket is bound as if it were the only one, so that an address in use is found out: with SO_REUSEPORT

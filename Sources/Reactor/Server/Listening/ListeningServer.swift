@@ -12,8 +12,10 @@ import SystemPackage
 public final class ListeningServer {
     /// The first loop: for signals, timers, and tests that turn it themselves.
     public let loop: EventLoop
-    /// Where it listens, with the real port where 0 was asked for.
-    public let address: SocketAddress
+    /// Where it listens, with the real port where 0 was asked for; the first place, if there are several.
+    public var address: SocketAddress { addresses[0] }
+    /// Where it listens: one place, or one for each socket that the process was started with.
+    public let addresses: [SocketAddress]
     /// What other threads hold of it.
     public let handle: ServerHandle
     /// The listening sockets, to be handed on; the listeners own them.
@@ -21,9 +23,7 @@ public final class ListeningServer {
     /// The first loop's part.
     let firstMember: ServerMember
     private let workers: [ServerWorker]
-    private let inheritance: Inheritance?
-    /// The successor that is on its way.
-    var handOver: HandOver?
+    let inheritance: Inheritance?
 
     init(
         _ server: TCPServer, on loop: EventLoop, _ prepare: @escaping @Sendable (EventLoop) throws -> HandlerFactory
@@ -45,7 +45,7 @@ public final class ListeningServer {
                 workers.append(try parts.worker(number, backend: loop.backend, first: members[0]))
             }
             for worker in workers { members.append(try worker.waitUntilServing()) }
-            (address, sockets) = try Self.open(server, firstMember, members, parts.loads)
+            (addresses, sockets) = try Self.open(server, firstMember, members, parts.loads)
         } catch {
             for worker in workers {
                 if let member = try? worker.waitUntilServing() { member.loop.stop() }
@@ -58,6 +58,7 @@ public final class ListeningServer {
         self.firstMember = firstMember
         inheritance = server.inheritance
         handle = ServerHandle(members: members, endings: parts.endings)
+        loop.administration.furtherLoops += members.dropFirst().map(\.loop)
         let isMissingOne = parts.endings.withLock { endings in
             endings.isComplete = true
             return endings.statistics.contains { $0 != nil }
@@ -73,7 +74,7 @@ public final class ListeningServer {
     /// If this process took its sockets over from a predecessor (``Inheritance``), that one is told now that it may go.
     /// - Throws: ``SocketError`` when a loop's selector fails, which no input can bring about.
     public func run() throws(SocketError) {
-        inheritance?.announceReady()
+        beginService()
         let result = Result { () throws(SocketError) in try loop.run() }
         try end(result)
     }
@@ -86,8 +87,6 @@ public final class ListeningServer {
     }
 
     private func end(_ result: Result<Void, SocketError>) throws(SocketError) {
-        handOver?.abandon()
-        handOver = nil
         // Loops that drain have their own deadlines.
         if !handle.endings.withLock({ $0.isDraining }) { handle.stop() }
         let failures = workers.compactMap { $0.join() }

@@ -33,6 +33,13 @@ final class ServerMember {
         for own in listeners { own.listener?.close() }
     }
 
+    /// Owns the paths of inherited Unix sockets from now on.
+    func takePaths(of sockets: [FileDescriptor]) {
+        for case let listener? in listeners.map(\.listener) where sockets.contains(listener.name) {
+            listener.takePath()
+        }
+    }
+
     /// Leaves the paths of Unix sockets to a successor.
     func leavePaths() {
         for own in listeners { own.listener?.leavePath() }

@@ -17,6 +17,9 @@ extension ProxyHeader {
         guard total <= longestBinary else { throw .tooLong }
         let speaksForItself = command == 0
         let addressLength = try speaksForItself ? 0 : addressLength(family: family, transport: transport)
+        // Addresses of datagrams say nothing about this connection. Of a protocol that a receiver does not support, it
+        // takes no addresses, and the connection is the proxy's own (2.2, "automatically falls back to the UNSPEC mode").
+        let isStream = transport == 1
         guard binaryPrefix + addressLength <= total else { throw .length }
         guard bytes.count >= total else { return nil }
 
@@ -25,7 +28,7 @@ extension ProxyHeader {
         try checkExtensions(bytes[..<total], from: binaryPrefix + addressLength)
         var reader = Reader(bytes: bytes, offset: binaryPrefix)
         var (source, destination): (SocketAddress?, SocketAddress?) = (nil, nil)
-        switch family {
+        switch isStream ? family : 0 {
         case 1:
             let addresses = (reader.number(4), reader.number(4))
             source = .init(storage: .ipv4(address: UInt32(addresses.0), port: UInt16(reader.number(2))))
@@ -46,10 +49,10 @@ extension ProxyHeader {
     private static func addressLength(family: UInt8, transport: UInt8) throws(ProxyHeaderError) -> Int {
         switch (family, transport) {
         case (0, 0): 0  // unspecified: the proxy does not know
-        case (1, 1): 12
-        case (2, 1): 36
-        case (3, 1): 2 * unixNameLength
-        default: throw .family  // unknown, or of datagrams
+        case (1, 1), (1, 2): 12
+        case (2, 1), (2, 2): 36
+        case (3, 1), (3, 2): 2 * unixNameLength
+        default: throw .family
         }
     }
 

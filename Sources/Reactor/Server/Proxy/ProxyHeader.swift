@@ -9,7 +9,8 @@
 public struct ProxyHeader: Sendable, Hashable {
     /// The version of the protocol, 1 or 2.
     public let version: Int
-    /// The client's address; `nil` where the proxy speaks for itself (`LOCAL`), or does not know (`UNKNOWN`).
+    /// The client's address; `nil` where the proxy speaks for itself (`LOCAL`), does not know (`UNKNOWN`), or forwards
+    /// datagrams, whose addresses are not those of a connection.
     public let source: SocketAddress?
     /// Where the client connected to; `nil` where there is no ``source``.
     public let destination: SocketAddress?
@@ -64,7 +65,7 @@ public struct ProxyHeaderError: Error, Sendable, Hashable, CustomStringConvertib
     public static let version = ProxyHeaderError(description: "its PROXY header has an unknown version")
     /// The command is neither `LOCAL` nor `PROXY`.
     public static let command = ProxyHeaderError(description: "its PROXY header has an unknown command")
-    /// The family or the protocol is unknown, or not that of a stream.
+    /// The family or the protocol is unknown.
     public static let family = ProxyHeaderError(description: "its PROXY header has an unknown address family")
     /// An address or a port is malformed.
     public static let address = ProxyHeaderError(description: "its PROXY header has a malformed address")

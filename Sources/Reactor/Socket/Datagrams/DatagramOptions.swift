@@ -24,6 +24,9 @@ public struct DatagramOptions: Sendable {
     /// Bytes that may wait to be sent; more are dropped and counted. Default: 256 KiB; at least 64 KiB, one datagram, and
     /// at most 64 KiB for each of ``queuedDatagrams``.
     public var queuedBytes = 256 * 1024
+    /// Which answers are withheld, so that no two servers answer each other without end. Holds for sockets that are bound
+    /// and not connected. Default: see ``AnswerLimits``.
+    public var answers = AnswerLimits()
 
     // MARK: The kernel's part
 
@@ -51,7 +54,11 @@ public struct DatagramOptions: Sendable {
     public init() {}
 
     /// Sets the options that are to be set.
-    func apply(to socket: FileDescriptor, _ kernel: any SystemCalls, for address: SocketAddress) throws(SocketError) {
+    ///
+    /// - Parameter reportsLocalAddress: whether each datagram is received with the address that it was sent to.
+    func apply(
+        to socket: FileDescriptor, _ kernel: any SystemCalls, for address: SocketAddress, reportsLocalAddress: Bool
+    ) throws(SocketError) {
         var settings: [(SocketOption, Int)] = []
         if let receiveBuffer { settings.append((.receiveBuffer, max(1, receiveBuffer))) }
         if let sendBuffer { settings.append((.sendBuffer, max(1, sendBuffer))) }
@@ -72,6 +79,12 @@ public struct DatagramOptions: Sendable {
         let apart = kernel.setOption(.multicastAll(isIPv6: address.isIPv6), of: socket, to: 0)
         if let errno = apart.errno, errno != .protocolNotAvailable {
             throw SocketError(.configure, subject: "\(address)", errno: errno)
+        }
+        // Only a socket that has all addresses cannot know otherwise which one was asked, and so has to answer from there
+        // (RFC 1123, 2.3).
+        if reportsLocalAddress {
+            let asked = kernel.setOption(.packetInfo(isIPv6: address.isIPv6), of: socket, to: 1)
+            if let errno = asked.errno { throw SocketError(.configure, subject: "\(address)", errno: errno) }
         }
         guard let multicastInterface else { return }
         let result = kernel.setMulticast(.sendThrough, address, interface: multicastInterface.index, of: socket)

@@ -11,6 +11,7 @@ extension DatagramSocket {
         state.insert(.delivering)
         for index in 0..<count {
             let datagram = unsafe inbox.bytes(of: index)
+            delivered = index
             bytes &+= datagram.count
             do {
                 if inbox.isTruncated(index) {
@@ -25,6 +26,7 @@ extension DatagramSocket {
             loop.callbackReturned(from: self)
             if !isRegistered { break }
         }
+        delivered = -1
         state.remove(.delivering)
         counters.received &+= count
         counters.bytesReceived &+= bytes

@@ -19,10 +19,12 @@ public struct DatagramSendResult: Sendable, Hashable {
     /// Not taken: as many as may wait do. Counted in ``DatagramStatistics/dropped``.
     public static let dropped = DatagramSendResult(value: 2)
     /// Not taken: longer than any datagram (65,507 bytes over IPv4, 65,527 over IPv6). Counted in
-    /// ``DatagramStatistics/dropped``.
+    /// ``DatagramStatistics/dropped``, and reported to ``DatagramHandler/failed(_:peer:on:)`` (`EMSGSIZE`).
     public static let tooLarge = DatagramSendResult(value: 3)
     /// Not taken: the socket is over.
     public static let closed = DatagramSendResult(value: 4)
+    /// Not taken: an answer beyond what ``DatagramOptions/answers`` allows. Counted in ``DatagramStatistics/withheld``.
+    public static let withheld = DatagramSendResult(value: 5)
 }
 
 extension DatagramSocket {
@@ -37,10 +39,59 @@ extension DatagramSocket {
     /// Those of one callback leave together when it returns, the others at the beginning of the next turn. If the kernel
     /// refuses one then, ``DatagramHandler/failed(_:peer:on:)`` says so: no route, too large for it, a broadcast address
     /// without ``DatagramOptions/allowsBroadcast``, an address of another family.
+    ///
+    /// To the source of the datagram that the handler is called with, this sends an answer: it leaves from the address
+    /// that was asked, also where the socket is bound to all of them, and within ``DatagramOptions/answers``.
     @discardableResult
     public func send(_ bytes: RawSpan, to address: SocketAddress) -> DatagramSendResult {
         if address.isUnix { return refuse(.addressFamilyNotSupported, address) }
+        if delivered >= 0 && (answerGuard != nil || isWildcard) && inbox.address(of: delivered) == address {
+            let local = isWildcard ? localAddress(of: delivered) : nil
+            return unsafe answer(bytes, to: address, from: local, question: inbox.bytes(of: delivered).bytes)
+        }
         return enqueue(bytes, to: address)
+    }
+
+    /// Sends a datagram to an address, from one address of this machine.
+    ///
+    /// - Parameter local: the address that it leaves from, usually an ``arrivalAddress``; its port is the socket's. Of
+    ///   meaning only where the socket is bound to all addresses; `nil` leaves the choice to the kernel.
+    @discardableResult
+    public func send(_ bytes: RawSpan, to address: SocketAddress, from local: SocketAddress?) -> DatagramSendResult {
+        if address.isUnix { return refuse(.addressFamilyNotSupported, address) }
+        return enqueue(bytes, to: address, from: local)
+    }
+
+    /// Sends an array's bytes to an address, from one address of this machine.
+    @discardableResult
+    public func send(_ bytes: [UInt8], to address: SocketAddress, from local: SocketAddress?) -> DatagramSendResult {
+        // Safe: a UInt8 has no padding that would be uninitialized.
+        unsafe send(bytes.span.bytes, to: address, from: local)
+    }
+
+    /// Where the datagram that the handler is called with was sent to: the address of this machine that an answer leaves
+    /// from, for an answer that is sent later. `nil` while the handler is not called, and where the datagram was sent to an
+    /// IPv6 group.
+    public var arrivalAddress: SocketAddress? {
+        guard delivered >= 0 else { return nil }
+        return isWildcard ? localAddress(of: delivered) : address
+    }
+
+    private func localAddress(of index: Int) -> SocketAddress? {
+        guard var local = inbox.localAddress(of: index), !local.isMulticast, !local.isWildcard else { return nil }
+        local.port = address.port
+        return local
+    }
+
+    /// Sends an answer, if it may leave.
+    func answer(_ bytes: RawSpan, to source: SocketAddress, from local: SocketAddress?, question: RawSpan)
+        -> DatagramSendResult
+    {
+        if let answerGuard, !answerGuard.admits(bytes, to: source, question: question, at: loop.now) {
+            counters.withheld += 1
+            return .withheld
+        }
+        return enqueue(bytes, to: source, from: local)
     }
 
     /// Sends a datagram to the peer that the socket is connected to.
@@ -63,12 +114,16 @@ extension DatagramSocket {
         unsafe send(bytes.span.bytes, to: address)  // safe: as above
     }
 
-    private func enqueue(_ bytes: RawSpan, to address: SocketAddress?) -> DatagramSendResult {
+    private func enqueue(_ bytes: RawSpan, to address: SocketAddress?, from local: SocketAddress? = nil)
+        -> DatagramSendResult
+    {
         guard isRegistered else { return .closed }
-        if bytes.byteCount > Self.longestIPv4 && isTooLarge(bytes.byteCount, address) { return drop(.tooLarge) }
-        if !outbox.append(bytes, to: address) {
+        if bytes.byteCount > Self.longestIPv4 && isTooLarge(bytes.byteCount, address) {
+            return refuseTooLarge(address)
+        }
+        if !outbox.append(bytes, to: address, from: local) {
             flush()
-            guard outbox.append(bytes, to: address) else {
+            guard outbox.append(bytes, to: address, from: local) else {
                 state.insert(.owesDrained)
                 return drop(.dropped)
             }
@@ -87,6 +142,14 @@ extension DatagramSocket {
     private func isTooLarge(_ count: Int, _ address: SocketAddress?) -> Bool {
         let isIPv6 = (address ?? peer)?.isIPv6 == true
         return count > (isIPv6 ? Self.longestIPv6 : Self.longestIPv4)
+    }
+
+    /// Reported as the kernel would: the handler learns it as it learns of a datagram that is too large for a path.
+    @inline(never)
+    private func refuseTooLarge(_ address: SocketAddress?) -> DatagramSendResult {
+        note(.send, .messageTooLong, address ?? peer)
+        askForFlush()
+        return drop(.tooLarge)
     }
 
     @inline(never)

@@ -58,30 +58,40 @@ public final class DatagramSocket: EventSource {
     let inbox: DatagramInbox
     let outbox: DatagramOutbox
     let datagramsPerTurn: Int
+    /// Which answers leave; `nil` when all do.
+    let answerGuard: AnswerGuard?
+    /// Bound to all addresses of the machine: each datagram says which one it was sent to.
+    let isWildcard: Bool
+    /// The place in the inbox of the datagram that the handler is called with; -1 when it is not.
+    var delivered = -1
     var failures: [Failure] = []
     private var descriptor: OwnedDescriptor?
     private var closeError: SocketError?
 
     /// Binds, and connects if there is a peer; with neither, the kernel binds it when it first sends.
     ///
-    /// - Parameter family: any address of the family, where there is no other that says so.
+    /// - Parameters:
+    ///   - family: any address of the family, where there is no other that says so.
+    ///   - inherited: a descriptor that is bound to `wanted` already, to be used and owned from now on; closed when this
+    ///     throws.
     init(
         loop: EventLoop, on wanted: SocketAddress?, peer: SocketAddress?, family: SocketAddress = .unspecified,
-        options: DatagramOptions, handler: any DatagramHandler
+        inherited: FileDescriptor? = nil, options: DatagramOptions, handler: any DatagramHandler
     ) throws(SocketError) {
         let kernel = loop.kernel
         let like = wanted ?? peer ?? family
         for address in [wanted, peer, family] where address?.isUnix == true {
             throw SocketError(.open, subject: "\(like)", reason: "datagram sockets are UDP, not Unix sockets")
         }
-        let made = kernel.socket(.datagram, for: like)
+        let made = inherited.map { SystemResult(Int($0.rawValue)) } ?? kernel.socket(.datagram, for: like)
         if let errno = made.errno { throw SocketError(.open, subject: "\(like)", errno: errno) }
         let socket = OwnedDescriptor(made.descriptor)
         var address = like
+        let isWildcard = peer == nil && wanted?.isWildcard == true
         do throws(SocketError) {
             try loop.checkCapacity(for: socket.name)
-            try options.apply(to: socket.name, kernel, for: like)
-            if let wanted, let errno = kernel.bind(socket.name, to: wanted).errno {
+            try options.apply(to: socket.name, kernel, for: like, reportsLocalAddress: isWildcard)
+            if inherited == nil, let wanted, let errno = kernel.bind(socket.name, to: wanted).errno {
                 throw SocketError(.listen, subject: "\(wanted)", errno: errno)
             }
             if let peer, let errno = retryingInterrupts({ kernel.connect(socket.name, to: peer) }).errno {
@@ -99,8 +109,14 @@ public final class DatagramSocket: EventSource {
         self.address = address
         self.peer = peer
         self.handler = handler
-        inbox = DatagramInbox(capacity: options.batchSize, datagramSize: options.datagramSize)
-        outbox = DatagramOutbox(capacity: options.queuedDatagrams, byteCapacity: max(65_536, options.queuedBytes))
+        self.isWildcard = isWildcard
+        let isGuarded = wanted != nil && peer == nil && options.answers != .unlimited
+        answerGuard = isGuarded ? AnswerGuard(options.answers, port: address.port) : nil
+        inbox = DatagramInbox(
+            capacity: options.batchSize, datagramSize: options.datagramSize, keepsLocalAddresses: isWildcard)
+        outbox = DatagramOutbox(
+            capacity: options.queuedDatagrams, byteCapacity: max(65_536, options.queuedBytes),
+            keepsLocalAddresses: isWildcard)
         datagramsPerTurn = max(1, options.datagramsPerTurn)
         super.init(loop: loop, name: name)
         loop.register(self, wanting: .readable)

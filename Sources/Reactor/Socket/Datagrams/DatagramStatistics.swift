@@ -14,6 +14,8 @@ public struct DatagramStatistics: Sendable, Hashable {
     public internal(set) var bytesSent = 0
     /// Datagrams that were not sent: too large, or no room to wait in, or still waiting when the socket was closed.
     public internal(set) var dropped = 0
+    /// Answers that were withheld, see ``AnswerLimits``.
+    public internal(set) var withheld = 0
     /// Errors that the kernel told, of a datagram that it refused or of the peer.
     public internal(set) var failures = 0
     /// Calls of recvmmsg(2).

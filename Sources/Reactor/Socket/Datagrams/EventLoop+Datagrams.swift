@@ -24,6 +24,26 @@ extension EventLoop {
         try bindDatagrams(on: SocketAddress(address), options: options, handler: handler)
     }
 
+    /// Receives and sends UDP datagrams on a socket that this process was started with, which is the loop's from then on.
+    ///
+    /// - Parameters:
+    ///   - socket: a datagram socket of an ``Inheritance``.
+    ///   - peer: the one peer to connect it to; `nil` for many peers.
+    ///   - options: what the socket may use up, and how the kernel is to treat it.
+    ///   - handler: handles what arrives.
+    /// - Throws: ``SocketError`` that names the socket: it is a stream socket, which stays open; or the system
+    ///   refuses an option, and the socket is closed.
+    @discardableResult
+    public func adoptDatagrams(
+        _ socket: InheritedSocket, connectingTo peer: SocketAddress? = nil,
+        options: DatagramOptions = DatagramOptions(), handler: any DatagramHandler
+    ) throws(SocketError) -> DatagramSocket {
+        guard socket.kind == .datagram else { throw socket.refusal() }
+        return try DatagramSocket(
+            loop: self, on: socket.address, peer: peer, inherited: socket.descriptor, options: options,
+            handler: handler)
+    }
+
     /// Exchanges UDP datagrams with one peer: only its datagrams are received, and when nobody is there, the kernel may
     /// tell (``DatagramHandler/failed(_:peer:on:)``). Nothing is sent for this.
     ///

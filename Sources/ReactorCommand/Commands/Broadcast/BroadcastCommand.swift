@@ -52,33 +52,41 @@ struct BroadcastListenCommand: ParsableCommand {
 
     func run() throws {
         let output = DatagramOutput(isJSON: json, isServer: true)
-        var socket: DatagramSocket?
-        _ = try ServerProgram(program).run { loop, _ throws(SocketError) in
+        var sockets: [DatagramSocket] = []
+        var listener = ServerProgram(program)
+        // Memberships belong to the socket, which both processes would have.
+        if !group.isEmpty { listener.restart = .refuses(because: "its socket is in multicast groups") }
+        _ = try listener.run { loop, server throws(SocketError) in
             var options = DatagramOptions()
             options.sharesAddress = true
+            options.answers = DatagramResponder.answerLimits
             let responder = DatagramResponder(prefix: PresenceAnswer.prefix) { [name] _ in
                 name
             } arrived: {
                 show($0, $1, output)
             }
             let first = group.first ?? .ipv4(127, 255, 255, 255, port: BroadcastCommand.port)
-            let made = try loop.bindDatagrams(on: program.listen ?? first, options: options, handler: responder)
-            for group in group { try made.join(group, on: interface) }
-            socket = made
+            sockets = try server.datagramPlaces { socket throws(SocketError) in
+                try loop.adoptDatagrams(socket, options: options, handler: responder)
+            } orBinding: { () throws(SocketError) in
+                try loop.bindDatagrams(on: program.listen ?? first, options: options, handler: responder)
+            }
+            for socket in sockets { for group in group { try socket.join(group, on: interface) } }
+            let place = ServerProgram.words(sockets.map(\.address))
             let groups = group.isEmpty ? "" : ", in group \(group.map(\.host).joined(separator: ", "))"
             var event = DatagramEvent("listening")
-            event.local = "\(made.address)"
-            output.write("listening on \(made.address) (\(loop.backend), UDP\(groups))", event)
+            event.local = place
+            output.write("listening on \(place) (\(loop.backend), UDP\(groups))", event)
             return .other
         }
-        if let socket, !json { ServerLog.print(DatagramEchoOptions.summary(socket.statistics)) }
+        if !json { ServerLog.print(DatagramStatistics.summary(sockets)) }
     }
 
     private func show(_ arrival: DatagramArrival, _ answer: String?, _ output: DatagramOutput) {
         var event = DatagramEvent("received")
         (event.peer, event.bytes) = ("\(arrival.peer)", arrival.bytes.count)
         (event.text, event.answer) = (arrival.text, answer)
-        let words = answer == nil ? "not answered, it is an answer itself" : "answered"
+        let words = answer == nil ? "not answered" : "answered"
         output.write(
             "\(arrival.peer) asks everybody: \(DatagramOutput.quoted(arrival.text)), \(words)", event)
     }

@@ -12,7 +12,7 @@ struct ChatServeCommand: ParsableCommand {
             Try it with:  reactor chat join 127.0.0.1:7789  or  nc 127.0.0.1 7789
             A client sends lines and gets lines; its first line is its name, and /help lists the commands. Several \
             servers with one --backplane share their rooms. SIGINT (ctrl-C) and SIGTERM drain: members are told, what \
-            is queued is sent, then it exits with status 0; a second one ends it at once.
+            is queued is sent, then it exits with status 0; a second one ends it at once. SIGUSR2 does not restart it.
             """)
 
     @Option(
@@ -50,8 +50,7 @@ struct ChatServeCommand: ParsableCommand {
         var redis: RedisBackplane?
         var program = ServerProgram(serving)
         program.details = [members.name]
-        // Who is here, and what was said, would stay behind.
-        program.isRestartable = false
+        program.restart = .refuses(because: "its members and rooms are in this process's memory")
         // A member may be silent for long, and takes a while to think of a name; keep-alive finds those who are gone.
         (program.idleTime, program.firstMessageTime) = (.seconds(3600), .seconds(60))
         // The kernel would keep up to 4 MiB for each member who does not read, and nobody would notice it for as long.
@@ -90,6 +89,10 @@ struct ChatServeCommand: ParsableCommand {
             lines said, \(chat.delivered) delivered, \(chat.droppedAsSlow) members dropped as slow, \
             \(chat.droppedAsFlood) for flooding
             """
+        if chat.countedChanges + chat.refusedEntries > 0 {
+            text +=
+                ", \(chat.countedChanges) joins and leaves counted into one line, \(chat.refusedEntries) names refused"
+        }
         if let redis {
             text += "\nbackplane: \(redis.published) events published, \(redis.dropped) dropped without Redis, "
             text += "\(redis.refused) refused"

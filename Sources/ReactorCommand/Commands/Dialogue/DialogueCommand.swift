@@ -13,7 +13,7 @@ struct DialogueCommand: ParsableCommand {
             Try it with:  nc 127.0.0.1 7792
             A message is a line of at most 1024 bytes. Each connection has a count of its messages and of what was \
             replaced in them, which it is told when it ends. SIGINT (ctrl-C) and SIGTERM drain: all are told goodbye, then \
-            it exits with status 0.
+            it exits with status 0. SIGUSR2 restarts it without losing a connection attempt.
             """)
 
     @Option(

@@ -7,22 +7,26 @@ struct DatagramEchoOptions: ParsableArguments {
     @Flag(name: .customLong("udp"), help: "Echo UDP datagrams; limits of connections do not count then.")
     var isWanted = false
 
-    /// Binds the socket, and says so.
+    @Flag(
+        help: """
+            With --udp: answer every datagram, also what comes from a reflecting port or repeats an answer. For load tests \
+            on loopback: two servers may then answer each other without end.
+            """)
+    var unlimitedAnswers = false
+
+    /// Makes the sockets, and says where they are.
     func serve(
-        on address: SocketAddress, _ loop: EventLoop, handler: any DatagramHandler
-    ) throws(SocketError) -> DatagramSocket {
+        _ server: TCPServer, on address: SocketAddress, _ loop: EventLoop, handler: any DatagramHandler
+    ) throws(SocketError) -> [DatagramSocket] {
         var options = DatagramOptions()
         options.datagramSize = 65_535
-        let socket = try loop.bindDatagrams(on: address, options: options, handler: handler)
-        ServerLog.print("listening on \(socket.address) (\(loop.backend), UDP)")
-        return socket
-    }
-
-    /// What the socket did, in words.
-    static func summary(_ counters: DatagramStatistics) -> String {
-        """
-        received \(counters.received) datagrams with \(counters.bytesReceived) bytes, \
-        sent \(counters.sent) with \(counters.bytesSent), dropped \(counters.dropped)
-        """
+        if unlimitedAnswers { options.answers = .unlimited }
+        let sockets = try server.datagramPlaces { socket throws(SocketError) in
+            try loop.adoptDatagrams(socket, options: options, handler: handler)
+        } orBinding: { () throws(SocketError) in
+            try loop.bindDatagrams(on: address, options: options, handler: handler)
+        }
+        ServerLog.print("listening on \(ServerProgram.words(sockets.map(\.address))) (\(loop.backend), UDP)")
+        return sockets
     }
 }

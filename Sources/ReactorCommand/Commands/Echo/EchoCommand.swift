@@ -64,6 +64,9 @@ struct EchoCommand: ParsableCommand {
         if udp.isWanted && style == .async {
             throw ValidationError("--style async serves connections, and --udp has none: choose one")
         }
+        if udp.unlimitedAnswers && !udp.isWanted {
+            throw ValidationError("--unlimited-answers is for --udp: give both")
+        }
         if udp.isWanted && lines { throw ValidationError("--lines is for connections, not for datagrams") }
     }
 
@@ -73,13 +76,14 @@ struct EchoCommand: ParsableCommand {
         let counters: LoopStatistics
         let summary: String
         if udp.isWanted {
-            var datagrams: DatagramSocket?
-            counters = try program.run { loop, _ throws(SocketError) in
+            program.kind = .datagram
+            var datagrams: [DatagramSocket] = []
+            counters = try program.run { loop, server throws(SocketError) in
                 datagrams = try udp.serve(
-                    on: serving.listen ?? Self.defaultAddress, loop, handler: makeDatagramHandler())
+                    server, on: serving.listen ?? Self.defaultAddress, loop, handler: makeDatagramHandler())
                 return .other
             }
-            summary = datagrams.map { DatagramEchoOptions.summary($0.statistics) } ?? ""
+            summary = DatagramStatistics.summary(datagrams)
         } else {
             counters = try program.serve(at: unix ?? Self.defaultAddress, listen)
             summary = Summary.line(counters)

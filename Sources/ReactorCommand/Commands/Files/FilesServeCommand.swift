@@ -18,7 +18,8 @@ import ServedFiles
                 Nothing outside of the directory can be reached, whatever a name says and wherever links lead. It takes no \
                 files unless it is told --writable. Interrupted transfers can be gone on with: what is left of an upload \
                 is kept for ten minutes. SIGINT (ctrl-C) and SIGTERM drain: transfers that are going on are finished \
-                within --drain, then it exits with status 0; a second one ends it at once.
+                within --drain, then it exits with status 0; a second one ends it at once. SIGUSR2 restarts it without losing \
+                a connection attempt; interrupted uploads begin again.
                 """)
 
         @Argument(help: ArgumentHelp("The directory.", valueName: "dir"))
@@ -40,8 +41,7 @@ import ServedFiles
             var program = ServerProgram(serving)
             program.adjust = rates.apply
             program.details = [writable ? "files can be put" : "read-only"]
-            // Interrupted uploads would be lost with the process; and a user may think for a while, also at first.
-            program.isRestartable = false
+            // A user may think for a while, also at first.
             (program.idleTime, program.firstMessageTime) = (.seconds(600), .seconds(600))
             program.descriptorsPerFile = 2
             var files: TransferServer?

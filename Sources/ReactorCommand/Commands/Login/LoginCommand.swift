@@ -24,7 +24,7 @@ struct LoginServeCommand: ParsableCommand {
             Passwords and everything else cross the network as they are: use it on a network of your own, or through a \
             tunnel. They are hashed with yescrypt on threads of their own, so that nobody waits for a login but who logs \
             in. An address that guesses waits longer and longer. SIGINT (ctrl-C) and SIGTERM drain; a second one ends it \
-            at once.
+            at once. SIGUSR2 restarts it without losing a connection attempt.
             """)
 
     @Option(help: ArgumentHelp("The users: a file that 'reactor login adduser' makes.", valueName: "file"))

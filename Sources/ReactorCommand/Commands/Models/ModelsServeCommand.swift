@@ -12,7 +12,7 @@ struct ModelsServeCommand: ParsableCommand {
         discussion: """
             Try it with:  reactor models --model iterative    and, in two other terminals:  nc 127.0.0.1 7788
             It prints one line when it listens. SIGINT (ctrl-C) and SIGTERM end it at once, with all of its processes: \
-            clients see their connections closed. The models are for looking at; 'reactor echo' is the server with \
+            clients see their connections closed. SIGUSR2 does not restart it. The models are for looking at; 'reactor echo' is the server with \
             limits, deadlines and draining.
             """)
 
@@ -84,6 +84,7 @@ struct ModelsServeCommand: ParsableCommand {
     }
 
     func run() throws {
+        cmodels_refuse_restart()
         if let cpu { try Processor.pin(to: cpu) }
         var options = ModelOptions()
         options.workers = workers

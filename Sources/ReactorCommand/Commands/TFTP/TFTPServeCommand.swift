@@ -17,7 +17,7 @@ struct TFTPServeCommand: ParsableCommand {
             the directory can be reached, by no name and no symbolic link. Files are written only with --writable, and are \
             there when they are complete. Its usual port is 69, which needs root.
             SIGINT (ctrl-C) and SIGTERM drain: no new requests, transfers end, then it exits with status 0; a second one \
-            ends it at once.
+            ends it at once. SIGUSR2 restarts it without losing a request.
             """)
 
     @Argument(help: ArgumentHelp("The directory whose files are served.", valueName: "directory"))
@@ -93,14 +93,19 @@ struct TFTPServeCommand: ParsableCommand {
         }
         limits.transfers = maxTransfers ?? min(most, limits.transfers)
         var server: TFTPServer?
-        _ = try ServerProgram(program).run { [writable, verbose] loop, _ throws(SocketError) in
+        _ = try ServerProgram(program).run { [writable, verbose] loop, places throws(SocketError) in
             let made = TFTPServer(store, limits: limits, on: loop)
             if verbose { made.transferEnded = Self.show }
             if writable { AbandonedFiles.clean(served, on: loop) }
-            let address = try made.start(on: program.listen ?? .loopback(port: 6969))
+            let addresses = try places.datagramPlaces { socket throws(SocketError) in
+                try made.start(on: socket)
+                return socket.address
+            } orBinding: { () throws(SocketError) in
+                try made.start(on: program.listen ?? .loopback(port: 6969))
+            }
             let most = "at most \(limits.transfers) transfers"
-            ServerLog.print(
-                "listening on \(address) (\(loop.backend), \(most), UDP, \(writable ? "writable" : "read-only"))")
+            let access = writable ? "writable" : "read-only"
+            ServerLog.print("listening on \(ServerProgram.words(addresses)) (\(loop.backend), \(most), UDP, \(access))")
             server = made
             return .draining { time in made.drain(within: time) { loop.stop() } }
         }

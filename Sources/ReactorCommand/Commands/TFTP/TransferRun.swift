@@ -66,7 +66,13 @@ struct TransferRun {
         let time = start.duration(to: end ?? start)
         try output?.write(TransferDocument(progress, time, server: server, remote: remote, local: local, failure))
         if let signal { throw ExitCode(128 + signal.rawValue) }
-        if let failure { throw CommandFailure("\(server), file \(remote): \(failure)") }
+        switch failure {
+        case nil: break
+        // The server has nothing to do with it.
+        case .local(let error): throw CommandFailure("cannot \(verb == "got" ? "write" : "read") \(local): \(error)")
+        case .unsent(let reason): throw CommandFailure(reason)
+        case .some(let failure): throw CommandFailure("\(server), file \(remote): \(failure)")
+        }
         let summary =
             "\(verb) \(remote): \(TransferSummary.words(progress.statistics, in: time)), "
             + "blocks of \(progress.blockSize) bytes, windows of \(progress.windowSize)"

@@ -10,7 +10,7 @@ struct TopScreen {
     private static let labelWidth = 13
     private static let headLines = 8
 
-    /// How many connections fit under the figures.
+    /// How many connections fit under the figures of one loop.
     static func connections(rows: Int) -> Int { max(1, rows - headLines) }
 
     /// All lines, none longer than `columns`, no more than `rows`.
@@ -19,11 +19,13 @@ struct TopScreen {
             "\(label)\(String(repeating: " ", count: max(1, Self.labelWidth - label.count)))\(text)"
         }
         let title = "reactor top \(path)  \(now.statistics.backend)  up \(Self.time(now.statistics.uptime.rounded()))"
-        let table = table
-        let plain = [title + (now.statistics.draining ? "  draining" : "")] + figures + [""] + table
+        let head = [title + (now.statistics.draining ? "  draining" : "")] + figures + [""]
+        let loops = loopTable
+        let plain = head + loops + (loops.isEmpty ? [] : [""]) + table
+        let headings = [0, head.count, loops.isEmpty ? 0 : head.count + loops.count + 1]
         return plain.prefix(max(1, rows)).enumerated().map { index, line in
             let cut = String(line.prefix(max(1, columns)))
-            return index == 0 || index == Self.headLines - 1 ? emphasised(cut) : cut
+            return headings.contains(index) ? emphasised(cut) : cut
         }
     }
 
@@ -68,6 +70,39 @@ struct TopScreen {
             ? "not measured yet" : "p50 \(time(times.p50)), p99 \(time(times.p99)), max \(time(times.max))"
     }
 
+    // MARK: Loops
+
+    /// A line for each of several loops; none for one.
+    private var loopTable: [String] {
+        guard let loops = now.statistics.loops, loops.count > 1 else { return [] }
+        let former = Dictionary((before.statistics.loops ?? []).map { ($0.loop, $0) }) { first, _ in first }
+        let rows = loops.map { loop in
+            guard let backend = loop.backend else {
+                return ["\(loop.loop)", "no reply"] + Array(repeating: "-", count: 7)
+            }
+            let old = former[loop.loop]
+            return [
+                "\(loop.loop)", backend, "\(loop.connections ?? 0)",
+                bytes(old?.bytesReceived ?? 0, loop.bytesReceived ?? 0) + "/s",
+                bytes(old?.bytesSent ?? 0, loop.bytesSent ?? 0) + "/s",
+                rate(old?.turns ?? 0, loop.turns ?? 0) + "/s", rate(old?.events ?? 0, loop.events ?? 0) + "/s",
+                Self.time(loop.lagP99 ?? 0), Self.time(loop.lagMax ?? 0),
+            ]
+        }
+        let head = ["loop", "back end", "connections", "in", "out", "turns", "events", "lag p99", "max"]
+        return Self.aligned([head] + rows, left: 1...1)
+    }
+
+    private static func aligned(_ rows: [[String]], left: ClosedRange<Int>) -> [String] {
+        let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+        return rows.map { row in
+            row.indices.map { column in
+                let space = String(repeating: " ", count: widths[column] - row[column].count)
+                return left.contains(column) ? row[column] + space : space + row[column]
+            }.joined(separator: "  ")
+        }
+    }
+
     // MARK: Connections
 
     private var table: [String] {
@@ -80,17 +115,13 @@ struct TopScreen {
                 former.map { bytes($0.received, connection.received) + "/s" } ?? "-",
                 former.map { bytes($0.sent, connection.sent) + "/s" } ?? "-", Self.bytes(Double(connection.queued)),
                 Self.time(connection.idle),
-            ]
+            ] + (hasLoops ? ["\(connection.loop ?? 0)"] : [])
         }
-        let head = ["fd", "peer", "handler", "state", "in", "out", "queued", "idle"]
-        let widths = head.indices.map { column in ([head] + rows).map { $0[column].count }.max() ?? 0 }
-        return ([head] + rows).map { row in
-            row.indices.map { column in
-                let space = String(repeating: " ", count: widths[column] - row[column].count)
-                return (1...3).contains(column) ? row[column] + space : space + row[column]
-            }.joined(separator: "  ")
-        }
+        let head = ["fd", "peer", "handler", "state", "in", "out", "queued", "idle"] + (hasLoops ? ["loop"] : [])
+        return Self.aligned([head] + rows, left: 1...3)
     }
+
+    private var hasLoops: Bool { now.statistics.loops != nil }
 
     private static func key(_ connection: TopSnapshot.Connection) -> String {
         "\(connection.descriptor) \(connection.peer)"

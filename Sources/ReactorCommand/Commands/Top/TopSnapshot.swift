@@ -20,6 +20,16 @@ struct TopSnapshot: Sendable {
         var receives = 0, bytesReceived = 0, sends = 0, bytesSent = 0, turns = 0, events = 0
         var staleEvents = 0, switches = 0, acceptPauses = 0, pressurePauses = 0, handlerErrors = 0, slowCallbacks = 0
         var callbackTimes = Times(), lag = Times()
+        /// Of a server with several loops, each of them.
+        var loops: [Loop]?
+    }
+
+    /// One of several loops; only its number is known of one that has not replied.
+    struct Loop: Decodable, Sendable {
+        var loop = 0
+        var backend: String?
+        var connections, bytesReceived, bytesSent, turns, events: Int?
+        var lagP99, lagMax: Double?
     }
 
     /// One connection.
@@ -28,6 +38,8 @@ struct TopSnapshot: Sendable {
         var peer = "", handler = "", state = ""
         var received = 0, sent = 0, queued = 0
         var idle = 0.0
+        /// Of a server with several loops, which one has it.
+        var loop: Int?
     }
 
     var statistics = Statistics()

@@ -41,8 +41,8 @@ struct UDPReceivingOptions: ParsableArguments {
     /// Runs a receiver as a program.
     func run(_ program: ProgramOptions, prefix: String = "", answer: ((DatagramArrival) -> String)?) throws {
         let output = DatagramOutput(isJSON: json, isServer: true)
-        var socket: DatagramSocket?
-        _ = try ServerProgram(program).run { loop, _ throws(SocketError) in
+        var sockets: [DatagramSocket] = []
+        _ = try ServerProgram(program).run { loop, server throws(SocketError) in
             var left = count ?? .max
             let responder = DatagramResponder(prefix: prefix, answer: answer) { arrival, answer in
                 show(arrival, answer, output)
@@ -51,21 +51,24 @@ struct UDPReceivingOptions: ParsableArguments {
             }
             var options = DatagramOptions()
             options.datagramSize = size
+            options.answers = DatagramResponder.answerLimits
             let local = program.listen ?? UDPCommand.defaultAddress
-            let made =
+            sockets = try server.datagramPlaces { socket throws(SocketError) in
+                try loop.adoptDatagrams(socket, connectingTo: connect, options: options, handler: responder)
+            } orBinding: { () throws(SocketError) in
                 if let connect {
-                    try loop.connectDatagrams(to: connect, from: local, options: options, handler: responder)
-                } else {
-                    try loop.bindDatagrams(on: local, options: options, handler: responder)
+                    return try loop.connectDatagrams(to: connect, from: local, options: options, handler: responder)
                 }
-            socket = made
+                return try loop.bindDatagrams(on: local, options: options, handler: responder)
+            }
+            let place = ServerProgram.words(sockets.map(\.address))
             let peer = connect.map { ", connected to \($0)" } ?? ""
             var event = DatagramEvent("listening")
-            (event.local, event.peer) = ("\(made.address)", connect.map { "\($0)" })
-            output.write("listening on \(made.address) (\(loop.backend), UDP\(peer))", event)
+            (event.local, event.peer) = (place, connect.map { "\($0)" })
+            output.write("listening on \(place) (\(loop.backend), UDP\(peer))", event)
             return .other
         }
-        if let socket, !json { ServerLog.print(DatagramEchoOptions.summary(socket.statistics)) }
+        if !json { ServerLog.print(DatagramStatistics.summary(sockets)) }
     }
 
     private func show(_ arrival: DatagramArrival, _ answer: String?, _ output: DatagramOutput) {
@@ -87,7 +90,7 @@ struct UDPServeCommand: ParsableCommand {
         discussion: """
             Try it with:  reactor udp send 127.0.0.1:7790 hello  or  echo hello | nc -u -w1 127.0.0.1 7790
             It prints a line for each datagram. With --size 4 it receives no more than 4 bytes of each. SIGINT (ctrl-C) \
-            and SIGTERM end it.
+            and SIGTERM end it; SIGUSR2 restarts it without losing a datagram.
             """)
 
     @OptionGroup var receiving: UDPReceivingOptions

@@ -161,6 +161,9 @@ struct UDPSendCommand: ParsableCommand {
     private func judge(_ outcome: DatagramQuestion.Outcome, _ question: DatagramQuestion) throws {
         switch outcome {
         case .failed(let reason): throw CommandFailure(reason)
+        case .timeOver where question.unsent > 0:
+            throw CommandFailure(
+                "\(question.unsent) of \(count) datagrams were not sent: the kernel had no room for them in time")
         case .timeOver where wait.duration != nil && question.answers.isEmpty:
             let advice = connect ? "" : "; with --connect a socket is told that nobody is there"
             throw CommandFailure(

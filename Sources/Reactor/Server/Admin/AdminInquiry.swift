@@ -1,0 +1,86 @@
+// A command of the admin socket on its way through the loops of a server. The first loop replies at once; the others are
+// given a task each, on their own threads. A loop that a callback holds up does not hold up the answer, which is wanted
+// most just then: after a second it is given without that loop's part.
+
+/// What one loop replies to a command.
+enum AdminReport: Sendable {
+    case statistics(AdminLoopReading)
+    case connections([AdminConnectionReading])
+    case switched(former: Backend, descriptors: Int, time: Duration)
+    case failed(String)
+    case value(AdminValue)
+}
+
+/// A command and the loops' replies to it. Belongs to the first loop's thread.
+final class AdminInquiry {
+    private static let patience = Duration.seconds(1)
+
+    private let command: AdminCommand
+    private unowned let loop: EventLoop
+    private var reports: [AdminReport?]
+    private var awaited: Int
+    private var timer: Timer?
+    private var completion: (([AdminReport?]) -> Void)?
+
+    init(_ command: AdminCommand, on loop: EventLoop) {
+        self.command = command
+        self.loop = loop
+        let loops = command.concernsAllLoops ? 1 + loop.administration.furtherLoops.count : 1
+        reports = Array(repeating: nil, count: loops)
+        awaited = loops
+    }
+
+    /// Has all loops reply.
+    ///
+    /// - Parameter completion: called once with what each loop has replied, `nil` for a loop that did not; before this
+    ///   returns, when there is one loop.
+    func start(_ completion: @escaping ([AdminReport?]) -> Void) {
+        self.completion = completion
+        let bound = LoopBound(self, on: loop)
+        for (index, other) in loop.administration.furtherLoops.prefix(reports.count - 1).enumerated() {
+            let isTaken = other.execute { [command] loop in
+                let report = command.report(on: loop)
+                bound.execute { $0.receive(report, from: index + 1) }
+            }
+            if !isTaken { awaited -= 1 }  // it has ended
+        }
+        receive(command.report(on: loop), from: 0)
+        guard self.completion != nil else { return }
+        timer = loop.schedule(after: Self.patience) { [weak self] in self?.complete() }
+    }
+
+    /// Drops the replies that are still to come.
+    func cancel() {
+        completion = nil
+        if let timer { loop.cancel(timer) }
+        timer = nil
+    }
+
+    private func receive(_ report: AdminReport, from index: Int) {
+        if completion == nil { return }
+        reports[index] = report
+        awaited -= 1
+        if awaited == 0 { complete() }
+    }
+
+    private func complete() {
+        guard let completion else { return }
+        cancel()
+        undoPartialSwitch()
+        completion(reports)
+    }
+
+    /// All loops have one back end, or each keeps its own: where one cannot change, the others change back.
+    private func undoPartialSwitch() {
+        guard reports.contains(where: { if case .failed? = $0 { true } else { false } }) else { return }
+        for (index, report) in reports.enumerated() {
+            guard case .switched(let former, _, _)? = report else { continue }
+            // It had that back end a moment ago, with the same descriptors.
+            if index == 0 {
+                try? loop.switch(to: former)
+            } else {
+                loop.administration.furtherLoops[index - 1].execute { try? $0.switch(to: former) }
+            }
+        }
+    }
+}

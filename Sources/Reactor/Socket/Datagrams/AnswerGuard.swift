@@ -1,0 +1,124 @@
+// Decides which answers of a datagram socket leave. It knows addresses and bytes, and no socket.
+//
+//     question, answer --port reflects--> withheld
+//                      --question begins or ends as a recent answer to its source did, beyond that rate--> withheld
+//                      --beyond the rate of its source--> withheld
+//                      --> remembered, leaves
+
+/// The state of ``AnswerLimits`` for one socket. Belongs to one thread.
+package final class AnswerGuard {
+    /// Entries of a table of rates: 8 KiB.
+    private static let sources = 1024
+    /// Answers that are remembered: more than fit into a receive buffer of Linux's default size twice, so that a loop of
+    /// that many datagrams is recognized, and fewer than a load generator sends before it repeats itself.
+    private static let answers = 256
+    /// Bytes at either end of a datagram that are compared.
+    private static let sample = 32
+    /// The bit that lower-case letters have and upper-case letters have not: an echo may change one into the other.
+    private static let letters: UInt64 = 0x2020_2020_2020_2020
+    private static let firstUnreserved: UInt16 = 1024
+
+    private let limits: AnswerLimits
+    private let port: UInt16
+    private var all: Rate
+    private var returned: Rate
+    /// The ends of recent answers, each at the place that its own bits name.
+    private var recent: [UInt64] = []
+
+    /// A guard of a socket that is bound to this port.
+    package init(_ limits: AnswerLimits, port: UInt16) {
+        (self.limits, self.port) = (limits, port)
+        all = Rate(limits.perSecond, burst: limits.perSecond ?? 1)
+        returned = Rate(limits.returnedPerSecond, burst: limits.returnedBurst)
+    }
+
+    /// Whether a source's port is one that answers by itself, or this socket's own.
+    package func isReflecting(_ source: SocketAddress) -> Bool {
+        limits.refusesReflectingPorts && (source.port < Self.firstUnreserved || source.port == port)
+    }
+
+    /// Whether an answer leaves. An answer that does counts.
+    package func admits(
+        _ answer: RawSpan, to source: SocketAddress, question: RawSpan, at now: @autoclosure () -> MonotonicTime
+    ) -> Bool {
+        if isReflecting(source) { return false }
+        let key = Self.mix(source)
+        let entry = Int(truncatingIfNeeded: key) & (Self.sources - 1)
+        if returned.interval > 0 {
+            if recent.isEmpty { recent = [UInt64](repeating: 0, count: Self.answers) }
+            let isReturned = isRecent(Self.beginning(of: question, key)) || isRecent(Self.end(of: question, key))
+            if isReturned && !returned.take(entry, of: Self.sources, at: now().nanoseconds) { return false }
+            remember(Self.beginning(of: answer, key))
+            remember(Self.end(of: answer, key))
+        }
+        return all.interval == 0 || all.take(entry, of: Self.sources, at: now().nanoseconds)
+    }
+
+    // MARK: What was answered
+
+    private func isRecent(_ hash: UInt64) -> Bool { recent[Int(truncatingIfNeeded: hash) & (Self.answers - 1)] == hash }
+
+    private func remember(_ hash: UInt64) { recent[Int(truncatingIfNeeded: hash) & (Self.answers - 1)] = hash }
+
+    private static func beginning(of bytes: RawSpan, _ key: UInt64) -> UInt64 {
+        hash(bytes, 0..<min(bytes.byteCount, sample), key ^ 1)
+    }
+
+    private static func end(of bytes: RawSpan, _ key: UInt64) -> UInt64 {
+        hash(bytes, max(0, bytes.byteCount - sample)..<bytes.byteCount, key ^ 2)
+    }
+
+    private static func hash(_ bytes: RawSpan, _ range: Range<Int>, _ key: UInt64) -> UInt64 {
+        var value = mix(key, UInt64(range.count))
+        var offset = range.lowerBound
+        while offset + 8 <= range.upperBound {
+            value = mix(value, bytes.word(at: offset) | letters)
+            offset += 8
+        }
+        var rest: UInt64 = 0
+        while offset < range.upperBound {
+            rest = rest << 8 | UInt64(bytes.byte(at: offset) | 0x20)
+            offset += 1
+        }
+        return mix(value, rest) | 1  // never 0, which is an empty place
+    }
+
+    private static func mix(_ source: SocketAddress) -> UInt64 {
+        switch source.storage {
+        case .ipv4(let address, let port): mix(UInt64(address), UInt64(port))
+        case .ipv6(let high, let low, let scope, let port): mix(mix(high, low), UInt64(scope) << 16 | UInt64(port))
+        case .unix: 0  // no datagram comes from there
+        }
+    }
+
+    /// Both halves of a product: every bit of the operands reaches every bit of the result.
+    private static func mix(_ left: UInt64, _ right: UInt64) -> UInt64 {
+        let product = (left ^ 0x9e37_79b9_7f4a_7c15).multipliedFullWidth(by: right ^ 0xe703_7ed1_a0b4_28db)
+        return product.high ^ product.low
+    }
+
+    // MARK: Rates
+
+    /// So many per second for each entry, and so many at once.
+    private struct Rate {
+        /// Nanoseconds of one; 0 is no limit.
+        let interval: Int64
+        /// Nanoseconds that an entry may take ahead.
+        private let credit: Int64
+        /// When each entry will have paid for what it took.
+        private var paid: [Int64] = []
+
+        init(_ perSecond: Int?, burst: Int) {
+            interval = perSecond.map { 1_000_000_000 / Int64(min(max(1, $0), 1_000_000_000)) } ?? 0
+            credit = Int64(min(max(1, burst), 1_000_000_000) - 1) * interval
+        }
+
+        mutating func take(_ entry: Int, of entries: Int, at now: Int64) -> Bool {
+            if paid.isEmpty { paid = [Int64](repeating: 0, count: entries) }
+            let start = max(paid[entry], now)
+            guard start - now <= credit else { return false }
+            paid[entry] = start + interval
+            return true
+        }
+    }
+}
