@@ -2,6 +2,7 @@
 
 import Reactor
 import ReactorTesting
+import TestSupport
 import Testing
 
 @Suite struct SimulatedOffloadTests {
@@ -67,7 +68,7 @@ import Testing
         world.loop.resolver = SimulatedResolver()
         world.workers.duration = 10_000_000_000...20_000_000_000
         var outcomes: [OffloadError?] = []
-        try world.loop.connect(to: "slow.example:80", handler: { _ in Echo() }, failed: { _ in Issue.record("told") })
+        try world.loop.connect(to: "slow.example:80", handler: { _ in EchoHandler() }, failed: { _ in Issue.record("told") })
         try world.loop.offload {
         } then: { result in
             if case .failure(let error) = result {

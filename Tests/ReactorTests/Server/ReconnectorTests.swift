@@ -106,12 +106,12 @@ import Testing
             to: "\(address)", random: SeededGenerator(seed: 5),
             handler: { _ in
                 connected += 1
-                return world.observe(Echo())
+                return world.observe(EchoHandler())
             }, failed: { error, _ in failures.append(error.errno) })
         try world.run(within: .seconds(600)) { failures.count == 5 || connected > 0 }
         #expect(failures == Array(repeating: .connectionRefused, count: 5))
         // The server can have its port, and is found.
-        try world.listen(on: address) { _ in Echo() }
+        try world.listen(on: address) { _ in EchoHandler() }
         try world.run(within: .seconds(60)) { connected == 1 }
         reconnector.stop()
         try world.check()
