@@ -82,11 +82,15 @@ import Testing
         Setting("datagramsPerTurn", \.datagramsPerTurn), Setting("queuedDatagrams", \.queuedDatagrams),
         Setting("queuedBytes", \.queuedBytes), Setting("receiveBuffer", \.receiveBuffer),
         Setting("sendBuffer", \.sendBuffer), Setting("multicastHops", \.multicastHops),
+        Setting("answers.returnedPerSecond", \.answers.returnedPerSecond),
+        Setting("answers.returnedBurst", \.answers.returnedBurst), Setting("answers.perSecond", \.answers.perSecond),
     ]
 
     @Test func everyDatagramOptionIsInTheTable() {
         expectComplete(
-            Self.datagrams, of: DatagramOptions(), apart: [Bool.self, Bool?.self, NetworkInterface?.self])
+            Self.datagrams, of: DatagramOptions(),
+            apart: [Bool.self, Bool?.self, NetworkInterface?.self, AnswerLimits.self])
+        expectComplete(Self.datagrams, of: AnswerLimits(), prefix: "answers.", apart: [Bool.self])
     }
 
     @Test(arguments: datagrams) func aSocketWithExtremeOptions(_ setting: Setting<DatagramOptions>) throws {

@@ -95,12 +95,12 @@ import Testing
     @Test func findsTheWrappers() {
         let found = Set(Self.wrappers.map(\.testDescription))
         for name in [
-            "TracedHandler: ConnectionHandler", "TracingKernel: Kernel", "ForwardingKernel: Kernel",
+            "TracedHandler: ConnectionHandler", "TracingKernel: SystemCalls", "ForwardingKernel: SystemCalls",
             "ObservedHandler: ConnectionHandler", "ObservedDatagramHandler: DatagramHandler",
         ] {
             #expect(found.contains(name), "\(found)")
         }
-        #expect(Self.protocols["Kernel"]?.contains("accept(_:peer:)") == true)
+        #expect(Self.protocols["SystemCalls"]?.contains("accept(_:peer:)") == true)
         #expect(Self.protocols["ConnectionHandler"]?.contains("draining(_:)") == true)
     }
 
