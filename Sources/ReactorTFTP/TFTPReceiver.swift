@@ -222,8 +222,9 @@ final class TFTPReceiver: TransferMachine {
             return
         }
         let silence = lastProgress.duration(to: now)
-        let isEnough = state == .opening && opening.isServer && openings >= TransferOpening.serversPackets
-        if isEnough || silence >= patience { return end(.silent(silence)) }
+        if silence >= patience { return end(.silent(silence)) }
+        // The peer's first block may be what was lost: it sends it again by itself.
+        if isSpent { return deadline = lastProgress.advanced(by: patience) }
         timer.backOff()
         if acknowledges || state == .opening {
             statistics.timeouts += 1
@@ -239,6 +240,8 @@ final class TFTPReceiver: TransferMachine {
         }
         wait(from: now)
     }
+
+    var isSpent: Bool { state == .opening && opening.isServer && openings >= TransferOpening.serversPackets }
 
     private var patience: Duration { timer.patience(limits.patience) }
 

@@ -171,8 +171,9 @@ final class TFTPSender: TransferMachine {
     func deadlineReached(at now: MonotonicTime) {
         guard now >= deadline, !state.isOver else { return }
         let silence = lastProgress.duration(to: now)
-        let isEnough = state == .opening && opening.isServer && openings >= TransferOpening.serversPackets
-        if isEnough || silence >= timer.patience(patience) { return end(.silent(silence)) }
+        if silence >= timer.patience(patience) { return end(.silent(silence)) }
+        // The peer's acknowledgement may be what was lost: it sends it again by itself.
+        if isSpent { return deadline = lastProgress.advanced(by: timer.patience(patience)) }
         statistics.timeouts += 1
         timer.backOff()
         if state == .opening, let packet = opening.packet {
@@ -185,6 +186,8 @@ final class TFTPSender: TransferMachine {
             sendWindow(at: now)
         }
     }
+
+    var isSpent: Bool { state == .opening && opening.isServer && openings >= TransferOpening.serversPackets }
 
     private func wait(from now: MonotonicTime) {
         lastSent = now

@@ -136,8 +136,10 @@ public final class TFTPServer: DatagramHandler {
         throws(TFTPError)
     {
         if let former = transfers[peer] {
-            // The same once more: the network has doubled it, or our answer is late. The transfer itself repeats that.
-            if former.request == request && former.isWrite == isWrite && !former.isLingering { return }
+            // The same once more: the network has doubled it, or our answer is late. The transfer itself repeats that, as
+            // long as it may.
+            let isSame = former.request == request && former.isWrite == isWrite
+            if isSame && !former.isLingering && !former.session.machine.isSpent { return }
             former.session.drop()
             forget(peer)
         }
@@ -169,6 +171,9 @@ public final class TFTPServer: DatagramHandler {
         }
     }
 
+    /// The three packets of an adaptive timer: after 0, 1 and 3 s, and 4 s more.
+    private static let unansweredTime = Duration.seconds(7)
+
     private func makeRoom(for peer: SocketAddress) throws(TFTPError) {
         if let key = peer.limitKey, counts[key, default: 0] >= limits.transfersPerAddress,
             !dropUnanswered(where: { $0.limitKey == key })
@@ -185,12 +190,12 @@ public final class TFTPServer: DatagramHandler {
         }
     }
 
-    /// A client that has agreed on a long timeout and has not answered once may be none: its transfer makes room for
-    /// another one as soon as the usual patience is over.
+    /// A client that has not answered once may not be there: its transfer makes room for another one as soon as three
+    /// packets would have been sent to it in vain.
     private func dropUnanswered(where isMeant: (SocketAddress) -> Bool) -> Bool {
         let unanswered = transfers.first { peer, transfer in
             transfer.session.machine.state == .opening && isMeant(peer)
-                && transfer.start.duration(to: loop.now) >= limits.patience
+                && transfer.start.duration(to: loop.now) >= min(Self.unansweredTime, limits.patience)
         }
         guard let (peer, transfer) = unanswered else { return false }
         transfer.session.cancel(TFTPError(.undefined, "no answer for too long"))

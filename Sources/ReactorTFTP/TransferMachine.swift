@@ -78,6 +78,9 @@ protocol TransferMachine: AnyObject {
     /// What was agreed on.
     var terms: TFTPTerms { get }
 
+    /// Whether a server has sent all that it may send to a peer that has not answered: it only waits for that now.
+    var isSpent: Bool { get }
+
     /// Sends the first packet.
     func begin(at now: MonotonicTime)
     /// A packet of the other side arrived.

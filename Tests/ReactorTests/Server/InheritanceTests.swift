@@ -87,7 +87,9 @@ private func foreignSocket(_ family: CInt = AF_INET, _ type: __socket_type = SOC
             try loop.run { peer.texts == ["early"] }
             #expect(peer.received[0].source == socket.address)
         }
-        #expect(fcntl(socket.descriptor.rawValue, F_GETFD) < 0, "the socket is the loop's, and is closed with it")
+        #expect(throws: Never.self, "the socket is the loop's, and is closed with it") {
+            _ = try TestPeer(at: socket.address)
+        }
     }
 
     /// Each server takes its own kind, and names what it does not take.
@@ -110,7 +112,8 @@ private func foreignSocket(_ family: CInt = AF_INET, _ type: __socket_type = SOC
         var errors: [SocketError] = []
         let kept = try Inheritance(sockets: [stream, datagrams]).keeping(.datagram) { errors.append($0) }
         #expect(kept.sockets == [datagrams] && errors.map(\.description) == [refusal(of: stream)])
-        #expect(fcntl(stream.descriptor.rawValue, F_GETFD) < 0 && fcntl(datagrams.descriptor.rawValue, F_GETFD) >= 0)
+        #expect(throws: TestClient.Failure.self, "it is closed") { _ = try TestClient(stream.address) }
+        #expect(throws: TestFailure.self, "it is open") { _ = try TestPeer(at: datagrams.address) }
         #expect(throws: SocketError.self) {
             _ = try Inheritance(sockets: [datagrams]).keeping(.stream) { errors.append($0) }
         }
