@@ -188,6 +188,11 @@ CREACTOR_CALL long creactor_lock_directory(const char *path) {
   close((int)fd);
   return result;
 }
+// Unlocks and closes it. A duplicate in a forked child would otherwise keep the lock.
+CREACTOR_CALL long creactor_unlock_directory(int fd) {
+  flock(fd, LOCK_UN);
+  return creactor_result(close(fd));
+}
 
 // MARK: datagrams
 

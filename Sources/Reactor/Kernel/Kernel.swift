@@ -179,6 +179,8 @@ package protocol SystemCalls: Kernel {
     func setPermissions(_ permissions: FilePermissions, of descriptor: FileDescriptor) -> SystemResult
     /// open(2) of a directory and flock(2) of it; `EWOULDBLOCK` when somebody else has locked it. Closing unlocks.
     func lockDirectory(_ path: FilePath) -> SystemResult
+    /// flock(2) with `LOCK_UN`, then close(2). Closing alone does not unlock while a forked child holds a duplicate.
+    func unlockDirectory(_ lock: FileDescriptor) -> SystemResult
 
     // MARK: Datagrams
 

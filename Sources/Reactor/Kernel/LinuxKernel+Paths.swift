@@ -43,4 +43,9 @@ extension LinuxKernel {
     package func lockDirectory(_ path: FilePath) -> SystemResult {
         unsafe path.withPlatformString { unsafe SystemResult(rawValue: creactor_lock_directory($0)) }
     }
+
+    /// flock(2) with `LOCK_UN`, then close(2).
+    package func unlockDirectory(_ lock: FileDescriptor) -> SystemResult {
+        SystemResult(rawValue: creactor_unlock_directory(lock.rawValue))
+    }
 }

@@ -44,7 +44,7 @@ struct UnixSocketPath {
             throw SocketError(.listen, subject: "\(address)", reason: "another server is just starting in \(directory)")
         }
         // Any other error is no reason to give up: binding says what is wrong with the path.
-        defer { if lock.succeeded { _ = kernel.close(lock.descriptor) } }
+        defer { if lock.succeeded { _ = kernel.unlockDirectory(lock.descriptor) } }
         // Before there is a path, so that nobody comes through while it is open to all.
         if let permissions { try check(kernel.setPermissions(permissions, of: socket), address) }
         var bound = kernel.bind(socket, to: address)

@@ -226,6 +226,8 @@ extension ScriptedKernel {
     }
     /// open(2) and flock(2) of a directory.
     package func lockDirectory(_ path: FilePath) -> SystemResult { play(.lockDirectory).answer }
+    /// flock(2) with `LOCK_UN`, then close(2).
+    package func unlockDirectory(_ lock: FileDescriptor) -> SystemResult { close(lock) }
     /// recv(2).
     package func receive(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
         fill(buffer, play(.receive, socket.rawValue))

@@ -118,4 +118,7 @@ extension SimulatedKernel {
         if let errno = fault(.lockDirectory) { return leave(.lockDirectory, -1, SystemResult(errno)) }
         return leave(.lockDirectory, -1, open(NullFile()))
     }
+
+    /// close(2): a simulated process has no children that could hold the lock.
+    package func unlockDirectory(_ lock: FileDescriptor) -> SystemResult { close(lock) }
 }

@@ -81,6 +81,7 @@ class ForwardingKernel: SystemCalls {
         base.setPermissions(permissions, of: descriptor)
     }
     func lockDirectory(_ path: FilePath) -> SystemResult { base.lockDirectory(path) }
+    func unlockDirectory(_ lock: FileDescriptor) -> SystemResult { base.unlockDirectory(lock) }
     func receiveDatagrams(_ socket: FileDescriptor, into inbox: DatagramInbox) -> SystemResult {
         base.receiveDatagrams(socket, into: inbox)
     }

@@ -35,4 +35,9 @@ extension TracingKernel {
     package func lockDirectory(_ path: FilePath) -> SystemResult {
         note("open and flock(\(path))", base.lockDirectory(path))
     }
+
+    /// flock(2) with `LOCK_UN`, then close(2).
+    package func unlockDirectory(_ lock: FileDescriptor) -> SystemResult {
+        note("unlock and close(\(lock.rawValue))", base.unlockDirectory(lock))
+    }
 }
