@@ -1,6 +1,6 @@
 // The load modes, by name.
 
-/// What a load does with its connections.
+/// The traffic that a load generates on its connections.
 public struct LoadMode: Sendable, Hashable, CustomStringConvertible {
     /// The name: `echo`, `idle`, `churn` or `datagrams`.
     public let description: String
