@@ -1,5 +1,5 @@
-// The course of a load: sets up, takes the time, ends, and says what came of it. What its connections do meanwhile is
-// its workload's business; what they count is in its ledger.
+// The course of a load: set-up, measuring, end, and the result. The workload decides what the connections do meanwhile,
+// and the ledger counts it.
 //
 //     new --start()--> settingUp --all up or failed--> working --all back--------------------------> finished
 //                          |                              |  \--time over, stop()--> ending --^        ^
@@ -18,17 +18,17 @@ public import Reactor
 ///     }
 ///     try loop.run()
 ///
-/// Belongs to its loop's thread. The loop may do other things as well, which then count in the latencies.
+/// Belongs to its loop's thread. Other work on the loop counts towards the measured latencies.
 public final class LoadGenerator {
     private enum Phase { case new, settingUp, working, ending, finished }
 
-    /// What it does.
+    /// The configuration of the load.
     public let configuration: LoadConfiguration
-    /// The loop that it runs on.
+    /// The loop that the load runs on.
     public let loop: EventLoop
-    /// Called once a second from ``start(_:)`` to the end. Default: nobody.
+    /// Called once per second from ``start(_:)`` to the end. Default: `nil`.
     public var onProgress: ((LoadProgress) -> Void)?
-    /// Called when all connections are up and the time begins to be taken. Default: nobody.
+    /// Called when all connections are up and measuring starts. Default: `nil`.
     public var onMeasuring: (() -> Void)?
 
     private let ledger = Ledger()
@@ -39,27 +39,27 @@ public final class LoadGenerator {
     private var endTimer: Timer?
     private var wasStopped = false
 
-    // Moments in nanoseconds of the monotonic clock, and CPU time.
+    // Times in nanoseconds of the monotonic clock, and CPU time.
     private var setUpStart: Int64 = 0
     private var start: Int64 = 0
-    /// Before this moment the load is not over, even if nothing is on its way.
+    /// The earliest end of the load, even if nothing is in flight before.
     private var plannedEnd: Int64 = 0
     private var cpuAtStart: Int64 = 0
     private var lastProgress: Int64 = 0
     private var messagesAtLastProgress = 0
 
-    /// A load that has not begun.
+    /// Creates a load that has not started.
     ///
-    /// - Throws: ``LoadConfigurationError`` when the configuration makes no sense.
+    /// - Throws: ``LoadConfigurationError`` when the configuration is invalid.
     public init(_ configuration: LoadConfiguration, on loop: EventLoop) throws(LoadConfigurationError) {
         try configuration.validate(on: loop.kernel)
         self.configuration = configuration
         self.loop = loop
     }
 
-    /// Runs a load on a loop of its own, and waits for it.
+    /// Runs a load on a loop of its own, and blocks until it ends.
     ///
-    /// - Throws: ``LoadConfigurationError``, or `SocketError` when no loop can be had.
+    /// - Throws: ``LoadConfigurationError``, or `SocketError` when no loop can be created.
     public static func run(_ configuration: LoadConfiguration) throws -> LoadResult {
         let loop = try EventLoop(backend: configuration.backend)
         defer { loop.shutdown() }
@@ -70,13 +70,15 @@ public final class LoadGenerator {
             loop.stop()
         }
         try loop.run()
-        guard let found else { preconditionFailure("the loop ended before its load") }
+        guard let found else { preconditionFailure("the loop ended before its load did") }
         return found
     }
 
     // MARK: The course
 
-    /// Begins. `completion` is called once, with what was found out; all connections are closed then, or are being closed.
+    /// Starts the load.
+    ///
+    /// - Parameter completion: called once with the result, when all connections are closed or being closed.
     public func start(_ completion: @escaping (LoadResult) -> Void) {
         precondition(phase == .new, "a load runs once")
         phase = .settingUp
@@ -91,11 +93,11 @@ public final class LoadGenerator {
             default: EchoWorkload(self, ledger)
             }
         self.workload = workload
-        // In the next turn: nothing is called from inside here.
+        // Deferred to the next turn, so that no callback runs inside this call.
         loop.execute { [self] in if phase == .settingUp { workload.setUp() } }
     }
 
-    /// Ends early: nothing more is sent, and what is on its way is waited for. Called again, it ends at once.
+    /// Ends the load early: stops sending and waits for the messages in flight. A second call ends it immediately.
     public func stop() {
         wasStopped = true
         switch phase {
@@ -112,7 +114,7 @@ public final class LoadGenerator {
         }
     }
 
-    /// All connections are up, or have failed.
+    /// Starts measuring: all connections are up or have failed.
     func setUpDone() {
         guard phase == .settingUp, let workload else { return }
         phase = .working
@@ -125,10 +127,10 @@ public final class LoadGenerator {
         workload.begin(at: start)
         guard phase == .working else { return }
         if let end = workload.scheduledEnd {
-            // The schedule ends the sending; what is not back some time after that is late.
+            // The schedule ends the sending; echoes that are not back within `patience` after that are late.
             guard end < .max else { return }
             plannedEnd = end
-            // The last interval of a low rate may be longer than the load is to be.
+            // The last interval of a low rate may exceed the duration of the load.
             if configuration.messages == nil, let duration = configuration.duration {
                 plannedEnd = min(end, start.advanced(by: duration))
             }
@@ -141,13 +143,13 @@ public final class LoadGenerator {
         }
     }
 
-    /// Sets a timer for a moment of the kernel's clock. A delay counts from the beginning of the turn, which may be long
-    /// ago.
+    /// Schedules an action at a time of the kernel's clock. A timer's delay counts from the beginning of the turn,
+    /// which may be long past.
     private func schedule(at time: Int64, _ action: @escaping () -> Void) -> Timer {
         loop.schedule(after: loop.now.duration(to: MonotonicTime(nanoseconds: time)), action)
     }
 
-    /// An exact number of messages has no time to be over at: it ends when nothing has come back for too long.
+    /// Ends a load with an exact number of messages, which has no deadline, once no echo arrives for `patience`.
     private func watchForSilence() {
         let before = ledger.messages
         endTimer = loop.schedule(after: configuration.patience) { [self] in
@@ -166,10 +168,10 @@ public final class LoadGenerator {
         endTimer = loop.schedule(after: configuration.patience) { [self] in finish() }
     }
 
-    /// Everything is back, or no connection is left.
+    /// Ends the load: every message is back, or no connection is left.
     func workDone() {
         guard phase == .working || phase == .ending else { return }
-        // An open loop is over when its last interval is, even if the last echo came before that.
+        // An open loop ends with its last interval, even if the last echo arrived earlier.
         let left = plannedEnd - loop.kernel.now().nanoseconds
         let connections = workload?.connectionCount ?? 0
         guard left > 0, phase == .working, connections > 0 else { return finish() }
@@ -191,7 +193,7 @@ public final class LoadGenerator {
         completion?(result(elapsed: max(0, end - start), cpu: cpu, connectionsLeft: left))
     }
 
-    // MARK: What came of it
+    // MARK: The result
 
     private func result(elapsed: Int64, cpu: Int64, connectionsLeft: Int) -> LoadResult {
         LoadResult(

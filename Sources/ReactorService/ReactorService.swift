@@ -1,5 +1,5 @@
-// A TCP server as a service of swift-service-lifecycle: it begins and ends with the group, and what its operator should
-// know goes to swift-log and swift-metrics. The loops never wait for either.
+// A TCP server as a service of swift-service-lifecycle: it starts and ends with its group, and reports to swift-log and
+// swift-metrics. The loops never wait for either.
 
 public import Logging
 public import Metrics
@@ -13,29 +13,31 @@ public import ServiceLifecycle
 ///         services: [service], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
 ///     ).run()
 ///
-/// Graceful shutdown drains the server; cancelling the task that runs it stops it. The loops run on threads of their
-/// own, and so does what goes to the log and to the metrics: a back end of theirs that blocks holds up neither a loop nor
-/// the concurrency pool, and the end of the service for a second at most.
+/// Graceful shutdown drains the server; cancelling the task that runs it stops it.
+///
+/// The loops run on threads of their own, and so does logging and reporting of metrics. A logging or metrics back end
+/// that blocks holds up neither a loop nor the concurrency pool, and delays the end of the service by one second at
+/// most.
 public struct ReactorService: Service {
-    /// The server; its ``TCPServer/onReport`` is called as well, if it is set.
+    /// The server; its ``TCPServer/onReport`` is still called, if set.
     public var server: TCPServer
-    /// How long a graceful shutdown may take before connections are reset. Default: 5 s.
+    /// How long a graceful shutdown may take before the remaining connections are reset. Default: 5 s.
     public var drainTime: Duration = .seconds(5)
-    /// How often the counters are reported to swift-metrics; 10 ms to a year. Default: 10 s.
+    /// The interval at which counters are reported to swift-metrics; 10 ms to a year. Default: 10 s.
     public var metricsInterval: Duration = .seconds(10)
-    /// Who takes the metrics. Default: `nil`, the one that the process was set up with.
+    /// The receiver of the metrics. Default: `nil`, the factory that the process was bootstrapped with.
     public var metricsFactory: (any MetricsFactory)?
 
     private let logger: Logger
     private let handler: @Sendable (Connection) throws -> any ConnectionHandler
 
-    /// A service.
+    /// Creates a service.
     ///
     /// - Parameters:
-    ///   - server: where to listen, within which limits, on how many loops.
-    ///   - logger: told when the server begins, when it ends, and what its loops report: at most once a second, kind and
-    ///     loop, with level `warning`.
-    ///   - handler: makes the handler of a connection, on the loop that has it.
+    ///   - server: the server: address, limits and number of loops.
+    ///   - logger: receives the start and end of the server at level `info`, and the reports of its loops at level
+    ///     `warning`, at most one per second, kind and loop.
+    ///   - handler: returns the handler of a connection; called on the loop that owns the connection.
     public init(
         _ server: TCPServer, logger: Logger,
         handler: @escaping @Sendable (Connection) throws -> any ConnectionHandler
@@ -47,8 +49,8 @@ public struct ReactorService: Service {
 
     /// Serves until the group shuts down.
     ///
-    /// - Throws: `SocketError` when the server cannot listen, or a loop's selector fails; `CancellationError` when the task
-    ///   was cancelled.
+    /// - Throws: `SocketError` when the server cannot listen or a loop's selector fails; `CancellationError` when the
+    ///   task was cancelled.
     public func run() async throws {
         let log = ReportLog(logger)
         var server = server
@@ -69,7 +71,8 @@ public struct ReactorService: Service {
         }
         let result = await withTaskCancellationHandler {
             await withGracefulShutdownHandler {
-                // The server is the one to say when it is over, whatever was asked of it: nothing cancels this wait.
+                // Only the server reports its own end, after a drain as well as after a stop: nothing cancels this
+                // wait.
                 await Task { await endings.first { _ in true } }.value
             } onGracefulShutdown: {
                 running.handle.drain(within: drainTime)

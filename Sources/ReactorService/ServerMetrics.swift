@@ -1,11 +1,11 @@
-// The counters of a server for swift-metrics: what was counted since the last report goes to counters, what is now to a
-// meter. Asked for at an interval, so that the way of a message knows nothing of it.
+// The statistics of a server for swift-metrics: increments since the last report go to counters, the current number of
+// connections to a meter. They are collected at an interval, so the message path does no work for them.
 
 import Metrics
 import Reactor
 import Synchronization
 
-/// Reports a server's counters.
+/// The metrics of a server.
 ///
 /// | label | kind |
 /// |---|---|
@@ -38,18 +38,19 @@ final class ServerMetrics: Sendable {
         counters = values.map { (Counter(label: "reactor_\($0.0)_total", factory: factory), $0.1) }
     }
 
-    /// Reports what a server has counted, again and again, until the task is cancelled.
+    /// Reports the server's statistics at an interval, until the task is cancelled.
     func report(on server: ServerHandle, every interval: Duration, through log: ReportLog) async {
         while !Task.isCancelled {
             let statistics = await withCheckedContinuation { answer in
                 server.collectStatistics { answer.resume(returning: $0) }
             }
             log.perform { [self] in report(statistics.total) }
-            try? await Task.sleep(for: interval)  // cancelled, the loop ends
+            try? await Task.sleep(for: interval)  // when cancelled, the loop ends
         }
     }
 
-    /// Reports what was counted since the last time. On one thread at a time, which the metrics may block.
+    /// Reports the increments since the last report. Called on one thread at a time, which a metrics back end may
+    /// block.
     func report(_ statistics: LoopStatistics) {
         let before = last.withLock { last in
             defer { last = statistics }

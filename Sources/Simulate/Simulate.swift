@@ -1,5 +1,5 @@
-// `simulate`: random programs against the reference model, as many as one has time for. The tests run two thousand; this
-// is for the nights.
+// `simulate`: runs random programs against the reference model, as many as time allows. The tests run two thousand;
+// this is for overnight runs.
 
 import ArgumentParser
 import Reactor
@@ -13,35 +13,35 @@ struct Simulate: ParsableCommand {
         abstract: "Check the framework with random programs on the simulated kernel.",
         discussion: """
             Each seed is one program: connects, writes, pauses, half-closes, resets, closes inside callbacks, timers and \
-            stops, under faults of all kinds, in virtual time. What each side saw is compared with a reference model. A \
-            violation is printed with its seed and the last events; the same seed shows the same again.
+            stops, under all kinds of faults, in virtual time. The bytes and events of each side are compared with a \
+            reference model. A violation is printed with its seed and the last events; the seed reproduces it.
 
             EXAMPLES
               swift run -c release simulate --seeds 100000
               swift run -c release simulate --first 4711 --seeds 1 --backend epoll-et --trace 300
 
-            It ends with status 0 when every program kept to the model, with 1 when one did not.
+            Exit status: 0 if every program conformed to the model, 1 otherwise.
             """)
 
-    @Option(help: "How many seeds, each on every back end that is asked for.")
+    @Option(help: "The number of seeds, each run on every selected back end.")
     var seeds = 10_000
 
     @Option(help: "The first seed.")
     var first: UInt64 = 1
 
-    @Option(help: "One back end only: \(Backend.all.map(\.description).joined(separator: ", ")). (default: all)")
+    @Option(help: "Run on one back end only: \(Backend.all.map(\.description).joined(separator: ", ")). (default: all)")
     var backend: String?
 
-    @Option(help: "How many of the last events a violation shows.")
+    @Option(help: "The number of events shown with a violation.")
     var trace = 60
 
-    @Option(help: "End after so many violations.")
+    @Option(help: "The number of violations after which to stop.")
     var violations = 3
 
     func validate() throws {
-        guard seeds > 0 else { throw ValidationError("--seeds is \(seeds): it has to be at least 1") }
+        guard seeds > 0 else { throw ValidationError("invalid number of seeds \(seeds); use at least 1") }
         if let backend, Backend(backend) == nil {
-            throw ValidationError("'\(backend)' is no back end: use one of \(Backend.all.map(\.description))")
+            throw ValidationError("invalid back end '\(backend)'; use one of \(Backend.all.map(\.description))")
         }
     }
 
@@ -74,7 +74,7 @@ struct Simulate: ParsableCommand {
         try print("no violation in \(programs) programs: seeds \(first) to \(first &+ UInt64(seeds - 1))")
     }
 
-    /// Writes a line at once. Output that cannot be written ends the run: without a word where its reader has gone.
+    /// Writes a line immediately. A failed write ends the run, silently if the reader is gone (`EPIPE`).
     private func print(_ line: String) throws {
         let line = line + "\n"
         do throws(Errno) {
@@ -86,7 +86,7 @@ struct Simulate: ParsableCommand {
     }
 }
 
-/// Why output could not be written, in one line.
+/// The reason why output could not be written, in one line.
 private struct OutputFailure: Error, CustomStringConvertible {
     let description: String
 }

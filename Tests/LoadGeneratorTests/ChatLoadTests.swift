@@ -49,7 +49,7 @@ import Testing
         var limits = ChatLimits()
         limits.membersPerRoom = 3
         let full = try Self.run(limits) { $0.duration = .milliseconds(1) }
-        #expect(full.failure?.contains("does not let a member in") == true)
+        #expect(full.failure?.contains("rejected a member") == true)
     }
 
     @Test func nobodyThere() throws {

@@ -210,7 +210,7 @@ import Testing
             complaint {
                 $0.mode = .churn
                 $0.rate = 10
-            } == "mode churn has no rate; only mode echo has")
+            } == "mode churn takes no rate; use mode echo")
         #expect(
             complaint {
                 $0.mode = .idle

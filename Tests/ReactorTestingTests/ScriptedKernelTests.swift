@@ -35,7 +35,7 @@ import Testing
     @Test func aDifferenceIsReadable() throws {
         let kernel = ScriptedKernel([.expect(.epollCreate, answer: 3), .expect(.socket, answer: 4)])
         #expect(throws: SocketError.self) { try EventLoop(kernel: kernel) }
-        #expect(kernel.differences.first == "call 2: socket was expected, eventDescriptor came")
+        #expect(kernel.differences.first == "call 2: expected socket, got eventDescriptor")
         #expect(throws: ScriptDifference.self) { try kernel.verify() }
     }
 }

@@ -1,60 +1,61 @@
-// What a load is to be: plain values with defaults, and the check that they make sense together.
+// The configuration of a load: plain values with defaults, and their validation.
 
 public import Reactor
 
-/// What a load is to be.
+/// The configuration of a load.
 ///
 ///     var load = LoadConfiguration(address: try SocketAddress("127.0.0.1:7788"))
 ///     load.connections = 1_000
 ///     load.rate = 20_000
 ///     let result = try LoadGenerator.run(load)
 ///
-/// Every connection exchanges one message while it is set up, before the time is taken; those messages are not counted.
+/// Every connection exchanges one message during set-up, before measuring starts; those messages are not counted.
 public struct LoadConfiguration: Sendable {
-    /// The echo server.
+    /// The address of the echo server.
     public var address: SocketAddress
-    /// What to do. Default: ``LoadMode/echo``.
+    /// What the load does with its connections. Default: ``LoadMode/echo``.
     public var mode = LoadMode.echo
-    /// Connections at once. Default: 64.
+    /// The number of concurrent connections. Default: 64.
     public var connections = 64
-    /// Bytes of a message. Default: 64.
+    /// The size of a message in bytes. Default: 64.
     public var size = 64
-    /// Messages that may be in flight on one connection; for ``LoadMode/echo``. Default: 1.
+    /// The maximum number of messages in flight per connection; for ``LoadMode/echo``. Default: 1.
     public var depth = 1
-    /// How long messages are sent, or connections held; echoes that are then still due are waited for. `nil` until
+    /// How long messages are sent or connections are held; echoes still due at the end are awaited. `nil` runs until
     /// ``LoadGenerator/stop()``. Default: 5 s.
     public var duration: Duration? = .seconds(5)
-    /// Exactly so many messages (in ``LoadMode/churn``: connections), whatever ``duration`` says. Default: `nil`.
+    /// The exact number of messages (in ``LoadMode/churn``: connections), overriding ``duration``. Default: `nil`.
     public var messages: Int?
-    /// Messages a second, all connections together, sent at constant intervals whether or not echoes come back (an open
-    /// loop); for ``LoadMode/echo``. Default: `nil`, a closed loop: each echo is answered with the next message.
+    /// The number of messages per second over all connections, sent at constant intervals whether or not echoes come
+    /// back (an open loop); for ``LoadMode/echo``. Default: `nil`, a closed loop: each echo triggers the next message.
     public var rate: Double?
-    /// The selector of the loop that ``LoadGenerator/run(_:)`` makes. Default: epoll, level-triggered.
+    /// The back end of the loop that ``LoadGenerator/run(_:)`` creates. Default: epoll, level-triggered.
     public var backend = Backend.epoll()
-    /// How long a connection may take to be made, and again how long to its first echo. Default: 5 s.
+    /// The time limit for establishing a connection, and again for its first echo. Default: 5 s.
     public var connectTimeout: Duration = .seconds(5)
-    /// Connections that are being set up at once, so that the server's backlog is not overrun. In ``LoadMode/churn``
-    /// there is no such limit: ``connections`` is what was asked for. Default: 200.
+    /// The maximum number of connections in set-up at a time, so that the server's backlog is not overrun. Not applied
+    /// in ``LoadMode/churn``, where ``connections`` is the limit. Default: 200.
     public var connectingAtOnce = 200
     /// How long to wait at the end for echoes that are still due. Default: 5 s.
     public var patience: Duration = .seconds(5)
 
-    /// The default load on the echo server at this address.
+    /// Creates the default load on the echo server at an address.
     public init(address: SocketAddress) { self.address = address }
 
-    /// Descriptors that a process needs besides its connections: standard streams, selector, wake-up, signals, a file.
+    /// The number of descriptors a process needs besides its connections: standard streams, selector, wake-up, signals,
+    /// a file.
     public static let descriptorReserve = 32
 
-    /// The descriptors below which ``Backend/select`` has to stay.
+    /// The upper bound of descriptor numbers for ``Backend/select``.
     private static let portableSelectLimit = 1024
 
-    /// Checks that the values make sense, each and together.
+    /// Checks that the values are valid, each by itself and in combination.
     ///
-    /// - Parameter kernel: is asked how many descriptors the process may have.
-    /// - Throws: ``LoadConfigurationError``, which says what is wrong and what would be right.
+    /// - Parameter kernel: the kernel that reports the descriptor limit of the process. Default: Linux.
+    /// - Throws: ``LoadConfigurationError``, which states the problem and the valid values.
     public func validate(on kernel: any Kernel = LinuxKernel.shared) throws(LoadConfigurationError) {
         guard address.port != 0 || address.isUnix else {
-            throw LoadConfigurationError("port 0 is nobody's port; name the server's")
+            throw LoadConfigurationError("port 0 is not a valid server port; use the port that the server listens on")
         }
         try Self.check("connections", connections, within: 1...10_000_000)
         try Self.check("size", size, within: 1...(64 * 1024 * 1024))
@@ -62,29 +63,29 @@ public struct LoadConfiguration: Sendable {
         try Self.check("connecting at once", connectingAtOnce, within: 1...10_000_000)
         if let messages { try Self.check("messages", messages, within: 1...(.max)) }
         guard size * depth <= 1 << 30 else {
-            throw LoadConfigurationError("size times depth is above 1 GiB a connection; lower one of them")
+            throw LoadConfigurationError("size times depth exceeds 1 GiB per connection; lower one of them")
         }
         if let rate, !(rate >= 0.001 && rate <= 10_000_000) {
-            throw LoadConfigurationError("a rate of \(rate) messages a second is out of range; use 0.001 to 10,000,000")
+            throw LoadConfigurationError("rate of \(rate) messages/s is out of range; use 0.001 to 10,000,000")
         }
         if let duration, duration <= .zero { throw LoadConfigurationError("the duration must be above zero") }
         guard connectTimeout > .zero else { throw LoadConfigurationError("the connect timeout must be above zero") }
         if mode != .echo {
-            if rate != nil { throw LoadConfigurationError("mode \(mode) has no rate; only mode echo has") }
-            if depth != 1 { throw LoadConfigurationError("mode \(mode) has no depth; only mode echo has") }
+            if rate != nil { throw LoadConfigurationError("mode \(mode) takes no rate; use mode echo") }
+            if depth != 1 { throw LoadConfigurationError("mode \(mode) takes no depth; use mode echo") }
         }
         if mode == .idle && messages != nil {
-            throw LoadConfigurationError("mode idle sends nothing; give a duration instead of a number of messages")
+            throw LoadConfigurationError("mode idle sends no messages; use a duration instead of a number of messages")
         }
         if mode == .datagrams {
-            if address.isUnix { throw LoadConfigurationError("mode datagrams needs an address with a port") }
+            if address.isUnix { throw LoadConfigurationError("mode datagrams needs an IP address with a port") }
             try Self.check("size of a datagram", size, within: 1...65_507)
         }
         try checkDescriptors(kernel.calls)
     }
 
     private func checkDescriptors(_ kernel: any SystemCalls) throws(LoadConfigurationError) {
-        // A churned connection is closed in the turn after the next has been begun.
+        // A churned connection is closed in the turn after its successor has started.
         let needed = mode == .churn ? 2 * connections : connections
         if backend == .select, needed > Self.portableSelectLimit - Self.descriptorReserve {
             let most = Self.portableSelectLimit - Self.descriptorReserve
@@ -110,9 +111,9 @@ public struct LoadConfiguration: Sendable {
     }
 }
 
-/// Values of a ``LoadConfiguration`` that make no sense.
+/// An invalid ``LoadConfiguration``.
 public struct LoadConfigurationError: Error, Sendable, CustomStringConvertible {
-    /// One line: what is wrong, and what would be right.
+    /// One line: the problem, and the valid values.
     public let description: String
 
     init(_ description: String) { self.description = description }

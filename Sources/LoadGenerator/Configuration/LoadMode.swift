@@ -1,27 +1,27 @@
-// What a load does with its connections: the public choice, by name.
+// The load modes, by name.
 
-/// What a load does with its connections.
+/// The traffic that a load generates on its connections.
 public struct LoadMode: Sendable, Hashable, CustomStringConvertible {
     /// The name: `echo`, `idle`, `churn` or `datagrams`.
     public let description: String
 
     private init(named name: String) { description = name }
 
-    /// Messages go to and fro on connections that stay open.
+    /// Exchanges messages on connections that stay open.
     public static let echo = LoadMode(named: "echo")
-    /// Connections exchange one message each, and are then held in silence.
+    /// Exchanges one message per connection, then holds the connections idle.
     public static let idle = LoadMode(named: "idle")
-    /// Connect, one message, its echo, close, and again.
+    /// Connects, exchanges one message, closes, and repeats.
     public static let churn = LoadMode(named: "churn")
 
-    /// Over UDP: sockets in place of connections, with one datagram in flight on each; what is not back after 200 ms is
-    /// lost, and counts as unanswered.
+    /// Exchanges UDP datagrams, with one datagram in flight per socket. A datagram that is not back after 200 ms is
+    /// lost and counts as unanswered.
     public static let datagrams = LoadMode(named: "datagrams")
 
-    /// All of them.
+    /// All modes.
     public static let all: [LoadMode] = [.echo, .idle, .churn, .datagrams]
 
-    /// The mode of this name; `nil` when there is none.
+    /// Returns the mode with this name; `nil` for an unknown name.
     public init?(_ name: String) {
         guard let mode = Self.all.first(where: { $0.description == name }) else { return nil }
         self = mode

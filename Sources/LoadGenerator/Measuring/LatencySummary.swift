@@ -1,30 +1,31 @@
-// Latencies: recorded into a histogram of constant relative precision while the load runs, five figures at its end.
+// Latencies: recorded into a histogram of constant relative precision, and summarized in a few figures at the end.
 
 internal import Histogram
 
-/// Where latencies lay, in nanoseconds; precise to three digits.
+/// A distribution of latencies, in nanoseconds, precise to three digits.
 public struct LatencySummary: Sendable, Hashable {
-    /// How many latencies these are.
+    /// The number of latencies.
     public let count: Int
-    /// Half of them were at most this.
+    /// The median.
     public let p50: Int
-    /// 90 % were at most this.
+    /// The 90th percentile.
     public let p90: Int
-    /// 99 % were at most this.
+    /// The 99th percentile.
     public let p99: Int
-    /// 99.9 % were at most this.
+    /// The 99.9th percentile.
     public let p999: Int
-    /// The longest.
+    /// The maximum.
     public let max: Int
 }
 
-/// Records latencies without allocating.
+/// A latency histogram that records without allocating.
 @safe final class LatencyRecorder {
-    /// Longer ones count as this: an hour.
+    /// The longest latency recorded: an hour. Longer ones count as this.
     private static let longest: UInt64 = 3_600_000_000_000
 
-    // Behind a pointer, because a histogram's code is another module's, so that every record would otherwise be checked
-    // for exclusive access. Safe: allocated and filled in init, freed in deinit, used by one thread and one call at a time.
+    // Behind a pointer, because the histogram's code is in another module, so that every record would otherwise be
+    // checked for exclusive access. Safe: allocated and initialized in init, freed in deinit, used by one thread and
+    // one call at a time.
     private let histogram: UnsafeMutablePointer<Histogram<UInt64>>
     private var maximum: UInt64 = 0
 
@@ -39,7 +40,7 @@ public struct LatencySummary: Sendable, Hashable {
         unsafe histogram.deallocate()
     }
 
-    /// Records a time in nanoseconds; a negative one, which only rounding can bring about, is zero.
+    /// Records a latency in nanoseconds; a negative one, which only rounding can produce, counts as zero.
     @inline(__always)
     func record(_ nanoseconds: Int64) {
         let value = min(UInt64(max(0, nanoseconds)), Self.longest)
@@ -47,11 +48,11 @@ public struct LatencySummary: Sendable, Hashable {
         unsafe histogram.pointee.record(value)
     }
 
-    /// What was recorded; `nil` when nothing was.
+    /// The summary of the recorded latencies; `nil` when there are none.
     var summary: LatencySummary? {
         let count = unsafe histogram.pointee.totalCount
         guard count > 0 else { return nil }
-        // A bucket is named by its upper end, which may be above the largest value in it.
+        // The histogram reports the upper end of a bucket, which may exceed the largest value in it.
         func percentile(_ percent: Double) -> Int {
             Int(min(unsafe histogram.pointee.valueAtPercentile(percent), maximum))
         }

@@ -1,32 +1,32 @@
-// What a load counts while it runs: one for all its connections. The connections write into it, the generator reads it.
+// The counters of a running load, shared by its connections, which write them, and read by the generator.
 
-/// The counts of a running load.
+/// The counters of a running load.
 final class Ledger {
-    /// Messages that came back whole and right.
+    /// The number of messages that came back complete and correct.
     private(set) var messages = 0
-    /// Messages that were lost with their connections.
+    /// The number of messages lost with their connections.
     private(set) var lostMessages = 0
-    /// Messages that were sent, or are due, and have not come back.
+    /// The number of messages that were sent, or are due, and have not come back.
     private(set) var outstanding = 0
-    /// Messages that may still be begun. An open loop takes none from here: its schedule says how many there are.
+    /// The number of messages that may still start. Unused by an open loop, whose schedule sets the number.
     private(set) var unbegun = 0
-    /// Connections that echoed at least one message.
+    /// The number of connections that echoed at least one message.
     private(set) var connectionsMade = 0
-    /// When the last message came back, in nanoseconds of the monotonic clock.
+    /// The time of the last echo, in nanoseconds of the monotonic clock.
     private(set) var lastEcho: Int64 = 0
     private(set) var errors = LoadErrors()
-    /// Attempts that failed since the last message came back: in ``LoadMode/churn`` connections, in ``LoadMode/datagrams``
-    /// datagrams, in ``LoadMode/echo`` connections that owed echoes at the end.
+    /// The number of failed attempts since the last echo: connections in ``LoadMode/churn``, datagrams in
+    /// ``LoadMode/datagrams``, and in ``LoadMode/echo`` connections with echoes still due at the end.
     private(set) var failedAtEnd = 0
 
     let latency = LatencyRecorder()
     let uncorrected = LatencyRecorder()
     let setUp = LatencyRecorder()
 
-    /// The time is taken from now on: up to so many messages may be begun.
+    /// Starts measuring: up to `number` messages may start.
     func allow(_ number: Int) { unbegun = number }
 
-    /// Takes up to `number` of the messages that may still be begun; they are outstanding from now on.
+    /// Takes up to `number` of the messages that may still start, and counts them as outstanding.
     @inline(__always)
     func take(_ number: Int) -> Int {
         let taken = min(number, unbegun)
@@ -35,13 +35,13 @@ final class Ledger {
         return taken
     }
 
-    /// No message more may be begun.
+    /// Stops any further message from starting.
     func stopSending() { unbegun = 0 }
 
-    /// Messages of an open loop are due.
+    /// Counts messages of an open loop that have become due.
     func becameDue(_ number: Int) { outstanding += number }
 
-    /// Messages have come back.
+    /// Counts messages that have come back.
     @inline(__always)
     func completed(_ number: Int, at now: Int64) {
         messages += number
@@ -50,29 +50,29 @@ final class Ledger {
         lastEcho = now
     }
 
-    /// Whether every message that was begun has come back or is lost, and no other will be begun.
+    /// Whether every started message has come back or is lost, and no other will start.
     @inline(__always)
     var isDone: Bool { outstanding == 0 && unbegun == 0 }
 
-    /// An attempt has failed that would have brought a message.
+    /// Counts a failed attempt that would have completed a message.
     func attemptFailed() { failedAtEnd += 1 }
 
-    /// A connection has echoed its first message, so long after the beginning of its connect.
+    /// Counts a connection and records the time from the start of its connect to its first echo.
     func connectionMade(after nanoseconds: Int64) {
         connectionsMade += 1
         setUp.record(nanoseconds)
     }
 
-    /// A connection of ``LoadMode/churn`` has echoed.
+    /// Counts a connection of ``LoadMode/churn`` that has echoed.
     func connectionMade() { connectionsMade += 1 }
 
-    /// A message is due on a connection that is gone.
+    /// Counts messages as lost, with the connection that owed them.
     func lost(_ number: Int) {
         lostMessages += number
         outstanding -= number
     }
 
-    /// A connection, or an attempt to make one, failed.
+    /// Counts a failed connection, or a failed attempt to establish one.
     func failed(_ kind: LoadErrors.Kind, losing number: Int = 0, _ example: @autoclosure () -> String) {
         errors.count(kind, example())
         lost(number)

@@ -1,36 +1,36 @@
-// What can go wrong with the connections of a load, counted by kind. Each count is of connections, or of attempts to
-// make one; messages that were lost with them are counted in LoadResult.unanswered.
+// The errors of a load, counted by kind. The unit is a connection, or an attempt to establish one; messages lost with a
+// connection are counted in LoadResult.unanswered.
 
 internal import Reactor
 internal import SystemPackage
 
-/// Errors of a load, counted by kind.
+/// The errors of a load, counted by kind.
 public struct LoadErrors: Sendable, Hashable, CustomStringConvertible {
-    /// A kind of error. New ones may be added.
+    /// A kind of error. New kinds may be added.
     public struct Kind: Sendable, Hashable, CustomStringConvertible {
         fileprivate let index: Int
-        /// The kind's name, as `connectRefused`.
+        /// The kind's name, such as `connectRefused`.
         public let name: String
-        /// The kind in words.
+        /// A short description of the kind.
         public let description: String
 
         private init(_ index: Int, _ name: String, _ description: String) {
             (self.index, self.name, self.description) = (index, name, description)
         }
 
-        /// Nobody listened.
+        /// The server refused the connection: no socket was listening.
         public static let connectRefused = Kind(0, "connectRefused", "refused")
-        /// The connection was not made within ``LoadConfiguration/connectTimeout``.
+        /// The connection was not established within ``LoadConfiguration/connectTimeout``.
         public static let connectTimeout = Kind(1, "connectTimeout", "not connected in time")
-        /// The connection was not made for another reason: no ports, no descriptors, no route.
+        /// The connection was not established for another reason: no ports, no descriptors, no route.
         public static let connectFailed = Kind(2, "connectFailed", "not connected")
         /// The server reset the connection.
         public static let reset = Kind(3, "reset", "reset by the server")
-        /// The server ended the connection.
+        /// The server closed the connection.
         public static let closedEarly = Kind(4, "closedEarly", "closed by the server")
-        /// A byte came back that had not been sent, or not there.
+        /// The echo differed from what was sent.
         public static let mismatch = Kind(5, "mismatch", "echo differs from what was sent")
-        /// Echoes were still due when the wait for them was over.
+        /// Echoes were still due when the wait for them ended.
         public static let timeout = Kind(6, "timeout", "echo not in time")
         /// The connection failed for another reason.
         public static let failed = Kind(7, "failed", "failed")
@@ -46,13 +46,13 @@ public struct LoadErrors: Sendable, Hashable, CustomStringConvertible {
 
     init() {}
 
-    /// How many connections failed in this way.
+    /// Returns the number of connections that failed in this way.
     public subscript(kind: Kind) -> Int { counts[kind.index] }
 
-    /// How many connections failed.
+    /// The number of failed connections.
     public var total: Int { counts.reduce(0, +) }
 
-    /// What the first error of a kind said, in one line.
+    /// Returns the text of the first error of a kind, in one line; `nil` when there was none.
     public func example(of kind: Kind) -> String? { examples[kind.index] }
 
     /// The counts of the kinds that occurred, or `none`.
@@ -68,7 +68,7 @@ public struct LoadErrors: Sendable, Hashable, CustomStringConvertible {
 }
 
 extension LoadErrors.Kind {
-    /// The kind of an error that kept a connection from being made.
+    /// Returns the kind of an error that prevented a connection.
     init(connecting error: SocketError) {
         switch error.errno {
         case .connectionRefused: self = .connectRefused
@@ -77,7 +77,7 @@ extension LoadErrors.Kind {
         }
     }
 
-    /// The kind of a connection's end that the load did not bring about.
+    /// Returns the kind of a close that the load did not initiate.
     init(_ reason: CloseReason) {
         switch reason.kind {
         case .ended: self = .closedEarly

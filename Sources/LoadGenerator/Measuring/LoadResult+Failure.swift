@@ -1,21 +1,21 @@
-// Whether a load's figures mean anything.
+// The verdict on whether a load's figures are meaningful.
 
 extension LoadResult {
-    /// Why the figures cannot be trusted, in one line; `nil` when they can.
+    /// The reason why the figures cannot be trusted, in one line; `nil` when they can.
     ///
-    /// A wrong byte came back, nothing was measured, or the server was gone at the end. A load that ``LoadGenerator/stop()``
-    /// ended early fails for a wrong byte only.
+    /// A load fails when a wrong byte came back, when nothing was measured, or when the server was gone at the end. A
+    /// load ended early by ``LoadGenerator/stop()`` fails only for a wrong byte.
     public var failure: String? {
         if errors[.mismatch] > 0 {
             let example = errors.example(of: .mismatch) ?? ""
-            return "\(errors[.mismatch]) connections got wrong bytes back (\(example)); is it an echo server?"
+            return "connections that received wrong bytes: \(errors[.mismatch]) (\(example)); is it an echo server?"
         }
         if wasStopped { return nil }
         if connectionsMade == 0 { return "no message came back: \(firstError ?? "no connection was made in time")" }
         switch configuration.mode {
         case .churn, .datagrams:
             if messages == 0 { return "nothing was measured: \(firstError ?? "no message came back in time")" }
-            // Each of those at work has failed, and at least one of them again, without a success between.
+            // Every connection has failed, and at least one of them twice, without a success in between.
             if failedAtEnd > configuration.connections {
                 return "the server was gone at the end: the last \(failedAtEnd) attempts failed\(detail)"
             }
@@ -25,7 +25,7 @@ extension LoadResult {
         if connectionsLeft == 0 { return "all \(connectionsMade) connections were lost\(detail)" }
         if configuration.mode == .idle { return nil }
         if wasSilentAtEnd && failedAtEnd >= connectionsLeft {
-            return "the server did not respond at the end: every connection waited for an echo\(detail)"
+            return "the server did not respond at the end: every connection was still waiting for an echo\(detail)"
         }
         return messages == 0 ? "nothing was measured: \(firstError ?? "no message came back in time")" : nil
     }

@@ -1,72 +1,73 @@
-// What a load found out.
+// The result of a load.
 
 internal import Reactor
 
-/// What a load found out.
+/// The result of a load.
 public struct LoadResult: Sendable {
-    /// What it was asked to do.
+    /// The configuration of the load.
     public let configuration: LoadConfiguration
-    /// Messages that came back whole and right; in ``LoadMode/churn``, connections that were made, echoed and closed.
+    /// The number of messages that came back complete and correct; in ``LoadMode/churn``, of connections that were
+    /// made, echoed and closed.
     public let messages: Int
-    /// Bytes of these messages, one way.
+    /// The number of bytes of these messages, in one direction.
     public let bytes: Int
-    /// Messages that were sent, or should have been, and did not come back.
+    /// The number of messages that were sent, or were due, and did not come back.
     public let unanswered: Int
-    /// From the moment at which all connections were up to the last echo, and at least as long as messages were to be
-    /// sent or connections to be held.
+    /// The time from the moment all connections were up to the last echo, and at least the planned duration of the
+    /// load.
     public let elapsed: Duration
-    /// From a message's send to its echo, in nanoseconds. With a rate, from the time at which it should have been sent; in
-    /// ``LoadMode/churn``, from the beginning of the connect. `nil` when there were no messages.
+    /// The time from a message's send to its echo, in nanoseconds. With a rate, from the time at which the message was
+    /// due; in ``LoadMode/churn``, from the start of the connect. `nil` when there were no messages.
     public let latency: LatencySummary?
-    /// With a rate: from the actual send to the echo. It leaves out how long messages had to wait for their turn, which is
-    /// what makes a stall of the server look harmless (coordinated omission). `nil` without a rate.
+    /// With a rate, the time from the actual send to the echo. It omits the time that messages waited to be sent, and
+    /// so understates a stall of the server (coordinated omission). `nil` without a rate.
     public let uncorrected: LatencySummary?
-    /// From the beginning of the connect to the first echo, of each connection that was set up before the time was taken.
+    /// The time from the start of the connect to the first echo, for each connection set up before measuring started.
     public let setUp: LatencySummary?
-    /// How long it took to set up all connections.
+    /// The time it took to set up all connections.
     public let setUpTime: Duration
-    /// Connections that were made and echoed at least one message.
+    /// The number of connections that echoed at least one message.
     public let connectionsMade: Int
-    /// Connections that were open to the end; 0 in ``LoadMode/churn``.
+    /// The number of connections open at the end; 0 in ``LoadMode/churn``.
     public let connectionsLeft: Int
-    /// Attempts that failed after the last message that came back.
+    /// The number of failed attempts after the last echo.
     let failedAtEnd: Int
-    /// Nothing came back for as long as echoes were waited for at the end.
+    /// Whether no echo arrived during the final wait.
     let wasSilentAtEnd: Bool
-    /// What went wrong.
+    /// The errors, counted by kind.
     public let errors: LoadErrors
-    /// CPU time of this process, user and system, over ``elapsed`` (clock_gettime(2), `CLOCK_PROCESS_CPUTIME_ID`).
+    /// The CPU time of this process, user and system, over ``elapsed`` (clock_gettime(2), `CLOCK_PROCESS_CPUTIME_ID`).
     public let cpuTime: Duration
-    /// Whether ``LoadGenerator/stop()`` ended it.
+    /// Whether ``LoadGenerator/stop()`` ended the load.
     public let wasStopped: Bool
 
-    /// Messages a second.
+    /// The number of messages per second.
     public var messagesPerSecond: Double { elapsed > .zero ? Double(messages) / elapsed.inSeconds : 0 }
 
-    /// CPU time of this process a message, in microseconds; `nil` when there were no messages.
+    /// The CPU time of this process per message, in microseconds; `nil` when there were no messages.
     public var cpuMicrosecondsPerMessage: Double? {
         messages > 0 ? cpuTime.inSeconds * 1e6 / Double(messages) : nil
     }
 }
 
-/// How a load is getting on. Told once a second.
+/// The progress of a running load, reported once per second.
 public struct LoadProgress: Sendable {
-    /// Whether connections are still being set up; messages do not count yet.
+    /// Whether connections are still being set up; messages are not counted yet.
     public let isSettingUp: Bool
-    /// Since the beginning of this phase.
+    /// The time since the beginning of this phase.
     public let elapsed: Duration
-    /// Connections that are open and set up; in ``LoadMode/churn``, connections that were made so far.
+    /// The number of open connections that are set up; in ``LoadMode/churn``, of connections made so far.
     public let connections: Int
-    /// Messages so far.
+    /// The number of messages so far.
     public let messages: Int
-    /// Messages a second since the last progress.
+    /// The number of messages per second since the last report.
     public let messagesPerSecond: Double
-    /// Errors so far.
+    /// The number of errors so far.
     public let errors: Int
 }
 
 extension Duration {
-    /// This duration in seconds, rounded.
+    /// This duration in seconds, as a floating-point number.
     var inSeconds: Double {
         self / .seconds(1)
     }
@@ -74,7 +75,7 @@ extension Duration {
 }
 
 extension Int64 {
-    /// This moment in nanoseconds, moved by a duration; beyond the range of the clock it is its end.
+    /// Returns this time in nanoseconds plus a duration, clamped to the range of the clock.
     func advanced(by duration: Duration) -> Int64 {
         MonotonicTime(nanoseconds: self).advanced(by: duration).nanoseconds
     }

@@ -1,4 +1,4 @@
-// The CPU time of this process, from its own accounting.
+// The CPU time of this process, as accounted by the kernel.
 
 #if canImport(Musl)
     internal import Musl
@@ -8,10 +8,11 @@
 
 /// The CPU time of this process.
 enum ProcessTime {
-    /// User and system time of all threads so far (clock_gettime(2), `CLOCK_PROCESS_CPUTIME_ID`), in nanoseconds.
+    /// Returns the user and system time of all threads so far (clock_gettime(2), `CLOCK_PROCESS_CPUTIME_ID`), in
+    /// nanoseconds; 0 when it is unavailable.
     static func now() -> Int64 {
         var time = timespec()
-        // The pointer is to a structure of our own, which outlives the call.
+        // Safe: the pointer refers to a local variable that outlives the call.
         guard unsafe clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time) == 0 else { return 0 }
         return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }

@@ -1,15 +1,15 @@
-// When messages were sent, for as long as they are on their way.
+// The send times of the messages in flight.
 
-/// When the messages that are in flight on a connection were sent, oldest first, in a ring.
+/// The send times of the messages in flight on a connection, oldest first, in a ring.
 ///
-/// At depth 1 there is only one such time, for which a connection needs no ring: this one then has no memory.
+/// At depth 1 the connection stores the only send time itself, so the ring stays empty.
 struct SendTimes {
     private var ring: [Int64]
     private var oldest = 0
 
     init(depth: Int) { ring = depth == 1 ? [] : [Int64](repeating: 0, count: depth) }
 
-    /// Adds a time `count` times behind those of the `inFlight` messages that are on their way.
+    /// Appends `count` equal times behind those of the `inFlight` messages.
     mutating func append(_ time: Int64, count: Int, behind inFlight: Int) {
         var place = oldest + inFlight
         for _ in 0..<count {
@@ -19,7 +19,7 @@ struct SendTimes {
         }
     }
 
-    /// Takes the oldest.
+    /// Removes the oldest time and returns it.
     mutating func take() -> Int64 {
         defer { oldest = oldest + 1 == ring.count ? 0 : oldest + 1 }
         return ring[oldest]

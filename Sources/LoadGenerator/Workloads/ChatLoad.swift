@@ -1,31 +1,31 @@
-// The load on a chat: members of one room, on one server or on several, who speak in turn at a constant rate. Each message
-// carries the time at which it should have been said, so that a delivery tells how long it took.
+// The load on a chat: members of one room, on one server or several, who speak in turn at a constant rate. Each message
+// carries the time at which it was due, so that every delivery yields a latency.
 //
 //     connecting, some at a time --all are in--> settling, 1 s --> speaking --duration--> listening, 1 s --> finished
 
 public import Reactor
 
-/// What a chat's load is to be.
+/// The configuration of a chat load.
 public struct ChatLoadConfiguration: Sendable {
-    /// The servers; members are spread over them evenly.
+    /// The addresses of the servers; members are distributed over them evenly.
     public var addresses: [SocketAddress]
-    /// Members of the room, on all servers together. Default: 1,000.
+    /// The number of members in the room, on all servers together. Default: 1,000.
     public var members = 1_000
-    /// Of them, how many stop reading when the time is taken. Default: none.
+    /// The number of members that stop reading when measuring starts. Default: 0.
     public var stalled = 0
-    /// Messages a second, all members together. Default: 10.
+    /// The number of messages per second over all members. Default: 10.
     public var rate = 10.0
-    /// Bytes of a message. Default: 64.
+    /// The size of a message in bytes. Default: 64.
     public var size = 64
-    /// How long messages are said. Default: 10 s.
+    /// How long messages are sent. Default: 10 s.
     public var duration = Duration.seconds(10)
 
-    /// A load on servers.
+    /// Creates the default load on these servers.
     public init(addresses: [SocketAddress]) { self.addresses = addresses }
 
-    /// What makes no sense in it, and what would be right; `nil` for a load that can be run.
+    /// The problem with the configuration, and the valid values; `nil` for a valid configuration.
     var mistake: String? {
-        if addresses.isEmpty { return "there is no server to load" }
+        if addresses.isEmpty { return "no server address given; use at least one" }
         for (name, value, range) in [
             ("members", members, 1...10_000_000), ("stalled", stalled, 0...max(0, members)),
             ("size", size, 1...(1024 * 1024)),
@@ -33,38 +33,38 @@ public struct ChatLoadConfiguration: Sendable {
             return "\(name) of \(value) is out of range; use \(range.lowerBound) to \(range.upperBound)"
         }
         if !(rate >= 0.001 && rate <= 1_000_000) {
-            return "a rate of \(rate) messages a second is out of range; use 0.001 to 1,000,000"
+            return "rate of \(rate) messages/s is out of range; use 0.001 to 1,000,000"
         }
         if duration <= .zero { return "the duration must be above zero" }
         return nil
     }
 }
 
-/// What came of a chat's load.
+/// The result of a chat load.
 public struct ChatLoadResult: Sendable {
-    /// Deliveries of one kind.
+    /// The deliveries of one kind.
     public struct Deliveries: Sendable {
-        /// How many there should be.
+        /// The number of expected deliveries.
         public let expected: Int
-        /// How many there were.
+        /// The number of deliveries.
         public let count: Int
-        /// How long they took.
+        /// The latency of the deliveries; `nil` when there were none.
         public let latency: LatencySummary?
     }
 
-    /// To members of the server at which a message was said.
+    /// Deliveries to members on the sender's server.
     public let local: Deliveries
-    /// To members of other servers.
+    /// Deliveries to members on other servers.
     public let remote: Deliveries
-    /// Members who read and lost their connection nevertheless.
+    /// The number of reading members that lost their connection.
     public let lost: Int
-    /// Members who did not read and were dropped.
+    /// The number of stalled members that were dropped.
     public let stalledDropped: Int
-    /// Why the load came to nothing, if it did.
+    /// The reason why the load failed; `nil` if it did not.
     public let failure: String?
 }
 
-/// Runs a load on a chat.
+/// A load on a chat.
 public final class ChatLoad {
     private let configuration: ChatLoadConfiguration
     private let loop: EventLoop
@@ -80,12 +80,12 @@ public final class ChatLoad {
     private var (lost, stalledDropped) = (0, 0)
     private var isOver = false
 
-    /// Members that are connected at once before the next ones are.
+    /// The number of members that connect concurrently.
     private static let connectingAtOnce = 50
-    /// How long it may take until all are in.
+    /// The time within which all members must have joined.
     private static let patience = Duration.seconds(60)
 
-    /// A load; `finished` is told what came of it.
+    /// Creates a load that reports its result to `finished`.
     public init(
         _ configuration: ChatLoadConfiguration, on loop: EventLoop, finished: @escaping (ChatLoadResult) -> Void
     ) {
@@ -94,7 +94,7 @@ public final class ChatLoad {
         self.finished = finished
     }
 
-    /// Begins. A configuration that makes no sense is the ``ChatLoadResult/failure``, told in the next turn.
+    /// Starts the load. An invalid configuration is reported as ``ChatLoadResult/failure`` in the next turn.
     public func begin() {
         if let mistake = configuration.mistake {
             loop.execute { [self] in finish(because: mistake) }
@@ -102,7 +102,7 @@ public final class ChatLoad {
         }
         for _ in 0..<min(Self.connectingAtOnce, configuration.members) { connectNext() }
         loop.schedule(after: Self.patience) { [self] in
-            if connected < configuration.members { finish(because: "\(connected) members came in, and no more") }
+            if connected < configuration.members { finish(because: "members joined within 60 s: \(connected)") }
         }
     }
 
@@ -126,7 +126,7 @@ public final class ChatLoad {
         }
     }
 
-    // MARK: What members tell
+    // MARK: Events of members
 
     fileprivate func joined() {
         connected += 1
@@ -135,7 +135,7 @@ public final class ChatLoad {
         loop.schedule(after: .seconds(1)) { [self] in speak() }
     }
 
-    fileprivate func refused() { finish(because: "the chat does not let a member in") }
+    fileprivate func refused() { finish(because: "the chat server rejected a member") }
 
     fileprivate func heard(_ sentAt: Int64, isLocal: Bool) {
         let latency = loop.kernel.now().nanoseconds - sentAt
@@ -145,7 +145,7 @@ public final class ChatLoad {
 
     fileprivate func closed(_ member: ChatLoadMember, _ reason: CloseReason) {
         if isOver { return }
-        if connected < configuration.members { return finish(because: "a member could not come in: \(reason)") }
+        if connected < configuration.members { return finish(because: "a member could not join: \(reason)") }
         if member.stalls { stalledDropped += 1 } else { lost += 1 }
     }
 
@@ -163,12 +163,12 @@ public final class ChatLoad {
         }
     }
 
-    /// Says all messages that are due, each with the time at which it was.
+    /// Sends all messages that are due, each with its due time.
     private func sayDue() {
         let now = loop.now.nanoseconds
         while start.nanoseconds + Int64(said) * interval <= now {
             let speakers = configuration.members - configuration.stalled
-            // A step that shares no factor with most numbers, so that all servers have their turn.
+            // A stride that shares no factor with most numbers, so that all servers take turns.
             let member = members[configuration.stalled + said * 7 % max(1, speakers)]
             if member.say(at: start.nanoseconds + Int64(said) * interval, size: configuration.size) {
                 for other in members where other !== member && !other.stalls && !other.isGone {
@@ -190,7 +190,7 @@ public final class ChatLoad {
     }
 }
 
-/// One member.
+/// A member of the room.
 private final class ChatLoadMember: MessageHandler {
     private let load: ChatLoad
     private let number: Int
@@ -220,7 +220,8 @@ private final class ChatLoadMember: MessageHandler {
         connection.write("load\(number)\n")
     }
 
-    /// `* you are in ...` says that this member is in; `<name> t123 xxx` or `<name@server> t123 xxx` is a message.
+    /// Handles a line: `* you are in ...` confirms that this member is in; `<name> t123 xxx` or
+    /// `<name@server> t123 xxx` is a message.
     func received(message: RawSpan, on connection: Connection) {
         guard let first = message.isEmpty ? nil : message.byte(at: 0) else { return }
         if !hasJoined, first == UInt8(ascii: "*"), message.byteCount > 6, message.byte(at: 2) == UInt8(ascii: "y") {

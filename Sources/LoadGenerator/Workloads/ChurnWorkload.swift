@@ -1,4 +1,4 @@
-// The mode churn: connect, one message, its echo, close, and again, in so many slots at once.
+// The churn mode: a number of slots, each of which repeatedly connects, exchanges one message and closes.
 //
 //     slot:  dialling --connected, message sent--> waiting --echoed, closed--> dialling ...
 //               |                                     |
@@ -8,7 +8,7 @@ internal import Reactor
 
 /// Connections that live for one message.
 final class ChurnWorkload: Workload {
-    /// How long a slot waits after a failure: a server that is gone is not to be asked in a tight loop.
+    /// How long a slot pauses after a failure, so that it does not hammer a server that is gone.
     private static let pause = Duration.milliseconds(10)
 
     let ledger: Ledger
@@ -17,12 +17,12 @@ final class ChurnWorkload: Workload {
     let size: Int
     let connectTimeout: Duration
     private(set) var isFinished = false
-    /// None is set up before the time is taken, and none is left at the end.
+    /// Always 0: no connection is set up before measuring starts, and none is left at the end.
     let connectionCount = 0
 
     private let configuration: LoadConfiguration
     private let loop: EventLoop
-    /// `nil` when the work is done: it owns this object.
+    /// The generator, which owns this object; `nil` once the work is done.
     private var generator: LoadGenerator?
     private let dialer: Dialer
     private var dialled = 0
@@ -54,10 +54,10 @@ final class ChurnWorkload: Workload {
     }
 
     func finish() {
-        // Attempts that are on their way end with nobody listening to them.
+        // The callbacks of pending attempts are ignored once the work is finished, so those are counted here.
         if ledger.outstanding > 0 && !isFinished {
             for _ in 0..<ledger.outstanding {
-                ledger.failed(.timeout, losing: 1, "\(configuration.address) owed echoes at the end")
+                ledger.failed(.timeout, losing: 1, "\(configuration.address): echo still due at the end")
             }
         }
         isFinished = true
@@ -77,7 +77,7 @@ final class ChurnWorkload: Workload {
         if let error { failed(LoadErrors.Kind(connecting: error), error.description) }
     }
 
-    /// A connection has done its work: the slot goes on.
+    /// Continues a slot whose connection is done.
     func echoed(at now: Int64, dialled: Int64) {
         if isFinished { return }
         ledger.latency.record(now - dialled)
@@ -86,7 +86,7 @@ final class ChurnWorkload: Workload {
         next()
     }
 
-    /// A connection, or the attempt to make one, failed: the slot goes on a little later.
+    /// Continues a slot, after a pause, whose connection or connect failed.
     func failed(_ kind: LoadErrors.Kind, _ example: String) {
         if isFinished { return }
         ledger.failed(kind, losing: 1, example)
@@ -101,7 +101,7 @@ final class ChurnWorkload: Workload {
     }
 }
 
-/// A connection that sends one message, checks its echo and is closed.
+/// A connection that sends one message, checks its echo and closes.
 final class ChurnConnection: ConnectionHandler {
     private let workload: ChurnWorkload
     private let dialled: Int64
@@ -130,7 +130,7 @@ final class ChurnConnection: ConnectionHandler {
             let completed = stream.receive(bytes.byteCount)
         else {
             isDone = true
-            workload.failed(.mismatch, "\(connection.peer) sent back what it had not been sent")
+            workload.failed(.mismatch, "\(connection.peer) sent back wrong bytes")
             return connection.abort()
         }
         guard completed > 0 else { return }

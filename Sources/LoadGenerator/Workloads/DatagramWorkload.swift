@@ -1,14 +1,14 @@
-// The mode datagrams: so many sockets, one datagram in flight on each. Datagrams get lost: one that has not come back after
-// a while is counted as unanswered, and the next one is sent.
+// The datagrams mode: a number of sockets with one datagram in flight on each. Datagrams may get lost: one that is not
+// back in time counts as unanswered, and the next one is sent.
 //
 //     settingUp --first one back--> waiting --back, or lost--> waiting ...
 //         +---- refused, or none back in time: failed
 
 internal import Reactor
 
-/// Datagrams to and fro.
+/// Sockets that exchange datagrams.
 final class DatagramWorkload: Workload {
-    /// After so long a datagram is lost; nobody tells.
+    /// The time after which a datagram counts as lost, since UDP reports no loss.
     private static let patience: Int64 = 200_000_000
     private static let lookEvery = Duration.milliseconds(50)
 
@@ -21,7 +21,7 @@ final class DatagramWorkload: Workload {
     private(set) var connectionCount = 0
 
     private let configuration: LoadConfiguration
-    /// `nil` when the work is done: it owns this object.
+    /// The generator, which owns this object; `nil` once the work is done.
     private var generator: LoadGenerator?
     private var clients: [DatagramClient] = []
     private var settingUp = 0
@@ -59,14 +59,14 @@ final class DatagramWorkload: Workload {
         if settingUp == 0 { generator?.setUpDone() }
     }
 
-    /// A client's first datagram is back.
+    /// Counts a client whose first datagram is back.
     func isUp(_ client: DatagramClient, after nanoseconds: Int64) {
         ledger.connectionMade(after: nanoseconds)
         connectionCount += 1
         setUpEnded()
     }
 
-    /// A client's datagrams go nowhere.
+    /// Removes a client that failed.
     func failed(_ client: DatagramClient, _ kind: LoadErrors.Kind, _ text: String) {
         ledger.failed(kind, losing: client.isUp && client.isWaiting && isMeasuring ? 1 : 0, text)
         clients.removeAll { $0 === client }
@@ -85,7 +85,7 @@ final class DatagramWorkload: Workload {
         for client in clients where ledger.take(1) == 1 { client.send(at: now) }
     }
 
-    /// A datagram is back: the next one.
+    /// Counts a datagram that is back, and sends the next one.
     func completed(by client: DatagramClient, at now: Int64) {
         ledger.completed(1, at: now)
         ledger.latency.record(now - client.sentAt)
@@ -97,7 +97,7 @@ final class DatagramWorkload: Workload {
         if ledger.isDone { generator?.workDone() }
     }
 
-    /// Looks for datagrams that are lost.
+    /// Finds lost datagrams.
     private func look() {
         let now = loop.kernel.now().nanoseconds
         for client in clients where client.isWaiting && now - client.sentAt > Self.patience {
@@ -129,18 +129,18 @@ final class DatagramWorkload: Workload {
     }
 }
 
-/// One socket of the mode datagrams.
+/// A socket of the datagrams mode.
 final class DatagramClient: DatagramHandler {
     private let workload: DatagramWorkload
-    /// `nil` until it is made, and when it is gone.
+    /// The socket; `nil` until it is created, and after it has failed.
     var socket: DatagramSocket?
-    /// When the datagram that is on its way was sent.
+    /// The send time of the datagram in flight.
     private(set) var sentAt: Int64 = 0
     var isWaiting = false
     private(set) var isUp = false
     private let firstSent: Int64
     private var position: Int
-    /// Datagrams that were sent; more than came back, when some were lost, whose answers may come late.
+    /// The number of datagrams sent and received; fewer are received when some are lost or their echoes are late.
     private var (sent, received) = (0, 0)
 
     init(_ workload: DatagramWorkload, number: Int) {
@@ -156,7 +156,7 @@ final class DatagramClient: DatagramHandler {
         sentAt = now
         isWaiting = true
         sent += 1
-        // What does not leave is told to `failed`, or never comes back and is counted as lost.
+        // A datagram that cannot be sent is reported to `failed`, or never comes back and counts as lost.
         switch workload.pattern.withBytes(at: position, count: workload.size, { socket.send($0) }) {
         case .taken, .pressure: break
         default: sent -= 1
@@ -167,8 +167,8 @@ final class DatagramClient: DatagramHandler {
         guard !workload.isFinished else { return }
         received += 1
         guard bytes.byteCount == workload.size, workload.pattern.matches(bytes, at: position) else {
-            // The answer to one that was given up is right, only late.
-            if sent == received { fail(.mismatch, "\(peer) sent back what it had not been sent") }
+            // The late echo of an abandoned datagram is correct.
+            if sent == received { fail(.mismatch, "\(peer) sent back a wrong datagram") }
             return
         }
         guard isWaiting else { return }
@@ -180,7 +180,7 @@ final class DatagramClient: DatagramHandler {
     }
 
     func receivedTruncated(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) {
-        if !workload.isFinished { fail(.mismatch, "\(peer) sent back more than it had been sent") }
+        if !workload.isFinished { fail(.mismatch, "\(peer) sent back a datagram that is too large") }
     }
 
     func failed(_ error: SocketError, peer: SocketAddress?, on socket: DatagramSocket) {

@@ -1,8 +1,8 @@
-// Makes the connections of a load: from which local address, with which limits, and what a failure counts as.
+// The connects of a load: their local addresses and limits.
 
 internal import Reactor
 
-/// Makes connections to the server of a load.
+/// A factory for connections to the server of a load.
 final class Dialer {
     private let loop: EventLoop
     private let address: SocketAddress
@@ -18,9 +18,12 @@ final class Dialer {
         sources = SourceAddresses(for: configuration)
     }
 
-    /// Begins a connect.
+    /// Starts a connect.
     ///
-    /// - Returns: The error that kept it from beginning, or `nil` when one of the two functions will be called.
+    /// - Parameters:
+    ///   - makeHandler: called with the established connection; returns its handler.
+    ///   - failed: called with the error when the connect fails later.
+    /// - Returns: The error that prevented the start, or `nil` when one of the two functions will be called.
     func dial(_ makeHandler: @escaping (Connection) -> any ConnectionHandler, failed: @escaping (SocketError) -> Void)
         -> SocketError?
     {
@@ -34,7 +37,7 @@ final class Dialer {
         }
     }
 
-    /// A load decides itself how long to wait, and what it sends is bounded by its own depth.
+    /// Returns the limits of a connection: the load has timeouts of its own, and its depth bounds the output.
     private static func limits(for configuration: LoadConfiguration) -> Limits {
         var limits = Limits()
         limits.idleTime = nil
@@ -42,9 +45,9 @@ final class Dialer {
         limits.writeStallTime = nil
         limits.keepAlive = nil
         limits.userTimeout = nil
-        // Every echo was awaited before a connection is closed, so there is nothing to linger for.
+        // Every echo is awaited before a connection is closed, so no linger is needed.
         limits.lingerTime = .zero
-        // Pressure would pause reading: a server that waits for us to read, before it reads on, would wait for ever.
+        // Backpressure would pause reading, and deadlock with a server that stops reading until its echoes are read.
         let most = configuration.size * configuration.depth + BytePattern.chunk
         limits.outputHighWatermark = max(limits.outputHighWatermark, most)
         limits.outputLimit = max(limits.outputLimit, 2 * most)

@@ -1,5 +1,5 @@
-// One connection of the modes echo and idle: the hot path of a load. A message costs one clock reading, one comparison,
-// one record in a histogram and one write; nothing is allocated for it.
+// A connection of the echo and idle modes: the hot path of a load. A message costs one clock reading, one comparison,
+// one histogram record and one write, and allocates nothing.
 //
 //     settingUp --first message echoed--> up --closed, or a wrong byte--> gone
 //         +----------------- closed, or a wrong byte --------------------> gone
@@ -13,13 +13,13 @@ final class EchoConnection: ConnectionHandler {
     private let workload: EchoWorkload
     private var connection: Connection?
     private var stream: EchoStream
-    /// When the message in flight was sent, at depth 1; the usual case is spared what a ring costs.
+    /// The send time of the message in flight, at depth 1, where a ring would be needless overhead.
     private var sentAt: Int64 = 0
-    /// When the messages in flight were sent, at any other depth.
+    /// The send times of the messages in flight, at any other depth.
     private var sendTimes: SendTimes
     private(set) var life = Life.settingUp
 
-    // An open loop. The messages of this connection are numbered; those below `due` should have been sent.
+    // The open loop. This connection's messages are numbered; those below `due` should have been sent.
     private var ordinal = 0
     private var due = 0
     private var answered = 0
@@ -33,29 +33,29 @@ final class EchoConnection: ConnectionHandler {
         sendTimes = SendTimes(depth: workload.depth)
     }
 
-    // MARK: What the workload says
+    // MARK: Called by the workload
 
-    /// The time is taken from now on: sends as many messages as may be in flight.
+    /// Starts measuring in a closed loop: sends as many messages as may be in flight.
     func beginClosedLoop(at now: Int64) {
         if life == .up { send(workload.ledger.take(workload.depth), at: now) }
     }
 
-    /// The time is taken from now on, and messages will become due: this connection is one of so many in turn.
+    /// Starts measuring in an open loop, with this connection's place in the rotation.
     func beginOpenLoop(ordinal: Int) { self.ordinal = ordinal }
 
-    /// A message should be sent now.
+    /// Sends a message that has become due, or queues it behind those in flight.
     func messageIsDue(at now: Int64) {
         guard life == .up else { return workload.ledger.lost(1) }
         due += 1
         if stream.inFlight < workload.depth { send(1, at: now) }
     }
 
-    /// The end: what is still owed counts as late.
+    /// Ends the connection; echoes still due count as late.
     func finish() {
         let owed = owed
         if owed > 0 {
             workload.ledger.attemptFailed()
-            fail(.timeout, "\(workload.address) owed \(owed) messages at the end")
+            fail(.timeout, "\(workload.address): echoes still due at the end: \(owed)")
         }
         connection?.close()
     }
@@ -126,7 +126,7 @@ final class EchoConnection: ConnectionHandler {
     // MARK: The end
 
     private func mismatched(on connection: Connection) {
-        fail(.mismatch, "\(connection.peer) sent back what it had not been sent")
+        fail(.mismatch, "\(connection.peer) sent back wrong bytes")
         connection.abort()
     }
 
@@ -135,7 +135,7 @@ final class EchoConnection: ConnectionHandler {
         self.connection = nil
     }
 
-    /// Counts the failure, once, and what is lost with the connection.
+    /// Records the failure once, together with the messages lost.
     private func fail(_ kind: LoadErrors.Kind, _ example: @autoclosure () -> String) {
         let before = life
         let losing = owed
@@ -144,7 +144,7 @@ final class EchoConnection: ConnectionHandler {
         if !workload.isFinished { workload.isGone(self, before: before) }
     }
 
-    /// Messages that count, were due or sent, and did not come back.
+    /// The number of counted messages that were sent or due and did not come back.
     private var owed: Int {
         if life != .up { return 0 }
         return workload.schedule == nil ? stream.inFlight : due - answered

@@ -1,20 +1,20 @@
-// One connection's stream of messages, out and back, as positions: what to send next, and what should come back. Pure
-// arithmetic; the bytes themselves are the pattern's.
+// The message stream of one connection, out and back, as positions: the next byte to send, and the next byte expected.
+// Pure arithmetic; the pattern holds the bytes themselves.
 
-/// Where the messages of one connection stand.
+/// The state of one connection's message stream.
 struct EchoStream {
-    // Half words: of many connections, what matters is how much of the processor's cache each of them takes.
+    // 32-bit fields: with many connections, the cache footprint of each one matters.
     private let period: Int32
     private let size: Int32
     private var sendAt: Int32
     private var receiveAt: Int32
-    /// Bytes that the message which is coming back still lacks.
+    /// The number of bytes missing from the message that is coming back.
     private var missing: Int32
     private var flying: Int32 = 0
 
-    /// Messages that were sent and have not come back whole.
+    /// The number of messages that were sent and have not come back completely.
     var inFlight: Int { Int(flying) }
-    /// Where in the pattern the next byte to come back stands.
+    /// The position in the pattern of the next byte expected.
     var receivePosition: Int { Int(receiveAt) }
 
     init(_ pattern: BytePattern, size: Int, number: Int) {
@@ -27,22 +27,22 @@ struct EchoStream {
 
     /// Counts messages as sent.
     ///
-    /// - Returns: How many bytes these are; ``takePosition(of:)`` says which.
+    /// - Returns: The number of bytes to send; ``takePosition(of:)`` returns their positions.
     mutating func send(_ messages: Int) -> Int {
         flying += Int32(messages)
         return messages * Int(size)
     }
 
-    /// The position of the next `count` bytes to send.
+    /// Returns the position of the next `count` bytes to send, and advances past them.
     mutating func takePosition(of count: Int) -> Int {
         defer { sendAt = advance(sendAt, by: count) }
         return Int(sendAt)
     }
 
-    /// Counts bytes that came back, and were right, as received.
+    /// Counts correct bytes as received.
     ///
-    /// - Returns: How many messages they completed; `nil` when they are more than was sent, which is wrong even where they
-    ///   look like what will be sent.
+    /// - Returns: The number of messages they completed; `nil` when more came back than was sent, which is wrong even
+    ///   if the bytes match what will be sent next.
     mutating func receive(_ count: Int) -> Int? {
         receiveAt = advance(receiveAt, by: count)
         var left = count

@@ -1,5 +1,5 @@
-// The modes echo and idle: connections are set up in bounded batches, one message each; then, in mode echo, messages go
-// to and fro until the ledger says that all are back.
+// The echo and idle modes: connections are set up in bounded batches with one message each; in echo mode, messages are
+// then exchanged until the ledger reports that all are back.
 
 internal import Reactor
 
@@ -13,23 +13,23 @@ final class EchoWorkload: Workload {
     let size: Int
     let depth: Int
     let connectTimeout: Duration
-    /// Nothing counts any more.
+    /// Whether the load has ended and nothing counts any more.
     private(set) var isFinished = false
 
     private let configuration: LoadConfiguration
-    /// `nil` when the work is done: it owns this object.
+    /// The generator, which owns this object; `nil` once the work is done.
     private var generator: LoadGenerator?
     private let dialer: Dialer
 
-    /// All that are or were up, in the order of the open loop's rounds.
+    /// All connections that are or were up, in the order of the open loop's rotation.
     private var members: [EchoConnection] = []
     private(set) var connectionCount = 0
     private var dialled = 0
     private var settingUp = 0
 
-    /// When messages are due, in an open loop that has begun.
+    /// The schedule of an open loop that has started.
     private(set) var schedule: SendSchedule?
-    /// The messages of the open loop that were due so far.
+    /// The number of messages of the open loop that have become due so far.
     private var due = 0
     private var sendTimer: Timer?
     private lazy var sendWhatIsDue: () -> Void = { [unowned self] in sendDue() }
@@ -77,7 +77,7 @@ final class EchoWorkload: Workload {
         ledger.failed(LoadErrors.Kind(connecting: error), error.description)
     }
 
-    /// A connection is up.
+    /// Counts a connection whose set-up is complete.
     func setUpEnded(of member: EchoConnection) {
         if isFinished { return member.finish() }
         settingUp -= 1
@@ -86,7 +86,7 @@ final class EchoWorkload: Workload {
         setUp()
     }
 
-    /// A connection failed.
+    /// Counts a connection as failed.
     func isGone(_ member: EchoConnection, before: EchoConnection.Life) {
         if before == .up {
             connectionCount -= 1
@@ -122,7 +122,7 @@ final class EchoWorkload: Workload {
 
     var scheduledEnd: Int64? { schedule?.end }
 
-    /// Sends what is due by now, and comes back when the next message is.
+    /// Sends the messages due by now, and schedules the next call for the message after them.
     private func sendDue() {
         guard let schedule else { return }
         sendTimer = nil
@@ -136,7 +136,7 @@ final class EchoWorkload: Workload {
             member = member + 1 == members.count ? 0 : member + 1
         }
         if due < schedule.total {
-            // A timer counts from the beginning of the turn.
+            // A timer's delay counts from the beginning of the turn.
             sendTimer = loop.schedule(after: .nanoseconds(schedule.time(of: due) - loop.now.nanoseconds), sendWhatIsDue)
         } else {
             nothingOutstandingPerhaps()
@@ -151,14 +151,14 @@ final class EchoWorkload: Workload {
         nothingOutstandingPerhaps()
     }
 
-    /// Every message that was begun is back.
+    /// Reports that every started message is back.
     func nothingOutstanding() {
         if let schedule, due < schedule.total { return }
         generator?.workDone()
     }
 
     private func nothingOutstandingPerhaps() {
-        // With the last connection, whatever is still to be sent has lost those who could send it.
+        // Without connections, the remaining messages cannot be sent.
         if connectionCount == 0 {
             generator?.workDone()
         } else if configuration.mode != .idle && ledger.isDone {

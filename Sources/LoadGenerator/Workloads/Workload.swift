@@ -1,20 +1,21 @@
-// What the generator asks of the three modes of a load, and what they tell it.
+// The interface between the generator and the modes of a load.
 
-/// What a mode of the load does; the generator tells it when.
+/// The work of a load mode, driven by the generator.
 protocol Workload: AnyObject {
-    /// Opens what has to be open before the time is taken; then calls ``LoadGenerator/setUpDone()``.
+    /// Opens everything that must be open before measuring starts, then calls ``LoadGenerator/setUpDone()``.
     func setUp()
-    /// The time is taken from now on.
+    /// Starts measuring.
     func begin(at now: Int64)
-    /// The time is over: nothing more is begun. What is on its way is waited for, and ``LoadGenerator/workDone()`` called.
+    /// Stops starting messages, awaits those in flight, and calls ``LoadGenerator/workDone()``.
     func stopSending(at now: Int64)
-    /// The end: connections that still owe echoes are counted as late, and all are closed. Nobody is told anything more.
+    /// Ends the work: counts connections with echoes still due as late, closes all connections, and makes no further
+    /// callback.
     func finish()
-    /// Connections that are open and set up.
+    /// The number of open connections that are set up.
     var connectionCount: Int { get }
-    /// Connections as progress shows them.
+    /// The number of connections shown as progress.
     var progressCount: Int { get }
-    /// When all that is to be sent has had its time; `nil` where that is not known beforehand.
+    /// The time at which the last message has been due for an interval; `nil` where it is not known in advance.
     var scheduledEnd: Int64? { get }
 }
 

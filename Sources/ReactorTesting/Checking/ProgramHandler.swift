@@ -1,9 +1,9 @@
-// A handler that does at random what handlers do, and writes down what it gave and got. Its bytes tell where they belong:
-// what a stream holds at a place follows from the stream's number and the place.
+// A handler that performs random handler operations and records what it sent and received. Its bytes identify their
+// origin: the content of a stream at an offset depends only on the stream's number and the offset.
 
 import Reactor
 
-/// The bytes of numbered streams.
+/// The contents of numbered streams.
 enum StreamPattern {
     private static let period = 8192
     private static let bytes: [UInt8] = (0..<2 * period).map { place in
@@ -11,17 +11,18 @@ enum StreamPattern {
         return UInt8(truncatingIfNeeded: place &* 31 &+ (place >> 8) &* 7)
     }
 
-    /// `count` bytes of a stream from a place on; at most 8,192.
+    /// Returns `count` bytes of a stream, at most 8,192, starting at an offset.
     static func slice(_ stream: Int, from place: Int, count: Int) -> ArraySlice<UInt8> {
         let start = (place + stream &* 977) % period
         return bytes[start..<start + min(count, period)]
     }
 
-    /// Whether `found` is what the stream holds from `place` on.
+    /// Returns whether `found` equals the contents of the stream starting at `place`.
     static func matches(_ stream: Int, from place: Int, _ found: UnsafeRawBufferPointer) -> Bool {
         var checked = 0
         while checked < found.count {
             let expected = slice(stream, from: place + checked, count: found.count - checked)
+            // Safe: `expected` is no longer than what remains of `found`, so the index stays within its bounds.
             for (index, byte) in expected.enumerated() where unsafe found[checked + index] != byte { return false }
             checked += expected.count
         }
@@ -29,10 +30,10 @@ enum StreamPattern {
     }
 }
 
-/// A program error that a handler throws on purpose.
+/// An error that a handler throws deliberately.
 struct ThrownOnPurpose: Error {}
 
-/// One end of a connection, as a random program plays it.
+/// One end of a connection in a random program.
 final class ProgramHandler: ConnectionHandler {
     private unowned let program: RandomProgram
     let number: Int
@@ -40,14 +41,14 @@ final class ProgramHandler: ConnectionHandler {
     private let outgoing: Int
     private let incoming: Int
     private var random: SeededGenerator
-    /// How often it does something rash, 0 to 1.
+    /// How often the handler performs a disruptive operation, 0 to 1.
     private let rashness: Double
     private let replies: ClosedRange<Int>
 
     private(set) weak var connection: Connection?
-    /// Bytes that were taken by `write`.
+    /// The number of bytes accepted by `write`.
     private(set) var written = 0
-    /// Bytes of writes that were refused, parts of which may have been sent.
+    /// The number of bytes in refused writes, some of which may have been sent.
     private(set) var refused = 0
     private(set) var received = 0
     private(set) var ended = false
@@ -80,6 +81,7 @@ final class ProgramHandler: ConnectionHandler {
     }
 
     func received(_ bytes: RawSpan, on connection: Connection) throws {
+        // Safe: the buffer is used only inside the closure, while `bytes` is borrowed.
         let isRight = unsafe bytes.withUnsafeBytes { unsafe StreamPattern.matches(incoming, from: received, $0) }
         if !isRight { program.violate("connection \(number): wrong bytes from \(received) on") }
         received += bytes.byteCount
@@ -106,7 +108,7 @@ final class ProgramHandler: ConnectionHandler {
         if !program.isSettling && random.chance(rashness) { program.actOnAnother(than: number, &random) }
     }
 
-    /// Writes the next bytes of its stream.
+    /// Writes the next bytes of the handler's stream.
     func write(_ count: Int) {
         guard let connection, reason == nil else { return }
         var left = count
@@ -119,18 +121,19 @@ final class ProgramHandler: ConnectionHandler {
             }
             written += piece.count
             left -= piece.count
-            // Told to hold back, it does, mostly; `drained` is still to come then, unless this one is just paying it.
+            // On pressure, the handler usually stops writing. `drained` is still due then, unless this write happens
+            // inside that very call.
             if result == .pressure {
                 owesDrained = true
                 if random.chance(0.9) { break }
             }
         }
-        // Pressure can also be found out after the callback, when less is taken than was gathered.
+        // Pressure may also be detected after the callback, when the kernel accepts less than was gathered.
         if connection.queuedBytes > 0 { owesDrained = true }
         program.checkQueue(of: connection, number)
     }
 
-    /// Something that a handler may do.
+    /// Performs a random operation that a handler is allowed to perform.
     func act() throws {
         guard let connection, !program.isSettling, random.chance(rashness) else { return }
         switch random.below(13) {

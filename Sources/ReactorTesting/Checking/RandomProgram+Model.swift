@@ -1,4 +1,4 @@
-// The reference model: what each side must have seen of what the other side gave, and what may end a connection.
+// The reference model: what each side must have received of what the other side sent, and what may end a connection.
 
 import Reactor
 
@@ -7,7 +7,7 @@ extension RandomProgram {
         if violations.count < 20 { violations.append(text) }
     }
 
-    /// Memory a connection is bounded: the hard limit, and what one callback gathered.
+    /// Checks the memory bound of a connection: the hard limit plus what one callback may gather.
     func checkQueue(of connection: Connection, _ number: Int) {
         if servers[number]?.connection === connection && connection.queuedBytes > limits.outputLimit + 65_536 {
             violate("connection \(number): \(connection.queuedBytes) bytes are queued")
@@ -33,6 +33,7 @@ extension RandomProgram {
 
     private func check(_ number: Int, _ server: ProgramHandler, _ peer: Peer, _ stopped: Bool) {
         let client = peer.client
+        // Safe: the buffer is used only inside the closure, while the array is alive.
         let isRight = unsafe client.received.withUnsafeBytes {
             unsafe StreamPattern.matches(number * 2, from: 0, $0)
         }
@@ -46,12 +47,12 @@ extension RandomProgram {
         if server.ended && server.received != peer.written {
             violate("connection \(number): ended after \(server.received) of \(peer.written)")
         }
-        // Whatever ended it must have a cause.
+        // Every close reason needs a cause.
         guard let reason = server.reason else { return }
         switch reason.kind {
         case .failed where !peer.wasRude && faults.reset == 0 && faults.failingRegistration == 0:
             violate("connection \(number): \(reason) without a cause")
-        case .idle, .messageTimeout, .writeStalled: violate("connection \(number): \(reason), but nobody was idle")
+        case .idle, .messageTimeout, .writeStalled: violate("connection \(number): \(reason), but no peer was idle")
         case .loopEnded where !stopped: violate("connection \(number): \(reason), but it was not stopped")
         case .ended where client.wasReset && faults.reset == 0:
             violate("client \(number): reset (\(client.error!)), but the server ended cleanly")
@@ -59,14 +60,14 @@ extension RandomProgram {
         }
     }
 
-    /// Why one end of a connection of the framework with itself may have ended.
+    /// Checks why one end of a connection between two of the framework's own sockets may have ended.
     private func judge(_ number: Int, _ handler: ProgramHandler, peer: ProgramHandler, _ stopped: Bool) {
         guard let reason = handler.reason else { return }
         switch reason.kind {
-        // A peer that closed may have seen more input than it was ready to throw away: that is a reset.
+        // Closing with unread input causes a reset.
         case .failed where peer.reason?.kind == .ended && faults.reset == 0 && faults.failingRegistration == 0:
             violate("connection \(number): \(reason) without a cause")
-        case .idle, .messageTimeout, .writeStalled: violate("connection \(number): \(reason), but nobody was idle")
+        case .idle, .messageTimeout, .writeStalled: violate("connection \(number): \(reason), but no peer was idle")
         case .loopEnded where !stopped: violate("connection \(number): \(reason), but it was not stopped")
         default: break
         }

@@ -1,17 +1,18 @@
-// A random program and the reference model that it is checked against: what each side must have seen of what the other
-// side gave.
+// A random program and the reference model that checks it: what each side must have received of what the other side
+// sent.
 //
-//     random phase: clients and handlers do as they like -> settling: nobody does anything rash, everyone goes on to the
-//     end, nothing fails any more -> at the end everything must be accounted for
+//     random phase: clients and handlers act at random -> settling: disruptive operations and faults stop, every
+//     connection runs to its end -> final check: every byte and every callback must be accounted for
 
 public import Reactor
 
-/// A program made at random from a seed: connects, writes, pauses, half-closes, resets, closes inside callbacks, timers,
-/// changes of the selector and stops, under faults of all kinds.
+/// A random program derived from a seed: connects, writes, pauses, half-closes, resets, closes inside callbacks,
+/// timers, changes of the selector, and stops, under all kinds of faults.
 ///
-/// ``run(on:)`` runs it and throws what the reference model does not allow. The same seed is the same program.
+/// ``run(on:)`` runs the program and throws on any violation of the reference model. The same seed gives the same
+/// program.
 public final class RandomProgram {
-    /// What the program follows from.
+    /// The seed of the program.
     public let seed: UInt64
     private var random: SeededGenerator
     private(set) var world: Simulation?
@@ -33,10 +34,10 @@ public final class RandomProgram {
     var connectors: [Int: ProgramHandler] = [:]
     private var failedConnects = 0
 
-    /// How many of the last events a failure shows.
+    /// The number of trailing events that a failure includes. Default: 300.
     public var traceLength = 300
 
-    /// A program.
+    /// Creates the program of a seed.
     public init(seed: UInt64) {
         self.seed = seed
         random = SeededGenerator(seed: seed ^ 0x5052_4f47)
@@ -44,8 +45,8 @@ public final class RandomProgram {
 
     /// Runs the program on a back end.
     ///
-    /// - Returns: The digest of its trace: the same for the same seed and back end.
-    /// - Throws: ``SimulationFailure`` with what was not as it should be.
+    /// - Returns: The digest of the trace, equal for equal seeds and back ends.
+    /// - Throws: ``SimulationFailure`` with every violation.
     @discardableResult
     public func run(on backend: Backend) throws -> UInt64 {
         chooseSurroundings()
@@ -99,7 +100,7 @@ public final class RandomProgram {
         limits.backlog = random.pick([0, 2, 511])
     }
 
-    /// Lets something happen in the loop after some microseconds.
+    /// Schedules an action on the loop after a number of microseconds.
     func later(_ microseconds: Int, _ action: @escaping () -> Void) {
         guard let loop = world?.loop, !loop.isShutDown else { return }
         loop.schedule(after: .microseconds(microseconds), action)
@@ -118,7 +119,8 @@ public final class RandomProgram {
 
     private func connect(_ number: Int) {
         guard let world, !isSettling, let address = world.address else { return }
-        // Two ends that both hold back until the other reads would wait for each other for ever, and rightly so.
+        // Two ends that each stop reading until the other one reads would deadlock, and that would not be the
+        // framework's fault.
         var limits = limits
         limits.outputHighWatermark = 1 << 20
         limits.outputLimit = 1 << 22
@@ -183,7 +185,7 @@ public final class RandomProgram {
         peer.client.finish()
     }
 
-    /// A handler does something to another connection, in the middle of its own callback.
+    /// Performs an operation on another connection, inside a handler's own callback.
     func actOnAnother(than number: Int, _ random: inout SeededGenerator) {
         let others = (servers.keys.sorted().compactMap { servers[$0] }).filter { $0.number != number }
         guard !others.isEmpty else { return }
@@ -197,7 +199,7 @@ public final class RandomProgram {
         }
     }
 
-    /// The loop goes on with another selector, or stays with its own, as a whole.
+    /// Switches the loop to another selector; on failure, the loop must keep the old one in full.
     func switchBackend(_ random: inout SeededGenerator) {
         guard let loop = world?.loop else { return }
         let (before, wanted) = (loop.backend, random.pick(Backend.all))
@@ -205,7 +207,7 @@ public final class RandomProgram {
             try loop.switch(to: wanted)
             if loop.backend != wanted { violate("it is \(loop.backend) after a switch to \(wanted)") }
         } catch {
-            if loop.backend != before { violate("it is \(loop.backend) after a switch to \(wanted) was refused") }
+            if loop.backend != before { violate("it is \(loop.backend) after a refused switch to \(wanted)") }
             if faults.failingRegistration == 0 && world?.kernel.descriptorMaximum == 20_000 && !loop.isShutDown {
                 violate("a switch was refused without a cause: \(error)")
             }
@@ -218,7 +220,7 @@ public final class RandomProgram {
         }
     }
 
-    /// Timers are never early, and in order.
+    /// Adds timers that check that none fires early or out of order.
     private func addTimers() {
         guard let world else { return }
         var last = MonotonicTime(nanoseconds: 0)
@@ -251,18 +253,18 @@ public final class RandomProgram {
             peer.client.resume()
             finish(peer)
         }
-        // A connect to a full backlog is tried again after 1, 2, 4 ... seconds.
+        // A connect to a full backlog is retried after 1, 2, 4 ... seconds.
         do {
             try world.run(within: .seconds(50)) {
                 world.handlers.allSatisfy { $0.reason != nil || !$0.wasConnected }
                     && peers.values.allSatisfy { $0.client.isOver }
             }
         } catch let failure as SimulationFailure {
-            throw world.failure(failure.reason + "; still there: " + remaining)
+            throw world.failure(failure.reason + "; still open: " + remaining)
         }
     }
 
-    /// Who has not come to an end, for reports.
+    /// The clients and connections that have not ended, for failure reports.
     private var remaining: String {
         let clients = peers.keys.sorted().compactMap { number in
             peers[number].flatMap { $0.client.isOver ? nil : "client \(number) (\($0.client.state))" }

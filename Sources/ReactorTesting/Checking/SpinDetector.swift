@@ -1,24 +1,24 @@
-// A program that waits again and again without sleeping and without anything to do is spinning: the one fault that no
-// assertion about bytes can see.
+// A program that waits repeatedly without sleeping and without work to do is spinning: the one fault that no assertion
+// about bytes can reveal.
 
-/// Counts waits that came to nothing.
+/// A counter of idle waits.
 struct SpinDetector {
     private static let second: Int64 = 1_000_000_000
 
     private var madeProgress = true
     private var windowStart: Int64 = 0
     private var idleWaits = 0
-    /// The most idle waits in one virtual second.
+    /// The largest number of idle waits within one virtual second.
     private(set) var mostIdleWaits = 0
-    /// How often the program has waited.
+    /// The total number of waits.
     private(set) var waits = 0
-    /// Of these, how often without sleeping and without having done anything since the last wait.
+    /// The number of waits that neither slept nor followed any progress.
     private(set) var allIdleWaits = 0
 
-    /// Something was done: bytes moved, a descriptor made or closed, or a fault got in the way.
+    /// Records progress: bytes moved, a descriptor was opened or closed, or a fault interfered.
     mutating func noteProgress() { madeProgress = true }
 
-    /// A wait ends; answers the number of idle waits in this second so far.
+    /// Records the end of a wait and returns the number of idle waits in the current second.
     mutating func noteWait(at now: Int64, slept: Bool) -> Int {
         waits += 1
         defer { madeProgress = false }

@@ -1,37 +1,41 @@
-// Torture, after curl's method: a scripted session is run once to count its fallible calls, and then once for each call
-// and each errno of its man page, with just that call failing. Nobody has to think of the place where a fault hurts.
+// Torture testing, after curl's method: a scripted session runs once to count its fallible calls, then once per call
+// and per errno in that call's man page, with only that call failing. It finds the vulnerable places by exhaustion.
 
 public import Reactor
 public import SystemPackage
 
-/// Runs one session again and again, with one call failing each time.
+/// Runs a session repeatedly, with one system call failing each time.
 public struct Torture {
-    /// One run: which call fails, and with what.
+    /// One run: the call that fails, and the error it fails with.
     public struct Point: Sendable, CustomStringConvertible {
-        /// The call's number among the fallible calls of the session, from 1.
+        /// The call's number among the fallible calls of the session, counted from 1.
         public let number: Int
         /// The call.
         public let call: KernelCall
-        /// What it fails with.
+        /// The error that the call fails with.
         public let errno: Errno
-        /// The call and its fate, in words.
+        /// A description of the call and its error.
         public var description: String { "call \(number), \(call), fails: \(errno)" }
     }
 
-    /// The back end.
+    /// The back end that the session runs on.
     public let backend: Backend
     private let session: (Simulation) throws -> Void
 
+    /// Creates a torture test of a session.
+    ///
     /// - Parameters:
-    ///   - backend: what the session runs on.
-    ///   - session: listens, connects, exchanges, closes. It must come to an end whatever fails: what it throws when a
-    ///     fault keeps it from going on as a ``SocketError`` is an answer like any other, a ``SimulationFailure`` is not.
+    ///   - backend: the back end that the session runs on.
+    ///   - session: listens, connects, exchanges data and closes. It must end whatever fails. A ``SocketError`` that it
+    ///     throws because of a fault counts as a valid outcome; a ``SimulationFailure`` does not.
     public init(backend: Backend, session: @escaping (Simulation) throws -> Void) {
         self.backend = backend
         self.session = session
     }
 
-    /// All that can go wrong in the session, one at a time.
+    /// Returns all faults that can occur in the session, one per run.
+    ///
+    /// - Throws: What the session throws when it runs without faults.
     public func points() throws -> [Point] {
         let world = try Simulation(seed: 1, backend: backend) { $0.recordsCalls = true }
         try session(world)
@@ -41,18 +45,20 @@ public struct Torture {
         }
     }
 
-    /// Runs the session with one fault. All must be well in the end: no leak, no spin, every callback exactly once.
+    /// Runs the session with one fault and checks the outcome: no leak, no spin, every callback exactly once.
+    ///
+    /// - Throws: ``SimulationFailure`` when a check fails.
     public func run(_ point: Point) throws {
         let world: Simulation
         do throws(SocketError) {
             world = try Simulation(seed: 1, backend: backend) { $0.failCall(number: point.number, with: point.errno) }
         } catch {
-            return  // the loop could not be made, and said so
+            return  // creating the loop failed, and the error was reported
         }
         do {
             try session(world)
         } catch is SocketError {
-            // Said so to the caller.
+            // The error was reported to the caller.
         } catch let failure as SimulationFailure {
             world.loop.shutdown()
             throw world.failure("\(point): \(failure.reason)")

@@ -1,9 +1,9 @@
-// Faults by plan and by chance: which call fails with what. A fault by chance is never one that the program could not
+// Planned and random faults: which call fails with which error. A random fault is always one that the program could
 // have met on Linux at that moment.
 
 public import SystemPackage
 
-/// Faults that were asked for by name.
+/// The faults that a test requested explicitly.
 struct FaultPlan {
     private struct Order {
         var skip: Int
@@ -47,21 +47,21 @@ extension SimulatedKernel {
     /// Makes the next calls of a kind fail.
     ///
     /// - Parameters:
-    ///   - call: the kind.
-    ///   - errno: what they fail with.
-    ///   - skip: how many are spared first; fewer than none are none.
-    ///   - times: how many fail; none, if that is below 1.
+    ///   - call: the kind of call.
+    ///   - errno: the error they fail with.
+    ///   - skip: the number of calls that succeed first; negative values count as 0. Default: 0.
+    ///   - times: the number of calls that fail; values below 1 plan no fault. Default: 1.
     public func fail(_ call: KernelCall, with errno: Errno, after skip: Int = 0, times: Int = 1) {
         plan.add(call, errno, after: skip, times: times)
     }
 
-    /// Makes one call fail by its number, counted from 1 over all fallible calls (``fallibleCalls``).
+    /// Makes the call with this number fail, counted from 1 over all fallible calls (``fallibleCalls``).
     public func failCall(number: Int, with errno: Errno) { plan.add(number: number, errno) }
 
-    /// Ends the faults that were planned for a kind of calls.
+    /// Cancels the planned faults of a kind of call.
     public func heal(_ call: KernelCall) { plan.remove(call) }
 
-    /// A fault by chance.
+    /// Returns a random fault for a call, or `nil`.
     func chanceFault(_ call: KernelCall) -> Errno? {
         switch call {
         case .wait, .connect, .clearNotifications, .readSignal, .read, .write:
@@ -87,7 +87,7 @@ extension SimulatedKernel {
         }
     }
 
-    /// Never certain, so that whoever calls again comes through at last.
+    /// Stays below certainty, so that a caller who retries eventually succeeds.
     private func interrupted() -> Errno? { random.chance(min(faults.interruption, 0.95)) ? .interrupted : nil }
 
     private func blocksByChance() -> Bool { random.chance(min(faults.wouldBlock, 0.95)) }
@@ -104,15 +104,15 @@ extension SimulatedKernel {
 
     // MARK: The network
 
-    /// How long the next segment takes.
+    /// Returns the transit time of the next segment, in nanoseconds.
     func delay() -> Int64 { min(max(0, Int64(random.number(in: faults.delay))), Self.longestDelay) }
 
-    /// A year: several of them are still far from the end of the clock.
+    /// A year: a sum of several stays far below the end of the clock.
     private static let longestDelay: Int64 = 365 * 86_400 * 1_000_000_000
 
-    /// How large the next segment is.
+    /// Returns the size of the next segment, in bytes.
     func segmentSize() -> Int { max(1, random.number(in: faults.segment)) }
 
-    /// Whether the connection is lost now.
+    /// Returns whether the connection is lost now.
     func losesConnection() -> Bool { random.chance(faults.reset) }
 }

@@ -1,53 +1,53 @@
-// What goes wrong by chance, and how often. Every fault is something that Linux may do: a program that is right
-// survives all of them.
+// The probabilities of random faults. Linux may produce every one of them, so a correct program survives all of them.
 
-/// The faults of a simulated world, as probabilities a system call unless said otherwise. Any number is taken: below 0 is
-/// never, 1 and more always, but that a call is interrupted or would block, which is 0.95 at most, so that whoever tries
-/// again comes through.
+/// The faults of a simulated world, as probabilities per system call unless stated otherwise.
+///
+/// Any value is accepted: 0 or less means never, 1 or more means always. ``interruption`` and ``wouldBlock`` are capped
+/// at 0.95, so that a caller who retries eventually succeeds.
 ///
 ///     var faults = Faults.mild
 ///     faults.interruption = 0.5
 ///     let world = try Simulation(seed: 42, faults: faults)
 public struct Faults: Sendable {
-    /// A receive or a send moves only a part of what it could.
+    /// A receive or a send moves only part of what it could.
     public var shortTransfer = 0.0
-    /// A receive, send or accept would block although readiness was told.
+    /// A receive, send or accept would block although readiness was reported.
     public var wouldBlock = 0.0
-    /// A call that may be interrupted is (`EINTR`).
+    /// An interruptible call is interrupted (`EINTR`).
     public var interruption = 0.0
-    /// A wait tells readiness of one descriptor where there may be none; for each wait.
+    /// A wait reports spurious readiness of one descriptor; per wait.
     public var spuriousReadiness = 0.0
-    /// A connection is lost; for each segment that arrives.
+    /// A connection is lost; per arriving segment.
     public var reset = 0.0
-    /// A connection goes away before it is accepted (`ECONNABORTED`).
+    /// A connection is aborted before it is accepted (`ECONNABORTED`).
     public var abortedAccept = 0.0
-    /// No descriptor can be had (`EMFILE`, `ENFILE`).
+    /// No descriptor is available (`EMFILE`, `ENFILE`).
     public var outOfDescriptors = 0.0
-    /// No memory can be had (`ENOBUFS`, `ENOMEM`).
+    /// No memory is available (`ENOBUFS`, `ENOMEM`).
     public var outOfMemory = 0.0
     /// `epoll_ctl` fails (`ENOMEM`, `ENOSPC`).
     public var failingRegistration = 0.0
-    /// The events of a wait come in any order.
+    /// A wait reports its events in random order.
     public var reordering = 0.0
-    /// A simulated client reads slowly; for each client.
+    /// A simulated client reads slowly; per client.
     public var slowPeer = 0.0
-    /// A simulated client never reads; for each client.
+    /// A simulated client never reads; per client.
     public var stuckPeer = 0.0
-    /// A datagram is lost on its way; for each datagram.
+    /// A datagram is lost; per datagram.
     public var datagramLoss = 0.0
-    /// A datagram arrives twice; for each datagram.
+    /// A datagram is duplicated; per datagram.
     public var datagramDuplication = 0.0
-    /// A datagram is overtaken by those behind it; for each datagram.
+    /// A datagram is overtaken by later ones; per datagram.
     public var datagramReordering = 0.0
-    /// How long a segment or a datagram is on its way, in nanoseconds; 0 to a year.
+    /// The transit time of a segment or datagram, in nanoseconds; 0 to a year. Default: 20,000.
     public var delay: ClosedRange<Int> = 20_000...20_000
-    /// Bytes of a segment at most, chosen for each one; at least 1.
+    /// The maximum size of a segment in bytes, chosen for each segment; at least 1. Default: 1,460.
     public var segment: ClosedRange<Int> = 1460...1460
 
-    /// Everything goes well.
+    /// No faults.
     public static let none = Faults()
 
-    /// A day like any other on a busy network.
+    /// The faults of an ordinary day on a busy network.
     public static let mild: Faults = {
         var faults = Faults()
         faults.shortTransfer = 0.05
@@ -64,7 +64,7 @@ public struct Faults: Sendable {
         return faults
     }()
 
-    /// Everything that can go wrong does, often.
+    /// Every fault, often.
     public static let harsh: Faults = {
         var faults = Faults()
         faults.shortTransfer = 0.25

@@ -1,15 +1,15 @@
-// Chance that can be repeated: one seed, and everything that a real kernel leaves open follows from it.
+// Reproducible randomness: one seed determines everything that a real kernel leaves open.
 
-/// A generator of pseudo-random numbers whose whole future follows from its seed (SplitMix64).
+/// A pseudo-random number generator whose sequence is fully determined by its seed (SplitMix64).
 ///
-/// Its answers never change between versions of Swift, because it maps bits to ranges itself.
+/// Its results are stable across versions of Swift, because it maps bits to ranges itself.
 public struct SeededGenerator: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
-    /// A generator with this seed.
+    /// Creates a generator with a seed.
     public init(seed: UInt64) { state = seed }
 
-    /// The next 64 bits.
+    /// Returns the next 64 bits.
     public mutating func next() -> UInt64 {
         state &+= 0x9e37_79b9_7f4a_7c15
         var bits = state
@@ -18,12 +18,12 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
         return bits ^ (bits >> 31)
     }
 
-    /// A number from 0 to `count - 1`; 0 when `count` is below 2.
+    /// Returns a number from 0 to `count - 1`; 0 when `count` is below 2.
     public mutating func below(_ count: Int) -> Int {
         count < 2 ? 0 : Int(next().multipliedFullWidth(by: UInt64(count)).high)
     }
 
-    /// A number in a range.
+    /// Returns a number in a range.
     public mutating func number(in range: ClosedRange<Int>) -> Int {
         let width = UInt64(bitPattern: Int64(range.upperBound)) &- UInt64(bitPattern: Int64(range.lowerBound))
         if width == 0 { return range.lowerBound }
@@ -31,15 +31,16 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
         return range.lowerBound &+ Int(truncatingIfNeeded: offset)
     }
 
-    /// `true` with this probability. Costs no number when it is 0, so that faults that are off change nothing.
+    /// Returns `true` with this probability. A probability of 0 consumes no number, so disabled faults leave the
+    /// sequence unchanged.
     public mutating func chance(_ probability: Double) -> Bool {
         probability > 0 && Double(next() >> 11) * 0x1p-53 < probability
     }
 
-    /// One of several things.
+    /// Returns a random element of a non-empty array.
     public mutating func pick<Element>(_ things: [Element]) -> Element { things[below(things.count)] }
 
-    /// Brings an array into any order.
+    /// Shuffles an array.
     public mutating func shuffle<Element>(_ things: inout [Element]) {
         guard things.count > 1 else { return }
         for index in stride(from: things.count - 1, to: 0, by: -1) { things.swapAt(index, below(index + 1)) }

@@ -1,4 +1,4 @@
-// The system calls by name, and what their man pages say may go wrong with each: the list that torture works off.
+// The system calls by name, and the errors that their man pages list: the work list of the torture tests.
 
 public import SystemPackage
 
@@ -75,7 +75,7 @@ public enum KernelCall: UInt8, Sendable, Hashable, CaseIterable {
     /// ioctl(2) with `SIOCOUTQ`.
     case unacknowledged
 
-    /// The errors that its man page lists and that no mistake of the caller is needed for.
+    /// The errors listed in the call's man page that can occur without a mistake by the caller.
     public var possibleErrors: [Errno] {
         switch self {
         case .epollCreate: [.tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory]

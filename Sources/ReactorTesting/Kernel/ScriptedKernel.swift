@@ -1,108 +1,111 @@
-// A kernel that plays a script: an exact list of the calls that are to come, each with its answer. It simulates nothing;
-// it is for tests that pin which system calls the framework makes, and in which order.
+// A kernel that plays a script: an exact list of expected calls with their results. It simulates nothing; it is for
+// tests that pin which system calls the framework makes, and in which order.
 
 public import Reactor
 public import SystemPackage
 
-/// One call that a ``ScriptedKernel`` expects, and what it answers.
+/// A call that a ``ScriptedKernel`` expects, and its result.
 public struct ScriptedCall: Sendable, Hashable, CustomStringConvertible {
-    /// The call.
+    /// The expected call.
     public let call: KernelCall
-    /// The descriptor it is made with; `nil` when any will do, or when the call has none.
+    /// The expected descriptor; `nil` when any will do, or when the call has none.
     public let descriptor: CInt?
-    /// What it answers.
+    /// The result of the call.
     package let answer: SystemResult
-    /// What a receive brings; its answer is their number, or 1 for a datagram.
+    /// The bytes that a receive delivers. The call's result is their number, or 1 for a datagram.
     public let bytes: [UInt8]
-    /// What a wait finds: descriptors and their readiness; its answer is their number.
+    /// The readiness that a wait reports. The call's result is the number of descriptors.
     public let ready: [Ready]
 
-    /// What a wait finds about one descriptor.
+    /// The readiness of one descriptor.
     public struct Ready: Sendable, Hashable {
         let descriptor: CInt
         let readiness: UInt16
 
-        /// A descriptor that is ready.
+        /// Creates the readiness of a descriptor.
         public init(_ descriptor: CInt, _ readiness: Readiness) {
             self.descriptor = descriptor
             self.readiness = readiness.rawValue
         }
     }
 
-    /// A call with its answer.
+    /// Returns a call that succeeds with a result. Default: 0.
     public static func expect(_ call: KernelCall, _ descriptor: CInt? = nil, answer: Int = 0) -> ScriptedCall {
         ScriptedCall(call: call, descriptor: descriptor, answer: SystemResult(answer), bytes: [], ready: [])
     }
 
-    /// A call that fails.
+    /// Returns a call that fails.
     public static func expect(_ call: KernelCall, _ descriptor: CInt? = nil, fails errno: Errno) -> ScriptedCall {
         ScriptedCall(call: call, descriptor: descriptor, answer: SystemResult(errno), bytes: [], ready: [])
     }
 
-    /// A receive that brings bytes; none are the end of the stream.
+    /// Returns a receive that delivers a text; an empty one is the end of the stream.
     public static func receive(_ descriptor: CInt, _ text: String) -> ScriptedCall {
         let bytes = Array(text.utf8)
         return ScriptedCall(
             call: .receive, descriptor: descriptor, answer: SystemResult(bytes.count), bytes: bytes, ready: [])
     }
 
-    /// A recvmmsg that brings one datagram.
+    /// Returns a recvmmsg(2) that delivers one datagram.
     public static func datagram(_ descriptor: CInt, _ text: String) -> ScriptedCall {
         ScriptedCall(
             call: .receiveDatagrams, descriptor: descriptor, answer: SystemResult(1), bytes: Array(text.utf8), ready: []
         )
     }
 
-    /// A wait that finds something.
+    /// Returns a wait that reports the given readiness.
     public static func wait(_ ready: Ready...) -> ScriptedCall {
         ScriptedCall(call: .wait, descriptor: nil, answer: SystemResult(ready.count), bytes: [], ready: ready)
     }
 
-    /// The call in words.
+    /// The call and its descriptor.
     public var description: String { descriptor.map { "\(call) \($0)" } ?? "\(call)" }
 }
 
-/// A kernel that answers from a script and notes every difference.
+/// A kernel that returns scripted results and records every deviation from the script.
 public final class ScriptedKernel: SystemCalls {
-    /// What is still expected.
+    /// The calls that are still expected.
     public private(set) var remaining: [ScriptedCall] = []
-    /// How the calls differed from the script, in lines; empty when they did not.
+    /// The deviations from the script, one per line; empty when there were none.
     public private(set) var differences: [String] = []
-    /// Calls that are answered with success wherever they come, without being expected.
+    /// The calls that succeed at any time without being expected. Default: setting options.
     public var ignored: Set<KernelCall> = [.setOption, .setResetOnClose]
-    /// All bytes that were sent, by descriptor.
+    /// All bytes sent, by descriptor.
     public private(set) var sent: [CInt: [UInt8]] = [:]
-    /// What the clock shows, in nanoseconds.
+    /// The time on the kernel's clock, in nanoseconds.
     public var time: Int64 = 1_000_000_000
     private var played = 0
     private var tokens: [CInt: UInt64] = [:]
 
-    /// A kernel with a script.
+    /// Creates a kernel with a script.
     public init(_ script: [ScriptedCall]) { remaining = script }
 
-    /// Adds to the end of the script.
+    /// Appends calls to the script.
     public func expect(_ calls: ScriptedCall...) { remaining += calls }
 
-    /// Checks that all was as the script has it, up to its end.
+    /// Checks that the calls followed the script to its end.
+    ///
+    /// - Throws: ``ScriptDifference`` when they did not.
     public func verify() throws {
         var lines = differences
         if !remaining.isEmpty {
-            lines.append("never came: " + remaining.map(\.description).joined(separator: ", "))
+            lines.append("never called: " + remaining.map(\.description).joined(separator: ", "))
         }
         if !lines.isEmpty { throw ScriptDifference(description: lines.joined(separator: "\n")) }
     }
 
-    /// The next line of the script, if this is the call that it expects; an answer for others.
+    /// Returns the next line of the script if it expects this call; otherwise records a deviation and returns a
+    /// failure.
     private func play(_ call: KernelCall, _ descriptor: CInt? = nil, _ detail: String = "") -> ScriptedCall {
         let came = (descriptor.map { "\(call) \($0)" } ?? "\(call)") + detail
         if ignored.contains(call), remaining.first?.call != call { return .expect(call) }
         played += 1
         guard let next = remaining.first else {
-            differences.append("call \(played): nothing was expected, \(came) came")
+            differences.append("call \(played): expected no call, got \(came)")
             return .expect(call, fails: .noFunction)
         }
         if next.call != call || next.descriptor != nil && descriptor != nil && next.descriptor != descriptor {
-            differences.append("call \(played): \(next) was expected, \(came) came")
+            differences.append("call \(played): expected \(next), got \(came)")
             return .expect(call, fails: .noFunction)
         }
         remaining.removeFirst()
@@ -110,18 +113,18 @@ public final class ScriptedKernel: SystemCalls {
     }
 }
 
-/// Calls were not as a script has them.
+/// The deviations of a run from its script.
 public struct ScriptDifference: Error, CustomStringConvertible {
-    /// The differences, one a line.
+    /// The deviations, one per line.
     public let description: String
 }
 
 // MARK: - The calls
 
 extension ScriptedKernel {
-    /// ``time``.
+    /// Returns ``time``.
     public func now() -> MonotonicTime { MonotonicTime(nanoseconds: time) }
-    /// ``time``.
+    /// Returns ``time``.
     public func ticks() -> UInt64 { UInt64(bitPattern: time) }
 
     /// epoll_create1(2).
@@ -237,9 +240,9 @@ extension ScriptedKernel {
         fill(buffer, play(.peek, socket.rawValue))
     }
     private func fill(_ buffer: consuming MutableRawSpan, _ next: ScriptedCall) -> SystemResult {
-        // Safe: checked against the bounds of the buffer.
+        // Safe: the precondition keeps the copy within the bounds of the buffer.
         unsafe buffer.withUnsafeMutableBytes { target in
-            precondition(next.bytes.count <= target.count, "the script brings more bytes than are asked for")
+            precondition(next.bytes.count <= target.count, "the script delivers more bytes than the buffer holds")
             unsafe target.copyBytes(from: next.bytes)
         }
         return next.answer
@@ -248,7 +251,7 @@ extension ScriptedKernel {
     package func send(_ socket: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
         let next = play(.send, socket.rawValue, " (\(bytes.byteCount) bytes)")
         let count = min(max(0, next.answer.rawValue), bytes.byteCount)
-        // Safe: the bytes are copied while they are lent.
+        // Safe: the bytes are copied while they are borrowed.
         unsafe bytes.withUnsafeBytes { unsafe sent[socket.rawValue, default: []] += $0.prefix(count) }
         return next.answer.succeeded ? SystemResult(count) : next.answer
     }
@@ -260,7 +263,7 @@ extension ScriptedKernel {
     package func unacknowledged(of socket: FileDescriptor) -> SystemResult {
         play(.unacknowledged, socket.rawValue).answer
     }
-    /// Nothing is pending.
+    /// Reports that no signal is pending.
     package func takePending(_ signal: Signal) -> SystemResult { SystemResult(.resourceTemporarilyUnavailable) }
     /// shutdown(2).
     package func shutdownWriting(_ socket: FileDescriptor) -> SystemResult { play(.shutdown, socket.rawValue).answer }
@@ -269,7 +272,7 @@ extension ScriptedKernel {
         let next = play(.receiveDatagrams, socket.rawValue)
         inbox.removeAll()
         if next.answer.rawValue > 0 {
-            // Safe: the bytes are an array's.
+            // Safe: the bytes belong to an array that outlives the call, and the inbox copies them.
             unsafe inbox.append(
                 next.bytes.span.bytes, from: .loopback(port: 40_000 + UInt16(clamping: min(20_000, socket.rawValue))))
         }
@@ -280,14 +283,14 @@ extension ScriptedKernel {
         let next = play(.sendDatagrams, socket.rawValue, " (\(outbox.count) datagrams)")
         let count = min(max(0, next.answer.rawValue), outbox.count)
         for index in 0..<count {
-            // Safe: the bytes are copied while they are lent.
+            // Safe: the bytes are copied while they are borrowed.
             outbox.withBytes(of: index) {
                 unsafe $0.withUnsafeBytes { unsafe sent[socket.rawValue, default: []] += $0 }
             }
         }
         return next.answer.succeeded ? SystemResult(count) : next.answer
     }
-    /// setsockopt(2) for multicast.
+    /// setsockopt(2) with a multicast option.
     package func setMulticast(
         _ operation: MulticastOperation, _ group: SocketAddress, interface: UInt32, of socket: FileDescriptor
     ) -> SystemResult { play(.setMulticast, socket.rawValue).answer }
@@ -303,26 +306,26 @@ extension ScriptedKernel {
     }
     /// open(2) of the reserve descriptor.
     package func reserveDescriptor() -> SystemResult { play(.reserve).answer }
-    /// 1,024.
+    /// Returns 1,024.
     package func descriptorLimit() -> SystemResult { SystemResult(1024) }
-    /// None.
+    /// Returns 0.
     public func forkCount() -> UInt32 { 0 }
     /// eventfd(2).
     package func eventDescriptor() -> SystemResult { play(.eventDescriptor).answer }
-    /// Does nothing.
+    /// Returns a notifier that does nothing.
     package func notifier(for event: FileDescriptor) -> @Sendable () -> SystemResult { { SystemResult(8) } }
-    /// Reads an eventfd.
+    /// read(2) of an eventfd.
     package func clearNotifications(_ event: FileDescriptor) -> SystemResult {
         play(.clearNotifications, event.rawValue).answer
     }
     /// signalfd(2).
     package func signalDescriptor(for signals: [Signal]) -> SystemResult { play(.signalDescriptor).answer }
-    /// Reads a signalfd.
+    /// read(2) of a signalfd.
     package func readSignal(_ descriptor: FileDescriptor) -> SystemResult {
         play(.readSignal, descriptor.rawValue).answer
     }
-    /// Nothing is blocked.
+    /// Succeeds: no signal was blocked before.
     package func setBlocked(_ signal: Signal, _ blocked: Bool) -> SystemResult { SystemResult(0) }
-    /// There is one thread.
+    /// Succeeds: there is only one thread.
     package func setForwarded(_ signal: Signal, _ forwarded: Bool) -> SystemResult { SystemResult(0) }
 }

@@ -1,10 +1,10 @@
-// An epoll set, as fs/eventpoll.c has it: a list of watches that heard something, looked at when somebody waits. A watch
-// that is level-triggered and still ready goes back to the end of the list; an edge-triggered one does not.
+// An epoll set, modelled on fs/eventpoll.c: a ready list of watches with news, examined by a wait. A level-triggered
+// watch that is still ready returns to the end of the list; an edge-triggered one does not.
 
 import Reactor
 import SystemPackage
 
-/// One registration in an epoll set: a file under a descriptor's number.
+/// A registration in an epoll set: a file under a descriptor number.
 final class EpollWatch {
     static let edgeTriggered: UInt32 = 1 << 31
     /// Hang-up and errors cannot be masked.
@@ -15,7 +15,7 @@ final class EpollWatch {
     let descriptor: CInt
     var events: UInt32
     var data: UInt64
-    /// In the set's list.
+    /// Whether the watch is in the set's ready list.
     var isQueued = false
     var isRemoved = false
 
@@ -29,7 +29,7 @@ final class EpollWatch {
 
     var isEdgeTriggered: Bool { events & Self.edgeTriggered != 0 }
 
-    /// What is ready of what was asked for.
+    /// The current readiness, limited to the watched events.
     var found: Readiness { file.readiness.intersection(wanted) }
 
     var wanted: Readiness { Readiness(rawValue: UInt16(truncatingIfNeeded: events)).union(Self.always) }
@@ -48,10 +48,10 @@ final class SimulatedEpoll: SimulatedFile {
 
     override var readiness: Readiness { ready.contains { !$0.isRemoved && !$0.found.isEmpty } ? .readable : [] }
 
-    /// All registrations, by descriptor, so that their order does not depend on a hash.
+    /// All registrations, ordered by descriptor, so that no hash order leaks into the run.
     var all: [EpollWatch] { watching.keys.sorted().flatMap { watching[$0] ?? [] } }
 
-    /// epoll_ctl(2) on a descriptor that stands for `file`.
+    /// Changes a registration (epoll_ctl(2)) of a descriptor that refers to `file`.
     func control(
         _ operation: EpollOperation, _ descriptor: CInt, _ file: SimulatedFile, events: UInt32, data: UInt64
     ) -> SystemResult {
@@ -77,14 +77,14 @@ final class SimulatedEpoll: SimulatedFile {
         return SystemResult(0)
     }
 
-    /// Forgets a registration; the file has forgotten it, or does so now.
+    /// Removes a registration from the set; the caller removes it from the file.
     func remove(_ watch: EpollWatch) {
         watch.isRemoved = true
         watching[watch.descriptor]?.removeAll { $0 === watch }
         if watching[watch.descriptor]?.isEmpty == true { watching[watch.descriptor] = nil }
     }
 
-    /// What is ready now, at most `limit` events.
+    /// Returns the events that are ready now, at most `limit`.
     func collect(_ limit: Int, reordering: (inout [EpollWatch]) -> Void) -> [EpollEvent] {
         var events: [EpollEvent] = []
         if ready.isEmpty { return events }

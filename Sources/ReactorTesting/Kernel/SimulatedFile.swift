@@ -1,5 +1,5 @@
-// What a descriptor stands for: an open file description with its readiness, known to the epoll sets that watch it. It
-// lives until the last descriptor of it is closed.
+// The object behind a descriptor: an open file description with its readiness, known to the epoll sets that watch it.
+// It lives until its last descriptor is closed.
 
 import Reactor
 import Synchronization
@@ -7,30 +7,30 @@ import SystemPackage
 
 /// An open file of the simulated kernel.
 class SimulatedFile {
-    /// Descriptors that stand for this file; more than one after a duplication.
+    /// The number of descriptors that refer to this file; more than one after dup(2).
     final var references = 0
     /// The registrations of this file in epoll sets.
     final var watches: [EpollWatch] = []
-    /// Called at every wake, beside the epoll sets.
+    /// Called at every change of readiness, in addition to the epoll sets.
     final var onWake: (() -> Void)?
 
-    /// What poll(2) would say now, whatever was asked for.
+    /// The current readiness, as poll(2) would report it for all events.
     var readiness: Readiness { [] }
 
-    /// The last descriptor was closed.
+    /// Releases the file: its last descriptor was closed.
     func released() {}
 
-    /// Whether epoll takes it (`EPERM` for regular files).
+    /// Whether epoll accepts the file; regular files fail with `EPERM`.
     var canBeWatched: Bool { true }
 
-    /// Something about the readiness has changed: `news` may have become true. Edge-triggered watchers hear of it once.
+    /// Reports that `news` may have become ready. Edge-triggered watchers receive it once.
     final func wake(_ news: Readiness) {
         for watch in watches { watch.hear(news) }
         onWake?()
     }
 }
 
-/// A descriptor that stands for nothing (`/dev/null`).
+/// An empty file (`/dev/null`).
 final class NullFile: SimulatedFile {
     override var readiness: Readiness { [.readable, .writable] }
     override var canBeWatched: Bool { false }
@@ -38,13 +38,13 @@ final class NullFile: SimulatedFile {
 
 /// An eventfd(2).
 final class EventCounter: SimulatedFile {
-    /// The part that other threads see.
+    /// The part shared with other threads.
     final class Count: Sendable {
         let value = Atomic<UInt64>(0)
-        /// Added to since the kernel last looked.
+        /// Whether the value was increased since the kernel last checked.
         let isNews = Atomic<Bool>(false)
         let isClosed = Atomic<Bool>(false)
-        /// Writes after the descriptor was closed: its number may be another's by then.
+        /// The number of writes after the descriptor was closed: its number may belong to another file by then.
         let lateWrites = Atomic<Int>(0)
     }
 
@@ -56,13 +56,13 @@ final class EventCounter: SimulatedFile {
 
     override func released() { count.isClosed.store(true, ordering: .sequentiallyConsistent) }
 
-    /// Tells the watchers what other threads added meanwhile.
+    /// Reports increases made by other threads to the watchers.
     func tellNews() {
         if count.isNews.exchange(false, ordering: .sequentiallyConsistent) { wake([.readable, .writable]) }
     }
 }
 
-/// A regular file that is read. epoll does not take it; poll and select find it always ready.
+/// A readable regular file. epoll rejects it; poll and select find it always ready.
 final class RegularFile: SimulatedFile {
     private var unread: ArraySlice<UInt8>
 
@@ -71,9 +71,10 @@ final class RegularFile: SimulatedFile {
     override var readiness: Readiness { [.readable, .writable] }
     override var canBeWatched: Bool { false }
 
-    /// read(2); 0 at the end.
+    /// Reads bytes (read(2)); 0 at the end of the file.
     func read(into target: UnsafeMutableRawBufferPointer) -> SystemResult {
         let count = min(target.count, unread.count)
+        // Safe: `count` is at most `target.count`, and the caller keeps the target valid.
         unsafe target.copyBytes(from: unread.prefix(count))
         unread.removeFirst(count)
         return SystemResult(count)
@@ -89,7 +90,7 @@ final class SignalQueue: SimulatedFile {
 
     override var readiness: Readiness { pending.isEmpty ? [] : .readable }
 
-    /// A signal arrives; one that is pending already is not added again (signal(7)).
+    /// Delivers a signal; one that is already pending is not queued twice (signal(7)).
     func raise(_ signal: Signal) {
         guard signals.contains(signal), !pending.contains(signal) else { return }
         pending.append(signal)

@@ -1,11 +1,11 @@
-// The handshake: a request goes to whoever listens there, an answer comes back, and the connection waits to be accepted.
-// A full accept queue drops the request, which is sent again, as Linux does (listen(2), tcp(7)).
+// The handshake: a request reaches the listener, the reply returns, and the connection enters the accept queue. A full
+// accept queue drops the request, which is then retried, as on Linux (listen(2), tcp(7)).
 
 public import Reactor
 public import SystemPackage
 
 extension SimulatedSocket {
-    /// Whether this listener is meant by connections to `address`.
+    /// Returns whether connections to `address` reach this listener.
     func takes(_ address: SocketAddress) -> Bool {
         if address.isUnix || local.isUnix { return kernel.isAt(address, self) }
         guard local.port == address.port else { return false }
@@ -15,28 +15,28 @@ extension SimulatedSocket {
     }
 }
 
-/// How an address of the simulated network can be reached, beside what listens there.
+/// The reachability of a host in the simulated network.
 public struct SimulatedRoute: Sendable {
     let errno: Errno?
     let delay: Int64
     let isDead: Bool
 
-    /// As any other.
+    /// The default route.
     public static let direct = SimulatedRoute(errno: nil, delay: 0, isDead: false)
-    /// Requests get lost, and no answer comes: `ETIMEDOUT` after 127 s.
+    /// A route that drops all requests: connects fail with `ETIMEDOUT` after 127 s.
     public static let dead = SimulatedRoute(errno: nil, delay: 0, isDead: true)
-    /// A handshake takes so much longer.
+    /// Returns a route that delays the handshake.
     public static func slow(_ delay: Duration) -> SimulatedRoute {
         SimulatedRoute(errno: nil, delay: delay.wholeNanoseconds, isDead: false)
     }
-    /// connect(2) itself fails, with `ENETUNREACH` for instance.
+    /// Returns a route on which connect(2) itself fails, for example with `ENETUNREACH`.
     public static func failing(_ errno: Errno) -> SimulatedRoute {
         SimulatedRoute(errno: errno, delay: 0, isDead: false)
     }
 }
 
 extension SimulatedKernel {
-    /// Says how a host can be reached from now on; the port of its address does not matter.
+    /// Sets the route to a host; the port of its address is ignored.
     public func setRoute(to host: SocketAddress, _ route: SimulatedRoute) {
         var key = host
         key.port = 0
@@ -52,13 +52,13 @@ extension SimulatedKernel {
 
     private static let firstRetry: Int64 = 1_000_000_000
     private static let retries = 6
-    /// How long Linux asks an address that does not answer (tcp(7), `tcp_syn_retries`).
+    /// How long Linux keeps trying an address that does not respond (tcp(7), `tcp_syn_retries`).
     private static let patience: Int64 = 127_000_000_000
 
     /// connect(2).
     package func connect(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult {
         let errno = fault(.connect)
-        // Interrupted, the connect goes on by itself.
+        // An interrupted connect continues in the background.
         if let errno, errno != .interrupted { return leave(.connect, socket.rawValue, SystemResult(errno)) }
         let file = endpoint(socket, .connect)
         if let file = file as? SimulatedDatagramSocket {
@@ -72,7 +72,7 @@ extension SimulatedKernel {
         return leave(.connect, socket.rawValue, errno.map { SystemResult($0) } ?? result)
     }
 
-    /// Begins to connect, or says how an attempt that began earlier went.
+    /// Starts a connect, or reports the outcome of one that started earlier.
     func begin(_ file: SimulatedSocket, to address: SocketAddress) -> SystemResult {
         switch file.phase {
         case .fresh where address.isUnix: return connectUnix(file, to: address)
@@ -98,7 +98,7 @@ extension SimulatedKernel {
             return SystemResult(0)
         case .connected: return SystemResult(.socketIsConnected)
         case .dead:
-            // A connection that was reset before anybody asked was connected nevertheless.
+            // A connection that was reset before its outcome was requested had been established nevertheless.
             if file.incoming != nil, !file.connectWasTold {
                 return SystemResult(file.takeError() ?? .connectionAbort)
             }
@@ -129,7 +129,7 @@ extension SimulatedKernel {
         }
     }
 
-    /// Makes the accepted side of a connection, and the two streams between the sides.
+    /// Creates the accepted end of a connection, and the two streams between the ends.
     func pair(
         _ client: SimulatedSocket, _ listener: SimulatedSocket, at address: SocketAddress, clientSendsFrom: Int64,
         serverSendsFrom: Int64
@@ -148,7 +148,7 @@ extension SimulatedKernel {
         return server
     }
 
-    /// A request to its own sender: both sides open at once, and are one (RFC 9293, 3.5).
+    /// Establishes a connection of a socket to itself: a simultaneous open by one socket (RFC 9293, 3.5).
     private func establishAlone(_ client: SimulatedSocket) {
         let stream = SimulatedPipe(self, from: client, to: client, notBefore: clock.now)
         (client.incoming, client.outgoing) = (stream, stream)

@@ -1,7 +1,7 @@
-// The way of a datagram: it may be lost, come twice, be overtaken, or find nobody; to a group or to everyone it comes to
-// all who listen there. There is one network, on which all addresses are.
+// The path of a datagram: it may be lost, duplicated, overtaken, or find no receiver; a multicast or broadcast datagram
+// reaches every matching socket. There is one network, which holds all addresses.
 //
-//     transmit --leaves--> (lost) | (twice) | (late) --arrives--> one socket, all of a group, or nobody: told to the sender
+//     transmit --leaves--> (lost) | (twice) | (late) --arrives--> one socket, the group, or none: ICMP to the sender
 
 import Reactor
 import SystemPackage
@@ -10,9 +10,11 @@ extension SimulatedKernel {
     private static let longestIPv4 = 65_507
     private static let longestIPv6 = 65_527
 
-    /// sendmsg(2) of one datagram; `nil` goes to the peer.
+    /// Sends one datagram (sendmsg(2)).
     ///
-    /// - Parameter local: the address that it leaves from (`IP_PKTINFO`), if the program names one.
+    /// - Parameters:
+    ///   - address: the destination; `nil` for the socket's peer.
+    ///   - local: the source address (`IP_PKTINFO`), if the program sets one.
     func transmit(
         _ bytes: [UInt8], from socket: SimulatedDatagramSocket, to address: SocketAddress?,
         leaving local: SocketAddress? = nil
@@ -40,12 +42,12 @@ extension SimulatedKernel {
         return SystemResult(bytes.count)
     }
 
-    /// What a datagram to a group or to everyone is answered from: there is one interface.
+    /// Returns the local address under which multicast and broadcast datagrams arrive: there is only one interface.
     private func loopback(_ isIPv6: Bool) -> SocketAddress {
         isIPv6 ? .ipv6(high: 0, low: 1, port: 0) : .loopback(port: 0)
     }
 
-    /// In the order in which they were sent, unless one is overtaken.
+    /// Returns the arrival time of a datagram: in order of sending, unless it is overtaken.
     private func arrivalTime(from socket: SimulatedDatagramSocket) -> Int64 {
         if random.chance(faults.datagramReordering) { return clock.later(delay() + 4 * delay()) }
         socket.lastArrival = max(socket.lastArrival, clock.later(delay()))
@@ -62,7 +64,8 @@ extension SimulatedKernel {
         }
     }
 
-    /// Who gets what is sent there: all members of a group, all at a broadcast address, or the one who fits best.
+    /// Returns the receivers of a datagram: all members of a multicast group, all sockets at a broadcast address, or
+    /// the best match.
     private func receivers(
         of target: SocketAddress, from source: SocketAddress, sender: SimulatedDatagramSocket?
     ) -> [SimulatedDatagramSocket] {
@@ -74,25 +77,25 @@ extension SimulatedKernel {
             let staysOutside = sender?.options[.multicastLoop(isIPv6: target.isIPv6)] == 0
             return candidates.filter { socket in
                 socket.groups.contains { $0.group == target.withPort(0) }
-                    // The program is one machine, each peer another one.
+                    // The program is one machine; each peer is another.
                     && !(staysOutside && (sender?.references ?? 0) > 0 && socket.references > 0)
             }
         }
         if target.isBroadcast { return candidates }
-        // A connected socket before a bound one, one bound to the address before one bound to any (udp4_lib_lookup2).
+        // Connected sockets rank above bound ones, and a specific address above the wildcard (udp4_lib_lookup2).
         func score(_ socket: SimulatedDatagramSocket) -> Int {
             (socket.peer == nil ? 0 : 2) + (socket.isBoundToAny ? 0 : 1)
         }
         guard let best = candidates.map(score).max() else { return [] }
         let equal = candidates.filter { score($0) == best }
         let sharesPort = equal.allSatisfy { $0.options[.reusePort] == 1 }
-        // By a hash of both addresses among those that share the port; else the last one that was bound.
+        // Sockets that share the port are chosen by a hash; otherwise the last one bound wins.
         return [sharesPort ? equal[Int(source.port) % equal.count] : equal[equal.count - 1]]
     }
 }
 
 extension SocketAddress {
-    /// The broadcast addresses of the simulated network: the limited one, and that of the loopback.
+    /// Whether this is a broadcast address of the simulated network: the limited one, or that of the loopback.
     var isBroadcast: Bool {
         self == .ipv4(255, 255, 255, 255, port: port) || self == .ipv4(127, 255, 255, 255, port: port)
     }

@@ -1,4 +1,4 @@
-// Datagrams: the system calls. Where a datagram goes and what happens to it on its way is in the file beside this one.
+// The system calls for datagrams. The simulated network is in SimulatedKernel+DatagramNetwork.swift.
 
 public import Reactor
 public import SystemPackage
@@ -27,7 +27,7 @@ extension SimulatedKernel {
         }
         if file.queue.count > 1, random.chance(faults.shortTransfer) { delay(file, allBut: file.queue.count / 2) }
         for datagram in file.take(inbox.capacity) {
-            // Safe: the bytes are an array's.
+            // Safe: the bytes belong to an array that outlives the call, and the inbox copies them.
             let local = file.options[.packetInfo(isIPv6: file.isIPv6)] == 1 ? datagram.local : nil
             unsafe inbox.append(datagram.bytes.span.bytes, from: datagram.source, to: local)
         }
@@ -36,7 +36,7 @@ extension SimulatedKernel {
         return leave(.receiveDatagrams, socket.rawValue, result, argument: inbox.capacity)
     }
 
-    /// Lets the last ones arrive a little later, as if they had been slower: a short batch says that there was no more.
+    /// Postpones all but the first `count` datagrams, as if they had been slower: a short batch means an empty queue.
     private func delay(_ file: SimulatedDatagramSocket, allBut count: Int) {
         let first = file.take(count)
         let late = file.take(file.queue.count)
@@ -44,7 +44,7 @@ extension SimulatedKernel {
         clock.after(delay()) { [weak file] in for datagram in late { file?.arrive(datagram) } }
     }
 
-    /// sendmmsg(2): what one of them fails with is told when it is the first.
+    /// sendmmsg(2). An error is returned only if the first datagram fails.
     package func sendDatagrams(_ socket: FileDescriptor, _ outbox: DatagramOutbox) -> SystemResult {
         let errno = fault(.sendDatagrams)
         guard let file = endpoint(socket, .sendDatagrams) as? SimulatedDatagramSocket else {
@@ -59,7 +59,7 @@ extension SimulatedKernel {
         var sent = 0
         var result = SystemResult(0)
         while sent < limit && result.succeeded {
-            // Safe: the bytes are copied while they are lent.
+            // Safe: the bytes are copied while they are borrowed.
             let bytes = outbox.withBytes(of: sent) { unsafe $0.withUnsafeBytes { unsafe Array($0) } }
             result = transmit(
                 bytes, from: file, to: outbox.address(of: sent), leaving: outbox.localAddress(of: sent))
@@ -72,7 +72,7 @@ extension SimulatedKernel {
         return leave(.sendDatagrams, socket.rawValue, result, argument: outbox.count)
     }
 
-    /// setsockopt(2) with `IP_ADD_MEMBERSHIP` and the like. There is one network: the interface is only remembered.
+    /// setsockopt(2) with `IP_ADD_MEMBERSHIP` and the like. The interface is only recorded, since there is one network.
     package func setMulticast(
         _ operation: MulticastOperation, _ group: SocketAddress, interface: UInt32, of socket: FileDescriptor
     ) -> SystemResult {
@@ -93,7 +93,7 @@ extension SimulatedKernel {
 
     // MARK: Names
 
-    /// bind(2) of a datagram socket.
+    /// Binds a datagram socket (bind(2)).
     func bindDatagrams(_ file: SimulatedDatagramSocket, to address: SocketAddress) -> SystemResult {
         if file.isBound || address.isIPv6 != file.isIPv6 { return SystemResult(.invalidArgument) }
         if address.port != 0 && !isFree(address, for: file) { return SystemResult(.addressInUse) }
@@ -101,7 +101,7 @@ extension SimulatedKernel {
         return SystemResult(0)
     }
 
-    /// connect(2) of a datagram socket, which sends nothing.
+    /// Connects a datagram socket (connect(2)), which sends nothing.
     func connectDatagrams(_ file: SimulatedDatagramSocket, to address: SocketAddress) -> SystemResult {
         if address.isIPv6 != file.isIPv6 { return SystemResult(.addressFamilyNotSupported) }
         nameIfNeeded(file)
@@ -110,18 +110,19 @@ extension SimulatedKernel {
         return SystemResult(0)
     }
 
-    /// A socket that sends without having been bound is bound to a port of the kernel's choice (ip(7)).
+    /// Binds an unbound socket to an ephemeral port when it sends (ip(7)).
     func nameIfNeeded(_ file: SimulatedDatagramSocket) {
         if !file.isBound { file.local.port = freeDatagramPort() }
     }
 
-    /// What others see as the sender's address: there is one network, the loopback.
+    /// Returns the source address that receivers see: there is one network, the loopback.
     func sourceAddress(of file: SimulatedDatagramSocket) -> SocketAddress {
         guard file.isBoundToAny || file.local.isMulticast else { return file.local }
         return file.isIPv6 ? .ipv6(high: 0, low: 1, port: file.local.port) : .loopback(port: file.local.port)
     }
 
-    /// Two sockets share an address only if both say so (socket(7), `SO_REUSEADDR`, `SO_REUSEPORT`).
+    /// Returns whether a socket may bind an address. Two sockets share one only if both opt in (socket(7),
+    /// `SO_REUSEADDR`, `SO_REUSEPORT`).
     private func isFree(_ address: SocketAddress, for file: SimulatedDatagramSocket) -> Bool {
         let any = SimulatedDatagramSocket.anyAddress(file.isIPv6)
         return datagramSockets.allSatisfy { other in

@@ -1,4 +1,4 @@
-// Descriptors that are no sockets: the wake-up, signals, the reserve, and plain reads and writes.
+// Descriptors other than sockets: the wake-up, signals, the reserve, and plain reads and writes.
 
 public import Reactor
 public import SystemPackage
@@ -16,12 +16,12 @@ extension SimulatedKernel {
         }
         if let file = file as? RegularFile {
             spin.noteProgress()
-            // Safe: the callee writes within the bounds of the buffer it is given.
+            // Safe: the callee writes within the bounds of the buffer, which outlives the call.
             return leave(
                 .read, descriptor.rawValue, unsafe buffer.withUnsafeMutableBytes { unsafe file.read(into: $0) })
         }
         guard let socket = file as? SimulatedSocket else { return leave(.read, descriptor.rawValue, SystemResult(0)) }
-        // Safe: the callee writes within the bounds of the buffer it is given.
+        // Safe: the callee writes within the bounds of the buffer, which outlives the call.
         let result = unsafe buffer.withUnsafeMutableBytes { unsafe socket.receive(into: $0) }
         return leave(.read, descriptor.rawValue, result)
     }
@@ -36,20 +36,20 @@ extension SimulatedKernel {
         guard let socket = file as? SimulatedSocket else {
             return leave(.write, descriptor.rawValue, SystemResult(bytes.byteCount))
         }
-        // Safe: the callee copies within the bounds of the bytes it is given.
+        // Safe: the callee copies the bytes while they are borrowed.
         return leave(.write, descriptor.rawValue, unsafe bytes.withUnsafeBytes { unsafe socket.send($0) })
     }
 
-    /// A descriptor that stands for nothing.
+    /// open(2) of the reserve descriptor.
     package func reserveDescriptor() -> SystemResult {
         if let errno = fault(.reserve) { return leave(.reserve, -1, SystemResult(errno)) }
         return leave(.reserve, -1, open(NullFile()))
     }
 
-    /// ``descriptorMaximum``.
+    /// Returns ``descriptorMaximum``.
     package func descriptorLimit() -> SystemResult { SystemResult(descriptorMaximum) }
 
-    /// ``forks``.
+    /// Returns ``forks``.
     public func forkCount() -> UInt32 { forks }
 
     // MARK: Wake-up
@@ -63,8 +63,8 @@ extension SimulatedKernel {
         return leave(.eventDescriptor, -1, result)
     }
 
-    /// What adds one to an eventfd, on any thread. A wait that sleeps already does not hear of it before something else
-    /// happens in the world.
+    /// Returns a function that increments an eventfd, callable on any thread. A wait that is already asleep notices the
+    /// increment at the next event of the world.
     package func notifier(for event: FileDescriptor) -> @Sendable () -> SystemResult {
         guard let counter = file(event.rawValue) as? EventCounter else {
             return { SystemResult(.badFileDescriptor) }
@@ -81,14 +81,14 @@ extension SimulatedKernel {
         }
     }
 
-    /// Sets an eventfd back to zero.
+    /// Resets an eventfd to zero (read(2)).
     package func clearNotifications(_ event: FileDescriptor) -> SystemResult {
         if let errno = fault(.clearNotifications) {
             if errno.faultClass == .wouldBlock, let file = file(event.rawValue) { wakeLater(file, .readable) }
             return leave(.clearNotifications, event.rawValue, SystemResult(errno))
         }
         guard let counter = file(event.rawValue) as? EventCounter else {
-            violate("an eventfd is read that is not open: \(event.rawValue)")
+            violate("read of eventfd \(event.rawValue), which is not open")
             return leave(.clearNotifications, event.rawValue, SystemResult(.badFileDescriptor))
         }
         let count = counter.count.value.exchange(0, ordering: .sequentiallyConsistent)
@@ -109,14 +109,14 @@ extension SimulatedKernel {
         return leave(.signalDescriptor, -1, result)
     }
 
-    /// Takes one signal from a signalfd.
+    /// Reads one signal from a signalfd (read(2)).
     package func readSignal(_ descriptor: FileDescriptor) -> SystemResult {
         if let errno = fault(.readSignal) {
             if errno.faultClass == .wouldBlock, let file = file(descriptor.rawValue) { wakeLater(file, .readable) }
             return leave(.readSignal, descriptor.rawValue, SystemResult(errno))
         }
         guard let queue = file(descriptor.rawValue) as? SignalQueue else {
-            violate("a signalfd is read that is not open: \(descriptor.rawValue)")
+            violate("read of signalfd \(descriptor.rawValue), which is not open")
             return leave(.readSignal, descriptor.rawValue, SystemResult(.badFileDescriptor))
         }
         guard let signal = queue.take() else {
@@ -126,7 +126,7 @@ extension SimulatedKernel {
         return leave(.readSignal, descriptor.rawValue, SystemResult(Int(signal.rawValue)))
     }
 
-    /// pthread_sigmask(3), noted.
+    /// Records whether a signal is blocked (pthread_sigmask(3)).
     package func setBlocked(_ signal: Signal, _ blocked: Bool) -> SystemResult {
         let was = blockedSignals.contains(signal)
         if !blocked, pendingSignals.contains(signal) { violate("\(signal) was unblocked while one was pending") }
@@ -134,10 +134,11 @@ extension SimulatedKernel {
         return SystemResult(was ? 1 : 0)
     }
 
-    /// There is one thread.
+    /// Succeeds: there is only one thread.
     package func setForwarded(_ signal: Signal, _ forwarded: Bool) -> SystemResult { SystemResult(0) }
 
-    /// Sends the simulated process a signal. One that nobody watches is a violation: it would have ended the process.
+    /// Sends the simulated process a signal. A signal that is not blocked is a violation, because it would end the
+    /// process.
     public func raise(_ signal: Signal) {
         note("\(signal) arrives")
         if !blockedSignals.contains(signal) { violate("\(signal) was not blocked: it ended the process") }

@@ -1,4 +1,4 @@
-// Regular files in memory, and sending from them.
+// Regular files in memory, and sendfile(2).
 
 public import Reactor
 public import SystemPackage
@@ -6,7 +6,7 @@ public import SystemPackage
 /// A regular file.
 final class SimulatedRegularFile: SimulatedFile {
     var contents: [UInt8]
-    /// Where read(2) goes on.
+    /// The file offset of read(2).
     var position = 0
 
     init(_ contents: [UInt8]) { self.contents = contents }
@@ -16,20 +16,20 @@ final class SimulatedRegularFile: SimulatedFile {
 }
 
 extension SimulatedKernel {
-    /// Opens a file with these contents. It is the program's to close.
+    /// Opens a file with these contents. The caller closes the descriptor.
     public func openFile(_ contents: [UInt8]) -> FileDescriptor {
         let result = open(SimulatedRegularFile(contents))
         precondition(result.succeeded, "no descriptor is left for the file")
         return result.descriptor
     }
 
-    /// Cuts a file, as another program would.
+    /// Truncates a file, as another program would.
     public func truncate(_ file: FileDescriptor, to count: Int) {
         guard let file = self.file(file.rawValue) as? SimulatedRegularFile else { return }
         file.contents.removeLast(max(0, file.contents.count - max(0, count)))
     }
 
-    /// read(2) from a regular file, which may be interrupted or bring a part, and never would block.
+    /// Reads from a regular file (read(2)). The read may be interrupted or short, but never blocks.
     func read(
         _ descriptor: FileDescriptor, _ file: SimulatedRegularFile, into buffer: consuming MutableRawSpan
     ) -> SystemResult {
@@ -38,7 +38,7 @@ extension SimulatedKernel {
         }
         var count = max(0, min(buffer.byteCount, file.contents.count - file.position))
         if count > 1, random.chance(faults.shortTransfer) { count = random.number(in: 1...count) }
-        // Safe: the copied bytes are within the bounds of both.
+        // Safe: `count` is within the bounds of both the buffer and the contents.
         unsafe buffer.withUnsafeMutableBytes { target in
             unsafe target.copyBytes(from: file.contents[file.position..<file.position + count])
         }
@@ -47,7 +47,7 @@ extension SimulatedKernel {
         return leave(.read, descriptor.rawValue, SystemResult(count))
     }
 
-    /// sendfile(2). A peer that has gone raises `SIGPIPE`: it is a violation not to have it blocked.
+    /// sendfile(2). A peer that is gone raises `SIGPIPE`, and not blocking it is a violation.
     package func sendFile(to socket: FileDescriptor, from file: FileDescriptor, at offset: Int64, count: Int)
         -> SystemResult
     {
@@ -87,13 +87,13 @@ extension SimulatedKernel {
             limit = random.number(in: 1...there - 1)
             wakeLater(target, .writable)
         }
-        // Safe: the slice is within the bounds of the array, which lives meanwhile.
+        // Safe: the slice is checked against the array, which outlives the closure.
         return unsafe source.contents.withUnsafeBytes { bytes in
             unsafe target.send(UnsafeRawBufferPointer(rebasing: bytes[start..<start + there]), limit: limit)
         }
     }
 
-    /// Takes a pending signal; answers its number, or `EAGAIN`.
+    /// Consumes a pending signal; returns its number, or `EAGAIN`.
     package func takePending(_ signal: Signal) -> SystemResult {
         pendingSignals.remove(signal) == nil
             ? SystemResult(.resourceTemporarilyUnavailable) : SystemResult(Int(signal.rawValue))

@@ -1,14 +1,14 @@
-// Unix sockets (unix(7)): names in a file system of one flat table, connecting without a network in between. What Linux does
-// is in net/unix/af_unix.c (unix_bind, unix_stream_connect); this is its outline.
+// Unix sockets (unix(7)): names in a flat file system, and connections without a network in between. It models
+// net/unix/af_unix.c (unix_bind, unix_stream_connect) in outline.
 
 public import Reactor
 public import SystemPackage
 
 extension SimulatedKernel {
-    /// Puts a regular file at a path.
+    /// Creates a regular file at a path.
     public func makeFile(at path: FilePath) { paths[path] = newPath(mode: 0o100644) }
 
-    /// What is at a path now; `nil` for nothing.
+    /// Returns the status of a path; `nil` when it does not exist.
     public func status(of path: FilePath) -> PathStatus? { paths[path] }
 
     private func newPath(mode: UInt32) -> PathStatus {
@@ -20,7 +20,7 @@ extension SimulatedKernel {
 
     // MARK: Names
 
-    /// bind(2) of a Unix socket; the path is there from now on, whatever becomes of the socket.
+    /// Binds a Unix socket (bind(2)); the path outlives the socket.
     func bindUnix(_ file: SimulatedSocket, to wanted: SocketAddress) -> SystemResult {
         let address = wanted == .unnamedUnix ? freeUnixName() : wanted
         if let path = address.unixPath {
@@ -35,20 +35,20 @@ extension SimulatedKernel {
         return SystemResult(0)
     }
 
-    /// The kernel chooses an abstract name (unix(7), "Autobind feature"): five hexadecimal digits.
+    /// Returns an abstract name chosen by the kernel (unix(7), "Autobind feature"): five hexadecimal digits.
     private func freeUnixName() -> SocketAddress {
         lastInode += 1
         let digits = String(lastInode & 0xf_ffff, radix: 16)
         return (try? .unix("@" + String(repeating: "0", count: 5 - digits.count) + digits)) ?? .unnamedUnix
     }
 
-    /// Whether connections to a path reach this socket: another may have been bound there since.
+    /// Returns whether connections to an address reach this socket: its path may have been bound again since.
     func isAt(_ address: SocketAddress, _ file: SimulatedSocket) -> Bool {
         guard file.local == address else { return false }
         return address.unixPath.map { paths[$0]?.inode == file.inode } ?? true
     }
 
-    /// connect(2) of a Unix socket: at once, or not at all.
+    /// Connects a Unix socket (connect(2)): immediately, or not at all.
     func connectUnix(_ client: SimulatedSocket, to address: SocketAddress) -> SystemResult {
         if address == .unnamedUnix { return SystemResult(.invalidArgument) }
         if let path = address.unixPath, paths[path] == nil { return SystemResult(.noSuchFileOrDirectory) }
@@ -69,7 +69,7 @@ extension SimulatedKernel {
 
     // MARK: Calls
 
-    /// getsockopt(2) with `SO_PEERCRED`: this process itself, process 1 of user and group 0.
+    /// getsockopt(2) with `SO_PEERCRED`. The peer is this process itself: process 1, user 0, group 0.
     package func peerCredentials(of socket: FileDescriptor, _ credentials: inout PeerCredentials) -> SystemResult {
         if let errno = fault(.peerCredentials) { return leave(.peerCredentials, socket.rawValue, SystemResult(errno)) }
         credentials.process = 1
@@ -101,7 +101,7 @@ extension SimulatedKernel {
         return leave(.setPermissions, -1, SystemResult(0))
     }
 
-    /// fchmod(2) of a socket: what its path will have when it is bound, less an umask of 022.
+    /// fchmod(2) of a socket: sets the mode that its path gets when it is bound, less an umask of 022.
     package func setPermissions(_ permissions: FilePermissions, of descriptor: FileDescriptor) -> SystemResult {
         if let errno = fault(.setPermissions) {
             return leave(.setPermissions, descriptor.rawValue, SystemResult(errno))
@@ -113,7 +113,7 @@ extension SimulatedKernel {
         return leave(.setPermissions, descriptor.rawValue, SystemResult(0))
     }
 
-    /// open(2) and flock(2) of a directory, which nobody else has locked.
+    /// open(2) and flock(2) of a directory, which is never locked by another process.
     package func lockDirectory(_ path: FilePath) -> SystemResult {
         if let errno = fault(.lockDirectory) { return leave(.lockDirectory, -1, SystemResult(errno)) }
         return leave(.lockDirectory, -1, open(NullFile()))

@@ -1,10 +1,10 @@
-// Sockets: making, naming, listening, connecting, accepting and moving bytes.
+// Socket calls: create, bind, listen, accept, send and receive.
 
 public import Reactor
 public import SystemPackage
 
 extension SimulatedKernel {
-    /// socket(2): a TCP or UDP socket.
+    /// socket(2), for TCP, UDP and Unix sockets.
     package func socket(_ kind: SocketKind, for address: SocketAddress) -> SystemResult {
         if let errno = fault(.socket) { return leave(.socket, -1, SystemResult(errno)) }
         return leave(.socket, -1, open(kind == .datagram ? newDatagramSocket(for: address) : newSocket()))
@@ -35,7 +35,7 @@ extension SimulatedKernel {
         return leave(.bind, socket.rawValue, SystemResult(0))
     }
 
-    /// Whether the port belongs to a socket that is connected to itself, and so to no listener.
+    /// Returns whether the port belongs to a socket that is connected to itself, and so to no listener.
     private func isTakenByClient(_ address: SocketAddress) -> Bool {
         sockets.contains {
             $0.local == address && $0.peer == address && $0.phase == .connected && !$0.isAbandoned
@@ -66,7 +66,7 @@ extension SimulatedKernel {
             file.phase = .listening
             listeners.append(file)
         }
-        file.backlog = backlog < 0 ? 4096 : min(backlog, 4096)  // net.core.somaxconn; listen(2) has no sign
+        file.backlog = backlog < 0 ? 4096 : min(backlog, 4096)  // net.core.somaxconn; negative means the maximum
         return leave(.listen, socket.rawValue, SystemResult(0), argument: backlog)
     }
 
@@ -79,7 +79,7 @@ extension SimulatedKernel {
             return leave(.accept, listener.rawValue, notASocket(listener))
         }
         if let errno {
-            // An error of the network is one of the connection that was to be accepted.
+            // A network error belongs to the connection that was to be accepted.
             if errno.faultClass == .peer, !file.accepting.isEmpty { file.accepting.removeFirst().reset() }
             if errno.faultClass == .wouldBlock || errno.faultClass == .peer { wakeLater(file, .readable) }
             return leave(.accept, listener.rawValue, SystemResult(errno))
@@ -97,7 +97,7 @@ extension SimulatedKernel {
         return leave(.accept, listener.rawValue, result)
     }
 
-    /// Tells edge-triggered watchers once more, because a fault made the program believe that nothing was there.
+    /// Wakes edge-triggered watchers again later, because a fault made the program believe that nothing was ready.
     func wakeLater(_ file: SimulatedFile, _ news: Readiness) {
         clock.after(delay()) { [weak file] in
             guard let file else { return }
@@ -129,7 +129,7 @@ extension SimulatedKernel {
         return leave(.peerAddress, socket.rawValue, SystemResult(0))
     }
 
-    /// setsockopt(2): noted; `SO_SNDBUF` and `SO_RCVBUF` set the sizes of the buffers.
+    /// setsockopt(2). Records the value; `SO_SNDBUF` and `SO_RCVBUF` set the buffer sizes.
     package func setOption(_ option: SocketOption, of socket: FileDescriptor, to value: Int) -> SystemResult {
         if let errno = fault(.setOption) { return leave(.setOption, socket.rawValue, SystemResult(errno)) }
         guard let file = endpoint(socket, .setOption) else {
@@ -141,18 +141,19 @@ extension SimulatedKernel {
         return leave(.setOption, socket.rawValue, SystemResult(0), argument: value)
     }
 
-    /// What a socket's option was set to, by the program or by inheritance from its listener; `nil` when it was not.
+    /// Returns the value of a socket option as set by the program or inherited from the listener; `nil` when it was
+    /// never set.
     package func option(_ option: SocketOption, of socket: FileDescriptor) -> Int? {
         (file(socket.rawValue) as? SimulatedEndpoint)?.options[option]
     }
 
-    /// setsockopt(2) with `SO_LINGER` on and zero seconds.
+    /// setsockopt(2) with `SO_LINGER` and a linger time of zero.
     package func setResetOnClose(_ socket: FileDescriptor) -> SystemResult {
         if let errno = fault(.setResetOnClose) { return leave(.setResetOnClose, socket.rawValue, SystemResult(errno)) }
         guard let file = self.socket(socket, .setResetOnClose) else {
             return leave(.setResetOnClose, socket.rawValue, notASocket(socket))
         }
-        file.resetsOnClose = !file.local.isUnix  // which ignores it
+        file.resetsOnClose = !file.local.isUnix  // Unix sockets ignore SO_LINGER
         return leave(.setResetOnClose, socket.rawValue, SystemResult(0))
     }
 
@@ -179,7 +180,7 @@ extension SimulatedKernel {
             incoming.delayAll(but: random.number(in: 1...max(1, incoming.arrived)))
         }
         let capacity = buffer.byteCount
-        // Safe: the callee writes within the bounds of the buffer it is given.
+        // Safe: the callee writes within the bounds of the buffer, which outlives the call.
         let result = unsafe buffer.withUnsafeMutableBytes { unsafe file.receive(into: $0) }
         if result.succeeded { spin.noteProgress() }
         return leave(.receive, socket.rawValue, result, argument: capacity)
@@ -194,12 +195,12 @@ extension SimulatedKernel {
             return leave(.peek, socket.rawValue, SystemResult(errno))
         }
         let capacity = buffer.byteCount
-        // Safe: the callee writes within the bounds of the buffer it is given.
+        // Safe: the callee writes within the bounds of the buffer, which outlives the call.
         let result = unsafe buffer.withUnsafeMutableBytes { unsafe file.receive(into: $0, keeping: true) }
         return leave(.peek, socket.rawValue, result, argument: capacity)
     }
 
-    /// Makes a failed receive true.
+    /// Makes the world agree with an injected receive error.
     private func spoilReceive(_ file: SimulatedSocket, _ errno: Errno) {
         switch errno.faultClass {
         case .wouldBlock:
@@ -232,14 +233,14 @@ extension SimulatedKernel {
             limit = random.number(in: 1...bytes.byteCount - 1)
             wakeLater(file, .writable)
         }
-        // Safe: the callee copies within the bounds of the bytes it is given.
+        // Safe: the callee copies the bytes while they are borrowed.
         let result = unsafe bytes.withUnsafeBytes { unsafe file.send($0, limit: limit) }
         if result.succeeded { spin.noteProgress() }
         return leave(.send, socket.rawValue, result, argument: bytes.byteCount)
     }
 
-    /// ioctl(2) with `SIOCOUTQ`: bytes that are not in the peer's receive buffer yet, and the end of the stream behind
-    /// them; of a Unix socket, bytes that the peer has not received.
+    /// ioctl(2) with `SIOCOUTQ`: the number of bytes that have not reached the peer's receive buffer, plus one for an
+    /// end of stream behind them. For a Unix socket, the number of bytes the peer has not received.
     package func unacknowledged(of socket: FileDescriptor) -> SystemResult {
         if let errno = fault(.unacknowledged) { return leave(.unacknowledged, socket.rawValue, SystemResult(errno)) }
         guard let file = self.socket(socket, .unacknowledged) else {

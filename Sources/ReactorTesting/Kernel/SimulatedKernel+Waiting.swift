@@ -1,5 +1,5 @@
-// The three calls that wait. While the program sleeps, the world goes on: the clock leaps from one thing that happens to
-// the next, until one of them makes something ready or the time is over.
+// The three waiting calls. While the program sleeps, the clock leaps from event to event, until one makes a descriptor
+// ready or the timeout expires.
 
 public import Reactor
 public import SystemPackage
@@ -15,9 +15,10 @@ extension SimulatedKernel {
     package func epollControl(
         _ epoll: FileDescriptor, _ operation: EpollOperation, _ descriptor: FileDescriptor, events: UInt32, data: UInt64
     ) -> SystemResult {
-        // Of the errors in epoll_ctl(2), EPOLL_CTL_DEL leaves EBADF, EINVAL and ENOENT, which are the caller's mistakes:
-        // ENOSPC, EEXIST, ELOOP and EPERM are those of adding, and ENOMEM cannot come, for taking out (ep_remove) allocates
-        // nothing. So it never fails by chance or by plan, and is no point of torture.
+        // Of the errors in epoll_ctl(2), only EBADF, EINVAL and ENOENT apply to EPOLL_CTL_DEL, and they are the
+        // caller's mistakes: ENOSPC, EEXIST, ELOOP and EPERM concern EPOLL_CTL_ADD, and ENOMEM is impossible because
+        // removal (ep_remove) allocates nothing. So a deletion never fails by random or planned fault, and is not a
+        // torture point.
         if operation != .delete, let errno = fault(.epollControl) {
             return leave(.epollControl, descriptor.rawValue, SystemResult(errno), argument: Int(operation.rawValue))
         }
@@ -94,7 +95,7 @@ extension SimulatedKernel {
         except: inout MutableSpan<UInt64>, timeout: WaitTimeout
     ) -> SystemResult {
         if let errno = beginWait() { return leave(.wait, -1, SystemResult(errno)) }
-        // Which descriptors are asked about, and for what; what is ready stays.
+        // The descriptors in the sets, with the requested events; on return the sets hold those that are ready.
         var asked: [(number: Int, wanted: Readiness)] = []
         for number in 0..<limit {
             let bit: UInt64 = 1 << UInt64(number % 64)
@@ -133,7 +134,7 @@ extension SimulatedKernel {
         return leave(.wait, -1, SystemResult(count), argument: Int(clamping: timeout.nanoseconds))
     }
 
-    /// select(2) tells hang-up as readable, and an error as readable and writable (select(2), "Correspondence").
+    /// select(2) reports a hang-up as readable, and an error as readable and writable (select(2), "Correspondence").
     private func selectView(_ readiness: Readiness) -> Readiness {
         var view = readiness.intersection([.readable, .writable, .priority])
         if readiness.contains(.hangUp) { view.insert(.readable) }
@@ -141,7 +142,7 @@ extension SimulatedKernel {
         return view
     }
 
-    /// The descriptors that something can be done with, for reports.
+    /// The ready descriptors, for reports.
     private var readyNames: String {
         files.indices.dropFirst(3).compactMap { number in
             guard let file = files[number], file.onWake == nil else { return nil }
@@ -150,9 +151,10 @@ extension SimulatedKernel {
         }.joined(separator: ", ")
     }
 
-    /// How often the program has waited.
+    /// The number of waits.
     public var waits: Int { spin.waits }
-    /// How often it waited without sleeping, although it had done nothing since the last wait and no fault had kept it.
+    /// The number of waits that did not sleep, although the program had made no progress since the previous wait and no
+    /// fault had interfered.
     public var idleWaits: Int { spin.allIdleWaits }
 
     // MARK: Sleeping
@@ -164,7 +166,7 @@ extension SimulatedKernel {
         return errno
     }
 
-    /// Lets the world go on until something is found or the time is over; answers whether the wait was interrupted.
+    /// Advances the world until something is ready or the timeout expires; returns whether the wait was interrupted.
     private func sleep(_ timeout: WaitTimeout, _ look: () -> Bool) -> Bool {
         let start = clock.now
         let deadline = timeout.nanoseconds < 0 ? nil : start.addingReportingOverflow(timeout.nanoseconds)
@@ -174,7 +176,7 @@ extension SimulatedKernel {
             guard let deadline else {
                 guard let next = clock.next else {
                     isDeadlocked = true
-                    note("DEADLOCK: a wait for ever, and nothing is left to happen")
+                    note("DEADLOCK: an indefinite wait, and no event is pending")
                     return true
                 }
                 _ = clock.advance(to: next)
@@ -186,7 +188,7 @@ extension SimulatedKernel {
         }
         let idle = spin.noteWait(at: clock.now, slept: clock.now > start)
         if idle == idleWaitsPerSecond {
-            violate("the loop spins: \(idle) waits in a second that came to nothing; ready are \(readyNames)")
+            violate("the loop spins: \(idle) idle waits in one second; ready: \(readyNames)")
         }
         return false
     }

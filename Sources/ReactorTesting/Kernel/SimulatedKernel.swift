@@ -1,46 +1,48 @@
-// The simulated kernel: its state, its descriptors, and what every call has in common. The calls themselves stand in the
-// files beside this one, by family. It knows nothing of loops, connections and handlers: only of system calls.
+// The simulated kernel: its state, its descriptors, and the common part of all calls. The calls themselves are in the
+// extensions beside this file, by family. The kernel knows system calls only, not loops, connections or handlers.
 
 public import Reactor
 public import SystemPackage
 
-/// A kernel in memory, with a clock of its own, in which everything follows from one seed.
+/// A kernel in memory with a virtual clock, in which everything follows from one seed.
 ///
-/// It is used on one thread, like every kernel; only what ``notifier(for:)`` makes may be called on others.
+/// Like every kernel, it belongs to one thread; only the functions returned by ``notifier(for:)`` may be called on
+/// others.
 ///
-/// ``Simulation`` is the comfortable way to use it. By itself:
+/// ``Simulation`` is the convenient way to use it. To use it directly:
 ///
 ///     let kernel = SimulatedKernel(seed: 42, faults: .mild)
 ///     let loop = try EventLoop(backend: .poll, kernel: kernel)
 public final class SimulatedKernel: SystemCalls {
-    /// The seed that everything follows from.
+    /// The seed of every random decision.
     public let seed: UInt64
-    /// What goes wrong by chance. May be changed at any time.
+    /// The probabilities of random faults. May be changed at any time.
     public var faults: Faults
-    /// How many descriptors there may be; the next one fails with `EMFILE`.
+    /// The maximum number of descriptors; opening another one fails with `EMFILE`. Default: 20,000.
     public var descriptorMaximum = 20_000
-    /// Bytes of the send buffer of a new socket, unless `SO_SNDBUF` says otherwise; at least 1.
+    /// The size of a new socket's send buffer in bytes, unless `SO_SNDBUF` overrides it; at least 1. Default: 64 KiB.
     public var sendBuffer = 64 * 1024
-    /// Bytes of the receive buffer of a new socket, unless `SO_RCVBUF` says otherwise; at least 1.
+    /// The size of a new socket's receive buffer in bytes, unless `SO_RCVBUF` overrides it; at least 1. Default: 64
+    /// KiB.
     public var receiveBuffer = 64 * 1024
-    /// Nanoseconds that a system call takes; 0 to a second.
+    /// The cost of a system call in virtual nanoseconds; 0 to 1 s. Default: 300.
     public var callCost: Int64 = 300
-    /// How often the program may wait in a virtual second without sleeping and without anything to do: more is a spin.
-    /// Below 1, nothing is one.
+    /// The number of idle waits in a virtual second that counts as spinning: waits that neither sleep nor follow any
+    /// progress. Values below 1 disable the check. Default: 200.
     public var idleWaitsPerSecond = 200
-    /// What happened.
+    /// The record of the run so far.
     public internal(set) var trace: Trace
-    /// What no program that is right would have done, in words: closing twice, using a closed descriptor, spinning.
+    /// Descriptions of what a correct program never does: closing twice, using a closed descriptor, spinning.
     public internal(set) var violations: [String] = []
-    /// Whether the program waited for ever although nothing was left to happen. That wait was answered with `EINTR`.
+    /// Whether the program waited indefinitely with no event pending. That wait returned `EINTR`.
     public internal(set) var isDeadlocked = false
-    /// How many calls were made that can fail.
+    /// The number of fallible calls made so far.
     public internal(set) var fallibleCalls = 0
-    /// The fallible calls in order, when ``recordsCalls`` is set.
+    /// The fallible calls in order, if ``recordsCalls`` is set.
     public internal(set) var calls: [KernelCall] = []
-    /// Whether ``calls`` is kept.
+    /// Whether ``calls`` is recorded. Default: `false`.
     public var recordsCalls = false
-    /// How often this process has forked, as it says.
+    /// The number of forks that the kernel reports for this process.
     public var forks: UInt32 = 0
 
     let clock = VirtualClock()
@@ -49,30 +51,30 @@ public final class SimulatedKernel: SystemCalls {
     var files: [SimulatedFile?] = [NullFile(), NullFile(), NullFile()]
     private var lowestFree = 3
     private(set) var openDescriptors = 0
-    /// Ends a wait that sleeps, as a signal would: for whoever watches from outside.
+    /// Interrupts a sleeping wait, as a signal would, once it returns `true`; set by an outside observer.
     var endsSleep: (() -> Bool)?
     var counters: [EventCounter] = []
     var signalQueues: [SignalQueue] = []
     var listeners: [SimulatedSocket] = []
     var boundPorts: Set<UInt16> = []
     var sockets: [SimulatedSocket] = []
-    /// The datagram sockets that are open, the peers' included.
+    /// The open datagram sockets, including those of peers.
     var datagramSockets: [SimulatedDatagramSocket] = []
     var routes: [SocketAddress: SimulatedRoute] = [:]
     var nextPort: UInt16 = 32_768
     var blockedSignals: Set<Signal> = []
     var pendingSignals: Set<Signal> = []
-    /// The file system: Unix sockets and what else was put there.
+    /// The file system: Unix sockets and files created by the test.
     var paths: [FilePath: PathStatus] = [:]
     var lastInode: UInt64 = 0
     var spin = SpinDetector()
 
-    /// A kernel in its first moment.
+    /// Creates a kernel.
     ///
     /// - Parameters:
-    ///   - seed: what everything follows from.
-    ///   - faults: what goes wrong by chance.
-    ///   - traceLength: how many of the last events ``trace`` keeps.
+    ///   - seed: the seed of every random decision.
+    ///   - faults: the probabilities of random faults. Default: none.
+    ///   - traceLength: the number of events that ``trace`` keeps. Default: 200.
     public init(seed: UInt64, faults: Faults = .none, traceLength: Int = 200) {
         self.seed = seed
         self.faults = faults
@@ -88,23 +90,23 @@ public final class SimulatedKernel: SystemCalls {
 
     // MARK: Time
 
-    /// The virtual clock.
+    /// Returns the virtual time.
     public func now() -> MonotonicTime { MonotonicTime(nanoseconds: clock.now) }
 
-    /// Virtual nanoseconds.
+    /// Returns the virtual time in nanoseconds.
     public func ticks() -> UInt64 { UInt64(clock.now) }
 
-    /// Lets virtual time pass, as a handler that computes would.
+    /// Lets virtual time pass, as a computing handler would.
     public func spend(_ time: Duration) {
         clock.spend(time.wholeNanoseconds)
     }
 
-    /// Lets something happen after a time, while the program waits.
+    /// Schedules an action of the world after a delay; it runs while the program waits.
     public func after(_ time: Duration, _ action: @escaping () -> Void) {
         clock.after(time.wholeNanoseconds, action)
     }
 
-    /// Lets the world go on without the program, until nothing happens or the time is over.
+    /// Runs the world without the program, until no event is pending or the time is over.
     public func settle(for time: Duration) {
         let end = now().advanced(by: time).nanoseconds
         while clock.advance(to: end) {}
@@ -112,16 +114,16 @@ public final class SimulatedKernel: SystemCalls {
 
     // MARK: Descriptors
 
-    /// How many descriptors are open, apart from standard input and output.
+    /// The number of open descriptors, apart from the standard streams.
     public var openDescriptorCount: Int { openDescriptors }
 
-    /// Which descriptors are open, and what they stand for.
+    /// The open descriptors and the types of their files.
     public var openDescriptorNames: String {
         files.indices.dropFirst(3).compactMap { number in files[number].map { "\(number) (\(type(of: $0)))" } }
             .joined(separator: ", ")
     }
 
-    /// Gives a file the lowest number that is free.
+    /// Opens a file under the lowest free descriptor number.
     func open(_ file: @autoclosure () -> SimulatedFile) -> SystemResult {
         if openDescriptors + 3 >= descriptorMaximum { return SystemResult(.tooManyOpenFiles) }
         while lowestFree < files.count && files[lowestFree] != nil { lowestFree += 1 }
@@ -134,17 +136,17 @@ public final class SimulatedKernel: SystemCalls {
         return SystemResult(number)
     }
 
-    /// The file behind a descriptor.
+    /// Returns the file behind a descriptor.
     func file(_ descriptor: CInt) -> SimulatedFile? {
         descriptor >= 0 && Int(descriptor) < files.count ? files[Int(descriptor)] : nil
     }
 
-    /// The TCP socket behind a descriptor; using one that is not open is a violation.
+    /// Returns the TCP or Unix socket behind a descriptor; a descriptor that is not open is a violation.
     func socket(_ descriptor: FileDescriptor, _ call: KernelCall) -> SimulatedSocket? {
         endpoint(descriptor, call) as? SimulatedSocket
     }
 
-    /// The socket behind a descriptor, whatever its kind.
+    /// Returns the socket behind a descriptor, of any kind.
     func endpoint(_ descriptor: FileDescriptor, _ call: KernelCall) -> SimulatedEndpoint? {
         guard let file = file(descriptor.rawValue) else {
             violate("\(call) on descriptor \(descriptor.rawValue), which is not open")
@@ -153,7 +155,7 @@ public final class SimulatedKernel: SystemCalls {
         return file as? SimulatedEndpoint
     }
 
-    /// Makes a second descriptor for the same file (dup(2)).
+    /// Duplicates a descriptor (dup(2)).
     package func duplicate(_ descriptor: FileDescriptor) -> SystemResult {
         guard let file = file(descriptor.rawValue) else { return SystemResult(.badFileDescriptor) }
         return open(file)
@@ -176,7 +178,7 @@ public final class SimulatedKernel: SystemCalls {
             file.watches = []
             file.released()
         }
-        // The descriptor is gone even when the call reports an error (close(2)).
+        // The descriptor is released even when the call reports an error (close(2)).
         if let errno = fault(.close) { return leave(.close, descriptor.rawValue, SystemResult(errno)) }
         return leave(.close, descriptor.rawValue, SystemResult(0))
     }
@@ -184,14 +186,14 @@ public final class SimulatedKernel: SystemCalls {
     /// Makes standard input a regular file with these bytes, as `program < file` does.
     public func setStandardInput(_ bytes: [UInt8]) { files[0] = RegularFile(bytes) }
 
-    /// How often an eventfd was written by another thread after it was closed.
+    /// The number of writes to an eventfd after it was closed.
     public var lateNotifications: Int {
         counters.reduce(0) { $0 + $1.count.lateWrites.load(ordering: .sequentiallyConsistent) }
     }
 
-    // MARK: What every call has in common
+    // MARK: Common to all calls
 
-    /// A call begins: whether it is to fail, by plan or by chance.
+    /// Begins a fallible call; returns the error it is to fail with, by planned or random fault.
     func fault(_ call: KernelCall) -> Errno? {
         clock.spend(min(callCost, 1_000_000_000))
         fallibleCalls += 1
@@ -201,7 +203,7 @@ public final class SimulatedKernel: SystemCalls {
         return errno
     }
 
-    /// A call ends: it is noted.
+    /// Ends a call and records it in the trace.
     @discardableResult
     func leave(_ call: KernelCall, _ descriptor: CInt, _ result: SystemResult, argument: Int = 0) -> SystemResult {
         trace.note(
@@ -211,12 +213,12 @@ public final class SimulatedKernel: SystemCalls {
         return result
     }
 
-    /// Notes something that is not a system call.
+    /// Records an event other than a system call.
     func note(_ text: String) {
         trace.note(Trace.Event(time: clock.now, call: nil, text: text, descriptor: -1, argument: 0, result: 0))
     }
 
-    /// Notes what a program that is right would not have done.
+    /// Records a violation: something that a correct program never does.
     func violate(_ text: String) {
         note("VIOLATION: " + text)
         if violations.count < 100 { violations.append(text) }

@@ -1,12 +1,14 @@
-// The pool of a simulated world: its threads are appointments on the virtual clock. Work is done on the loop's own thread,
-// while the loop waits, so that a seed decides in which order everything ends.
+// The worker pool of a simulated world: its threads are events on the virtual clock. Work runs on the loop's own thread
+// while the loop waits, so that the seed determines the order of completion.
 
 public import Reactor
 
-/// Does blocking work in virtual time: as many pieces at once as it has workers, each for a time that the seed decides.
+/// A worker pool in virtual time: each worker handles one piece of work at a time, for a duration that the seed
+/// determines.
 ///
-/// It is what ``Simulation`` gives its loop. It behaves as ``ThreadPool`` does: a bounded queue, work that has begun cannot
-/// be cancelled, and a loop that ends waits for it no longer than it may. Safe to share: a world has one thread, and only that touches it.
+/// ``Simulation`` gives it to its loop. It behaves like ``ThreadPool``: the queue is bounded, work that has begun
+/// cannot be cancelled, and a loop that ends waits for running work no longer than its limit. Safe to share: a world
+/// has one thread, and only that thread touches the pool.
 public final class SimulatedWorkers: WorkerPool, @unchecked Sendable {
     private let kernel: SimulatedKernel
     private var random: SeededGenerator
@@ -14,14 +16,14 @@ public final class SimulatedWorkers: WorkerPool, @unchecked Sendable {
     private var running: [Piece] = []
     private var hasEnded = false
 
-    /// How many pieces of work are done at once, at least 1. Default: 4.
+    /// The number of workers, at least 1. Default: 4.
     public var count = 4
-    /// How much work waits beyond that; less than 0 counts as 0. Default: 256.
+    /// The maximum number of waiting pieces of work; negative values count as 0. Default: 256.
     public var queueLimit = 256
-    /// How long a piece of work takes, in virtual nanoseconds. Default: 0.1 to 20 ms.
+    /// The duration of a piece of work, in virtual nanoseconds. Default: 0.1 to 20 ms.
     public var duration: ClosedRange<Int> = 100_000...20_000_000
 
-    /// Work that has begun, until it is finished.
+    /// A piece of work that has begun and is not finished.
     private final class Piece {
         let work: OffloadedWork
         let end: MonotonicTime
@@ -38,18 +40,20 @@ public final class SimulatedWorkers: WorkerPool, @unchecked Sendable {
         }
     }
 
-    /// Workers in the world of a kernel.
+    /// Creates workers in the world of a kernel.
     public init(kernel: SimulatedKernel) {
         self.kernel = kernel
         random = SeededGenerator(seed: kernel.seed ^ 0x574f_524b_4552)
     }
 
-    /// How much work waits.
+    /// The number of waiting pieces of work.
     public var waitingCount: Int { waiting.count }
-    /// How much work is being done.
+    /// The number of running pieces of work.
     public var runningCount: Int { running.count }
 
-    /// Takes work, or refuses it.
+    /// Queues a piece of work.
+    ///
+    /// - Throws: ``OffloadError/queueFull`` or ``OffloadError/poolEnded``.
     public func submit(_ work: OffloadedWork) throws(OffloadError) {
         if hasEnded { throw .poolEnded }
         if running.count >= max(1, count) && waiting.count >= max(0, queueLimit) { throw .queueFull }
@@ -57,10 +61,11 @@ public final class SimulatedWorkers: WorkerPool, @unchecked Sendable {
         beginNext()
     }
 
-    /// Forgets work that was cancelled.
+    /// Removes cancelled work from the queue.
     public func withdraw(_ work: OffloadedWork) { waiting.removeAll { $0 === work } }
 
-    /// Finishes work now, if it does not take longer than `time`; lets that pass otherwise.
+    /// Finishes running work at once if it ends within `time`; otherwise lets that time pass. Returns whether the work
+    /// is over.
     public func wait(for work: OffloadedWork, within time: Duration) -> Bool {
         guard let piece = running.first(where: { $0.work === work }) else { return true }
         guard piece.end <= kernel.now().advanced(by: time) else {
@@ -76,7 +81,7 @@ public final class SimulatedWorkers: WorkerPool, @unchecked Sendable {
         running.remove(at: index).finish()
     }
 
-    /// Takes no more work, drops what has not begun, and finishes the rest.
+    /// Rejects further work, drops what has not begun, and finishes the rest.
     public func shutdown() {
         hasEnded = true
         let dropped = waiting

@@ -1,39 +1,39 @@
-// Time that jumps: it stands still while the program computes, but for what a system call is said to cost, and leaps to
-// the next thing that happens when the program waits. Nothing here sleeps.
+// Virtual time: it stands still while the program computes, apart from the cost of system calls, and leaps to the next
+// event when the program waits. Nothing here sleeps.
 
 import Reactor
 
-/// The clock of a simulated world, and the things that are still to happen in it.
+/// The clock of a simulated world, with its pending events.
 final class VirtualClock {
     private struct Happening {
         let time: Int64
         let sequence: UInt64
         let action: () -> Void
 
-        /// Soonest first; those of one moment in the order in which they were scheduled.
+        /// Orders events by time, then by scheduling order.
         static func < (left: Happening, right: Happening) -> Bool {
             left.time < right.time || left.time == right.time && left.sequence < right.sequence
         }
     }
 
-    /// Nanoseconds since the world began. It does not begin at 0, so that nothing takes 0 for "never".
+    /// Nanoseconds since the world began. The clock does not start at 0, so that 0 cannot be mistaken for "never".
     private(set) var now: Int64 = 1_000_000_000
     private var heap: [Happening] = []
     private var lastSequence: UInt64 = 0
 
-    /// When the next thing happens; `nil` when nothing is to come.
+    /// The time of the next event; `nil` when none is pending.
     var next: Int64? { heap.first?.time }
 
-    /// Lets something happen after a delay, in nanoseconds.
+    /// Schedules an action after a delay in nanoseconds.
     func after(_ delay: Int64, _ action: @escaping () -> Void) { at(later(delay), action) }
 
-    /// The moment after a delay; the end of time at the latest.
+    /// Returns the time after a delay, clamped to the end of the clock.
     func later(_ delay: Int64) -> Int64 {
         let (time, overflow) = now.addingReportingOverflow(max(0, delay))
         return overflow ? .max : time
     }
 
-    /// Lets something happen at a moment, which may not be past.
+    /// Schedules an action at a time, at the earliest now.
     func at(_ time: Int64, _ action: @escaping () -> Void) {
         lastSequence += 1
         heap.append(Happening(time: max(time, now), sequence: lastSequence, action: action))
@@ -44,10 +44,10 @@ final class VirtualClock {
         }
     }
 
-    /// Spends time, without letting anything happen yet.
+    /// Advances the clock without running any action.
     func spend(_ nanoseconds: Int64) { now = later(nanoseconds) }
 
-    /// Moves to `time` and lets the first thing happen that is due by then; `false` when there is none.
+    /// Advances to `time` at most and runs the first action due by then; returns `false` when none is due.
     func advance(to time: Int64) -> Bool {
         guard let first = heap.first, first.time <= max(time, now) else {
             now = max(now, time)
@@ -59,7 +59,7 @@ final class VirtualClock {
         return true
     }
 
-    /// Forgets what is to come.
+    /// Cancels all pending actions.
     func removeAll() { heap.removeAll() }
 
     private func removeFirst() {

@@ -1,5 +1,5 @@
-// The other end of a connection, played by the test: it has no loop and no descriptor, only a socket of the simulated
-// kernel, and does what it is told while the world goes on.
+// The client end of a connection, scripted by the test: it has no loop and no descriptor, only a socket of the
+// simulated kernel, and acts while virtual time passes.
 //
 //     connecting --> connected --finish()--> finished, still reading --end or reset--> over
 //          +---- refused ---------------------------------------------------------> over
@@ -7,41 +7,43 @@
 public import Reactor
 public import SystemPackage
 
-/// A scripted client of a simulated world.
+/// A scripted client of a simulated world, over TCP or a Unix socket.
 ///
-/// What it is told before it is connected it does as soon as it is. It reads all that arrives, unless it is stalled.
+/// Operations requested before the connection is established take effect once it is. The client reads everything that
+/// arrives, unless it is stalled.
 public final class SimulatedClient {
-    /// Bytes that arrived at one moment.
+    /// Bytes received by one read.
     public struct Arrival: Sendable, Hashable {
-        /// When they were read, in virtual time.
+        /// The virtual time at which they were read.
         public let time: MonotonicTime
-        /// How many.
+        /// The number of bytes.
         public let count: Int
     }
 
     private unowned let kernel: SimulatedKernel
     private let socket: SimulatedSocket
-    /// A slice, because what is taken from its front is not to move the rest.
+    /// A slice, so that removing bytes from the front does not move the rest.
     private var output: ArraySlice<UInt8> = []
     private var finishes = false
     private var closes = false
     private var isStepping = false
 
-    /// All that it has received.
+    /// All bytes received so far.
     public private(set) var received: [UInt8] = []
-    /// When it received it.
+    /// The reads that received them, in order.
     public private(set) var arrivals: [Arrival] = []
     /// Whether the server has ended its stream.
     public private(set) var ended = false
-    /// Why the connection was lost, or never came to be: `ECONNRESET`, `ECONNREFUSED`, `ETIMEDOUT`; `nil` when it was not.
+    /// The error that ended or prevented the connection: `ECONNRESET`, `ECONNREFUSED`, `ETIMEDOUT`; `nil` without an
+    /// error.
     public private(set) var error: Errno?
-    /// Whether it reads nothing.
+    /// Whether the client has stopped reading.
     public private(set) var isStalled = false
-    /// Whether ``close()`` or ``reset()`` was called and carried out.
+    /// Whether ``close()`` or ``reset()`` was called and has taken effect.
     public private(set) var isClosed = false
-    /// Bytes that it reads at once; 1 to 1 MiB.
+    /// The maximum number of bytes per read; 1 to 1 MiB. Default: 65,536.
     public var readSize = 65536
-    /// Time that it takes between two reads.
+    /// The pause between two reads. Default: zero.
     public var pace = Duration.zero
 
     init(_ kernel: SimulatedKernel, to address: SocketAddress, from local: SocketAddress?) {
@@ -49,55 +51,55 @@ public final class SimulatedClient {
         socket = kernel.newSocket()
         if let local { socket.local = local }
         socket.onWake = { [weak self] in self?.stepSoon() }
-        // What a TCP socket answers is only that it is on its way; a Unix socket answers how it went.
+        // A TCP connect only reports that it is in progress; a Unix connect reports its outcome.
         let result = kernel.begin(socket, to: address)
         if let errno = result.errno, errno != .nowInProgress { error = errno }
     }
 
-    /// Whether the connection is there, or was.
+    /// Whether the connection is or was established.
     public var isConnected: Bool { socket.incoming != nil && socket.phase != .connecting }
-    /// Whether the connection was lost or never came to be.
+    /// Whether the connection was lost or failed to be established.
     public var wasReset: Bool { error != nil }
-    /// Whether nothing more will be received.
+    /// Whether nothing more can be received.
     public var isOver: Bool { ended || error != nil || isClosed }
-    /// What was written and not yet taken by the simulated network.
+    /// The number of bytes written that have not arrived at the server.
     public var unsent: Int { output.count + (socket.outgoing?.unacknowledged ?? 0) }
-    /// This side's address.
+    /// The client's own address.
     public var address: SocketAddress { socket.local }
-    /// All that it has received, as text.
+    /// All bytes received so far, decoded as UTF-8.
     public var text: String { String(decoding: received, as: UTF8.self) }
 
-    /// How it is, in a few words.
+    /// A short description of the client's state.
     public var state: String {
         "port \(address.port), \(socket.phase)" + (isStalled ? ", stalled" : "") + (finishes ? ", finished" : "")
             + ", \(received.count) bytes received, \(unsent) unsent"
     }
 
-    // MARK: Doing
+    // MARK: Operations
 
-    /// Writes bytes, as fast as the server takes them.
+    /// Writes bytes, as fast as the server accepts them.
     public func write(_ bytes: [UInt8]) {
-        precondition(!finishes && !closes, "the client has finished")
+        precondition(!finishes && !closes, "write after finish() or close()")
         output += bytes
         stepSoon()
     }
 
-    /// Writes a text.
+    /// Writes a string as UTF-8.
     public func write(_ text: String) { write(Array(text.utf8)) }
 
-    /// Ends its stream when all is written; it goes on reading.
+    /// Half-closes the connection once all output is written; the client goes on reading.
     public func finish() {
         finishes = true
         stepSoon()
     }
 
-    /// Closes its socket when all is written. What it has not read by then resets the connection.
+    /// Closes the socket once all output is written. Unread input at that point resets the connection.
     public func close() {
         closes = true
         stepSoon()
     }
 
-    /// Resets the connection now.
+    /// Resets the connection immediately.
     public func reset() {
         guard !isClosed else { return }
         isClosed = true
@@ -106,22 +108,23 @@ public final class SimulatedClient {
         socket.released()
     }
 
-    /// Stops reading: what is sent to it fills the buffers.
+    /// Stops reading, so that the server's output fills the buffers.
     public func stall() { isStalled = true }
 
-    /// Reads again.
+    /// Resumes reading.
     public func resume() {
         isStalled = false
         stepSoon()
     }
 
-    // MARK: Going on
+    // MARK: Progress
 
-    /// A client is a program of its own: it acts in a moment of its own.
+    /// Schedules the client's next step: a client is an independent program and never acts inside a call of the
+    /// server's.
     private func stepSoon() {
         if isStepping || isClosed { return }
         isStepping = true
-        // A little for itself, whatever its pace.
+        // A minimal delay, whatever the pace.
         let (pause, overflow) = max(0, pace.wholeNanoseconds).addingReportingOverflow(1000)
         kernel.clock.after(overflow ? .max : pause) { [weak self] in
             self?.isStepping = false
@@ -137,7 +140,7 @@ public final class SimulatedClient {
 
     private func send() {
         if !output.isEmpty {
-            // Safe: the socket copies what it takes.
+            // Safe: the socket copies the bytes it accepts.
             let result = unsafe output.withUnsafeBytes { unsafe socket.send($0) }
             if result.succeeded { output.removeFirst(result.rawValue) }
             if let errno = result.errno, errno != .resourceTemporarilyUnavailable {
@@ -159,8 +162,8 @@ public final class SimulatedClient {
         while !isOver {
             let limit = min(max(1, readSize), 1 << 20)
             var result = SystemResult(0)
+            // Safe: the socket writes within the bounds of the buffer, and initializes as many bytes as it reports.
             let bytes = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
-                // Safe: the socket writes as many bytes as it says, within the bounds of the buffer.
                 result = unsafe socket.receive(into: UnsafeMutableRawBufferPointer(buffer))
                 count = max(0, result.rawValue)
             }

@@ -1,20 +1,22 @@
-// A program on the network that sends and receives datagrams, played by the test: it has no loop and no descriptor, only
-// a socket of the simulated kernel.
+// A program on the network that sends and receives datagrams, scripted by the test: it has no loop and no descriptor,
+// only a socket of the simulated kernel.
 
 public import Reactor
 public import SystemPackage
 
-/// A scripted UDP peer of a simulated world. It receives all that arrives, unless it is stalled.
+/// A scripted UDP peer of a simulated world.
+///
+/// The peer receives everything that arrives, unless it is stalled.
 public final class SimulatedDatagramPeer {
-    /// A datagram that arrived.
+    /// A received datagram.
     public struct Arrival: Sendable, Hashable {
-        /// When, in virtual time.
+        /// The virtual time of arrival.
         public let time: MonotonicTime
-        /// What.
+        /// The payload.
         public let bytes: [UInt8]
-        /// From where.
+        /// The sender's address.
         public let source: SocketAddress
-        /// The bytes as text.
+        /// The payload decoded as UTF-8.
         public var text: String { String(decoding: bytes, as: UTF8.self) }
     }
 
@@ -22,13 +24,14 @@ public final class SimulatedDatagramPeer {
     private let socket: SimulatedDatagramSocket
     private var isStepping = false
 
-    /// What has arrived, in order.
+    /// The received datagrams, in order of arrival.
     public private(set) var received: [Arrival] = []
-    /// Called with each datagram that arrives.
+    /// Called with each received datagram.
     public var onReceived: ((Arrival) -> Void)?
-    /// What the network told about a datagram that did not arrive; only a connected peer is told.
+    /// The last error that the network reported for a datagram that was not delivered; only a connected peer receives
+    /// such errors.
     public private(set) var error: Errno?
-    /// Whether it receives nothing: what arrives fills its buffer, and is lost then.
+    /// Whether the peer has stopped receiving: datagrams fill its buffer, and are dropped once it is full.
     public private(set) var isStalled = false
 
     init(_ kernel: SimulatedKernel, at address: SocketAddress) {
@@ -40,43 +43,45 @@ public final class SimulatedDatagramPeer {
         socket.onWake = { [weak self] in self?.stepSoon() }
     }
 
-    /// Where it is.
+    /// The peer's address.
     public var address: SocketAddress { kernel.sourceAddress(of: socket) }
 
-    /// Sends a datagram; what the kernel refuses is told at once, what is lost on the way is not.
+    /// Sends a datagram.
+    ///
+    /// - Returns: The error if the kernel refuses the datagram; `nil` otherwise, even if the network loses it.
     @discardableResult
     public func send(_ bytes: [UInt8], to address: SocketAddress) -> Errno? {
         kernel.transmit(bytes, from: socket, to: address).errno
     }
 
-    /// Sends a text.
+    /// Sends a string as UTF-8.
     @discardableResult
     public func send(_ text: String, to address: SocketAddress) -> Errno? { send(Array(text.utf8), to: address) }
 
-    /// Receives from one peer only, and is told when nobody is there.
+    /// Connects to one peer: receives from it only, and receives its ICMP errors.
     public func connect(to address: SocketAddress) { _ = kernel.connectDatagrams(socket, to: address) }
 
-    /// Receives what is sent to a multicast group.
+    /// Joins a multicast group.
     public func join(_ group: SocketAddress) {
         socket.groups.insert(SimulatedDatagramSocket.Membership(group: group.withPort(0), interface: 0))
     }
 
-    /// Receives nothing for now.
+    /// Stops receiving.
     public func stall() { isStalled = true }
 
-    /// Receives again.
+    /// Resumes receiving.
     public func resume() {
         isStalled = false
         stepSoon()
     }
 
-    /// Goes away.
+    /// Closes the socket.
     public func close() {
         socket.onWake = nil
         socket.released()
     }
 
-    /// A peer is a program of its own: it acts in a moment of its own.
+    /// Schedules the peer's next step: a peer is an independent program and never acts inside a call of the server's.
     private func stepSoon() {
         if isStepping { return }
         isStepping = true

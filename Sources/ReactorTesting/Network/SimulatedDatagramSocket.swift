@@ -1,5 +1,5 @@
-// A UDP socket: what it is bound and connected to, what has arrived, and what is on its way from it. What Linux does is
-// in net/ipv4/udp.c; this is its outline. Where datagrams go is in SimulatedKernel+DatagramNetwork.swift.
+// A UDP socket: its local address and peer, its receive queue, and its unsent bytes. It models net/ipv4/udp.c in
+// outline. The routing of datagrams is in SimulatedKernel+DatagramNetwork.swift.
 
 import Reactor
 import SystemPackage
@@ -9,9 +9,10 @@ final class SimulatedDatagramSocket: SimulatedEndpoint {
     struct Datagram {
         let bytes: [UInt8]
         let source: SocketAddress
-        /// The address of this machine that it was sent to, as the kernel reports it.
+        /// The local address that it was sent to, as the kernel reports it.
         let local: SocketAddress
-        /// What it takes of a buffer: Linux counts its own structures too (`sk_buff`), so that empty ones are not free.
+        /// The buffer space it occupies. Linux also charges its own structures (`sk_buff`), so that empty datagrams are
+        /// not free.
         var size: Int { bytes.count + 256 }
     }
 
@@ -22,17 +23,17 @@ final class SimulatedDatagramSocket: SimulatedEndpoint {
 
     let isIPv6: Bool
     private(set) var isOpen = true
-    /// The only peer, once connected.
+    /// The only peer, once the socket is connected.
     var peer: SocketAddress?
     var groups: Set<Membership> = []
-    /// What has arrived and was not received.
+    /// The datagrams that have arrived and were not received yet.
     private(set) var queue: [Datagram] = []
     private(set) var queuedBytes = 0
-    /// What was sent and has not left this machine.
+    /// The number of bytes sent that have not left this machine.
     private(set) var unsentBytes = 0
-    /// The arrival of what was last sent, unless it is overtaken.
+    /// The arrival time of the last datagram sent in order.
     var lastArrival: Int64 = 0
-    /// A send or a poll found no room: the next room is news (`SOCK_NOSPACE`).
+    /// Whether a send or a poll found the buffer full: the next free space is an event (`SOCK_NOSPACE`).
     private var wantsRoom = false
 
     init(_ kernel: SimulatedKernel, isIPv6: Bool) {
@@ -41,7 +42,7 @@ final class SimulatedDatagramSocket: SimulatedEndpoint {
         local = Self.anyAddress(isIPv6)
     }
 
-    /// The unspecified address of a family.
+    /// Returns the unspecified address of a family.
     static func anyAddress(_ isIPv6: Bool) -> SocketAddress {
         isIPv6 ? .ipv6(high: 0, low: 0, port: 0) : .unspecified
     }
@@ -61,7 +62,7 @@ final class SimulatedDatagramSocket: SimulatedEndpoint {
 
     // MARK: Receiving
 
-    /// A datagram arrives; when the buffer is full, it is lost without a word.
+    /// Receives a datagram from the network; a full buffer drops it silently.
     func arrive(_ datagram: Datagram) {
         guard isOpen, queue.isEmpty || queuedBytes + datagram.size <= receiveBuffer else { return }
         queue.append(datagram)
@@ -69,7 +70,7 @@ final class SimulatedDatagramSocket: SimulatedEndpoint {
         wake(.readable)
     }
 
-    /// Takes the first `count` that have arrived.
+    /// Removes the first `count` datagrams from the queue and returns them.
     func take(_ count: Int) -> [Datagram] {
         let taken = Array(queue.prefix(count))
         queue.removeFirst(taken.count)
@@ -79,7 +80,7 @@ final class SimulatedDatagramSocket: SimulatedEndpoint {
 
     // MARK: Sending
 
-    /// Whether the kernel takes one more datagram.
+    /// Whether the kernel accepts another datagram.
     var hasRoom: Bool {
         if unsentBytes < sendBuffer { return true }
         wantsRoom = true
@@ -95,7 +96,8 @@ final class SimulatedDatagramSocket: SimulatedEndpoint {
         wake(.writable)
     }
 
-    /// A router or the other machine says that a datagram did not arrive (ICMP). Only a connected socket is told.
+    /// Records an ICMP error: a router or the destination reports that a datagram was not delivered. Only a connected
+    /// socket receives it.
     func refuse(_ errno: Errno) {
         guard isOpen, peer != nil else { return }
         pendingError = errno
@@ -111,7 +113,7 @@ final class SimulatedDatagramSocket: SimulatedEndpoint {
 }
 
 extension SocketAddress {
-    /// The same address with another port.
+    /// Returns the same address with another port.
     func withPort(_ port: UInt16) -> SocketAddress {
         var address = self
         address.port = port

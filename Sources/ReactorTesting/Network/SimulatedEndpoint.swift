@@ -1,5 +1,4 @@
-// What all simulated sockets have, whatever travels over them: an address, options, the sizes of two buffers, and an error
-// that waits to be told.
+// The common part of all simulated sockets: an address, options, the sizes of both buffers, and a pending error.
 
 import Reactor
 import SystemPackage
@@ -11,7 +10,7 @@ class SimulatedEndpoint: SimulatedFile {
     final var options: [SocketOption: Int] = [:]
     final var sendBuffer: Int
     final var receiveBuffer: Int
-    /// `SO_ERROR`.
+    /// The pending error (`SO_ERROR`).
     final var pendingError: Errno?
 
     init(_ kernel: SimulatedKernel) {
@@ -20,7 +19,7 @@ class SimulatedEndpoint: SimulatedFile {
         receiveBuffer = Self.bufferSize(kernel.receiveBuffer)
     }
 
-    /// Bytes that a buffer may have: something, and not so much that arithmetic ends.
+    /// Returns a valid buffer size: at least 1, and small enough that arithmetic on it cannot overflow.
     static func bufferSize(_ wanted: Int) -> Int { min(max(1, wanted), 1 << 40) }
 
     final func takeError() -> Errno? {

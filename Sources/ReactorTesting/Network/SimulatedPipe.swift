@@ -1,14 +1,15 @@
 // One direction of a connection: the sender's buffer, the network and the receiver's buffer, as one queue of bytes with
-// two marks in it.
+// two boundaries in it.
 //
 //     |  arrived: may be received  |  in flight  |  not sent yet  |
 //     ^ head                                                      ^ the writer appends
 //
-// The sender's buffer holds what has not arrived. A segment goes on its way when the receiver has room for it.
+// The sender's buffer holds everything that has not arrived. A segment is transmitted once the receiver has room for
+// it.
 
 import Reactor
 
-/// A stream of bytes from one socket to another.
+/// A byte stream from one socket to another.
 final class SimulatedPipe {
     private unowned let kernel: SimulatedKernel
     private(set) var reader: SimulatedSocket?
@@ -16,17 +17,17 @@ final class SimulatedPipe {
 
     private var bytes: [UInt8] = []
     private var head = 0
-    /// What the reader may receive.
+    /// The number of bytes the reader may receive.
     private(set) var arrived = 0
     private var inFlight = 0
-    /// The arrival of what was last put on its way; nothing overtakes it.
+    /// The arrival time of the last segment; none may overtake it.
     private var lastArrival: Int64
 
     private var endIsQueued = false
     private var endIsOnItsWay = false
-    /// The reader knows of the end.
+    /// Whether the end of the stream has arrived at the reader.
     private(set) var hasEnded = false
-    /// A reset has destroyed what was not yet there.
+    /// Whether a reset has discarded everything that had not arrived.
     private var isCut = false
 
     init(_ kernel: SimulatedKernel, from writer: SimulatedSocket, to reader: SimulatedSocket, notBefore: Int64) {
@@ -36,15 +37,15 @@ final class SimulatedPipe {
         lastArrival = notBefore
     }
 
-    /// What the reader has not received.
+    /// The number of bytes the reader has not received.
     var held: Int { bytes.count - head }
-    /// What the sender's buffer holds.
+    /// The number of bytes in the sender's buffer.
     var unacknowledged: Int { held - arrived }
-    /// The end was sent, and the reader does not know of it.
+    /// Whether the end of the stream was sent but has not arrived.
     var endIsUnacknowledged: Bool { endIsQueued && !hasEnded && !isCut }
     private var unsent: Int { held - arrived - inFlight }
 
-    /// Breaks the circle of references when the world ends.
+    /// Breaks the reference cycle when the world is torn down.
     func forget() {
         reader = nil
         writer = nil
@@ -52,7 +53,7 @@ final class SimulatedPipe {
 
     // MARK: Writing
 
-    /// Room in the sender's buffer.
+    /// Returns the free space in the sender's buffer.
     func room(_ capacity: Int) -> Int { max(0, capacity - unacknowledged) }
 
     func append(_ source: UnsafeRawBufferPointer) {
@@ -60,11 +61,12 @@ final class SimulatedPipe {
             bytes.removeFirst(head)
             head = 0
         }
+        // Safe: the caller's buffer is valid during the call, and its bytes are copied.
         unsafe bytes.append(contentsOf: source)
         transmit()
     }
 
-    /// The writer will send no more.
+    /// Ends the stream: the writer will send no more.
     func end() {
         endIsQueued = true
         transmit()
@@ -72,7 +74,7 @@ final class SimulatedPipe {
 
     // MARK: The network
 
-    /// Puts on their way what the receiver has room for, and the end after the last byte.
+    /// Transmits as many segments as the receiver has room for, and the end of the stream after the last byte.
     func transmit() {
         guard !isCut, let reader else { return }
         while unsent > 0, arrived + inFlight < reader.receiveBuffer {
@@ -91,7 +93,7 @@ final class SimulatedPipe {
         guard !isCut, let reader, let writer else { return }
         inFlight -= count
         arrived += count
-        if reader.isAbandoned {  // nobody will ever read it: a reset tells the sender (RFC 9293, 3.10.7.1)
+        if reader.isAbandoned {  // no reader is left: the sender receives a reset (RFC 9293, 3.10.7.1)
             cut()
             reader.sendReset()
             return
@@ -111,20 +113,20 @@ final class SimulatedPipe {
         reader.endArrived()
     }
 
-    /// A reset: what has not arrived is lost.
+    /// Resets the stream: bytes that have not arrived are lost.
     func cut() {
         isCut = true
         bytes.removeLast(unacknowledged)
         inFlight = 0
     }
 
-    /// A reset will follow what is on its way: the rest is lost.
+    /// Discards unsent bytes: a reset will follow the segments in flight.
     func dropUnsent() {
         bytes.removeLast(unsent)
         endIsQueued = false
     }
 
-    /// When a reset that follows what is on its way arrives.
+    /// Returns the arrival time of a reset that follows the segments in flight.
     func arrivalOfReset() -> Int64 {
         lastArrival = max(lastArrival, kernel.clock.later(kernel.delay()))
         return lastArrival
@@ -132,17 +134,19 @@ final class SimulatedPipe {
 
     // MARK: Reading
 
-    /// Copies bytes that have arrived, and leaves them there.
+    /// Copies bytes that have arrived, without consuming them.
     func copy(into target: UnsafeMutableRawBufferPointer) -> Int {
         let count = min(target.count, arrived)
+        // Safe: `count` is within the target, and the slice is checked against the array, which outlives the closure.
         unsafe bytes.withUnsafeBytes { source in
             unsafe target.copyMemory(from: UnsafeRawBufferPointer(rebasing: source[head..<head + count]))
         }
         return count
     }
 
-    /// Takes bytes that have arrived.
+    /// Copies bytes that have arrived, and consumes them.
     func take(into target: UnsafeMutableRawBufferPointer) -> Int {
+        // Safe: `copy(into:)` stays within the bounds of the target, which the caller keeps valid.
         let count = unsafe copy(into: target)
         head += count
         arrived -= count
@@ -154,11 +158,11 @@ final class SimulatedPipe {
         return count
     }
 
-    /// Whether the world may pretend that bytes have not arrived yet: not if the end is known to follow them.
+    /// Whether the arrival of bytes may be postponed: not once the end of the stream is known to follow them.
     var canBeLate: Bool { arrived > 0 && !isCut && !endIsOnItsWay }
 
-    /// Lets all but the first `count` bytes arrive a little later, as if they had been slower: that is how a receive
-    /// comes to be short without lying about what is there.
+    /// Postpones all but the first `count` bytes, as if they had been slower. This makes a receive short without
+    /// misreporting what has arrived.
     func delayAll(but count: Int) {
         let late = arrived - count
         guard canBeLate, late > 0 else { return }

@@ -1,9 +1,9 @@
-// A TCP socket: its life, what poll(2) says of it, and what happens to it when bytes, ends and resets arrive. What Linux
-// does is in net/ipv4/tcp.c (tcp_poll, tcp_recvmsg, tcp_reset); this is its outline.
+// A TCP socket: its states, its readiness as poll(2) reports it, and its reaction to arriving bytes, ends and resets.
+// It models net/ipv4/tcp.c (tcp_poll, tcp_recvmsg, tcp_reset) in outline.
 //
 //     fresh --bind--> fresh --listen--> listening
 //       |
-//       +--connect--> connecting --peer answers--> connected --reset--> dead
+//       +--connect--> connecting --established---> connected --reset--> dead
 //                         +------ refused, timed out ------------------> dead
 
 import Reactor
@@ -17,26 +17,26 @@ final class SimulatedSocket: SimulatedEndpoint {
     var peer = SocketAddress.unspecified
     var resetsOnClose = false
 
-    // A Unix socket with a path.
+    // For a Unix socket with a path.
     var inode: UInt64 = 0
     var permissions = FilePermissions(rawValue: 0o777)
 
-    // Listening.
+    // For a listening socket.
     var backlog = 0
-    /// Connections that are complete and not accepted.
+    /// Established connections that were not accepted yet.
     var accepting: [SimulatedSocket] = []
 
-    // Connecting.
-    /// connect(2) has answered that the socket is connected.
+    // For a connecting socket.
+    /// Whether connect(2) has reported that the socket is connected.
     var connectWasTold = false
 
-    // Connected.
+    // For a connected socket.
     var incoming: SimulatedPipe?
     var outgoing: SimulatedPipe?
     private(set) var hasFinished = false
-    /// The owner closed it; the kernel goes on sending what was written.
+    /// Whether the owner has closed the socket; the kernel still sends what was written.
     private(set) var isAbandoned = false
-    /// A send or a poll found no room: the next room is news (`SOCK_NOSPACE`).
+    /// Whether a send or a poll found the buffer full: the next free space is an event (`SOCK_NOSPACE`).
     private var wantsRoom = false
 
     // MARK: Readiness
@@ -63,12 +63,12 @@ final class SimulatedSocket: SimulatedEndpoint {
         return found
     }
 
-    /// Writable means a third of the buffer is free (`sk_stream_is_writeable`).
+    /// Whether the socket is writable: a third of the buffer is free (`sk_stream_is_writeable`).
     private var hasRoom: Bool { outgoing!.unacknowledged * 3 <= sendBuffer * 2 }
 
     // MARK: Moving bytes
 
-    /// recv(2); with `keeping`, what is received stays to be received again (`MSG_PEEK`).
+    /// Receives bytes (recv(2)); with `keeping`, leaves them in the buffer (`MSG_PEEK`).
     func receive(into target: UnsafeMutableRawBufferPointer, keeping: Bool = false) -> SystemResult {
         switch phase {
         case .fresh, .listening: return SystemResult(.socketNotConnected)
@@ -77,6 +77,7 @@ final class SimulatedSocket: SimulatedEndpoint {
         }
         if let incoming {
             if incoming.arrived > 0 {
+                // Safe: the pipe writes within the bounds of the target, which the caller keeps valid.
                 return SystemResult(unsafe keeping ? incoming.copy(into: target) : incoming.take(into: target))
             }
             if incoming.hasEnded { return SystemResult(0) }
@@ -85,7 +86,7 @@ final class SimulatedSocket: SimulatedEndpoint {
         return phase == .dead ? SystemResult(0) : SystemResult(.resourceTemporarilyUnavailable)
     }
 
-    /// send(2); takes at most `limit` bytes.
+    /// Sends at most `limit` bytes (send(2)).
     func send(_ source: UnsafeRawBufferPointer, limit: Int = .max) -> SystemResult {
         if let error = takeError() { return SystemResult(error) }
         switch phase {
@@ -97,11 +98,12 @@ final class SimulatedSocket: SimulatedEndpoint {
         let count = min(source.count, limit, outgoing!.room(sendBuffer))
         if count < source.count { wantsRoom = true }
         if count == 0 && source.count > 0 { return SystemResult(.resourceTemporarilyUnavailable) }
+        // Safe: `count` is at most `source.count`, and the pipe copies the bytes.
         unsafe outgoing!.append(UnsafeRawBufferPointer(rebasing: source[..<count]))
         return SystemResult(count)
     }
 
-    /// What the peer has not acknowledged (`tcp_ioctl`, `unix_outq_len`).
+    /// The number of bytes the peer has not acknowledged (`tcp_ioctl`, `unix_outq_len`).
     var unacknowledged: SystemResult {
         if phase == .listening { return SystemResult(.invalidArgument) }
         guard let outgoing else { return SystemResult(0) }
@@ -110,7 +112,7 @@ final class SimulatedSocket: SimulatedEndpoint {
                 ? outgoing.held : outgoing.unacknowledged + (outgoing.endIsUnacknowledged ? 1 : 0))
     }
 
-    /// Room may have come: tell those who found none.
+    /// Reports writability to a writer that found the buffer full, if there is enough room now.
     func spaceFreed() {
         guard wantsRoom, phase == .connected, hasRoom else { return }
         wantsRoom = false
@@ -119,7 +121,7 @@ final class SimulatedSocket: SimulatedEndpoint {
 
     // MARK: Ends
 
-    /// shutdown(2), `SHUT_WR`.
+    /// Half-closes the socket (shutdown(2), `SHUT_WR`).
     func finish() -> SystemResult {
         guard phase == .connected else { return SystemResult(.socketNotConnected) }
         if !hasFinished {
@@ -132,7 +134,7 @@ final class SimulatedSocket: SimulatedEndpoint {
 
     func endArrived() { wake(hasFinished ? [.readable, .peerClosed, .hangUp] : [.readable, .peerClosed]) }
 
-    /// Tells the peer that this connection is no more.
+    /// Sends a reset to the peer.
     func sendReset() {
         guard let outgoing else { return }
         let time = outgoing.arrivalOfReset()
@@ -141,18 +143,18 @@ final class SimulatedSocket: SimulatedEndpoint {
         kernel.clock.at(time) { [weak outgoing] in outgoing?.reader?.receiveReset() }
     }
 
-    /// A reset arrives, or the network gives up. What has arrived can still be received.
+    /// Receives a reset, or gives up on the network. Bytes that have arrived can still be received.
     func receiveReset(_ errno: Errno = .connectionReset) {
         guard phase == .connected || phase == .connecting else { return }
         phase = .dead
-        // After the peer's end of stream, nobody waits for bytes: only a send can have failed (tcp_reset).
+        // After the peer's end of stream no receive is waiting: only a send can have failed (tcp_reset).
         pendingError = incoming?.hasEnded == true ? .brokenPipe : errno
         outgoing?.cut()
         incoming?.cut()
         wake(Readiness(rawValue: 0x201f))
     }
 
-    /// The last descriptor was closed.
+    /// Closes the socket: its last descriptor is gone.
     override func released() {
         let before = phase
         isAbandoned = true
@@ -180,7 +182,7 @@ final class SimulatedSocket: SimulatedEndpoint {
         sendReset()
     }
 
-    /// Breaks the circles of references when the world ends.
+    /// Breaks the reference cycles when the world is torn down.
     func forget() {
         incoming?.forget()
         outgoing?.forget()

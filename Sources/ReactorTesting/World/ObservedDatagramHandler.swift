@@ -1,59 +1,59 @@
-// Stands between the framework and a datagram handler, and sees to it that the framework keeps its word: no call inside
-// another, and `closed` exactly once and last.
+// A wrapper around a datagram handler that checks the framework's contract: no nested calls, and `closed` exactly once
+// and last.
 
 public import Reactor
 
-/// A datagram handler that hands everything on to another one and watches the order of the calls.
+/// A datagram handler that forwards every call to another one and checks the order of the calls.
 public final class ObservedDatagramHandler: DatagramHandler {
-    /// The handler that does the work.
+    /// The wrapped handler.
     public let base: any DatagramHandler
-    /// The socket, once it is there.
+    /// The observed socket; `nil` until it exists.
     public internal(set) var socket: DatagramSocket?
     /// Whether ``DatagramHandler/closed(_:error:)`` was called.
     public private(set) var isClosed = false
-    /// What ended the socket, if it was an error.
+    /// The error that closed the socket, if any.
     public private(set) var error: SocketError?
-    /// What could not be sent, or did not arrive, as far as it was told.
+    /// The reported failures to send or deliver a datagram.
     public private(set) var failures: [SocketError] = []
-    /// How the framework broke its word, in words.
+    /// Descriptions of the framework's contract violations.
     public private(set) var violations: [String] = []
     private var isInside = false
 
-    /// Observes `base`.
+    /// Creates an observer of `base`.
     public init(_ base: any DatagramHandler) { self.base = base }
 
     private func enter(_ call: String, _ socket: DatagramSocket) {
         if isInside { violations.append("\(call) inside another call") }
         if isClosed { violations.append("\(call) after closed") }
         if socket.isClosed != (call == "closed") {
-            violations.append("\(call) on a socket that is not, or still, open")
+            violations.append("\(call) on a socket whose isClosed is wrong")
         }
         isInside = true
     }
 
-    /// Hands on.
+    /// Forwards the call.
     public func received(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) throws {
         enter("received", socket)
         defer { isInside = false }
         try base.received(bytes, from: peer, on: socket)
     }
 
-    /// Hands on.
+    /// Forwards the call.
     public func receivedTruncated(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) throws {
         enter("receivedTruncated", socket)
         defer { isInside = false }
         try base.receivedTruncated(bytes, from: peer, on: socket)
     }
 
-    /// Hands on.
+    /// Forwards the call.
     public func drained(_ socket: DatagramSocket) throws {
         enter("drained", socket)
         defer { isInside = false }
-        if socket.queuedDatagrams > 0 { violations.append("drained with datagrams waiting") }
+        if socket.queuedDatagrams > 0 { violations.append("drained while datagrams are queued") }
         try base.drained(socket)
     }
 
-    /// Hands on.
+    /// Forwards the call.
     public func failed(_ error: SocketError, peer: SocketAddress?, on socket: DatagramSocket) throws {
         enter("failed", socket)
         defer { isInside = false }
@@ -61,7 +61,7 @@ public final class ObservedDatagramHandler: DatagramHandler {
         try base.failed(error, peer: peer, on: socket)
     }
 
-    /// Hands on.
+    /// Forwards the call.
     public func closed(_ socket: DatagramSocket, error: SocketError?) {
         enter("closed", socket)
         defer { isInside = false }

@@ -1,29 +1,29 @@
-// Stands between the framework and a handler, and sees to it that the framework keeps its word: the order of the calls,
-// `closed` exactly once and last, and no call inside another.
+// A wrapper around a connection handler that checks the framework's contract: the order of the calls, `closed` exactly
+// once and last, and no nested calls.
 
 public import Reactor
 
-/// A handler that hands everything on to another one and watches the order of the calls.
+/// A handler that forwards every call to another one and checks the order of the calls.
 public final class ObservedHandler: ConnectionHandler {
-    /// The handler that does the work.
+    /// The wrapped handler.
     public let base: any ConnectionHandler
     /// Whether ``ConnectionHandler/connected(_:)`` was called.
     public private(set) var wasConnected = false
-    /// Whether the peer's end of stream was told.
+    /// Whether ``ConnectionHandler/ended(_:)`` was called.
     public private(set) var wasEnded = false
     /// Whether ``ConnectionHandler/draining(_:)`` was called.
     public private(set) var wasToldOfDraining = false
-    /// Why the connection was closed; `nil` while it is not.
+    /// The reason why the connection was closed; `nil` while it is open.
     public private(set) var reason: CloseReason?
-    /// When it was closed.
+    /// The virtual time at which the connection was closed; `nil` while it is open.
     public private(set) var closedAt: MonotonicTime?
-    /// Bytes that were received.
+    /// The number of bytes received.
     public private(set) var receivedCount = 0
-    /// How the framework broke its word, in words.
+    /// Descriptions of the framework's contract violations.
     public private(set) var violations: [String] = []
     private var isInside = false
 
-    /// Observes `base`.
+    /// Creates an observer of `base`.
     public init(_ base: any ConnectionHandler) { self.base = base }
 
     private func violate(_ text: String) {
@@ -37,7 +37,7 @@ public final class ObservedHandler: ConnectionHandler {
         isInside = true
     }
 
-    /// Hands on.
+    /// Forwards the call.
     public func connected(_ connection: Connection) throws {
         enter("connected")
         defer { isInside = false }
@@ -46,7 +46,7 @@ public final class ObservedHandler: ConnectionHandler {
         try base.connected(connection)
     }
 
-    /// Hands on.
+    /// Forwards the call.
     public func received(_ bytes: RawSpan, on connection: Connection) throws {
         enter("received")
         defer { isInside = false }
@@ -57,7 +57,7 @@ public final class ObservedHandler: ConnectionHandler {
         try base.received(bytes, on: connection)
     }
 
-    /// Hands on.
+    /// Forwards the call.
     public func resumed(_ connection: Connection) throws {
         enter("resumed")
         defer { isInside = false }
@@ -66,7 +66,7 @@ public final class ObservedHandler: ConnectionHandler {
         try base.resumed(connection)
     }
 
-    /// Hands on.
+    /// Forwards the call.
     public func ended(_ connection: Connection) throws {
         enter("ended")
         defer { isInside = false }
@@ -75,14 +75,14 @@ public final class ObservedHandler: ConnectionHandler {
         try base.ended(connection)
     }
 
-    /// Hands on.
+    /// Forwards the call.
     public func drained(_ connection: Connection) throws {
         enter("drained")
         defer { isInside = false }
         try base.drained(connection)
     }
 
-    /// Hands on.
+    /// Forwards the call.
     public func draining(_ connection: Connection) throws {
         enter("draining")
         defer { isInside = false }
@@ -91,7 +91,7 @@ public final class ObservedHandler: ConnectionHandler {
         try base.draining(connection)
     }
 
-    /// Hands on.
+    /// Forwards the call.
     public func closed(_ connection: Connection, reason: CloseReason) {
         enter("closed")
         defer { isInside = false }

@@ -1,9 +1,13 @@
-// Datagrams in a simulated world: sockets of the loop that is tested, and the peers that talk to them.
+// Datagrams in a simulated world: sockets of the loop under test, and the peers that talk to them.
 
 public import Reactor
 
 extension Simulation {
-    /// Binds a datagram socket on the loop, with an observed handler. A fault that is there by chance is tried again.
+    /// Binds a datagram socket on the loop, with an observed handler.
+    ///
+    /// A call that fails for lack of resources is retried, so that random faults do not end the test.
+    ///
+    /// - Throws: ``SocketError`` when binding fails for another reason, or 100 times in a row.
     @discardableResult
     public func bindDatagrams(
         on address: SocketAddress = .loopback(port: 7788), options: DatagramOptions = DatagramOptions(),
@@ -15,6 +19,10 @@ extension Simulation {
     }
 
     /// Connects a datagram socket of the loop to a peer, with an observed handler.
+    ///
+    /// A call that fails for lack of resources is retried, so that random faults do not end the test.
+    ///
+    /// - Throws: ``SocketError`` when connecting fails for another reason, or 100 times in a row.
     @discardableResult
     public func connectDatagrams(
         to peer: SocketAddress, from local: SocketAddress? = nil, options: DatagramOptions = DatagramOptions(),
@@ -43,7 +51,7 @@ extension Simulation {
         }
     }
 
-    /// A peer that sends and receives datagrams, at an address with a port of its own unless one is given.
+    /// Creates a peer that sends and receives datagrams. Default address: the loopback, with a port of its own.
     public func datagramPeer(at address: SocketAddress = .loopback(port: 0)) -> SimulatedDatagramPeer {
         SimulatedDatagramPeer(kernel, at: address)
     }

@@ -1,9 +1,9 @@
-// A whole world in memory: a loop on the simulated kernel, the clients that talk to it, and the account of what was not
-// as it should be. Everything follows from the seed.
+// A complete world in memory: a loop on the simulated kernel, its clients, and the list of violations. Everything
+// follows from the seed.
 
 public import Reactor
 
-/// A simulated world: an event loop with its kernel, its network and its clients, all from one seed.
+/// A simulated world: an event loop with its kernel, its network and its clients, all derived from one seed.
 ///
 ///     let world = try Simulation(seed: 42, faults: .harsh)
 ///     try world.listen { _ in Echo() }
@@ -12,38 +12,38 @@ public import Reactor
 ///     try world.run { client.text == "hello" }
 ///     try world.check()
 ///
-/// Virtual time passes only while the loop waits, so that an hour takes milliseconds. The same seed gives exactly the
-/// same run, as ``trace`` shows.
+/// Virtual time passes only while the loop waits, so an hour takes milliseconds. The same seed gives exactly the same
+/// run, as ``trace`` shows.
 public final class Simulation {
-    /// What everything follows from.
+    /// The seed of this world.
     public let seed: UInt64
     /// The kernel of this world.
     public let kernel: SimulatedKernel
-    /// The back end that the loop began with.
+    /// The back end that the loop started with.
     public let backend: Backend
-    /// The loop that is tested.
+    /// The loop under test.
     public let loop: EventLoop
-    /// Who does the blocking work of the loop, in virtual time.
+    /// The worker pool that does the loop's blocking work in virtual time.
     public let workers: SimulatedWorkers
-    /// The clients, in the order in which they were made.
+    /// The clients, in order of creation.
     public private(set) var clients: [SimulatedClient] = []
-    /// The handlers of all connections that listeners of this world accepted, in order.
+    /// The handlers of all connections accepted by listeners of this world, in order.
     public private(set) var handlers: [ObservedHandler] = []
-    /// The handlers of all datagram sockets that were made through this world, in order.
+    /// The handlers of all datagram sockets created through this world, in order.
     public internal(set) var datagramHandlers: [ObservedDatagramHandler] = []
-    /// Where the first listener listens.
+    /// The address of the first listener.
     public private(set) var address: SocketAddress?
     private var random: SeededGenerator
 
-    /// Makes a world.
+    /// Creates a world.
     ///
     /// - Parameters:
-    ///   - seed: what everything follows from.
-    ///   - faults: what goes wrong by chance.
-    ///   - backend: how the loop finds out what is ready.
-    ///   - traceLength: how many of the last events the trace keeps.
-    ///   - prepare: called with the kernel before the loop is made.
-    /// - Throws: ``SocketError`` when a planned fault keeps the loop from being made.
+    ///   - seed: the seed that determines the run.
+    ///   - faults: the probabilities of random faults. Default: none.
+    ///   - backend: the loop's back end. Default: epoll, level-triggered.
+    ///   - traceLength: the number of events that the trace keeps. Default: 100.
+    ///   - prepare: called with the kernel before the loop is created.
+    /// - Throws: ``SocketError`` when a planned fault prevents the loop from being created.
     public init(
         seed: UInt64, faults: Faults = .none, backend: Backend = .epoll(), traceLength: Int = 100,
         prepare: (SimulatedKernel) -> Void = { _ in }
@@ -58,12 +58,16 @@ public final class Simulation {
         loop.workers = workers
     }
 
-    /// What happened.
+    /// The record of the run so far.
     public var trace: Trace { kernel.trace }
-    /// The virtual time.
+    /// The current virtual time.
     public var now: MonotonicTime { kernel.now() }
 
-    /// Listens, with an observed handler for each connection. A fault that is there by chance is tried again.
+    /// Listens on an address, with an observed handler for each connection.
+    ///
+    /// A call that fails for lack of resources is retried, so that random faults do not end the test.
+    ///
+    /// - Throws: ``SocketError`` when listening fails for another reason, or 100 times in a row.
     @discardableResult
     public func listen(
         on address: SocketAddress = .loopback(port: 7788), limits: Limits = Limits(),
@@ -84,14 +88,15 @@ public final class Simulation {
         }
     }
 
-    /// Observes a handler as those of listeners are; for connections that the loop makes itself.
+    /// Wraps the handler of a connection that the loop itself makes, so that it is observed like those of accepted
+    /// connections.
     public func observe(_ handler: any ConnectionHandler) -> ObservedHandler {
         let observed = ObservedHandler(handler)
         handlers.append(observed)
         return observed
     }
 
-    /// Connects a simulated client, to the first listener unless an address is given.
+    /// Connects a simulated client, by default to the first listener.
     @discardableResult
     public func connect(to address: SocketAddress? = nil, from local: SocketAddress? = nil) -> SimulatedClient {
         let client = SimulatedClient(
@@ -109,8 +114,11 @@ public final class Simulation {
 
     /// Runs the loop until a condition holds.
     ///
-    /// - Throws: ``SimulationFailure`` when it does not within `time`, or when nothing is left to happen; and what the
-    ///   loop throws.
+    /// - Parameters:
+    ///   - time: the virtual time within which the condition must hold. Default: 60 s.
+    ///   - condition: evaluated before every turn of the loop, and whenever the loop sleeps.
+    /// - Throws: ``SimulationFailure`` when the condition does not hold within `time`, or when no event is pending that
+    ///   could make it hold; and whatever the loop throws.
     public func run(within time: Duration = .seconds(60), until condition: () -> Bool) throws {
         let end = now.advanced(by: time)
         kernel.after(time) {}
@@ -118,27 +126,26 @@ public final class Simulation {
             kernel.endsSleep = { [kernel] in condition() || kernel.now() >= end }
             defer { kernel.endsSleep = nil }
             while !condition() {
-                if now >= end { throw failure("not so within \(time)") }
-                if kernel.isDeadlocked { throw failure("nothing is left to happen, and it is not so") }
+                if now >= end { throw failure("the condition did not hold within \(time)") }
+                if kernel.isDeadlocked { throw failure("no event is pending, and the condition does not hold") }
                 try loop.turn()
             }
         }
     }
 
-    /// Runs the loop for a time.
+    /// Runs the loop for a span of virtual time.
     public func run(for time: Duration) throws {
         let end = now.advanced(by: time)
-        kernel.after(time) {}  // something has to happen then, or the loop would sleep on
+        kernel.after(time) {}  // an event at the end, or the loop would sleep past it
         try run(within: time + .seconds(1)) { kernel.now() >= end }
     }
 
-    /// Runs the loop as its user does, until it is stopped, and shuts it down.
+    /// Runs the loop until it is stopped, and shuts it down, as `EventLoop.run()` does.
     public func runToEnd() throws { try loop.run() }
 
     // MARK: Checking
 
-    /// Everything that was not as it should be: of the program's dealings with the kernel, and of the framework's with
-    /// the handlers.
+    /// All contract violations so far: by the program towards the kernel, and by the framework towards the handlers.
     public var violations: [String] {
         kernel.violations
             + handlers.enumerated().flatMap { index, handler in
@@ -149,16 +156,17 @@ public final class Simulation {
             }
     }
 
-    /// Shuts the loop down, lets the network come to rest, and looks whether all is well.
+    /// Shuts the loop down, lets the network settle, and checks the outcome.
     ///
-    /// Every descriptor was closed, exactly once; every connection that was connected was told `closed`, exactly once and
-    /// last; the loop never spun.
-    /// - Throws: ``SimulationFailure`` with all that is not well.
+    /// Every descriptor was closed exactly once; every established connection received `closed` exactly once and last;
+    /// the loop never spun.
+    ///
+    /// - Throws: ``SimulationFailure`` with all violations.
     public func check() throws {
         loop.shutdown()
         kernel.settle(for: .seconds(10))
         var faults = violations
-        if kernel.lateNotifications > 0 { faults.append("the wake-up was written after it was closed") }
+        if kernel.lateNotifications > 0 { faults.append("the wake-up eventfd was written after it was closed") }
         for (index, handler) in handlers.enumerated() where handler.wasConnected && handler.reason == nil {
             faults.append("connection \(index): closed was never called")
         }
@@ -171,24 +179,24 @@ public final class Simulation {
         if !faults.isEmpty { throw failure(faults.joined(separator: "\n  ")) }
     }
 
-    /// A failure of this world, with its seed and its last events.
+    /// Returns a failure of this world, with its seed and its last events.
     public func failure(_ text: String) -> SimulationFailure {
         SimulationFailure(seed: seed, backend: backend, reason: text, lastEvents: trace.lines)
     }
 }
 
-/// Something was not as it should be in a simulated world.
+/// A violation or an unmet condition in a simulated world.
 public struct SimulationFailure: Error, CustomStringConvertible {
-    /// The seed that brings it about again.
+    /// The seed that reproduces the failure.
     public let seed: UInt64
-    /// The back end.
+    /// The back end that the loop started with.
     public let backend: Backend
-    /// What was not as it should be.
+    /// A description of what went wrong.
     public let reason: String
-    /// The end of the trace.
+    /// The last lines of the trace.
     public let lastEvents: [String]
 
-    /// All of it, in lines.
+    /// The seed, the back end, the reason and the last events, on several lines.
     public var description: String {
         "seed \(seed), \(backend):\n  \(reason)\nlast events:\n  " + lastEvents.joined(separator: "\n  ")
     }

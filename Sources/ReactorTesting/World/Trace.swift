@@ -1,9 +1,9 @@
-// What happened, one line each: the last of it to be read by people, and a digest of all of it, so that two runs can be
-// compared without keeping either. Lines are made of the record only when somebody reads them.
+// The record of a run: the last events for people to read, and a digest of all events, so that two runs can be compared
+// without storing either. Lines are formatted only on demand.
 
 import Reactor
 
-/// A record of what a simulated world did.
+/// A record of the events in a simulated world.
 public struct Trace: Sendable {
     struct Event: Sendable {
         var time: Int64
@@ -17,9 +17,9 @@ public struct Trace: Sendable {
     private var ring: [Event] = []
     private var place = 0
     private let capacity: Int
-    /// How many events there were.
+    /// The number of events recorded.
     public private(set) var count = 0
-    /// A hash of all events, in order: equal digests mean equal runs.
+    /// A hash of all events, in order; equal runs have equal digests.
     public private(set) var digest: UInt64 = 0xcbf2_9ce4_8422_2325
 
     init(capacity: Int) { self.capacity = min(max(0, capacity), 1 << 20) }
@@ -45,8 +45,7 @@ public struct Trace: Sendable {
         digest ^= digest >> 29
     }
 
-    /// The last events, oldest first, one line each: the time in seconds, the call, what it was asked and what it
-    /// answered.
+    /// The last events, oldest first, one line each: the time in seconds, the call, its arguments and its result.
     public var lines: [String] { (ring[place...] + ring[..<place]).map(Self.line) }
 
     private static func line(_ event: Event) -> String {

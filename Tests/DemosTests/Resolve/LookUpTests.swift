@@ -76,7 +76,7 @@ import Testing
             try world.run { hasEnded }
             #expect(answers.map(\.query) == names && run.awaited == nil)
             #expect(answers[0].results.compactMap(\.address) == found)
-            #expect(answers[1].error == "cannot resolve nobody.example: nobody knows this name")
+            #expect(answers[1].error == "cannot resolve nobody.example: unknown name")
             #expect(answers[2].error?.contains("the name is missing") == true)
             #expect((answers[3].error == nil) == (family != .ipv4))
             #expect(answers[5].results == answers[0].results)
