@@ -11,9 +11,13 @@
 import SystemPackage
 
 /// A reference that the registry keeps alive itself, so that delivering an event does no reference counting.
+///
+/// Safe: the source is retained when this is created, and released only in ``Registry/releaseRetired()``, at the end of
+/// a turn, when no source is running.
 @safe struct SourceReference: BitwiseCopyable {
     private let reference: Unmanaged<EventSource>
 
+    // Safe: balanced by `release()`, which is called once; until then the reference is valid.
     fileprivate init(retaining source: EventSource) { unsafe reference = .passRetained(source) }
 
     /// Calls `body` with the source, without reference counting.
@@ -23,6 +27,7 @@ import SystemPackage
     /// The source as an ordinary, counted reference.
     var source: EventSource { unsafe reference.takeUnretainedValue() }
 
+    // Safe: balances `init(retaining:)`.
     fileprivate func release() { unsafe reference.release() }
 }
 

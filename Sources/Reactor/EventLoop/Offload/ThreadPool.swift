@@ -1,5 +1,5 @@
 // A bounded pool of threads for blocking work. A thread is started when work arrives and none is idle, up to a maximum;
-// it then sleeps while there is no work. Beyond the queue's limit work is refused at once: an unbounded queue only
+// it then sleeps while the queue is empty. Beyond the queue's limit work is refused at once: an unbounded queue only
 // hides that the threads are too slow, and delays every result.
 
 /// A pool of threads that do blocking work for event loops.
