@@ -235,9 +235,9 @@ public final class EventLoop {
 
     /// Closes everything that belongs to the loop and releases its resources.
     ///
-    /// Calls all handlers' last callbacks, runs the tasks that are queued, and resumes Swift tasks that wait for the
-    /// loop with an error. Called by ``run()`` at its end; calling it again does nothing. ``offload(_:then:)``
-    /// documents how long it waits for blocking work.
+    /// Closes every connection, watch and listener and makes the last call of each handler, runs the queued tasks, and
+    /// resumes Swift tasks that wait for the loop; their waits throw. Called by ``run()`` at its end; calling it again
+    /// does nothing. ``offload(_:then:)`` documents how long it waits for blocking work.
     public func shutdown() {
         precondition(!isInTurn, "shutdown() was called from inside the loop; call stop()")
         if isShutDown { return }
