@@ -20,8 +20,8 @@ public import SystemPackage
     /// The owner, notified when the connection has closed, so that it can enforce its limits; `nil` for an outgoing
     /// connection, and once the connection has closed, because the owner's handler factory may hold the connection.
     var owner: ConnectionOwner?
-    // Safe: retained in `setHandler`, released in `deliverClosed`, the last delivery, and nil from then on; no delivery runs
-    // inside another of the same connection.
+    // Safe: retained in `setHandler`, released in `deliverClosed`, the last delivery, and nil from then on; no delivery
+    // runs inside another of the same connection.
     var box: Unmanaged<HandlerBox>?
     var closeReason: CloseReason?
 
