@@ -1,49 +1,55 @@
-// Why a connection ended: a value with room for new reasons, told once, at the very end.
+// Why a connection ended: a value that leaves room for new reasons, delivered once, in the last call of the handler.
 
-/// Why a connection was closed.
+/// The reason why a connection was closed.
 public struct CloseReason: Sendable, CustomStringConvertible {
     /// The kinds of reasons. New ones may be added.
     public struct Kind: Sendable, Hashable, CustomStringConvertible {
         private let number: UInt8
 
-        /// ``Connection/close()`` was called, here.
+        /// ``Connection/close()`` was called on this side.
         public static let closed = Kind(number: 0)
-        /// ``Connection/abort()`` was called, here.
+        /// ``Connection/abort()`` was called on this side.
         public static let aborted = Kind(number: 1)
-        /// The peer ended its stream and the connection was finished after that.
+        /// The peer ended its stream, and this side ended its own, with ``Connection/finish()`` before or after that or
+        /// with ``Connection/close()`` after it.
         public static let ended = Kind(number: 2)
-        /// The peer reset the connection, or the network lost it; ``CloseReason/error`` says more.
+        /// The peer reset the connection, the network lost it, or an operation on it failed; ``CloseReason/error`` has
+        /// the details.
         public static let failed = Kind(number: 3)
-        /// No byte in either direction for ``Limits/idleTime``, and none acknowledged.
+        /// No byte moved in either direction for ``Limits/idleTime``, and none was acknowledged.
         public static let idle = Kind(number: 4)
-        /// No complete first message within ``Limits/firstMessageTime``.
+        /// No message arrived in time: no first message within ``Limits/firstMessageTime``, or none within the time of
+        /// ``Connection/expectMessage(within:)``.
+        ///
+        /// With a framing, or after `expectMessage(within:)`, the message has to be complete; otherwise the first bytes
+        /// count as the first message.
         public static let messageTimeout = Kind(number: 5)
-        /// The peer acknowledged none of what was sent for ``Limits/writeStallTime``.
+        /// The peer acknowledged no output for ``Limits/writeStallTime``.
         public static let writeStalled = Kind(number: 6)
-        /// More output waited than ``Limits/outputLimit``.
+        /// More output was queued than ``Limits/outputLimit`` allows.
         public static let outputLimit = Kind(number: 7)
         /// The handler threw ``CloseReason/error``.
         public static let handlerError = Kind(number: 8)
-        /// The loop ended.
+        /// The loop ended, or the deadline of its drain passed.
         public static let loopEnded = Kind(number: 9)
-        /// What the peer sent is no message by the framing; ``CloseReason/error`` is the ``FramingError``.
+        /// The peer sent a malformed message; ``CloseReason/error`` is the ``FramingError``.
         public static let framing = Kind(number: 10)
         /// The task that served the connection was cancelled.
         public static let cancelled = Kind(number: 11)
 
         private static let words = [
-            "closed here", "aborted here", "ended by the peer", "failed", "idle for too long", "no message in time",
-            "the peer stopped reading", "too much output was waiting", "its handler failed", "the loop ended",
-            "sent what is no message", "its task was cancelled",
+            "closed locally", "aborted", "ended by the peer", "failed", "idle for too long", "no message in time",
+            "the peer stopped reading", "output limit exceeded", "its handler failed", "the loop ended",
+            "malformed message", "its task was cancelled",
         ]
 
-        /// The reason in words.
+        /// The kind in words.
         public var description: String { Self.words[Int(number)] }
     }
 
-    /// What kind of end it was.
+    /// The kind of reason.
     public let kind: Kind
-    /// The error behind it, for ``Kind/failed``, ``Kind/handlerError`` and ``Kind/framing``.
+    /// The underlying error, for ``Kind/failed``, ``Kind/handlerError`` and ``Kind/framing``.
     public let error: (any Error)?
 
     init(_ kind: Kind, error: (any Error)? = nil) {

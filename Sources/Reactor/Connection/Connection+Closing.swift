@@ -1,19 +1,19 @@
 // How a connection ends. Invariant 4: deregister, close, then `closed`, exactly once and last. The descriptor is closed
-// and the handler told at the end of the turn, from the loop's list of closings, so that whatever runs now may go on to
+// and `closed` called at the end of the turn, from the loop's list of closings, so that code that is running may still
 // use the connection; its events stop at once, because its registration is gone.
 
 import SystemPackage
 
 extension Connection {
-    /// Sends what is queued, then closes. What still comes in is thrown away.
+    /// Closes the connection after sending its queued output. Input that still arrives is discarded.
     ///
-    /// If the peer may still be sending, the connection lingers within ``Limits/lingerTime``, so that the last bytes
-    /// reach it. ``ConnectionHandler/closed(_:reason:)`` comes at the end of all this.
+    /// If the peer may still be sending, the connection lingers for at most ``Limits/lingerTime``, so that the last
+    /// bytes reach it. ``ConnectionHandler/closed(_:reason:)`` is called at the end of all this.
     public func close() {
         guard state.isOpen else { return }
         state.insert(.closing)
         closeReason = CloseReason(state.contains(.ended) ? .ended : .closed)
-        state.remove(.limitsReading)  // what is thrown away needs no rate
+        state.remove(.limitsReading)  // discarded input needs no rate limit
         if !state.isDisjoint(with: .pausesReading) {
             state.subtract(.pausesReading)
             readingResumed()
@@ -21,16 +21,16 @@ extension Connection {
         askForFlush()
     }
 
-    /// Resets the connection now: what is queued is lost, and the peer sees an error (RFC 9293, 3.5.2). A Unix socket knows
-    /// no reset: its peer sees the end of the stream, or an error if it had sent what was not read.
+    /// Resets the connection now: queued output is lost, and the peer sees an error (RFC 9293, 3.5.2). A Unix socket
+    /// has no reset: its peer sees the end of the stream, or an error if its own last bytes were not read.
     public func abort() {
         guard !state.isClosed else { return }
         _ = loop.kernel.setResetOnClose(name)
         terminate(CloseReason(.aborted))
     }
 
-    /// Ends the connection because the time for draining is over: resets it, so that no peer takes a cut stream for a
-    /// whole one, unless only its farewell is left.
+    /// Ends the connection at the deadline of a drain. It is reset, so that the peer does not mistake a truncated
+    /// stream for a complete one, unless it is only lingering.
     ///
     /// - Returns: Whether it was reset.
     func abortAfterDraining() -> Bool {
@@ -40,14 +40,15 @@ extension Connection {
         return isReset
     }
 
-    /// Sends what is queued, then ends this side's stream; the peer may go on sending (half-close).
+    /// Half-closes the connection: sends its queued output, then ends this side's stream (shutdown(2), `SHUT_WR`). The
+    /// peer may keep sending.
     public func finish() {
         guard state.isDisjoint(with: .keepsFromWriting) else { return }
         state.insert(.finishing)
         askForFlush()
     }
 
-    /// The queue is empty after ``finish()``.
+    /// Ends this side's stream, once the queue is empty after ``finish()``.
     func shutdownWriting() {
         state.remove(.finishing)
         state.insert(.finished)
@@ -55,9 +56,9 @@ extension Connection {
         if state.contains(.ended) { terminate(CloseReason(.ended)) }
     }
 
-    /// The queue is empty after ``close()``.
+    /// Lingers or closes, once the queue is empty after ``close()``.
     func lingerOrClose() {
-        // Nothing can be lost where the peer has ended, or where it was sent nothing.
+        // Nothing can be lost if the peer has ended its stream, or was sent nothing.
         if state.contains(.ended) || sentCount == 0 || limits.linger <= 0 { return lingered() }
         if !state.contains(.finished) { _ = loop.kernel.shutdownWriting(name) }
         state.remove(.closing)
@@ -67,8 +68,8 @@ extension Connection {
         armDeadline(deadline)
     }
 
-    /// As much input was thrown away as may be. Closing with unread input resets the connection, which would destroy what
-    /// the peer has not acknowledged yet: until it has, nothing more is read.
+    /// Stops discarding input when the limit is reached. Closing with unread input resets the connection, which would
+    /// destroy output that the peer has not acknowledged yet: until it has, reading stays paused.
     @inline(never)
     func endLingerInput() {
         noteAcknowledged(loop.turnTime)
@@ -79,12 +80,13 @@ extension Connection {
         armDeadline(deadline)
     }
 
-    /// The lingering is over, or there was no need of it: closes for the reason that was given when it began.
+    /// Closes for the reason noted when `close()` was called: lingering is over, or was not necessary.
     func lingered() { terminate(closeReason ?? CloseReason(.closed)) }
 
-    /// Ends the connection now. The rest follows at the end of the turn.
+    /// Ends the connection now; the descriptor is closed at the end of the turn.
     ///
-    /// Where output is lost, the connection is reset: a plain close would let the peer take what it has for the whole.
+    /// If output is lost, the connection is reset: an ordinary close would let the peer take a truncated stream for a
+    /// complete one.
     @inline(never)
     func terminate(_ reason: CloseReason, losesOutput: Bool = false) {
         guard !state.isClosed else { return }
@@ -99,7 +101,7 @@ extension Connection {
         loop.closing.append(self)
     }
 
-    /// The end of the turn in which the connection ended.
+    /// Closes the descriptor and calls `closed`, at the end of the turn in which the connection ended.
     func closeDescriptor() {
         descriptor.take()?.close(loop.kernel)
         loop.counters.connectionsClosed += 1

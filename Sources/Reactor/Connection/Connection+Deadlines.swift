@@ -1,18 +1,18 @@
-// The deadlines of a connection, all on one timer. A message costs none of it: when the timer fires, it looks at when
-// something last happened and is set anew.
+// The deadlines of a connection, all on one timer. They cost nothing per message: when the timer fires, it compares the
+// times of the last events and is set again.
 
 extension Connection {
-    /// How often a paused connection is looked at where the selector does not tell hang-ups.
+    /// The interval in nanoseconds at which a paused connection is polled where the selector does not report hang-ups.
     static let probeInterval: Int64 = 1_000_000_000
-    /// When a send that found no memory is tried again.
+    /// The delay in nanoseconds before a send that found no memory is retried.
     static let bufferRetryInterval: Int64 = 10_000_000
 
-    /// Expects a complete message within this time, whatever bytes drip in meanwhile; the connection is closed with
-    /// ``CloseReason/Kind/messageTimeout`` otherwise.
+    /// Sets a deadline for a complete message, which single bytes do not extend. At the deadline the connection is
+    /// closed with ``CloseReason/Kind/messageTimeout``.
     ///
     /// A handler that parses messages calls this in ``ConnectionHandler/connected(_:)``, and ``messageArrived()`` for
-    /// each complete one. Without it, the first bytes count as the first message. With a framing, messages are counted
-    /// without being asked.
+    /// each complete message. Without it, the first bytes count as the first message. A framing does both by itself.
+    /// - Parameter time: the time until the deadline, from the beginning of this turn.
     public func expectMessage(within time: Duration) {
         guard state.isOpen else { return }
         state.remove(.awaitsFirstBytes)
@@ -21,21 +21,20 @@ extension Connection {
         armDeadline(deadline)
     }
 
-    /// Lets the deadline of the first message count for a complete one, from the beginning.
+    /// Applies the deadline of the first message to a complete one, counted from the beginning of the connection.
     func expectCompleteFirstMessage() {
         guard state.contains(.awaitsFirstBytes) else { return }
         state.remove(.awaitsFirstBytes)
         state.insert(.awaitsMessage)
     }
 
-    /// A message is complete: the deadline of ``expectMessage(within:)`` is met.
+    /// Notes that a complete message has arrived, which meets the deadline of ``expectMessage(within:)``.
     public func messageArrived() { state.remove(.awaitsMessage) }
 
-    /// Sees to it that the timer fires when something may be too late: when the connection begins, and when its limits
-    /// were replaced.
+    /// Starts the timer: when the connection begins, and when its limits were replaced.
     func startDeadlines() { armDeadline(nextDeadline) }
 
-    /// Makes sure that the timer fires at `time` or earlier.
+    /// Makes the timer fire at `time` or earlier.
     func armDeadline(_ time: MonotonicTime) {
         guard time < .never, !state.isClosed else { return }
         if timerTime <= time { return }
@@ -48,12 +47,12 @@ extension Connection {
         state.isOpen && !state.isDisjoint(with: [.awaitsFirstBytes, .awaitsMessage])
     }
 
-    /// The next moment at which something may have taken too long.
+    /// The next time at which a deadline may have passed.
     private var nextDeadline: MonotonicTime {
         if state.contains(.lingering) { return deadline }
         var next = lastActivity + limits.idle
         if isAwaitingMessage { next = min(next, deadline) }
-        // What is sent from now on arms nothing, so one check within the time for a stall has to come anyway.
+        // Later sends do not arm the timer, so one check within the stall time is needed anyway.
         let isWaiting = !state.isDisjoint(with: [.queued, .unacknowledged])
         next = min(next, loop.turnTime + (isWaiting ? limits.progressCheck : limits.writeStall))
         if isRegistered && !loop.capabilities.reportsHangUp && loop.registry.interest(of: self).isEmpty {
@@ -62,13 +61,13 @@ extension Connection {
         return next
     }
 
-    /// The timer fired: is anything too late, and if not, when might it be?
+    /// Handles the timer: closes the connection if a deadline has passed, and otherwise sets the timer for the next.
     func checkDeadlines() {
         guard !state.isClosed else { return }
         timer = .none
         timerTime = .never
         let now = loop.turnTime
-        // What our own rate holds back is nobody's fault.
+        // A delay caused by this side's own rate limit is not held against the peer.
         if !state.isDisjoint(with: [.pausedByRate, .heldByRate]) { lastActivity = now }
         noteAcknowledged(now)
         if state.contains(.heldByRate) { lastProgress = now }
@@ -91,11 +90,11 @@ extension Connection {
 
     // MARK: Progress
 
-    /// Asks the kernel how much the peer has acknowledged; what is new since the last check is progress.
+    /// Asks the kernel how much the peer has acknowledged; a change since the last check is progress.
     func noteAcknowledged(_ now: MonotonicTime) {
         guard sentCount != acknowledgedCount else { return }
         let left = loop.kernel.unacknowledged(of: name)
-        guard left.succeeded else {  // then what the kernel takes is progress
+        guard left.succeeded else {  // unknown: what the kernel accepts counts as progress
             state.remove(.unacknowledged)
             return
         }
@@ -104,7 +103,7 @@ extension Connection {
         let hasAdvanced = acknowledged != acknowledgedCount
         let wasWaiting = state.contains(.unacknowledged)
         acknowledgedCount = acknowledged
-        // What was sent after a check that found nothing outstanding may have been sent a moment ago.
+        // Output sent after a check that found nothing outstanding may be recent.
         if hasAdvanced || !wasWaiting { lastProgress = now }
         if left.rawValue > 0 {
             state.insert(.unacknowledged)
@@ -115,18 +114,18 @@ extension Connection {
         }
     }
 
-    /// Whether output has made no progress for too long. A Unix socket's peer that has everything in its receive buffer may
-    /// take its time: it is there, or the socket would say so.
+    /// Returns whether output has made no progress for too long. The peer of a Unix socket whose receive buffer holds
+    /// everything may take its time: if it were gone, the socket would report it.
     private func isStalled(_ now: MonotonicTime) -> Bool {
         guard state.contains(.queued) || state.contains(.unacknowledged) && !peer.isUnix else { return false }
         return now >= lastProgress + limits.writeStall
     }
 
-    /// How often it is checked whether a peer has acknowledged the last bytes.
+    /// The interval in nanoseconds at which the acknowledgement of the last bytes is checked while lingering.
     var lingerCheck: Int64 { max(Self.bufferRetryInterval, min(limits.linger, limits.progressCheck)) }
 
-    /// The time for lingering is over. A peer that goes on acknowledging what was sent is waited for; without a limit for
-    /// stalls, as long as it does so within that time. `false` when the connection has ended.
+    /// Decides whether to keep lingering at its deadline: a peer that keeps acknowledging output is waited for; without
+    /// a stall limit, as long as it does so within the linger time. Returns `false` when the connection has ended.
     private func lingersOn(_ now: MonotonicTime) -> Bool {
         guard state.contains(.unacknowledged) && !peer.isUnix else {
             lingered()
@@ -141,7 +140,7 @@ extension Connection {
         return true
     }
 
-    /// Looks whether a connection that nothing is asked about has been reset, for selectors that do not tell.
+    /// Polls a connection without interest for a reset, for selectors that do not report it.
     private func probe() {
         guard isRegistered, loop.registry.interest(of: self).isEmpty else { return }
         var entry = [PollEntry(descriptor: name.rawValue, events: 0)]

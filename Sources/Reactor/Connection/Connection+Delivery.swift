@@ -1,15 +1,20 @@
-// Every call of a connection's handler, and what surrounds it: the gathering of what it writes, its errors, its time.
-// Invariant 1: handlers are called here and nowhere else.
+// Every call of a connection's handler, and what surrounds it: gathering its writes, handling its errors, timing it.
+// Invariant 1: connection handlers are called here and nowhere else.
+//
+// Each access to `box` below is safe for one reason: it is retained in `setHandler` and released only by
+// `deliverClosed`, which sets it to nil and never runs inside another delivery of the same connection.
 
 extension Connection {
-    /// Gives the connection its handler.
+    /// Sets the connection's handler.
     func setHandler(_ handler: any ConnectionHandler) {
         let traced = loop.trace.map { TracedHandler(handler, $0) }
+        // Safe: called once per connection; `deliverClosed` balances the retain.
         unsafe box = .passRetained(HandlerBox(traced ?? handler))
     }
 
-    /// The handler's type, for reports.
+    /// The name of the handler's type, for reports.
     var handlerName: String {
+        // Safe: `box` is retained while it is not nil.
         guard let box = unsafe box else { return "connection" }
         return unsafe box._withUnsafeGuaranteedRef { $0.name }
     }
@@ -21,6 +26,8 @@ extension Connection {
         loop.counters.receives &+= 1
         state.formUnion(.gathering)
         do {
+            // Safe: the buffer lives as long as the loop, the span does not outlive the call, and `box` stays retained
+            // during it.
             let bytes = unsafe loop.receiveBuffer.prefix(count).bytes
             try unsafe box._withUnsafeGuaranteedRef { try $0.handler.received(bytes, on: self) }
         } catch {
@@ -33,7 +40,7 @@ extension Connection {
 
     func deliverEnded() { deliver { try $0.ended(self) } }
 
-    /// Lets the handler go on with the input that it holds; when it holds none any more, reading goes on.
+    /// Lets the handler continue with the input that it holds; once it holds none, reading continues.
     @inline(never)
     func deliverResumed() {
         state.remove(.holdsInput)
@@ -48,7 +55,7 @@ extension Connection {
         deliver { try $0.drained(self) }
     }
 
-    /// Tells what became of files.
+    /// Calls the `completed` closures of files that were sent or given up.
     func deliverFileOutcomes() {
         guard let queue else { return }
         state.remove(.owesFileOutcome)
@@ -63,22 +70,25 @@ extension Connection {
     }
 
     func deliverClosed(_ reason: CloseReason) {
+        // Safe: `box` is retained while it is not nil.
         guard let box = unsafe box else { return }
-        unsafe self.box = nil  // the handler may hold the connection: the circle ends here
+        // Safe: takes over the reference that `setHandler` retained; nil from here on, so no other call can use it.
+        unsafe self.box = nil  // breaks the cycle: the handler may hold the connection
         let released = unsafe box.takeRetainedValue()
         released.handler.closed(self, reason: reason)
         loop.callbackReturned(named: released.name)
     }
 
     private func deliver(_ call: (any ConnectionHandler) throws -> Void) {
+        // Safe: `box` is retained while it is not nil, and `deliverClosed` never runs inside the call.
         guard let box = unsafe box else { return }
         state.formUnion(.gathering)
         do { try unsafe box._withUnsafeGuaranteedRef { try call($0.handler) } } catch { handlerThrew(error) }
-        if loop.gathered > 0 { lastActivity = loop.turnTime }  // a receive has noted it already
+        if loop.gathered > 0 { lastActivity = loop.turnTime }  // for received bytes, `take` has done so
         handlerReturned()
     }
 
-    /// Sends what the handler wrote.
+    /// Sends the handler's writes once it has returned.
     @inline(__always)
     private func handlerReturned() {
         loop.callbackReturned(from: self)
@@ -88,7 +98,7 @@ extension Connection {
         if !state.isDisjoint(with: .needsSettling) { settle() }
     }
 
-    /// Whether the handler is running and has written something that was not sent yet.
+    /// Whether the handler is running and has unsent writes.
     var hasGathered: Bool { state.contains(.gathering) && loop.gathered > 0 }
 
     @inline(never)

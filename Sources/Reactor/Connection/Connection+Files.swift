@@ -1,36 +1,36 @@
-// Files between a connection's bytes: sent by the kernel from its page cache (sendfile(2)), without a copy in this process.
-// They wait in the same queue as bytes do, so that everything leaves in the order in which it was written.
+// Sending files between a connection's bytes: by the kernel, from its page cache (sendfile(2)), without a copy in this
+// process. They share the queue with bytes, so that everything leaves in the order in which it was written.
 
 import SystemPackage
 
 extension Connection {
-    /// The most that one call takes (sendfile(2), "Notes").
+    /// The maximum of one call (sendfile(2), "Notes").
     private static let largestCall = 0x7fff_f000
 
-    /// Sends a part of a file, after what was written before and before what is written after.
+    /// Sends a part of a file, in order with other writes.
     ///
     ///     let file = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
     ///     connection.sendFile(OwnedDescriptor(file), count: size)
     ///
-    /// The connection takes the descriptor and closes it when it is done with it, however that comes. A file does not count
-    /// as memory, whatever its size: each that waits counts as 4 KiB against the output limits, for it is a descriptor. The
-    /// file must not get shorter meanwhile: what was promised to the peer could not be sent, so the connection would be
-    /// reset and fail. Reading from a slow disk blocks the loop, as it would block any call.
+    /// The connection takes the descriptor and closes it in every case. A file's contents do not count as memory; each
+    /// queued file counts as 4 KiB against the output limits, because it holds a descriptor. The file must not be
+    /// truncated meanwhile: the connection could not send what was promised to the peer, and would be reset and fail.
+    /// Reading from a slow disk blocks the loop, as any blocking call does.
     ///
     /// - Parameters:
-    ///   - file: a regular file, open for reading. Its own position is neither used nor moved.
-    ///   - offset: where to begin, in bytes; a negative one fails the connection, as a file that has ended does.
-    ///   - count: how many bytes; as the offset.
-    ///   - completed: told exactly once, on the loop's thread and never inside this call, when the file was sent or the
-    ///     connection ended before; in the latter case before ``ConnectionHandler/closed(_:reason:)``. Not called when
-    ///     the answer is ``WriteResult/closed``.
-    /// - Returns: As ``write(_:)-(RawSpan)``. When it is ``WriteResult/closed``, the file is closed already.
+    ///   - file: a regular file, open for reading. Its file offset is neither used nor moved.
+    ///   - offset: the first byte to send. A negative offset fails the connection, as the end of the file does.
+    ///   - count: the number of bytes to send. A negative count fails the connection.
+    ///   - completed: called exactly once, on the loop's thread and never inside this call, when the file was sent or
+    ///     the connection has ended; in the latter case before ``ConnectionHandler/closed(_:reason:)``. Not called when
+    ///     the result is ``WriteResult/closed``.
+    /// - Returns: As ``write(_:)-(RawSpan)``. If the result is ``WriteResult/closed``, the file is closed already.
     @discardableResult
     public func sendFile(
         _ file: consuming OwnedDescriptor, from offset: Int64 = 0, count: Int,
         completed: @escaping (SentFile) -> Void = { _ in }
     ) -> WriteResult {
-        // What the running handler wrote before goes first.
+        // The running handler's earlier writes go first.
         if state.contains(.gathering) && !state.contains(.queued) { sendGathered() }
         guard state.isDisjoint(with: .keepsFromWriting) else {
             file.close(loop.kernel)
@@ -43,7 +43,7 @@ extension Connection {
         }
         guard offset >= 0 && count >= 0 else {
             file.close(loop.kernel)
-            let reason = "\(count) bytes from \(offset) on are no part of a file"
+            let reason = "invalid file range: \(count) bytes from offset \(offset)"
             let error = SocketError(.send, subject: "\(peer)", reason: reason)
             terminate(CloseReason(.failed, error: error), losesOutput: true)
             return .closed
@@ -54,11 +54,13 @@ extension Connection {
         return answer(queuedWeight)
     }
 
-    /// Bytes of files that wait to be sent.
+    /// The number of bytes of files that are queued.
     public var queuedFileBytes: Int { queue?.fileByteCount ?? 0 }
 
-    /// Sends from the first file, at most `limit` bytes; answers how many were taken: none, and it is not done, when the
-    /// queue has to wait, or the connection has ended.
+    /// Sends at most `limit` bytes of the first file.
+    ///
+    /// - Returns: The number of bytes taken. Unless the file is done, 0 means that the queue has to wait or the
+    ///   connection has ended.
     func sendFirstFile(of queue: OutputQueue, _ file: QueuedFile, atMost limit: Int) -> Int {
         var sent = 0
         if file.left > 0 {
@@ -68,7 +70,7 @@ extension Connection {
             }
             if result.rawValue == 0 {
                 let error = SocketError(
-                    .send, subject: "\(peer)", reason: "the file has ended \(file.left) bytes before what was promised")
+                    .send, subject: "\(peer)", reason: "the file ended \(file.left) bytes short of its count")
                 terminate(CloseReason(.failed, error: error), losesOutput: true)
                 return 0
             }

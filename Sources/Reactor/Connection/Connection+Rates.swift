@@ -1,5 +1,5 @@
-// Keeping to rates. A connection without a limit pays nothing for those that have one: the states `limitsReading` and
-// `limitsWriting` send the others round the short ways, in the tests that are made anyway.
+// Rate limits. They cost a connection without one nothing: the states `limitsReading` and `limitsWriting` divert the
+// others from the fast paths, in tests that are made anyway.
 //
 //     reading:  as far as tokens go --none left--> pausedByRate --tick--> reading again
 //     writing:  everything is queued, sent as far as tokens go --none left--> heldByRate --tick--> sending again
@@ -7,35 +7,37 @@
 import SystemPackage
 
 extension Connection {
-    /// How fast this side reads; the peer then has to wait. Default: ``Limits/readRate``. A new limit holds at once, and
-    /// begins with a full burst; `nil` ends it.
+    /// The rate limit of reading, beyond which the peer has to wait. Default: ``Limits/readRate``.
+    ///
+    /// A new limit takes effect at once and begins with a full burst; `nil` removes it.
     public var readRate: RateLimit? {
         get { meter(.reading)?.bucket?.limit }
         set { changeRate(.reading) { $0.bucket = newValue.map { TokenBucket($0, now: loop.turnTime) } } }
     }
 
-    /// How fast this side sends. What is written faster is queued, within the limits of output. Default:
-    /// ``Limits/writeRate``. A new limit holds at once, and begins with a full burst; `nil` ends it.
+    /// The rate limit of sending, beyond which output is queued, within the output limits. Default:
+    /// ``Limits/writeRate``.
     ///
-    /// The deadline for output without progress does not run while this limit holds it back.
+    /// A new limit takes effect at once and begins with a full burst; `nil` removes it. The deadline for output without
+    /// progress does not run while this limit holds output back.
     public var writeRate: RateLimit? {
         get { meter(.writing)?.bucket?.limit }
         set { changeRate(.writing) { $0.bucket = newValue.map { TokenBucket($0, now: loop.turnTime) } } }
     }
 
-    /// A limit for reading that this connection shares with others, beside its own. Default: `nil`.
+    /// A rate limit of reading that this connection shares with others, besides its own. Default: `nil`.
     public var readGroup: RateGroup? {
         get { meter(.reading)?.group }
         set { changeRate(.reading) { $0.join(newValue) } }
     }
 
-    /// A limit for sending that this connection shares with others, beside its own. Default: `nil`.
+    /// A rate limit of sending that this connection shares with others, besides its own. Default: `nil`.
     public var writeGroup: RateGroup? {
         get { meter(.writing)?.group }
         set { changeRate(.writing) { $0.join(newValue) } }
     }
 
-    /// Takes over the rates of its limits, when the connection begins.
+    /// Applies the rate limits of its ``Limits``, when the connection begins.
     func startRates() {
         if let rate = limits.readRate { readRate = rate }
         if let rate = limits.writeRate { writeRate = rate }
@@ -48,10 +50,10 @@ extension Connection {
         return direction == .reading ? meters.reading : meters.writing
     }
 
-    /// Changes a limit; whatever the old one held back may go on.
+    /// Changes a limit, and continues what the old one held back.
     private func changeRate(_ direction: RateMeter.Direction, _ change: (RateMeter) -> Void) {
         guard !state.isClosed else { return }
-        // What the running handler has written was written under the old limit.
+        // The running handler's writes so far fall under the old limit.
         if direction == .writing && state.contains(.gathering) { sendGathered() }
         guard !state.isClosed else { return }
         let meter = meter(direction) ?? RateMeter(self, direction)
@@ -65,7 +67,7 @@ extension Connection {
             state.insert(limited)
         }
         continueAfterRate(direction)
-        // An edge may have come and been left to the other way of reading.
+        // An edge may have come while the other read path was in use.
         if direction == .reading { readingResumed() }
     }
 
@@ -75,20 +77,20 @@ extension Connection {
         loop.rateMeters[name.rawValue] = meters.reading == nil && meters.writing == nil ? nil : meters
     }
 
-    /// The connection is over.
+    /// Ends the meters, because the connection has closed.
     func endRates() {
         guard let meters = loop.rateMeters.removeValue(forKey: name.rawValue) else { return }
         meters.reading?.end()
         meters.writing?.end()
     }
 
-    /// Goes on with what a rate held back.
+    /// Continues what a rate limit held back.
     func continueAfterRate(_ direction: RateMeter.Direction) {
         switch direction {
         case .reading:
             guard state.contains(.pausedByRate) else { return }
             state.remove(.pausedByRate)
-            lastActivity = loop.turnTime  // that nothing came was this side's doing
+            lastActivity = loop.turnTime  // this side caused the silence
             readingResumed()
         case .writing:
             guard state.contains(.heldByRate) else { return }
@@ -114,7 +116,7 @@ extension Connection {
                 return meter.wait()
             }
             let result = retryingInterrupts { loop.receive(from: name, atMost: allowed) }
-            // Before the handler runs, which may change the limit.
+            // Before the handler runs: it may change the limit.
             if result.rawValue > 0 { meter.take(result.rawValue) }
             let count = take(result)
             if count == 0 || (count < allowed && readiness.isDisjoint(with: Self.saysMore)) { return }
@@ -126,12 +128,12 @@ extension Connection {
 
     // MARK: Writing
 
-    /// How many bytes may be sent now.
+    /// Returns the number of bytes that may be sent now.
     func writeAllowance() -> Int {
         state.contains(.limitsWriting) ? meter(.writing)?.allowance() ?? .max : .max
     }
 
-    /// Bytes were sent from the queue; sees to it that the rest is, when there are tokens.
+    /// Takes tokens for queued bytes that were sent, and waits for more if output is left.
     func noteSentUnderLimit(_ count: Int) {
         guard let meter = meter(.writing) else { return }
         if count > 0 { meter.take(count) }

@@ -1,10 +1,10 @@
-// From the kernel to the handler: receive into the loop's one buffer, lend it, and stop at a short read, a full budget,
-// or when nobody wants more.
+// From the kernel to the handler: receive into the loop's buffer, lend it, and stop at a short read, at the end of the
+// budget, or when reading is paused.
 
 import SystemPackage
 
 extension Connection {
-    /// Receives once, and goes on if there may be more.
+    /// Receives once, and continues if there may be more.
     @inline(__always)
     func read(_ readiness: Readiness) {
         let count = receiveOnce()
@@ -12,11 +12,12 @@ extension Connection {
         if count > 0 { readOn(readiness, after: count) }
     }
 
-    /// A short read emptied the socket, but if one of these was told: if the stream has ended or failed, one more receive
-    /// says so, and one that stopped at urgent data is followed by more (tcp(7), "Sockets API").
+    /// The readiness that calls for another receive after a short read. A short read has emptied the socket unless one
+    /// of these was reported: after the end of the stream or an error, one more receive returns it; and a receive that
+    /// stopped at urgent data is followed by more (tcp(7), "Sockets API").
     static var saysMore: Readiness { [.peerClosed, .hangUp, .error, .priority] }
 
-    /// Receives on while there is something, within the budget of a turn.
+    /// Keeps receiving while there is input, within the budget of a turn.
     @inline(never)
     private func readOn(_ readiness: Readiness, after first: Int) {
         let shortReadSaysEmpty = readiness.isDisjoint(with: Self.saysMore)
@@ -29,15 +30,15 @@ extension Connection {
             receivesLeft -= 1
             bytesLeft -= count
         }
-        // Level-triggered, the kernel tells again by itself.
+        // Level-triggered, the kernel reports the rest again by itself.
         if loop.isEdgeTriggered && state.wantsToRead { loop.lookAgain(at: self, readiness) }
     }
 
-    /// Receives and delivers; answers the number of bytes, or 0 when there were none.
+    /// Receives and delivers once; returns the number of bytes, or 0 when there were none.
     @inline(__always)
     private func receiveOnce() -> Int { take(loop.receive(from: name)) }
 
-    /// Delivers what a receive brought; answers the number of bytes.
+    /// Delivers the bytes of a receive; returns their number, or 0 when there were none.
     @inline(__always)
     func take(_ result: SystemResult) -> Int {
         let count = result.rawValue
@@ -49,7 +50,8 @@ extension Connection {
         return count
     }
 
-    /// The first bytes are delivered; what comes after `close()` is thrown away, within limits once the queue is sent.
+    /// Returns whether to deliver bytes: the first ones are; input after `close()` is discarded, within
+    /// ``Limits/lingerBytes`` once the queue is sent.
     @inline(never)
     private func takeUnusual(_ count: Int) -> Bool {
         state.remove(.awaitsFirstBytes)
@@ -60,7 +62,7 @@ extension Connection {
         return false
     }
 
-    /// A receive brought no bytes: nothing there, the end, or an error.
+    /// Handles a receive without bytes: would block, the end of the stream, or an error.
     @inline(never)
     private func finishReading(_ result: SystemResult) -> Int {
         if result.wasInterrupted { return receiveOnceAgain() }
@@ -81,11 +83,12 @@ extension Connection {
         return 0
     }
 
-    /// The receive was interrupted before it did anything.
+    /// Repeats a receive that was interrupted before it did anything.
     @inline(never)
     private func receiveOnceAgain() -> Int { receiveOnce() }
 
-    /// The selector saw an error that no receive will tell, because nothing is read now.
+    /// Ends the connection with an error that the selector reported and no receive will return, because reading is
+    /// paused.
     func failWithPendingError() {
         let pending = loop.kernel.pendingError(of: name)
         let errno = pending.rawValue > 0 ? Errno(rawValue: CInt(pending.rawValue)) : pending.errno ?? .connectionReset

@@ -1,37 +1,41 @@
-// From the handler to the kernel: what a handler writes while it runs is gathered and sent at once when it returns; what
-// the kernel does not take is queued, with watermarks. No user code runs in here (invariant 5), and what is queued is
-// bounded (invariant 12).
+// From the handler to the kernel: a handler's writes are gathered and sent at once when it returns; whatever the kernel
+// does not accept is queued, with watermarks. No user code runs in here (invariant 5), and the queue is bounded
+// (invariant 12). ``EventLoop/unflushed`` documents when queued output leaves that was written outside the handler's
+// callback.
 //
 //     write --handler running--> gather buffer --handler returns--> send --not all taken--> queue --writable--> send
 //       |                           |  full, or a large piece: send at once
-//       +---- anyone else ----------+-------------------------------------> queue --end of turn--> send
+//       +---- any other caller -----+-------------------------------------> queue --EventLoop.unflushed--> send
 
 import SystemPackage
 
-/// What became of a write.
+/// The result of a write.
 public struct WriteResult: Sendable, Hashable {
     private let value: UInt8
 
-    /// Taken; write on.
+    /// The bytes were taken; the caller may write more.
     public static let taken = WriteResult(value: 0)
-    /// Taken, but more than ``Limits/outputHighWatermark`` waits: hold back until ``ConnectionHandler/drained(_:)``.
+    /// The bytes were taken, but more than ``Limits/outputHighWatermark`` is queued: stop writing until
+    /// ``ConnectionHandler/drained(_:)``.
     public static let pressure = WriteResult(value: 1)
-    /// Not taken: the connection is over, or was finished.
+    /// The bytes were not taken: the connection has closed, or ``Connection/close()`` or ``Connection/finish()`` was
+    /// called.
     public static let closed = WriteResult(value: 2)
 }
 
 extension Connection {
-    /// Pieces from this size on are sent at once instead of being copied, if nothing is before them.
+    /// Pieces of at least this size are sent at once instead of being copied, if nothing is queued before them.
     private static let directSize = 16 * 1024
 
     /// Writes bytes, in order and without blocking; they are copied or sent before this returns.
     ///
-    /// Several writes of one callback leave in one `send` when it returns. The peer's slowness is this side's memory:
-    /// heed ``WriteResult/pressure``; reading from that peer pauses by itself meanwhile, and beyond
-    /// ``Limits/outputLimit`` the connection is closed.
+    /// The writes of one callback leave in one `send` when it returns. A slow peer costs memory on this side: heed
+    /// ``WriteResult/pressure``. Meanwhile reading from that peer pauses by itself, and beyond ``Limits/outputLimit``
+    /// the connection is closed.
+    /// - Returns: Whether the bytes were taken, and whether to stop writing.
     @discardableResult
     public func write(_ bytes: RawSpan) -> WriteResult {
-        // Almost always: a small piece, by the running handler, with nothing before it.
+        // The common case: a small piece, written by the running handler, with nothing queued before it.
         if state.intersection(.decidesWriting) == .gathering && bytes.byteCount < Self.directSize && loop.gather(bytes)
         {
             return .taken
@@ -50,7 +54,7 @@ extension Connection {
         return enqueue(bytes)
     }
 
-    /// Writes two pieces that belong together, as two calls would.
+    /// Writes two pieces in order, as two calls would.
     @inline(__always)
     func write(_ first: RawSpan, then second: RawSpan) -> WriteResult {
         if state.intersection(.decidesWriting) == .gathering
@@ -70,22 +74,28 @@ extension Connection {
     }
 
     /// Writes a string's UTF-8 bytes.
+    ///
+    /// - Returns: As ``write(_:)-(RawSpan)``.
     @discardableResult
     public func write(_ text: String) -> WriteResult { write(text.utf8Span.span) }
 
     /// Writes the bytes of a span.
+    ///
+    /// - Returns: As ``write(_:)-(RawSpan)``.
     @discardableResult
     public func write(_ bytes: Span<UInt8>) -> WriteResult {
         unsafe write(bytes.bytes)  // safe: a UInt8 has no padding that would be uninitialized
     }
 
     /// Writes an array's bytes.
+    ///
+    /// - Returns: As ``write(_:)-(RawSpan)``.
     @discardableResult
     public func write(_ bytes: [UInt8]) -> WriteResult { write(bytes.span) }
 
     // MARK: Sending
 
-    /// The handler returned, or the buffer is full: one send for all that it wrote.
+    /// Sends all gathered bytes in one call: the handler has returned, or the buffer is full.
     @inline(__always)
     func sendGathered() {
         let count = loop.gathered
@@ -95,7 +105,7 @@ extension Connection {
         if result.rawValue == count { noteSent(count) } else { keepUnsent(count, result) }
     }
 
-    /// The kernel did not take all that was gathered.
+    /// Queues the gathered bytes that the kernel did not accept.
     @inline(never)
     private func keepUnsent(_ count: Int, _ first: SystemResult) {
         var result = first
@@ -103,6 +113,7 @@ extension Connection {
             result = loop.sendGathered(count, to: name)
         }
         guard let sent = judgeSend(result) else { return }
+        // Safe: the buffer lives as long as the loop, and nothing writes to it while `append` copies the bytes.
         append(unsafe loop.gatherBuffer.prefix(count).bytes.extracting(sent...))
     }
 
@@ -121,23 +132,23 @@ extension Connection {
         return answer(queuedWeight)
     }
 
-    /// What to answer a writer when so much waits.
+    /// Returns the result of a write after which so much is queued.
     func answer(_ weight: Int) -> WriteResult {
         if weight <= limits.high { return .taken }
-        // Whoever is told to hold back waits for `drained`, even if the next send takes everything.
+        // A writer that stops for pressure waits for `drained`, even if the next send takes everything.
         state.insert(.owesDrained)
         return .pressure
     }
 
-    /// What waits, as it counts against the limits.
+    /// The weight of the queued output against the limits, in bytes; a file counts as 4 KiB.
     var queuedWeight: Int { queue?.weight ?? 0 }
 
-    /// Adds to the queue.
+    /// Appends bytes to the queue.
     private func append(_ bytes: RawSpan) {
         if !bytes.isEmpty { openQueue().append(bytes) }
     }
 
-    /// The queue, to have something added.
+    /// Returns the queue for appending; creates it if necessary.
     func openQueue() -> OutputQueue {
         if !state.contains(.queued) {
             noteTaken()
@@ -149,7 +160,7 @@ extension Connection {
         return new
     }
 
-    /// Sends from the queue, within the budget of a turn.
+    /// Sends queued output, within the budget of a turn.
     func flushQueue() {
         guard state.intersection([.queued, .heldByRate]) == .queued, let queue else { return }
         guard state.contains(.limitsWriting) else { return flush(queue, atMost: limits.bytesSentPerTurn) }
@@ -165,7 +176,8 @@ extension Connection {
             if leading == 0, let file = queue.firstFile {
                 let sent = sendFirstFile(of: queue, file, atMost: budget)
                 if sent > 0 { noteTaken() }
-                // Fewer than were offered may also be what the page cache had at hand: only "would block" ends this.
+                // A short sendfile may also mean that the page cache held no more at that moment: only "would block"
+                // ends this.
                 if state.isClosed || sent == 0 && file.left > 0 { return }
                 budget -= sent
             } else {
@@ -183,18 +195,19 @@ extension Connection {
         if queue.isEmpty {
             dropQueue()
         } else if loop.isEdgeTriggered {
-            // All that was offered was taken, so there is no edge to come: level-triggered, the kernel tells again.
+            // The kernel took all that was offered, so no edge will follow; level-triggered, it reports writability
+            // again.
             loop.lookAgain(at: self, .writable)
         }
     }
 
-    /// The kernel took queued bytes, or had taken all there were. That is progress as long as no check has found that the
-    /// peer still has to acknowledge some; then only its acknowledgements are.
+    /// Notes progress: the kernel took queued bytes, or the queue was empty until now. It counts until a check of the
+    /// deadlines has found unacknowledged output; from then on only the peer's acknowledgements are progress.
     private func noteTaken() {
         if !state.contains(.unacknowledged) { lastProgress = loop.turnTime }
     }
 
-    /// Nothing waits any more; what became of files may still have to be told.
+    /// Releases the queue; the outcomes of its files may still have to be delivered.
     func dropQueue() {
         guard let queue else { return }
         state.remove(.queued)
@@ -207,7 +220,9 @@ extension Connection {
         }
     }
 
-    /// What a send came to: the bytes taken, none of them if it would block; `nil` if it ended the connection.
+    /// Evaluates the result of a send.
+    ///
+    /// - Returns: The number of bytes taken, 0 if it would block; `nil` if the send failed and ended the connection.
     func judgeSend(_ result: SystemResult) -> Int? {
         guard let errno = result.errno else {
             noteSent(result.rawValue)
@@ -216,7 +231,8 @@ extension Connection {
         }
         if errno.faultClass == .wouldBlock { return 0 }
         if errno.faultClass == .resources {
-            // Out of buffers (ENOBUFS, ENOMEM) is "not now" too: the bytes wait, and their stall deadline watches.
+            // Out of buffers (ENOBUFS, ENOMEM) means "try later" too: the bytes stay queued, under their stall
+            // deadline.
             state.insert(.outOfBuffers)
             armDeadline(loop.turnTime + Self.bufferRetryInterval)
             return 0
@@ -234,19 +250,19 @@ extension Connection {
 
     // MARK: Between callbacks
 
-    /// Has the connection flushed at the end of the turn; while its handler runs, that flushes when it returns.
+    /// Adds the connection to ``EventLoop/unflushed``, unless its handler is running: its return sends everything.
     func askForFlush() {
         if state.intersection([.gathering, .limitsWriting]) != .gathering { flushInNextTurn() }
     }
 
-    /// Has the connection flushed at the end of the turn, even while its handler runs.
+    /// Adds the connection to ``EventLoop/unflushed``, even while its handler is running.
     func flushInNextTurn() {
         guard !state.contains(.unflushed) else { return }
         state.insert(.unflushed)
         loop.unflushed.append(self)
     }
 
-    /// A new turn begins: send what others wrote.
+    /// Sends unflushed output.
     func flushUnflushed() {
         state.remove(.unflushed)
         guard !state.isClosed else { return }
@@ -254,8 +270,8 @@ extension Connection {
         settle()
     }
 
-    /// Brings everything in line with what is queued now: interest, pressure, the deadline, and the steps of finishing
-    /// and closing that waited for an empty queue. Called whenever one of them may have changed.
+    /// Adjusts everything that depends on the queue: interest, backpressure, the stall deadline, and the steps of
+    /// finishing and closing that waited for an empty queue. Called whenever one of them may have changed.
     @inline(never)
     func settle() {
         if state.contains(.owesFileOutcome) { deliverFileOutcomes() }

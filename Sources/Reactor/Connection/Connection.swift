@@ -1,47 +1,47 @@
-// One TCP connection: what it is made of, and what its user can ask of it. How it reads, writes, ends and keeps its
-// deadlines stands in the files beside this one; its states are drawn in ConnectionState.swift; every call of its handler
-// is in Connection+Delivery.swift.
+// One TCP connection: its stored properties and its public interface. Reading, writing, closing and deadlines are in
+// the files beside this one; ConnectionState.swift draws its states; Connection+Delivery.swift makes every call of its
+// handler.
 
 public import SystemPackage
 
 /// A TCP connection on an event loop.
 ///
-/// Used on its loop's thread only. Calls after the end do nothing.
+/// Confined to its loop's thread. Calls after it has closed do nothing.
 @safe public final class Connection: EventSource {
-    // The small ones stand together: an idle connection is counted in bytes.
+    // Small fields stand together: the memory of an idle connection is counted in bytes.
 
     var state: ConnectionState = .awaitsFirstBytes
-    /// Input that is still thrown away while lingering.
+    /// Bytes of input that may still be discarded while lingering.
     var lingerBytesLeft: Int32 = 0
     var descriptor: OwnedDescriptor?
-    /// The peer's address; behind a proxy that says so (``ProxyProtocol``), that of the client.
+    /// The peer's address; behind a trusted proxy (``ProxyProtocol``), the client's.
     public let peer: SocketAddress
     let limits: ConnectionLimits
-    /// Told when the connection is over, so that limits are kept; `nil` for a connection that we made, and for one that is
-    /// over: what makes the owner's handlers may hold the connection.
+    /// The owner, notified when the connection has closed, so that it can enforce its limits; `nil` for an outgoing
+    /// connection, and once the connection has closed, because the owner's handler factory may hold the connection.
     var owner: ConnectionOwner?
-    // Safe: retained in `begin`, released in `deliverClosed`, the last delivery, and nil from then on; no delivery runs
-    // inside another of the same connection.
+    // Safe: retained in `setHandler`, released in `deliverClosed`, the last delivery, and nil from then on; no delivery
+    // runs inside another of the same connection.
     var box: Unmanaged<HandlerBox>?
     var closeReason: CloseReason?
 
-    /// What waits to be sent, while the state says `queued`, or has been sent and is still to be told.
+    /// Queued output, while the state contains `queued`; and the outcomes of files that are still to be delivered.
     var queue: OutputQueue?
     var receivedCount = 0
     var sentCount = 0
-    /// How much of that the peer had acknowledged at the last check of the deadlines.
+    /// The part of ``sentCount`` that the peer had acknowledged at the last check of the deadlines.
     var acknowledgedCount = 0
 
     // MARK: Time
 
-    /// When a byte last went in either direction, an acknowledged one included.
+    /// The time at which a byte last moved in either direction or was acknowledged.
     var lastActivity: MonotonicTime
-    /// When output last made progress, as ``noteAcknowledged(_:)`` and ``noteTaken()`` see it.
+    /// The time at which output last made progress, as ``noteAcknowledged(_:)`` and ``noteTaken()`` determine it.
     var lastProgress: MonotonicTime
-    /// When the message that is awaited, or the lingering, has to be over.
+    /// The deadline of the awaited message, or of lingering.
     var deadline: MonotonicTime
     var timer = Timer.none
-    /// When the timer fires.
+    /// The time at which the timer fires.
     var timerTime = MonotonicTime.never
 
     init(
@@ -59,50 +59,51 @@ public import SystemPackage
         super.init(loop: loop, name: name)
     }
 
-    // MARK: Asking
+    // MARK: Properties
 
-    /// Whether the connection is open in both directions and ``close()`` was not called.
+    /// Whether the connection is open in both directions and ``close()`` has not been called.
     public var isOpen: Bool { state.isDisjoint(with: [.notOpen, .ended, .finishing, .finished]) }
 
-    /// Whether the connection is over: its descriptor is closed, or about to be.
+    /// Whether the connection has ended: its descriptor is closed, or will be at the end of the turn.
     public var isClosed: Bool { state.isClosed }
 
-    /// Bytes received since the connection began.
+    /// The number of bytes received since the connection began.
     public var bytesReceived: Int { receivedCount }
 
-    /// Bytes that the kernel took since the connection began.
+    /// The number of bytes that the kernel accepted for sending since the connection began.
     public var bytesSent: Int { sentCount }
 
-    /// Bytes that were written and not yet taken by the kernel; those of files are ``queuedFileBytes``.
+    /// The number of written bytes that the kernel has not accepted yet; ``queuedFileBytes`` counts those of files.
     public var queuedBytes: Int { (queue?.byteCount ?? 0) + (state.contains(.gathering) ? loop.gathered : 0) }
 
-    /// This side's address. Asks the kernel. `nil` when the connection is over.
+    /// The local address, `nil` when the connection has closed. Makes a system call (getsockname(2)).
     public var local: SocketAddress? {
         var address = SocketAddress.unspecified
         guard !state.isClosed, loop.kernel.localAddress(of: name, &address).succeeded else { return nil }
         return address
     }
 
-    /// Who is at the other end of a Unix socket. Asks the kernel. `nil` for other sockets, and when the connection is over.
+    /// The credentials of the peer of a Unix socket; `nil` for other sockets, and when the connection has closed. Makes
+    /// a system call (`SO_PEERCRED`, unix(7)).
     public var peerCredentials: PeerCredentials? {
         var credentials = PeerCredentials()
-        // The socket's own family counts: behind a proxy, the peer is what the proxy says.
+        // The socket's own family decides: behind a proxy, `peer` is the client's address.
         guard local?.isUnix == true, loop.kernel.peerCredentials(of: name, &credentials).succeeded else { return nil }
         return credentials
     }
 
-    /// The address at the other end of the socket: that of the proxy, where ``peer`` is a client's behind it. Asks the
-    /// kernel. `nil` when the connection is over or was lost.
+    /// The address of the socket's peer: that of the proxy, where ``peer`` is the address of a client behind it. `nil`
+    /// when the connection has closed or was lost. Makes a system call (getpeername(2)).
     public var directPeer: SocketAddress? {
         var address = SocketAddress.unspecified
         guard !state.isClosed, loop.kernel.peerAddress(of: name, &address).succeeded else { return nil }
         return address
     }
 
-    /// The connection's descriptor, for options and for looking at it; the connection goes on owning it. `nil` when the
-    /// connection is over.
+    /// The connection's descriptor, for setting options and for inspection; the connection keeps owning it. `nil` when
+    /// the connection has closed.
     ///
-    /// From then on, closing costs one system call more, since a duplicate may have been made of it.
+    /// Once it has been read, closing costs one more system call, since the caller may have duplicated it.
     public var fileDescriptor: FileDescriptor? {
         guard !state.isClosed else { return nil }
         state.insert(.descriptorShared)
@@ -111,26 +112,26 @@ public import SystemPackage
 
     // MARK: Pausing
 
-    /// Stops reading: the kernel keeps what arrives, and the peer has to wait. ``ConnectionHandler/received(_:on:)`` is
-    /// not called until ``resumeReading()``.
+    /// Stops reading: the kernel buffers what arrives, and the peer has to wait. ``ConnectionHandler/received(_:on:)``
+    /// is not called until ``resumeReading()``.
     public func pauseReading() {
         guard state.isOpen else { return }
         state.insert(.pausedByUser)
         updateInterest()
     }
 
-    /// Reads again, unless output is above its watermark, when reading resumes by itself.
+    /// Resumes reading. While output is above its high watermark, reading stays paused and resumes by itself once it is
+    /// below the low one.
     public func resumeReading() {
         guard state.contains(.pausedByUser) else { return }
         state.remove(.pausedByUser)
         readingResumed()
     }
 
-    /// Whether nothing is read now: by ``pauseReading()``, because the peer does not read what it is sent, or because of
-    /// its rate.
+    /// Whether reading is paused: by ``pauseReading()``, by backpressure, or by a rate limit.
     public var isReadingPaused: Bool { !state.isDisjoint(with: [.pausedByUser, .pausedByPressure, .pausedByRate]) }
 
-    /// Tells the registry what the connection waits for.
+    /// Updates the registered interest.
     func updateInterest() {
         guard isRegistered else { return }
         var interest: Interest = state.wantsToRead ? .readable : []
@@ -139,15 +140,15 @@ public import SystemPackage
         if interest.isEmpty && !loop.capabilities.reportsHangUp { armDeadline(loop.turnTime + Self.probeInterval) }
     }
 
-    /// Something that kept the connection from reading has gone.
+    /// Continues reading after one of the causes of a pause is gone.
     func readingResumed() {
         updateInterest()
         guard isRegistered else { return }
         if state.wantsHeldInput {
             loop.lookAgain(at: self, .readable)
         } else if state.wantsToRead && loop.isEdgeTriggered {
-            // An edge that came meanwhile is not told again: look as if it had come now.
-            // The end may have been among what was told: read until there is nothing, whatever a receive brings.
+            // An edge that came meanwhile is not reported again: act as if it had come now. It may have reported the
+            // end of the stream too: read until the operation would block, even after a short read.
             loop.lookAgain(at: self, [.readable, .peerClosed])
         }
     }
@@ -155,7 +156,7 @@ public import SystemPackage
     // MARK: The loop's calls
 
     override func ready(_ readiness: Readiness) {
-        // Almost always: bytes, and nothing else.
+        // The common case: bytes, and nothing else.
         if readiness == .readable && state.readsFreely { return read(readiness) }
         if readiness.contains(.writable) && state.contains(.queued) {
             flushQueue()
@@ -168,7 +169,7 @@ public import SystemPackage
         } else if !state.isClosed, readiness.contains(.error) {
             failWithPendingError()
         } else if readiness.contains(.hangUp), !state.isClosed, state.contains(.ended) {
-            // Both directions are over: what is queued can reach nobody.
+            // Both directions have ended: queued output can no longer reach the peer.
             terminate(CloseReason(.failed, error: SocketError(.send, subject: "\(peer)", errno: .brokenPipe)))
         }
     }
@@ -182,7 +183,7 @@ public import SystemPackage
         terminate(CloseReason(.failed, error: SocketError(.watch, subject: "\(peer)", errno: .badFileDescriptor)))
     }
 
-    override func selectorChanged() { updateInterest() }  // who wants nothing may have to be looked at by timer now
+    override func selectorChanged() { updateInterest() }  // without interest, hang-ups may need a timer now
 
     override func rateAllows(_ direction: RateMeter.Direction) { continueAfterRate(direction) }
 
@@ -199,8 +200,8 @@ public import SystemPackage
     }
 }
 
-/// Keeps count of connections. A class, not a protocol, because a reference to one is half as large.
+/// An object that counts its connections. A class, not a protocol, because a reference to one is half as large.
 class ConnectionOwner {
-    /// A connection of this owner's is over: its descriptor is closed.
+    /// Handles the close of one of its connections; the descriptor is closed already.
     func connectionClosed(_ connection: Connection) {}
 }

@@ -1,6 +1,6 @@
-// What a user of the framework implements: what happens to one connection.
+// The protocol that a user of the framework implements: the events of one connection.
 
-/// Handles the events of one connection, on its loop's thread.
+/// A handler of the events of one connection, called on its loop's thread.
 ///
 ///     final class Echo: ConnectionHandler {
 ///         func received(_ bytes: RawSpan, on connection: Connection) {
@@ -8,44 +8,45 @@
 ///         }
 ///     }
 ///
-/// ``received(_:on:)`` is the only one that must be there. The calls come in this order, one at a time, and none while
-/// another of the same connection is running:
+/// Only ``received(_:on:)`` is required. The calls come in this order, one at a time; a call never runs inside another
+/// of the same connection:
 ///
 ///     connected  (received | resumed | drained)*  ended?  drained*  closed
 ///
 /// ``draining(_:)`` may come once, anywhere between the first and the last.
 ///
-/// A call may do anything: write, pause, close this connection or another, stop the loop. A call that throws closes its
-/// connection with that reason. It should not block, for the whole loop waits meanwhile.
+/// A handler may do anything in a call: write, pause, close this connection or another, stop the loop. If it throws,
+/// its connection is closed, and the reason is ``CloseReason/Kind/handlerError``. It should not block, because the
+/// whole loop waits meanwhile.
 public protocol ConnectionHandler: AnyObject {
-    /// The connection is there. Default: nothing.
+    /// The connection has begun. Default: does nothing.
     func connected(_ connection: Connection) throws
 
-    /// Bytes arrived. They are lent: they belong to the loop and are overwritten when this returns.
+    /// Bytes have arrived. They are lent: the loop overwrites them when this returns.
     ///
-    /// A stream has no message boundaries: one message may come in pieces, and many at once.
+    /// A stream has no message boundaries: one message may arrive in pieces, and many at once.
     func received(_ bytes: RawSpan, on connection: Connection) throws
 
-    /// Reading may go on, and this handler holds input: it has asked for this with ``Connection/holdInput()``. Default:
-    /// nothing.
+    /// Reading may continue, and this handler holds input: it called ``Connection/holdInput()``. Default: does nothing.
     func resumed(_ connection: Connection) throws
 
-    /// The peer will send no more. It may still read. Default: closes the connection, after what is queued was sent.
+    /// The peer has ended its stream. It may still read. Default: closes the connection, after its queued output is
+    /// sent.
     func ended(_ connection: Connection) throws
 
-    /// Output was above the high watermark and is below the low one now. Default: nothing.
+    /// Queued output was above the high watermark and is now at or below the low one. Default: does nothing.
     func drained(_ connection: Connection) throws
 
-    /// The loop drains: it takes no newcomers, and ends when all connections have ended, or at its deadline, when those
-    /// that are left are reset. Default: closes the connection, after what is queued was sent.
+    /// The loop is draining: it accepts no new connections, and ends when all connections have closed, or at its
+    /// deadline, when the remaining ones are reset. Default: closes the connection, after its queued output is sent.
     ///
-    /// A handler in the middle of something finishes that and closes then; one that waits for its peer's next wish tells
-    /// it to go elsewhere, in the words of its protocol, or closes. Told a connection whose loop has begun to drain
-    /// before it began, as well, right after ``connected(_:)``.
+    /// A handler in the middle of a request finishes it and then closes; a handler that waits for the peer's next
+    /// request tells the peer to go elsewhere, as its protocol provides, or closes. Also called, right after
+    /// ``connected(_:)``, for a connection that begins while the loop is draining already.
     func draining(_ connection: Connection) throws
 
-    /// The connection is gone and its descriptor closed. The last call, and exactly one for each connection that was
-    /// connected. Default: nothing.
+    /// The connection has closed, and so has its descriptor. The last call, made exactly once for each connection that
+    /// was connected. Default: does nothing.
     func closed(_ connection: Connection, reason: CloseReason)
 }
 
@@ -54,32 +55,32 @@ extension ConnectionHandler {
     public func connected(_ connection: Connection) {}
     /// Does nothing.
     public func resumed(_ connection: Connection) {}
-    /// Closes the connection, after what is queued was sent.
+    /// Closes the connection, after its queued output is sent.
     public func ended(_ connection: Connection) { connection.close() }
     /// Does nothing.
     public func drained(_ connection: Connection) {}
-    /// Closes the connection, after what is queued was sent.
+    /// Closes the connection, after its queued output is sent.
     public func draining(_ connection: Connection) { connection.close() }
     /// Does nothing.
     public func closed(_ connection: Connection, reason: CloseReason) {}
 }
 
-/// The base of handlers that stand between a connection and a handler of another kind, which is the one to be named in
-/// reports. A class, because whether an object has one for a base is found out at once, unlike a conformance.
+/// The base class of handlers that adapt a connection to a handler of another kind, which is the one named in reports.
+/// A class, because a test for a base class is fast, unlike one for a conformance.
 class HandlerAdapter {
     var adapted: any AnyObject { self }
 }
 
-/// Holds a handler in a constant, which can be called without counting references, unlike a property that might change
-/// meanwhile.
+/// A box that holds a handler in a constant, which can be called without reference counting, unlike a property that
+/// might change during the call.
 final class HandlerBox {
     let handler: any ConnectionHandler
 
     init(_ handler: any ConnectionHandler) { self.handler = handler }
 
-    /// The user's own handler, whatever stands in front of it.
+    /// The user's own handler, without any wrapper.
     var user: any AnyObject { (handler as? HandlerAdapter)?.adapted ?? handler }
 
-    /// The type of the user's handler, for reports.
+    /// The name of the user's handler type, for reports.
     var name: String { String(describing: type(of: user)) }
 }

@@ -1,12 +1,12 @@
-// The limits of connections, prepared once for all of a listener's.
+// The limits of connections, converted once for all connections of a listener.
 
-/// The part of ``Limits`` that a connection looks at, in units that cost nothing to compare. One for all connections of
-/// a listener, so that replacing them concerns all of these at once.
+/// The part of ``Limits`` that a connection needs, in units that are cheap to compare: times in nanoseconds, sizes in
+/// bytes. All connections of a listener share one, so that replacing its values affects them all at once.
 final class ConnectionLimits {
     private(set) var idle: Int64
     private(set) var firstMessage: Int64
     private(set) var writeStall: Int64
-    /// How often a peer that has not acknowledged everything is checked for progress.
+    /// The interval at which a peer with unacknowledged output is checked for progress.
     private(set) var progressCheck: Int64
     private(set) var linger: Int64
     private(set) var receivesPerTurn: Int
@@ -17,7 +17,7 @@ final class ConnectionLimits {
     private(set) var high: Int
     private(set) var hard: Int
     private(set) var lingerBytes: Int
-    /// Of connections that begin from now on.
+    /// For new connections.
     private(set) var readRate: RateLimit?
     private(set) var writeRate: RateLimit?
 
@@ -39,7 +39,7 @@ final class ConnectionLimits {
         writeRate = limits.writeRate
     }
 
-    /// Has other limits hold. Outside callbacks of the connections that have them.
+    /// Replaces all values. Must not be called inside a callback of a connection that has these limits.
     func replace(with other: ConnectionLimits) {
         idle = other.idle
         firstMessage = other.firstMessage

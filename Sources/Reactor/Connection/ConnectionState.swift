@@ -1,10 +1,10 @@
-// The state of a connection as one set of facts, so that the way of a message tests many of them at once.
+// The state of a connection as one option set, so that the hot path tests many facts at once.
 //
 // Two directions, each open until it has ended; `close()` and `abort()` end both.
 //
 //     reading:   open --end of stream--> ended
-//                (paused: by the user, by pressure, by its rate; the kernel then keeps the bytes, and the peer waits)
-//                (held: the handler has kept a part of what it received, and nothing newer comes before that)
+//                (paused: by the user, backpressure or a rate; the kernel then keeps the bytes, and the peer waits)
+//                (held: the handler has kept a part of what it received, and nothing newer is received before that)
 //
 //     writing:   open --finish()--> finishing --queue empty, shutdown(2)--> finished
 //
@@ -12,15 +12,15 @@
 //                  |                  |                                                            ^
 //                  +------------------+---- abort(), error, deadline, limit, both ended -----------+
 //
-// `closing` and `lingering` throw input away: two peers that close while both have much to say would otherwise wait for each
-// other; and closing a socket with unread input resets it, and a reset may destroy the last reply before the peer has read
-// it (RFC 1122, 4.2.2.13).
+// `closing` and `lingering` discard input: otherwise two peers that close while both have much to send would wait for
+// each other; and closing a socket with unread input resets it, and a reset may destroy the last reply before the peer
+// has read it (RFC 1122, 4.2.2.13).
 
-/// What is true of a connection.
+/// The state of a connection.
 struct ConnectionState: OptionSet {
     let rawValue: UInt32
 
-    // Life: at most one of these; none is "open".
+    // Life: at most one of these; without any, the connection is open.
     static let closing = ConnectionState(rawValue: 1 << 0)
     static let lingering = ConnectionState(rawValue: 1 << 1)
     static let closed = ConnectionState(rawValue: 1 << 2)
@@ -33,44 +33,45 @@ struct ConnectionState: OptionSet {
     // Writing.
     static let finishing = ConnectionState(rawValue: 1 << 6)
     static let finished = ConnectionState(rawValue: 1 << 7)
-    /// Bytes wait in the queue.
+    /// Output is queued.
     static let queued = ConnectionState(rawValue: 1 << 8)
-    /// The handler is running, and what it writes is gathered.
+    /// The handler is running, and its writes are gathered.
     static let gathering = ConnectionState(rawValue: 1 << 9)
-    /// In the loop's list of connections to be flushed.
+    /// The connection is in ``EventLoop/unflushed``.
     static let unflushed = ConnectionState(rawValue: 1 << 10)
-    /// `drained` has to be told.
+    /// `drained` is to be called once output is below the low watermark.
     static let owesDrained = ConnectionState(rawValue: 1 << 11)
 
     // The first message.
     static let awaitsFirstBytes = ConnectionState(rawValue: 1 << 12)
-    /// The handler says itself when a message is complete, and one is awaited.
+    /// A complete message is awaited: ``Connection/messageArrived()`` clears this.
     static let awaitsMessage = ConnectionState(rawValue: 1 << 13)
 
-    /// The user was given the descriptor, and may have duplicated it.
+    /// The descriptor was given to the user, who may have duplicated it.
     static let descriptorShared = ConnectionState(rawValue: 1 << 14)
-    /// The kernel had no memory for a send: tried again by timer, for the selector would say "writable" at once.
+    /// The kernel had no memory for a send, which a timer retries, because the selector would report "writable" at
+    /// once.
     static let outOfBuffers = ConnectionState(rawValue: 1 << 15)
 
-    /// The handler holds input that it wants to go on with before anything newer is received.
+    /// The handler holds input that it must process before anything newer is received.
     static let holdsInput = ConnectionState(rawValue: 1 << 16)
-    /// A file was sent, or will not be, and whoever gave it has not been told.
+    /// A file was sent or given up, and its `completed` closure has not been called.
     static let owesFileOutcome = ConnectionState(rawValue: 1 << 17)
 
     // Rates.
-    /// Reading has a limit, so it does not go the short way.
+    /// Reading has a rate limit, so it does not take the fast path.
     static let limitsReading = ConnectionState(rawValue: 1 << 18)
-    /// Sending has a limit, so everything is queued.
+    /// Sending has a rate limit, so all output is queued.
     static let limitsWriting = ConnectionState(rawValue: 1 << 19)
     /// Reading waits for tokens.
     static let pausedByRate = ConnectionState(rawValue: 1 << 20)
     /// The queue waits for tokens.
     static let heldByRate = ConnectionState(rawValue: 1 << 21)
 
-    /// At the last check of the deadlines, the peer had not acknowledged everything that the kernel took.
+    /// The peer had not acknowledged all output at the last check of the deadlines.
     static let unacknowledged = ConnectionState(rawValue: 1 << 22)
 
-    // What is tested together.
+    // Sets that are tested together.
     static let notOpen: ConnectionState = [.closing, .lingering, .closed]
     static let pausesReading: ConnectionState = [.pausedByUser, .pausedByPressure, .pausedByRate, .holdsInput]
     static let keepsFromReading: ConnectionState = [.closed, .ended, .pausesReading]
@@ -87,6 +88,6 @@ struct ConnectionState: OptionSet {
     var isClosed: Bool { contains(.closed) }
     var readsFreely: Bool { isDisjoint(with: .keepsFromReadingFreely) }
     var wantsToRead: Bool { isDisjoint(with: .keepsFromReading) }
-    /// What the handler holds may go on now.
+    /// Whether the handler may continue with the input that it holds.
     var wantsHeldInput: Bool { contains(.holdsInput) && isDisjoint(with: .keepsFromDelivering) }
 }

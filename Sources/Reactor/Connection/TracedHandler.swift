@@ -1,7 +1,7 @@
-// A handler whose calls are written down before they are made. It stands in front of the user's handler on a loop that is
-// traced, and nowhere else, so that a loop without a trace pays nothing for it.
+// A handler that records each call in a trace before passing it on. It wraps the user's handler only on a loop that is
+// traced, so that a loop without a trace pays nothing for it.
 
-/// Tells a trace what its handler is called for.
+/// A handler wrapper that traces calls.
 final class TracedHandler: HandlerAdapter, ConnectionHandler {
     private let handler: any ConnectionHandler
     private let trace: TracingKernel

@@ -1,9 +1,9 @@
-// How sources come and go, and what they ask of the loop between turns.
+// Registering and deregistering sources, redispatching them, and the loop's reports.
 
 import SystemPackage
 
 extension EventLoop {
-    /// Checks that the loop lives and that its selector can take a descriptor of this number.
+    /// Checks that the loop is alive and that its selector can take a descriptor of this number.
     func checkCapacity(for descriptor: FileDescriptor) throws(SocketError) {
         let subject = "descriptor \(descriptor.rawValue)"
         if isShutDown { throw SocketError(.watch, subject: subject, reason: "the loop has ended") }
@@ -15,13 +15,13 @@ extension EventLoop {
     }
 
     func register(_ source: EventSource, wanting interest: Interest) {
-        // The kernel gave the number again, so whoever is registered under it was closed without a word.
+        // The kernel reused the number, so the descriptor that was registered under it has been closed by other code.
         if let former = registry.source(of: source.name) { loseDescriptor(of: former) }
         registry.add(source, wanting: interest)
     }
 
-    /// The descriptor of a source was closed by someone else. The source is deregistered and ends; nothing is done with the
-    /// number any more, which may be another file's.
+    /// Deregisters and ends a source whose descriptor was closed by other code. The number is not touched any more: it
+    /// may belong to another file.
     @inline(never)
     func loseDescriptor(of source: EventSource) {
         deregister(source, closesAlone: false)
@@ -31,50 +31,51 @@ extension EventLoop {
     @inline(__always)
     func setInterest(_ interest: Interest, of source: EventSource) { registry.setInterest(interest, of: source) }
 
-    /// Ends a registration. The source gets no event any more, not even one that was found already.
+    /// Ends a registration. The source receives no more events, not even one that was found already.
     func deregister(_ source: EventSource, closesAlone: Bool) {
         // A forked child has a duplicate of every socket: closing ours would leave it in the epoll set.
         let alone = closesAlone && kernel.forkCount() == forksAtStart
         registry.remove(source, from: selector, closesAlone: alone)
     }
 
-    /// Has a source looked at in the next turn although no selector may say so.
+    /// Redispatches a source in the next turn, even if no selector reports it.
     func lookAgain(at source: EventSource, _ readiness: Readiness) {
-        // Once a source: an edge in each turn would else add an entry to each turn, and every entry reads a full budget.
+        // One entry per source: otherwise an edge in each turn would add an entry to each turn, and every entry reads a
+        // full budget.
         if source.readyAgain.isEmpty { readyAgain.append(ReadyEvent(token: source.token, readiness: readiness)) }
         source.readyAgain.formUnion(readiness)
     }
 
     func treatAsAlwaysReady(_ source: EventSource) {
-        // The selector refuses it anew at each change of its interest.
+        // The selector refuses it again at each change of its interest.
         if alwaysReady.contains(where: { $0 === source }) { return }
         alwaysReady.append(source)
         hasAlwaysReady = true
     }
 
-    /// A connection has ended: was it the last one that a draining loop waited for?
+    /// Counts a connection that closed while draining, and stops the loop if it was the last one.
     func connectionFinished() {
         guard isDraining && !isStopping else { return }
         counters.drainsFinished += 1
         endDrainIfIdle()
     }
 
-    /// Nothing that a draining loop waits for is left: it stops.
+    /// Stops a draining loop that has nothing left to wait for.
     func endDrainIfIdle() {
         if isDraining && connectionCount == 0 && awaited == 0 { stop() }
     }
 
-    /// A newcomer is refused, by whoever has reported why.
+    /// Counts a refused connection whose reason has already been reported.
     func countRefusal(_ reason: Refusal) {
         counters.connectionsRefused += 1
-        // Changed in a copy: an access to the counters that lasts for a call would have every other one, and so each
-        // message, checked for exclusivity.
+        // Changed in a copy: an access to the counters that spans a call would give every other access, and so every
+        // message, an exclusivity check.
         var refusals = counters.refusals
         refusals[reason] += 1
         counters.refusals = refusals
     }
 
-    /// A newcomer is refused: counts and reports it.
+    /// Counts and reports a refused connection.
     func noteRefusal(_ reason: Refusal, of peer: SocketAddress, _ detail: String? = nil) {
         countRefusal(reason)
         let isLimit = reason == .connectionLimit || reason == .addressLimit
@@ -83,7 +84,7 @@ extension EventLoop {
 
     // MARK: Reports
 
-    /// A callback of this source has returned: was it slow, and is it measured?
+    /// Checks whether a source's callback, which has just returned, was slow, and measures it if asked to.
     @inline(__always)
     func callbackReturned(from source: EventSource) {
         let ticks = ticks()
@@ -91,7 +92,7 @@ extension EventLoop {
         callbackClock.last = ticks
     }
 
-    /// A callback without a source has returned: was it slow, and is it measured?
+    /// Checks whether a callback without a source, which has just returned, was slow, and measures it if asked to.
     @inline(__always)
     func callbackReturned(named name: @autoclosure () -> String) {
         let ticks = ticks()

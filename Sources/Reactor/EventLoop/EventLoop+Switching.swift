@@ -1,25 +1,26 @@
-// Changing the selector of a running loop. The registry is the truth and a selector only a cache of it (invariant 2), so
-// that a switch is a registration of everything with a new cache. It happens as a whole or not at all.
+// Changing the selector of a running loop. The registry is the truth and a selector only a cache of it (invariant 2),
+// so a switch is a registration of everything with a new cache. It happens as a whole or not at all.
 //
 //     make the new one -> can it take our numbers? -> register everything -> take its place -> close the old one
 //            |                     |                         |
 //            +---------------------+-------- no -------------+--> close the new one, throw: nothing has changed
 //
-// Nothing is lost on the way. What is ready at that moment is told by the new selector, for registering with epoll looks
-// at the descriptor too (epoll_ctl(2), ep_insert), edge-triggered or not. What the old one had found in this turn is
-// still delivered, since tokens and generations stay. What was to be looked at again is looked at once too often.
+// No event is lost. The new selector reports whatever is ready at that moment, because registering with epoll checks
+// the descriptor too (epoll_ctl(2), ep_insert), edge-triggered or not. Events that the old one found in this turn are
+// still delivered, since tokens and generations stay. Sources in the redispatch list are dispatched once too often.
 
 import SystemPackage
 
 extension EventLoop {
-    /// Waits with another selector from now on. Connections, listeners, watches, timers and tasks stay as they are.
+    /// Switches to another selector. Connections, listeners, watches, timers and tasks stay as they are.
     ///
-    /// May be called at any time, inside every callback too: the events that were found already are delivered, and the
-    /// next wait is the new selector's. It registers everything anew in this call, which costs about a microsecond a
-    /// descriptor. The back end that the loop has already is no change.
-    /// - Throws: ``SocketError`` when the new selector cannot be made, cannot take a descriptor that is registered (see
-    ///   ``SelectorCapabilities/descriptorLimit``), or has no memory for all of them; the loop goes on with the old one
-    ///   then, as if nothing had been asked.
+    /// May be called at any time, including inside any callback: the events that were found already are delivered, and
+    /// the next wait uses the new selector. It registers every descriptor again in this call, which costs about a
+    /// microsecond per descriptor. Switching to the current back end does nothing.
+    /// - Parameter backend: the back end to use from the next wait on.
+    /// - Throws: ``SocketError`` when the new selector cannot be created, cannot take a registered descriptor (see
+    ///   ``SelectorCapabilities/descriptorLimit``), or has no memory for all of them; the loop then continues with the
+    ///   old one, unchanged.
     public func `switch`(to backend: Backend) throws(SocketError) {
         if isShutDown { throw SocketError(.switchBackend, subject: "\(backend)", reason: "the loop has ended") }
         if backend == currentBackend { return }
@@ -36,7 +37,7 @@ extension EventLoop {
         isEdgeTriggered = next.capabilities.isEdgeTriggered
         counters.switches += 1
         former.close()
-        // Regular files are sorted out anew: the new selector takes them, or refuses them at the next flush.
+        // Regular files are detected again: the new selector takes them, or refuses them at the next flush.
         alwaysReady = []
         hasAlwaysReady = false
         for source in registry.all() { source.selectorChanged() }
@@ -55,7 +56,7 @@ extension EventLoop {
         if let limit = next.capabilities.descriptorLimit, let highest = registry.highestDescriptor, highest >= limit {
             throw SocketError(
                 .switchBackend, subject: "\(backend)",
-                reason: "it takes descriptors below \(limit) only, and \(highest) is open here")
+                reason: "it takes descriptors below \(limit) only, and \(highest) is open; use epoll or poll")
         }
         if let errno = registry.move(to: next) {
             throw SocketError(.switchBackend, subject: "\(backend)", errno: errno)
@@ -64,10 +65,12 @@ extension EventLoop {
 }
 
 extension LoopHandle {
-    /// Has the loop wait with another selector, as ``EventLoop/switch(to:)`` does. Any thread may call this.
+    /// Switches the loop to another selector, as ``EventLoop/switch(to:)`` does. Any thread may call this.
     ///
-    /// - Parameter completion: told on the loop's thread how it went: `nil`, or why the loop stays with what it has. Without
-    ///   it, a refusal is a ``LoopReport`` of the kind ``LoopReport/Kind/switchRefused``.
+    /// - Parameters:
+    ///   - backend: the back end to use from the next wait on.
+    ///   - completion: called on the loop's thread with `nil` on success, or with the error that made the loop keep its
+    ///     selector. Without it, a refusal is a ``LoopReport`` of the kind ``LoopReport/Kind/switchRefused``.
     /// - Returns: `false` when the loop has ended.
     @discardableResult
     public func `switch`(to backend: Backend, completion: (@Sendable (SocketError?) -> Void)? = nil) -> Bool {

@@ -1,10 +1,10 @@
 // One turn of the loop. This is the only place where events become calls.
 //
-//     flush what was written -> tell the selector what changed -> wait -> read the clock
-//       -> events -> what is ready again -> newcomers -> timers -> tasks -> jobs -> closings -> release
+//     flush unflushed output -> flush changes of interest -> wait -> read the clock
+//       -> events -> redispatched sources -> accepts -> timers -> tasks -> jobs -> closings -> release
 //
-// Each step works on what was there when it began (invariant 8), and each list has a budget (invariant 6); while one of
-// them is not empty, the wait does not block (invariant 7).
+// Each step works on what was queued when it began (invariant 8), and each list has a budget (invariant 6); while one
+// of them is not empty, the wait does not block (invariant 7).
 
 import SystemPackage
 
@@ -13,14 +13,14 @@ extension EventLoop {
     private static let timerBudget = 4096
     private static let jobBudget = 1024
     private static let closingBudget = 512
-    /// Jobs that a loop still runs when it ends. What is left then belongs to tasks that never end.
+    /// The number of jobs that a loop still runs when it ends. Any left after that belong to tasks that never end.
     private static let lastJobs = 100_000
 
     func performTurn(mayWait: Bool) throws(SocketError) {
         if !unflushed.isEmpty { unflushed.drain { $0.flushOutput() } }
         if registry.hasChanges { flushRegistry() }
         try wait(mayWait: mayWait)
-        // What events add from here on waits for the next turn (invariant 8).
+        // Work that events add from here on waits for the next turn (invariant 8).
         let (againCount, lastTimer, taskCount) = (readyAgain.count, timers.mark, tasks.count)
         callbackClock.turnBegan(at: ticks())
         counters.turns += 1
@@ -33,7 +33,7 @@ extension EventLoop {
         if !listenersReady.isEmpty { listenersReady.drain { if $0.isRegistered { $0.readyAfterOthers() } } }
         if timers.mayBeDue(at: turnTime) { fireTimers(upTo: lastTimer) }
         if taskCount > 0 { runTasks(budget: min(taskCount, Self.taskBudget)) }
-        // Those that the events of this turn brought up are among them.
+        // This includes the jobs that the events of this turn enqueued.
         if !executor.jobs.isEmpty { runJobs(budget: Self.jobBudget) }
         if !closing.isEmpty { closing.drain(budget: Self.closingBudget) { $0.finishClosing() } }
         registry.releaseRetired()
@@ -56,12 +56,12 @@ extension EventLoop {
         if handle.mailbox.wakeUp() || hasTasks {
             for task in handle.mailbox.takeAll() { tasks.append { task(self) } }
         }
-        // Interrupted: nothing was found, and the next turn computes its timeout anew.
+        // Interrupted: no event was found, and the next turn computes its timeout again.
         guard let errno = result.errno, errno.faultClass != .retry else { return }
         guard errno.faultClass == .resources else {
             throw SocketError(.watch, subject: "descriptors with \(backend)", errno: errno)
         }
-        // No memory for a wait: a short one that needs none, instead of trying again without a pause.
+        // No memory for the wait: sleep briefly in a call that needs none, instead of retrying in a busy loop.
         var nothing: [PollEntry] = []
         var span = nothing.mutableSpan
         _ = kernel.poll(&span, timeout: WaitTimeout(nanoseconds: 10_000_000))
@@ -74,7 +74,7 @@ extension EventLoop {
             !(hasAlwaysReady && alwaysReady.contains { !registry.interest(of: $0).isEmpty })
         else { return .none }
         guard let deadline = timers.soonest() else { return .forever }
-        // The clock as it is now: callbacks took their time since `now` was read.
+        // Read the clock again: callbacks have run since `now` was read.
         return WaitTimeout(nanoseconds: max(0, deadline.nanoseconds - kernel.now().nanoseconds))
     }
 
@@ -86,7 +86,8 @@ extension EventLoop {
             counters.staleEvents += 1
             return
         }
-        // Hang-up and errors are told to everyone. Who wants nothing now would be told again and again.
+        // Hang-ups and errors are reported whatever the interest. A source without interest would receive them in every
+        // turn.
         if event.readiness.rawValue & Readiness.unasked.rawValue != 0 {
             if event.readiness.contains(.invalid) { return loseDescriptor(of: source.source) }
             registry.muteIfUnwanted(event.token, in: selector)
@@ -94,7 +95,7 @@ extension EventLoop {
         source.borrowed { $0.ready(event.readiness) }
     }
 
-    /// Looks again at a source, for all that it was to be looked at for.
+    /// Redispatches a source with the readiness that was noted for it.
     private func dispatchAgain(_ event: ReadyEvent) {
         guard let source = registry.source(for: event.token)?.source else { return }
         let readiness = source.readyAgain
@@ -148,7 +149,7 @@ extension EventLoop {
         }
     }
 
-    /// The loop ends: everyone who waits for it goes on, and what that brings up is done too.
+    /// Resumes all waiting tasks when the loop ends, and runs the jobs that this enqueues.
     func runLastJobs() {
         executor.endWaits()
         var left = Self.lastJobs
@@ -159,13 +160,13 @@ extension EventLoop {
         }
     }
 
-    // MARK: Telling the selector
+    // MARK: Changes of interest
 
     private func flushRegistry() {
         let refused = registry.flush(to: selector)
-        // The first one told may have cancelled the next.
+        // The handler of one refused source may have cancelled the next.
         for (source, errno) in refused where source.isRegistered {
-            // Closed, or another file by now, which the selector does not know (epoll_ctl(2)).
+            // The descriptor was closed, or is another file by now, which the selector does not know (epoll_ctl(2)).
             if errno == .badFileDescriptor || errno == .noSuchFileOrDirectory {
                 loseDescriptor(of: source)
             } else {

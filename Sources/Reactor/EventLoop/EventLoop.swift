@@ -1,53 +1,55 @@
-// The reactor: one thread, one selector, and the turn that everything happens in. The turn itself is in
-// EventLoop+Turn.swift; here is what a loop owns and what can be asked of it.
+// The reactor: one thread, one selector, and the turn in which everything happens. This file holds what a loop owns and
+// its public interface; the turn is in EventLoop+Turn.swift.
 //
-// The twelve invariants, and where each is kept:
+// The twelve invariants, and the file that keeps each:
 //
-//   1. Handlers are called in one place a kind: Connection+Delivery, DatagramSocket+Delivery, DescriptorWatch.ready,
-//      EventLoop+Turn (timers, tasks).
-//   2. The registry is the truth; changes are flushed once, before the wait.                        Registry
-//   3. An event is delivered only if its generation matches.                                        Registry
-//   4. Deregister, close, then `closed` exactly once.                                               Connection+Closing
-//   5. No user code inside `write`, `close`, `cancel`.                                              Connection
-//   6. Every inner loop has a budget; leftovers are ready again.                                    EventLoop+Turn
-//   7. The wait does not block iff work is queued; otherwise until the next deadline, rounded up.   EventLoop+Turn
-//   8. What is added during a turn runs in the next.                                                EventLoop+Turn
-//   9. Deadlines are monotonic.                                                                     TimerQueue
-//  10. Would-block is no error; `EINTR` is invisible.                                               SystemResult
-//  11. Every send is `MSG_NOSIGNAL`, every descriptor close-on-exec.                                CReactor
-//  12. Memory a connection is bounded by its limits.                                                Connection+Writing
+//   1. Each kind of handler is called in one file: Connection+Delivery, DatagramSocket+Delivery, DescriptorWatch
+//      (`ready`, `registrationFailed`, `deliverLost`), SignalWatch (`ready`), EventLoop+Turn (timers, tasks, jobs).
+//   2. The registry is the truth; changes are flushed to the selector once, before the wait.       Registry
+//   3. An event is delivered only if its generation matches.                                       Registry
+//   4. Deregister, close, then `closed`, exactly once.                                             Connection+Closing
+//   5. No user code runs inside `write`, `close` or `cancel`.                                      Connection
+//   6. Every inner loop has a budget; the rest is redispatched in the next turn.                   EventLoop+Turn
+//   7. The wait does not block iff work is queued; otherwise until the next deadline, rounded up.  EventLoop+Turn
+//   8. Work added during a turn runs in the next.                                                  EventLoop+Turn
+//   9. Deadlines are monotonic.                                                                    TimerQueue
+//  10. Would-block is not an error; `EINTR` is invisible.                                          SystemResult
+//  11. No send delivers `SIGPIPE` (`MSG_NOSIGNAL`; blocked for sendfile(2)).        CReactor, EventLoop+Files
+//      Every descriptor is close-on-exec.                                                          CReactor
+//  12. Memory per connection is bounded by its limits.                                             Connection+Writing
 
 import SystemPackage
 
-/// An event loop: it waits until descriptors are ready, timers are due or tasks are given, and calls those concerned.
+/// An event loop: waits for ready descriptors, due timers and queued tasks, and calls their handlers.
 ///
-/// A loop, and everything that belongs to it, is used on one thread, the one that calls ``run()``. It is not `Sendable`,
-/// so that the compiler sees to that; other threads hold its ``handle``.
+/// A loop and everything that belongs to it are confined to one thread, the one that calls ``run()``. It is not
+/// `Sendable`, so the compiler enforces this; other threads hold its ``handle``.
 ///
 ///     let loop = try EventLoop()
 ///     loop.schedule(after: .seconds(1)) { print("one second") }
 ///     try loop.run()
 ///
-/// A loop that was made is either run, which ends in ``shutdown()``, or shut down.
+/// Every loop must be shut down: ``run()`` ends in ``shutdown()``; a loop that is not run needs an explicit call.
 public final class EventLoop {
-    /// The system that this loop runs on.
+    /// The system calls that this loop uses.
     package let kernel: any SystemCalls
-    /// The same, if it is Linux itself: the calls of the hot path need no dynamic dispatch then.
+    /// The same kernel if it is Linux itself, so that the hot path avoids dynamic dispatch.
     let linux: LinuxKernel?
-    /// The same, if it writes down what happens: callbacks are told to it.
+    /// The same kernel if it is a tracing one; every callback is recorded in its trace.
     let trace: TracingKernel?
-    /// The way in which it finds out what is ready; ``switch(to:)`` changes it.
+    /// The back end that reports readiness; ``switch(to:)`` changes it.
     public var backend: Backend { currentBackend }
-    /// What other threads hold of this loop.
+    /// The loop's `Sendable` handle, for other threads.
     public let handle: LoopHandle
-    /// The moment at which the current turn began: the clock is read once a turn.
+    /// The time at which the current turn began; the clock is read once per turn.
     public var now: MonotonicTime { turnTime }
-    /// What the loop has counted, without the connections of its admin socket.
+    /// The loop's counters, excluding the connections of its admin socket.
     public var statistics: LoopStatistics { companion?.shown(counters) ?? counters }
-    /// Called with what the operator should know, at most once a second a kind; on the loop's thread. Default: nobody.
+    /// Called on the loop's thread with events that an operator should know about, at most once per second and kind.
+    /// Default: `nil`.
     public var onReport: ((LoopReport) -> Void)?
-    /// Whether ``LoopStatistics/callbackTimes`` and ``LoopStatistics/lag`` are measured, at a few instructions a callback; no
-    /// clock is read for them. Default: no. It may be changed at any time.
+    /// Whether ``LoopStatistics/callbackTimes`` and ``LoopStatistics/lag`` are measured, at a few instructions per
+    /// callback; no clock is read for them. Default: `false`. It may be changed at any time.
     public var measuresTimes: Bool {
         get { callbackClock.isMeasuring }
         set {
@@ -55,17 +57,17 @@ public final class EventLoop {
             callbackClock.isMeasuring = newValue
         }
     }
-    /// How long a callback may take before it is reported. Default: 25 ms.
+    /// The time after which a callback is reported as slow. Default: 25 ms.
     public var slowCallbackThreshold: Duration = .milliseconds(25)
 
-    /// Who looks up names for this loop, on its ``workers``. Default: the system.
+    /// The resolver that looks up names for this loop, on its ``workers``. Default: the system's.
     public var resolver: any NameResolver = SystemResolver()
 
     // MARK: What the turn works on
 
     // Internal storage behind the public names: only for properties that no other module can reach does the compiler
-    // prove exclusive access once, instead of having it checked at every message. A single call of a key path or a
-    // subscript in the middle of a change of the counters, anywhere in the module, brings the checks back for all of them.
+    // prove exclusive access statically, instead of checking it for every message. A single key path or subscript call
+    // during a change of the counters, anywhere in the module, brings the checks back for all of them.
     var turnTime: MonotonicTime
     var counters = LoopStatistics()
 
@@ -73,62 +75,67 @@ public final class EventLoop {
     var currentBackend: Backend
     let registry = Registry()
     let timers = TimerQueue()
-    /// What ran out of budget, or may have become ready unnoticed, and is looked at in the next turn.
+    /// Sources to redispatch in the next turn: those that ran out of budget, or may have missed an edge.
     let readyAgain = WorkList<ReadyEvent>()
-    /// Listeners with newcomers, who come after those that are here.
+    /// Ready listeners, which accept after the existing connections have been served.
     let listenersReady = WorkList<EventSource>()
-    /// Sources that were written to by others than themselves.
+    /// Sources with unflushed output: written outside the source's own callback, under a rate limit, or as a file.
+    ///
+    /// When unflushed output leaves: ``performTurn(mayWait:)`` flushes this list first in the next turn, before it
+    /// flushes changes of interest and waits. The wait does not block while the list is not empty, so unflushed output
+    /// never waits for an event. Output that a handler writes during its own callback does not come here: it is sent
+    /// when that callback returns.
     let unflushed = WorkList<EventSource>()
-    /// Sources whose end has begun.
+    /// Sources that are closing; their descriptors are closed at the end of the turn.
     let closing = WorkList<EventSource>()
     let tasks = WorkList<() -> Void>()
-    /// Blocking work that others do for this loop.
+    /// Blocking work that a worker pool does for this loop.
     let offloaded = OffloadedWorkTable()
-    /// The limits of rates, by descriptor, of those that have some.
+    /// The rate meters, by descriptor number, of the connections that have a rate limit.
     var rateMeters: [CInt: (reading: RateMeter?, writing: RateMeter?)] = [:]
-    /// When those who wait for tokens are looked at.
+    /// The ticks at which meters that wait for tokens resume.
     let rateTicks = RateTicks()
-    /// Runs Swift's tasks on this loop's thread.
+    /// The executor that runs Swift tasks on this loop's thread.
     public let executor: LoopExecutor
-    /// Runs actors on this loop's thread.
+    /// The executor that runs actors on this loop's thread.
     public let serialExecutor: LoopSerialExecutor
-    /// What a server keeps with the loop; `nil` until it does.
+    /// The server's per-loop state; `nil` when the loop belongs to no server.
     var companion: LoopCompanion?
-    /// Signals that have a watch: a second one would take some of the first one's.
+    /// The signals being watched: a second watch of the same signal would steal some of its deliveries.
     var watchedSignals: Set<Signal> = []
-    /// Regular files.
+    /// Watched regular files, which are always ready.
     var alwaysReady: [EventSource] = []
     var hasAlwaysReady = false
-    /// What the last wait found.
+    /// The events that the last wait found.
     let found = ReadyList()
     /// ``SelectorCapabilities/isEdgeTriggered`` of the selector.
     var isEdgeTriggered: Bool
     var isStopping = false
-    /// Why the loop cannot go on, if that is why it stops.
+    /// The error that stops the loop, if it is stopping because of one.
     var failure: SocketError?
-    /// Whether ``drain(within:)`` was called: the loop stops when its last connection has ended.
+    /// Whether ``drain(within:)`` was called: the loop stops when its last connection has closed.
     public internal(set) var isDraining = false
-    /// What a draining loop waits for besides its connections: accepted sockets that may become ones, and the other loops
-    /// of its server.
+    /// The number of things besides connections that a draining loop waits for: accepted sockets that may yet become
+    /// connections, and the other loops of its server.
     var awaited = 0
     var isInTurn = false
-    /// Nothing can be added any more.
+    /// Whether the loop has been shut down; nothing can be added any more.
     public internal(set) var isShutDown = false
 
     // MARK: What all connections share
 
-    /// Where every receive goes, before the handler has seen it.
+    /// The buffer for every receive, lent to the handler.
     let receiveBuffer: RawBuffer
-    /// Where a handler's writes are gathered, until it returns.
+    /// The buffer that gathers a handler's writes until it returns.
     let gatherBuffer: RawBuffer
-    /// How much of it is filled.
+    /// The number of bytes in ``gatherBuffer``.
     var gathered = 0
-    /// Queues that wait to be used again: of input in pieces, and of output.
+    /// Spare queues for reuse: of partial input, and of output.
     var queues: [ByteQueue] = []
     var outputQueues: [OutputQueue] = []
-    /// Whether this thread blocked `SIGPIPE` before the first file was sent; `nil` when none was.
+    /// Whether this thread had `SIGPIPE` blocked before the first file was sent; `nil` before that.
     var brokenPipeWasBlocked: Bool?
-    /// A descriptor that stands for nothing, spent when there are no others, to accept and refuse politely.
+    /// A spare descriptor, released when none are left, to accept a connection and refuse it properly.
     var reserve: OwnedDescriptor?
     let forksAtStart: UInt32
 
@@ -136,12 +143,12 @@ public final class EventLoop {
     var lastReports = [MonotonicTime?](repeating: nil, count: LoopReport.Kind.count)
     private var wakeUp: WakeUp?
 
-    /// Makes a loop.
+    /// Creates a loop.
     ///
     /// - Parameters:
-    ///   - backend: how it finds out what is ready; epoll, level-triggered, unless said otherwise.
-    ///   - kernel: the system it runs on; Linux, unless a test says otherwise.
-    /// - Throws: ``SocketError`` when its descriptors cannot be had.
+    ///   - backend: how the loop learns what is ready. Default: epoll, level-triggered.
+    ///   - kernel: the system calls it uses. Default: Linux; tests replace it.
+    /// - Throws: ``SocketError`` when its descriptors cannot be created.
     public init(backend: Backend = .epoll(), kernel: any Kernel = LinuxKernel.shared) throws(SocketError) {
         let calls = kernel.calls
         self.kernel = calls
@@ -150,7 +157,7 @@ public final class EventLoop {
         currentBackend = backend
         selector = try backend.makeSelector(calls)
         isEdgeTriggered = selector.capabilities.isEdgeTriggered
-        // Behind the last call that may throw while there is no deinit yet to give them back.
+        // Allocated after the last call that may throw: until all properties are set, `deinit` would not free them.
         receiveBuffer = .allocate()
         gatherBuffer = .allocate()
         let event = calls.eventDescriptor()
@@ -181,20 +188,22 @@ public final class EventLoop {
         gatherBuffer.deallocate()
     }
 
-    /// The abilities of the selector that the loop has now.
+    /// The capabilities of the current selector.
     public var capabilities: SelectorCapabilities { selector.capabilities }
 
-    /// How many descriptors are registered, the loop's own wake-up included.
+    /// The number of registered descriptors, the loop's own wake-up included.
     public var registrationCount: Int { registry.count }
 
-    /// Connections that are open, or whose end has not been reported yet; those of the admin socket included.
+    /// The number of connections that are open or whose close has not been reported yet, including those of the admin
+    /// socket.
     public var connectionCount: Int { counters.connectionsOpened - counters.connectionsClosed }
 
     // MARK: Running
 
-    /// Runs until ``stop()``, then shuts the loop down: everything is closed, and told so.
+    /// Runs until ``stop()``, then shuts the loop down, which closes everything and calls `closed` on all handlers.
     ///
-    /// - Throws: ``SocketError`` when the selector fails, which no input can bring about; the loop is shut down then too.
+    /// - Throws: ``SocketError`` when the selector fails, which no input can cause; the loop is shut down in that case
+    ///   too.
     public func run() throws(SocketError) {
         precondition(!isInTurn, "run() was called from inside the loop")
         precondition(!isShutDown, "a loop runs once")
@@ -203,11 +212,12 @@ public final class EventLoop {
         if let failure { throw failure }
     }
 
-    /// Runs one turn: waits for events, if nothing is left to do and `mayWait`, and handles what there is.
+    /// Runs one turn: waits for events, if no work is queued and `mayWait` is true, and handles them.
     ///
-    /// For those who bring their own outer loop, and for tests. Who uses it calls ``shutdown()`` at the end. What a
-    /// connection is asked between turns counts its deadlines from the beginning of the last one.
+    /// For callers with an outer loop of their own, and for tests; such a caller calls ``shutdown()`` at the end.
+    /// Operations on a connection between turns count its deadlines from the beginning of the last turn.
     /// - Parameter mayWait: whether the turn may sleep until something happens.
+    /// - Throws: ``SocketError`` when the selector fails.
     public func turn(mayWait: Bool = true) throws(SocketError) {
         precondition(!isInTurn, "turn() was called from inside the loop")
         precondition(!isShutDown, "the loop has ended")
@@ -220,12 +230,14 @@ public final class EventLoop {
         try performTurn(mayWait: mayWait)
     }
 
-    /// Ends ``run()`` at the end of this turn. On the loop's thread; others use ``LoopHandle/stop()``.
+    /// Ends ``run()`` after the current turn. Call it on the loop's thread; other threads use ``LoopHandle/stop()``.
     public func stop() { isStopping = true }
 
-    /// Closes everything that belongs to the loop, tells all handlers, runs the tasks that were given, lets Swift's tasks
-    /// that wait for the loop go on with an error, and gives back what the loop holds. Called by ``run()`` at its end; calling
-    /// it again does nothing. How long it waits for blocking work, ``offload(_:then:)`` says.
+    /// Closes everything that belongs to the loop and releases its resources.
+    ///
+    /// Closes every connection, watch and listener and makes the last call of each handler, runs the queued tasks, and
+    /// resumes Swift tasks that wait for the loop; their waits throw. Called by ``run()`` at its end; calling it again
+    /// does nothing. ``offload(_:then:)`` documents how long it waits for blocking work.
     public func shutdown() {
         precondition(!isInTurn, "shutdown() was called from inside the loop; call stop()")
         if isShutDown { return }
@@ -237,7 +249,7 @@ public final class EventLoop {
         runTasks(budget: .max)
         offloaded.end(kernel)
         for source in registry.all() where source !== wakeUp { source.loopEnded() }
-        // Callbacks may end others, but nothing new is taken, so this comes to an end.
+        // Callbacks may close other sources, but nothing new is accepted, so this terminates.
         while !closing.isEmpty { closing.drain { $0.finishClosing() } }
         runLastJobs()
         unflushed.removeAll()
@@ -264,9 +276,9 @@ public final class EventLoop {
 
     // MARK: Tasks and timers
 
-    /// Runs `task` in the next turn, on this loop. Other threads use ``LoopHandle/execute(_:)``.
+    /// Runs `task` on this loop in the next turn. Other threads use ``LoopHandle/execute(_:)``.
     ///
-    /// - Returns: `false` when the loop has ended: the task was not taken and will not run.
+    /// - Returns: `false` when the loop has ended: the task is dropped.
     @discardableResult
     public func execute(_ task: @escaping () -> Void) -> Bool {
         if isShutDown { return false }
@@ -274,32 +286,35 @@ public final class EventLoop {
         return true
     }
 
-    /// Runs `action` after a time, and then again and again when it repeats.
+    /// Schedules `action` to run after a delay, once or repeatedly.
     ///
     /// - Parameters:
-    ///   - delay: from the beginning of this turn; rounded up to nanoseconds, never early. 292 years never come.
-    ///   - period: the time between firings, counted from the first deadline, so that it does not drift; a firing that
-    ///     the loop was too late for is left out. Nothing and less count as a millisecond; `nil` fires once.
+    ///   - delay: counted from the beginning of this turn; rounded up to nanoseconds, never early. A delay of 292 years
+    ///     or more never fires.
+    ///   - period: the interval between firings, counted from the first deadline, so that it does not drift; a firing
+    ///     that the loop was too late for is skipped. Zero or less counts as 1 ms; `nil` fires once.
     ///   - action: called on the loop's thread.
-    /// - Returns: A handle to cancel it with.
+    /// - Returns: A handle with which to cancel the timer.
     @discardableResult
     public func schedule(after delay: Duration, repeating period: Duration? = nil, _ action: @escaping () -> Void)
         -> Timer
     {
-        // Outside a turn, `now` may be long ago.
+        // Outside a turn, `now` may be stale.
         let start = isInTurn ? turnTime : kernel.now()
         let nanoseconds = max(0, delay.wholeNanoseconds)
         let every = period.map { $0 > .zero ? $0.wholeNanoseconds : 1_000_000 } ?? 0
         return timers.schedule(at: start + nanoseconds, every: every, .call(action))
     }
 
-    /// Cancels a timer, in O(1). `false` when it had fired, or was cancelled before.
+    /// Cancels a timer, in O(1) amortized.
+    ///
+    /// - Returns: `false` when the timer had fired or was cancelled before.
     @discardableResult
     public func cancel(_ timer: Timer) -> Bool {
         let action = timers.cancel(timer)
         return action != nil
     }
 
-    /// How many timers wait, the connections' deadlines included.
+    /// The number of pending timers, the connections' deadlines included.
     public var timerCount: Int { timers.count }
 }

@@ -1,22 +1,23 @@
-// The base of everything that a loop watches. It knows its loop and its registration; what readiness means to it is the
-// subclass's business.
+// The base class of everything that a loop watches. It knows its loop and its registration; subclasses decide what to
+// do with readiness.
 
 import SystemPackage
 
-/// Something with a descriptor that an event loop watches: a connection, a listener, a ``DescriptorWatch``.
+/// A source of events: an object with a descriptor that an event loop watches, such as a connection, a listener or a
+/// ``DescriptorWatch``.
 ///
-/// Belongs to its loop's thread. The loop keeps a source alive from its registration to the end of the turn in which it
-/// was deregistered.
+/// Confined to its loop's thread. The loop keeps a source alive from its registration to the end of the turn in which
+/// it was deregistered.
 public class EventSource {
-    /// The loop that this belongs to.
+    /// The loop that this source belongs to.
     public final let loop: EventLoop
-    /// The registration, while there is one.
+    /// The current registration; meaningful only while ``isRegistered``.
     final var token = Token(rawValue: 0)
-    /// The descriptor's number. It is a name only: the number may be another's once this source is closed.
+    /// The descriptor's number. It is a name only: once this source is closed, the number may belong to another file.
     final let name: FileDescriptor
-    /// What it is to be looked at for in the next turn; empty when it is not in the loop's list.
+    /// The readiness to redispatch in the next turn; empty when the source is not in the loop's list.
     final var readyAgain: Readiness = []
-    /// Whether the loop watches it.
+    /// Whether the source is registered with the loop.
     final var isRegistered = false
 
     init(loop: EventLoop, name: FileDescriptor) {
@@ -24,32 +25,33 @@ public class EventSource {
         self.name = name
     }
 
-    /// The selector, or the ready-again list, says that something may be done. A hint.
+    /// Handles readiness that the selector or the redispatch list reported. A hint: the operation may still block.
     func ready(_ readiness: Readiness) {}
-    /// The same, after all that was ready before has had its turn. For listeners.
+    /// Handles readiness after all other events of the turn. For listeners.
     func readyAfterOthers() {}
-    /// The timer that carries this source fired.
+    /// Handles the timer that was scheduled for this source.
     func deadlineReached() {}
-    /// There may be tokens again for what this may do at a rate.
+    /// Continues what a rate limit held back, as tokens may be available again.
     func rateAllows(_ direction: RateMeter.Direction) {}
-    /// The turn ends: send what was written meanwhile.
+    /// Sends unflushed output; ``EventLoop/unflushed`` documents when it is called.
     func flushOutput() {}
-    /// The batch is over: close the descriptor and tell whoever waits for that.
+    /// Closes the descriptor and calls the last handler, at the end of the turn.
     func finishClosing() {}
-    /// The selector refused the registration. For those who cannot do without, it is tried again.
+    /// Handles the selector's refusal to register the descriptor. The default retries every 10 ms, for sources that
+    /// cannot do without it.
     func registrationFailed(_ errno: Errno) {
         loop.schedule(after: .milliseconds(10)) { [weak self] in
             guard let self, isRegistered else { return }
             loop.registry.retell(self)
         }
     }
-    /// The loop waits with another selector now: do its abilities make a difference?
+    /// Adjusts to the capabilities of a new selector.
     func selectorChanged() {}
-    /// The descriptor was closed behind the loop's back, and the source is deregistered: it ends, and leaves the number
-    /// alone. Called from anywhere: no user code runs in here.
+    /// Ends the source after other code closed its descriptor; the source is deregistered already and must not touch
+    /// the number. Called from anywhere: no user code may run in here.
     func descriptorLost() {}
-    /// The loop ends: begin to close.
+    /// Begins to close, because the loop ends.
     func loopEnded() {}
-    /// What to call this source in a report.
+    /// The source's name in reports.
     var reportName: String { "\(type(of: self))" }
 }

@@ -1,48 +1,50 @@
-// Who is registered under which descriptor, and with what interest. Invariants 2 and 3 live here: the registry is the
-// truth and the selector's idea of it a cache, brought up to date once before each wait; and an event is delivered only
-// if its generation matches.
+// The registered sources by descriptor, and their interest. Invariants 2 and 3 live here: the registry is the truth and
+// the selector's view a cache of it, updated once before each wait; and an event is delivered only if its generation
+// matches.
 //
 //     slot, by descriptor number:
 //
-//         nobody --add--> wanted, not told --flush--> wanted = told --remove--> nobody (generation + 1 at the next add)
-//                               ^                        |
-//                               +------ setInterest -----+
+//         empty --add--> wanted, not flushed --flush--> wanted = flushed --remove--> empty (next add: generation + 1)
+//                               ^                           |
+//                               +------- setInterest -------+
 
 import SystemPackage
 
-/// A reference that the registry keeps alive by itself, so that delivering an event counts none.
+/// A reference that the registry keeps alive itself, so that delivering an event does no reference counting.
 ///
-/// Safe: it is retained when it is made, and released only in ``Registry/releaseRetired()``, at the end of a turn, when
-/// no source is running.
+/// Safe: the source is retained when this is created, and released only in ``Registry/releaseRetired()``, at the end of
+/// a turn, when no source is running.
 @safe struct SourceReference: BitwiseCopyable {
     private let reference: Unmanaged<EventSource>
 
+    // Safe: balanced by `release()`, which is called once; until then the reference is valid.
     fileprivate init(retaining source: EventSource) { unsafe reference = .passRetained(source) }
 
-    /// Calls `body` with the source, without counting references.
+    /// Calls `body` with the source, without reference counting.
     @inline(__always)
     func borrowed(_ body: (EventSource) -> Void) { unsafe reference._withUnsafeGuaranteedRef(body) }
 
-    /// The source, counted as usual.
+    /// The source as an ordinary, counted reference.
     var source: EventSource { unsafe reference.takeUnretainedValue() }
 
+    // Safe: balances `init(retaining:)`.
     fileprivate func release() { unsafe reference.release() }
 }
 
 /// A table of sources by descriptor number.
 ///
-/// A class, so that a call of the selector is no access to a property of the loop that would have to be checked for
-/// exclusivity at every event.
+/// A class, so that a call of the selector does not access a property of the loop, which would need an exclusivity
+/// check per event.
 final class Registry {
     private struct Slot: BitwiseCopyable {
         var source: SourceReference?
         var generation: UInt32 = 0
-        /// What the source wants, and what the selector was told last.
+        /// The interest that the source wants, and the one last passed to the selector.
         var wanted: Interest?
         var told: Interest?
-        /// In the list of changes.
+        /// Whether the slot is in the list of changes.
         var isChanged = false
-        /// Taken out of the selector because of a hang-up that nobody wants to hear of now.
+        /// Whether the slot was taken out of the selector because of a hang-up that its source has no interest in.
         var isMuted = false
     }
 
@@ -53,7 +55,7 @@ final class Registry {
 
     deinit { precondition(count == 0 && retired.isEmpty, "the loop was dropped without being shut down") }
 
-    /// Enters a source under its descriptor; the selector is told before the next wait.
+    /// Registers a source under its descriptor; the selector learns of it before the next wait.
     func add(_ source: EventSource, wanting interest: Interest) {
         let index = Int(source.name.rawValue)
         slots.grow(toInclude: index)
@@ -68,7 +70,7 @@ final class Registry {
         noteChange(index)
     }
 
-    /// Changes what a source wants to know.
+    /// Changes a source's interest.
     func setInterest(_ interest: Interest, of source: EventSource) {
         let index = source.token.index
         if slots[index].wanted == interest { return }
@@ -76,10 +78,10 @@ final class Registry {
         noteChange(index)
     }
 
-    /// Tells the selector once more what it refused.
+    /// Retries a registration that the selector refused.
     func retell(_ source: EventSource) { noteChange(source.token.index) }
 
-    /// What a registered source wants to know.
+    /// Returns the interest of a registered source.
     func interest(of source: EventSource) -> Interest { slots[source.token.index].wanted ?? [] }
 
     private func noteChange(_ index: Int) {
@@ -88,10 +90,10 @@ final class Registry {
         changed.append(index)
     }
 
-    /// Takes a source out. It lives on until ``releaseRetired()``.
+    /// Removes a source. It stays alive until ``releaseRetired()``.
     ///
-    /// - Parameter closesAlone: its descriptor is about to be closed and nobody else has it, so the kernel will forget
-    ///   it, if the selector relies on that.
+    /// - Parameter closesAlone: whether its descriptor is about to be closed and has no duplicate, so that the kernel
+    ///   drops the registration by itself, if the selector relies on that.
     func remove(_ source: EventSource, from selector: any Selector, closesAlone: Bool) {
         let index = source.token.index
         if let told = slots[index].told {
@@ -107,7 +109,7 @@ final class Registry {
         count -= 1
     }
 
-    /// Lets `new` take the place of `old` under the same descriptor and token, without a word to the selector.
+    /// Replaces `old` by `new` under the same descriptor and token, without a call of the selector.
     func replace(_ old: EventSource, by new: EventSource, wanting interest: Interest) {
         let index = old.token.index
         retired.append(slots[index].source!)
@@ -118,12 +120,12 @@ final class Registry {
         setInterest(interest, of: new)
     }
 
-    /// Gives back the sources that were removed. Called when no source is running.
+    /// Releases the removed sources. Called when no source is running.
     func releaseRetired() {
         if !retired.isEmpty { retired.drain { $0.release() } }
     }
 
-    /// Whose event this is; `nil` when the registration is gone, or another's by now.
+    /// Returns the source of an event; `nil` when the registration is gone or belongs to another source by now.
     @inline(__always)
     func source(for token: Token) -> SourceReference? {
         let index = token.index
@@ -131,14 +133,14 @@ final class Registry {
         return slots[index].source
     }
 
-    /// Who is registered under a descriptor's number.
+    /// Returns the source that is registered under a descriptor's number.
     func source(of descriptor: FileDescriptor) -> EventSource? {
         let index = Int(descriptor.rawValue)
         return index < slots.count ? slots[index].source?.source : nil
     }
 
-    /// Takes a source out of the selector until it wants something again, because a hang-up or an error that it does
-    /// not want to hear of now cannot be masked.
+    /// Removes a source without interest from the selector until it has some again, because a hang-up or an error
+    /// cannot be masked.
     func muteIfUnwanted(_ token: Token, in selector: any Selector) {
         let index = token.index
         guard slots[index].wanted == [], let told = slots[index].told else { return }
@@ -147,10 +149,12 @@ final class Registry {
         slots[index].isMuted = true
     }
 
-    /// Whether there is something to tell the selector.
+    /// Whether there are changes to flush to the selector.
     var hasChanges: Bool { !changed.isEmpty }
 
-    /// Tells the selector what changed; answers the sources it refused, with its reason.
+    /// Flushes the changes to the selector.
+    ///
+    /// - Returns: The sources that the selector refused, with the error of each.
     func flush(to selector: any Selector) -> [(EventSource, Errno)] {
         var refused: [(EventSource, Errno)] = []
         changed.drain { index in
@@ -168,13 +172,13 @@ final class Registry {
         return refused
     }
 
-    /// The highest number that somebody is registered under.
+    /// The highest descriptor number with a registration.
     var highestDescriptor: Int? { (0..<slots.count).last { slots[$0].wanted != nil } }
 
-    /// Registers everything with another selector, which knows nothing yet, and counts it as told.
+    /// Registers every source with a new, empty selector, and marks them as flushed.
     ///
-    /// - Returns: `nil`, or the error of a selector that has no memory for all; nothing has changed here then. What
-    ///   else may be refused concerns one source, like a regular file, and is told to it at the next flush.
+    /// - Returns: `nil`, or the error of a selector that has no memory for all; nothing has changed here in that case.
+    ///   Any other refusal concerns one source, such as a regular file, and is handled at the next flush.
     func move(to selector: any Selector) -> Errno? {
         var refused: [Int] = []
         for index in 0..<slots.count where isToBeTold(index) {
@@ -195,12 +199,12 @@ final class Registry {
         return nil
     }
 
-    /// Whether a selector should know of this slot: somebody is there, and not out of the selector for good reason.
+    /// Whether a selector should hold this slot: there is a source, and it is not muted.
     private func isToBeTold(_ index: Int) -> Bool {
         guard let wanted = slots[index].wanted else { return false }
         return !(slots[index].isMuted && wanted == [])
     }
 
-    /// All sources, for the end of the loop.
+    /// Returns all sources, for the end of the loop.
     func all() -> [EventSource] { (0..<slots.count).compactMap { slots[$0].source?.source } }
 }

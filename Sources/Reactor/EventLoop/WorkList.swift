@@ -1,16 +1,16 @@
-// A list of work for a turn. What is added while it is being worked off stays for the next time (invariant 8), and the
-// memory of the two halves is used again and again, so that a turn allocates nothing.
+// A list of work for a turn. Elements added while it is being drained wait for the next drain (invariant 8), and the
+// memory of its two halves is reused, so that a turn allocates nothing.
 
-/// Things to be looked at once, in the order in which they were added.
+/// A queue of elements to be processed once, in the order in which they were added.
 ///
-/// A class, so that working it off is no access to a property of the loop that would have to be checked for exclusivity.
+/// A class, so that draining it does not access a property of the loop, which would need an exclusivity check.
 final class WorkList<Element> {
-    /// What is being worked off, from `next` on; and what was added since.
+    /// The batch being drained, from `next` on; and the elements added since.
     private var batch: [Element] = []
     private var next = 0
     private var added: [Element] = []
     private var spare: [Element] = []
-    /// A number of its own, because it is looked at in every turn, and asking the arrays would be a checked access.
+    /// Stored, because it is read in every turn, and reading the arrays would be a checked access.
     private(set) var count = 0
 
     @inline(__always) var isEmpty: Bool { count == 0 }
@@ -23,16 +23,17 @@ final class WorkList<Element> {
     func removeAll() {
         let ended = (batch, added)
         (batch, added, next, count) = ([], [], 0, 0)
-        withExtendedLifetime(ended) {}  // released last: what they hold may use the list as it goes
+        withExtendedLifetime(ended) {}  // released last: the deinit of an element may use the list
     }
 
-    /// Calls `body` with all elements, and leaves them where they are.
+    /// Calls `body` with each element without removing it.
     func forEach(_ body: (Element) -> Void) {
         for element in batch[next...] { body(element) }
         for element in added { body(element) }
     }
 
-    /// Calls `body` with the elements that are in the list now, at most `budget`; the rest stays in front.
+    /// Removes the elements that are in the list now, at most `budget` of them, and calls `body` with each; the rest
+    /// stays in front.
     func drain(budget: Int = .max, _ body: (Element) -> Void) {
         var left = min(budget, count)
         while left > 0 {
@@ -46,7 +47,7 @@ final class WorkList<Element> {
         if next == batch.count { takeAdded() }
     }
 
-    /// Goes on to what was added, and keeps the memory of what is done.
+    /// Moves on to the added elements, and keeps the memory of the finished batch.
     private func takeAdded() {
         var done = batch
         batch = added

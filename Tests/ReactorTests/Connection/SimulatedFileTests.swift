@@ -111,7 +111,7 @@ import Testing
         #expect(outcome?.count == 190_000 && outcome?.isComplete == false)
         #expect(order == ["completed", "closed"])
         let error = try #require(world.handlers[0].reason?.error as? SocketError)
-        #expect(error.reason == "the file has ended 10000 bytes before what was promised")
+        #expect(error.reason == "the file ended 10000 bytes short of its count")
         try world.run { client.isOver }
         #expect(client.wasReset, "the peer must not take a part for the whole")
         try world.check()

@@ -242,6 +242,8 @@ import Testing
         }
     }
 
+    /// This covers close-on-exec. The other half of the invariant, that no send delivers `SIGPIPE`, is covered for
+    /// files by `aResetWhileAFileIsSentRaisesNoSignal` (FileTests); the signal would end the test process.
     @Test(arguments: Backend.all) func i11_everyDescriptorIsCloseOnExec(_ backend: Backend) throws {
         let kernel = CountingKernel()
         try withLoop(backend, kernel: kernel) { loop in

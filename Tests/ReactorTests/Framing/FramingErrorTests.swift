@@ -22,7 +22,7 @@ import Testing
             #expect((recorder.reason?.error as? FramingError)?.kind == .tooLong)
             #expect(
                 "\(recorder.reason!)"
-                    == "sent what is no message: a message of 4294967295 bytes, where 1048576 are allowed")
+                    == "malformed message: a message of 4294967295 bytes, where 1048576 are allowed")
             #expect(world.loop.statistics.framingErrors == 1 && world.loop.statistics.handlerErrors == 0)
             try world.check()
         }

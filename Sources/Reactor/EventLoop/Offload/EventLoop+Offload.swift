@@ -1,29 +1,32 @@
-// Blocking work, seen from the loop: it is given away, and what came of it is told on the loop's thread, exactly once,
-// whatever becomes of the pool and of the loop. The end of the loop waits for running work, but not beyond its deadline.
+// Blocking work, seen from the loop: a worker pool does it, and the loop's thread receives its outcome exactly once,
+// whatever becomes of the pool and of the loop. A loop that ends waits for running work, but not beyond its deadline.
 
 extension EventLoop {
-    /// Has blocking work done by another thread, and its result told on this one.
+    /// Runs blocking work on another thread and delivers its result on the loop's thread.
     ///
     ///     try loop.offload { try readUsers() } then: { users in … }
     ///
-    /// On the loop's thread. What `then` holds stays on it; what `work` holds goes to another.
+    /// Call it on the loop's thread. Whatever `then` captures stays on that thread; whatever `work` captures moves to
+    /// another.
     ///
-    /// Child processes may be started by `work`: the threads of a ``ThreadPool`` have the signal mask of the thread that
-    /// first gave them work, less the signals that its loop watches, and a child inherits that mask.
+    /// `work` may start child processes: the threads of a ``ThreadPool`` have the signal mask of the thread that first
+    /// gave them work, less the signals that its loop watches, and a child inherits that mask.
     /// - Parameters:
-    ///   - work: what may block. It may throw; the result then holds its error.
-    ///   - then: told the result, exactly once, in a later turn: also when the work was cancelled, or the pool or the loop
-    ///     ended before it was over, with the ``OffloadError`` that says so.
+    ///   - work: the blocking work. If it throws, the result holds its error.
+    ///   - then: called exactly once, in a later turn, with the result; with an ``OffloadError`` when the work was
+    ///     cancelled, or the pool or the loop ended before it was done.
     /// - Returns: The work, which can be cancelled until it begins.
-    /// - Throws: ``OffloadError`` at once, when there is no room for more work; nothing is told later then.
+    /// - Throws: ``OffloadError`` when the pool cannot take more work or has ended, or the loop has; `then` is not
+    ///   called in that case.
     ///
     /// ## The end of the loop
     ///
-    /// A loop that ends drops work that has not begun, and waits for work that is running until the deadline of
-    /// ``drain(within:)``, or for at most 5 s when it was stopped; it does not wait for work that was cancelled while
-    /// it was running, nor for names that are looked up. Work that is still running then cannot be interrupted: it goes
-    /// on, on a thread that the loop no longer waits for, until it returns or the process exits. `then` is told
-    /// ``OffloadError/abandoned``; what the work captured and what it returns is released on that thread.
+    /// A loop that ends drops work that has not begun, and waits for running work until the deadline of
+    /// ``drain(within:)``, or for at most 5 s when it was stopped. It does not wait for work that was cancelled while
+    /// it was running, nor for name look-ups. Work that is still running after that cannot be interrupted: it
+    /// continues, on a thread that the loop no longer waits for, until it returns or the process exits. `then` is
+    /// called with ``OffloadError/abandoned``; the captures of the work and its return value are released on that
+    /// thread.
     @discardableResult
     public func offload<Value: Sendable>(
         _ work: @escaping @Sendable () throws -> Value,
@@ -32,13 +35,13 @@ extension EventLoop {
         try offload(work, isAwaitedAtEnd: true, then: then)
     }
 
-    /// The same, with the choice whether a loop that ends waits for work that is running.
+    /// Runs blocking work; `isAwaitedAtEnd` says whether a loop that ends waits for it while it is running.
     func offload<Value: Sendable>(
         _ work: @escaping @Sendable () throws -> Value, isAwaitedAtEnd: Bool,
         then: @escaping (Result<Value, any Error>) -> Void
     ) throws(OffloadError) -> OffloadedWork {
         if isShutDown { throw .loopEnded }
-        // Written once, by whoever decides the work's fate, before the loop is told.
+        // Written once, by the thread that runs or drops the work, before the loop is notified.
         let outcome = Monitor<Result<Value, any Error>?>(nil)
         let pool = workers
         let number = offloaded.nextNumber
@@ -50,19 +53,21 @@ extension EventLoop {
                 },
                 drop: { reason in outcome.withLock { $0 = .failure(reason) } }),
             pool: pool, isAwaitedAtEnd: isAwaitedAtEnd,
-            // A loop that has ended looks for itself.
+            // A loop that has ended reads the outcome itself.
             report: { [handle] in _ = handle.execute { $0.offloaded.tell(number) } })
         try pool.submit(given)
         offloaded.add(given) { error in
-            // What comes later than the error stays in the outcome, which the work's thread lets go.
+            // An outcome that arrives after the error stays in the monitor, which the work's thread releases.
             guard let result = outcome.withLock({ $0.take() }) ?? error.map({ .failure($0) }) else { return }
             then(result)
         }
         return given
     }
 
-    /// Who does the blocking work of this loop. Default: a ``ThreadPool`` of the loop's own, made when it is first used
-    /// and shut down with the loop; one that is set here is its owner's to shut down, after the loop.
+    /// The pool that does this loop's blocking work.
+    ///
+    /// Default: a ``ThreadPool`` of the loop's own, created on first use and shut down with the loop. The owner of a
+    /// pool that is set here shuts it down, after the loop.
     public var workers: any WorkerPool {
         get {
             if let pool = offloaded.pool { return pool }
@@ -75,20 +80,20 @@ extension EventLoop {
     }
 }
 
-/// The work that a loop has given away, and what to do with its outcome.
+/// The offloaded work of a loop, and what to call with each outcome.
 final class OffloadedWorkTable {
     private struct Entry {
         let work: OffloadedWork
         let tell: (OffloadError?) -> Void
     }
 
-    /// How long a loop that was stopped waits for work that is running.
+    /// The time that a stopped loop waits for running work.
     private static let patience = Duration.seconds(5)
 
-    /// Until when a loop that drains waits for work that is running.
+    /// The deadline until which a draining loop waits for running work.
     var deadline: MonotonicTime?
     fileprivate var pool: (any WorkerPool)?
-    /// The pool that the loop made for itself.
+    /// The pool that the loop created for itself.
     fileprivate var ownPool: ThreadPool?
     private var entries: [UInt64: Entry] = [:]
     fileprivate private(set) var nextNumber: UInt64 = 0
@@ -98,13 +103,14 @@ final class OffloadedWorkTable {
         nextNumber += 1
     }
 
-    /// The outcome of a piece of work is there.
+    /// Delivers the outcome of a piece of work.
     fileprivate func tell(_ number: UInt64) { entries.removeValue(forKey: number)?.tell(nil) }
 
-    /// The loop ends: what has not begun is dropped, what has is waited for until the deadline, and all is told.
+    /// Ends all work with the loop: drops work that has not begun, waits for running work until the deadline, and
+    /// delivers every outcome.
     func end(_ kernel: any SystemCalls) {
         let deadline = deadline ?? kernel.now().advanced(by: Self.patience)
-        // Drops come first, so that no thread begins with something while another is waited for.
+        // Drop first, so that no thread begins new work while the loop waits for another.
         let numbers = entries.keys.sorted()
         for number in numbers { entries[number]?.work.dropWithLoop() }
         var isAbandoning = false
@@ -114,7 +120,7 @@ final class OffloadedWorkTable {
             if !entry.work.finishWithLoop(within: left) { isAbandoning = true }
             entry.tell(.abandoned)
         }
-        // Threads that are still at work are left to themselves.
+        // Threads that are still running are abandoned.
         ownPool?.shutdown(within: isAbandoning ? .zero : nil)
         ownPool = nil
     }

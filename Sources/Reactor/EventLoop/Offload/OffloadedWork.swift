@@ -1,15 +1,15 @@
-// One piece of blocking work on its way: from the loop that gave it away to a thread of the pool, and its outcome back.
-// Whoever moves it on from `waiting` decides its fate, so that it is run or dropped, never both.
+// One piece of blocking work, from the loop to a thread of the pool and its outcome back. The thread that moves it on
+// from `waiting` decides its fate, so that it is either run or dropped, never both.
 //
-//     waiting --begin()--> begun --finish(): the work runs----> over --> its loop is told
-//        +----- cancel(), pool or loop ends --> begun (to drop) --> over --> its loop is told
+//     waiting --begin()--> begun --finish(): the work runs----> over --> its loop is notified
+//        +----- cancel(), pool or loop ends --> begun (to drop) --> over --> its loop is notified
 //
-// A loop that ends does not wait for work without end. What it gives up goes on, and keeps alive what it uses; its result
-// is kept by the work alone, and goes with it, on the thread that did it.
+// A loop that ends does not wait for endless work. Work that it abandons continues, and keeps alive what it uses; its
+// result belongs to the work alone and is released with it, on the thread that did it.
 
-/// A piece of work that was given to a ``WorkerPool``. Made by ``EventLoop/offload(_:then:)``.
+/// A piece of work given to a ``WorkerPool``. Created by ``EventLoop/offload(_:then:)``.
 ///
-/// Any thread may use it.
+/// Thread-safe.
 public final class OffloadedWork: Sendable {
     private enum Stage: Sendable {
         case waiting(Body)
@@ -17,26 +17,26 @@ public final class OffloadedWork: Sendable {
         case over
     }
 
-    /// What is to be done, and what to keep instead of a result when it is not.
+    /// The work, and the function that records why it was dropped.
     struct Body: Sendable {
         let run: @Sendable () -> Void
         let drop: @Sendable (OffloadError) -> Void
     }
 
-    /// Work that has begun, as ``finish(_:)`` takes it: whoever holds this is the one who does it.
+    /// Work that has begun. The holder of this value must do it, by passing it to ``finish(_:)``.
     public struct Begun: ~Copyable, Sendable {
         fileprivate let body: Body
     }
 
     private struct State: Sendable {
         var stage: Stage
-        /// The result is of no use to the loop: it does not wait for it at its end.
+        /// Whether the loop has no use for the result and does not wait for it when it ends.
         var isUnwanted: Bool
     }
 
     private let state: Monitor<State>
     private let pool: any WorkerPool
-    /// Tells the loop that the outcome is there.
+    /// Notifies the loop that the outcome is available.
     private let report: @Sendable () -> Void
 
     init(_ body: Body, pool: any WorkerPool, isAwaitedAtEnd: Bool, report: @escaping @Sendable () -> Void) {
@@ -45,8 +45,9 @@ public final class OffloadedWork: Sendable {
         self.report = report
     }
 
-    /// Cancels the work, if it has not begun: it will not, and ``OffloadError/cancelled`` is its outcome. Work that has
-    /// begun goes on, and its outcome is told as usual, but a loop that ends no longer waits for it.
+    /// Cancels the work if it has not begun; its outcome is then ``OffloadError/cancelled``.
+    ///
+    /// Work that has begun continues and delivers its outcome as usual, but a loop that ends no longer waits for it.
     ///
     /// - Returns: Whether it was cancelled.
     @discardableResult
@@ -61,8 +62,9 @@ public final class OffloadedWork: Sendable {
 
     // MARK: For a pool
 
-    /// Begins the work, which cannot be cancelled from now on; `nil` when it was cancelled before. For a ``WorkerPool``,
-    /// which goes on with ``finish(_:)``.
+    /// Begins the work, which can no longer be cancelled. For a ``WorkerPool``, which then calls ``finish(_:)``.
+    ///
+    /// - Returns: The work to do; `nil` when it was cancelled or dropped before.
     public func begin() -> Begun? {
         let body: Body? = state.withLock { state in
             guard case .waiting(let body) = state.stage else { return nil }
@@ -73,14 +75,15 @@ public final class OffloadedWork: Sendable {
         return Begun(body: body)
     }
 
-    /// Does the work, on the calling thread, and tells its loop. For a ``WorkerPool``.
+    /// Does the work on the calling thread and notifies its loop. For a ``WorkerPool``.
     public func finish(_ begun: consuming Begun) {
         begun.body.run()
         conclude()
     }
 
-    /// Ends work that has not begun, with this outcome; `false` when it has begun, or is over. For a ``WorkerPool`` that
-    /// is shut down.
+    /// Drops work that has not begun, with `reason` as its outcome. For a ``WorkerPool`` that is shut down.
+    ///
+    /// - Returns: `false` when it has begun, or is over.
     @discardableResult
     public func drop(_ reason: OffloadError) -> Bool {
         guard let begun = begin() else { return false }
@@ -89,8 +92,9 @@ public final class OffloadedWork: Sendable {
         return true
     }
 
-    /// Blocks until work that has begun is over, but no longer than `time`; returns whether it is over. For a
-    /// ``WorkerPool`` with threads.
+    /// Blocks until work that has begun is over, for at most `time`. For a ``WorkerPool`` with threads.
+    ///
+    /// - Returns: Whether it is over.
     public func waitUntilOver(within time: Duration) -> Bool {
         state.wait(within: time) { state -> Void? in
             if case .begun = state.stage { return nil }
@@ -98,7 +102,7 @@ public final class OffloadedWork: Sendable {
         } != nil
     }
 
-    /// The outcome is there.
+    /// Marks the work as over and notifies its loop.
     private func conclude() {
         state.withLock { $0.stage = .over }
         state.wakeAll()
@@ -107,12 +111,12 @@ public final class OffloadedWork: Sendable {
 
     // MARK: For the loop, when it ends
 
-    /// Drops the work, if it has not begun.
+    /// Drops the work if it has not begun.
     func dropWithLoop() {
         if drop(.loopEnded) { pool.withdraw(self) }
     }
 
-    /// Waits until work that has begun is over, if its result is wanted, but no longer than `time`; returns whether it is
+    /// Blocks until work that has begun is over, if its result is wanted, for at most `time`; returns whether it is
     /// over.
     func finishWithLoop(within time: Duration) -> Bool {
         let isUnwanted = state.withLock { $0.isUnwanted }

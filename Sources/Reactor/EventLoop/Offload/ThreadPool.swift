@@ -1,19 +1,19 @@
-// A bounded pool of threads for work that blocks. A thread is started when work comes and none is idle, up to a maximum;
-// from then on it sleeps until there is work. Beyond the queue's length work is refused at once: a queue without end only
-// hides that the threads are too slow, and answers everybody too late.
+// A bounded pool of threads for blocking work. A thread is started when work arrives and none is idle, up to a maximum;
+// it then sleeps while the queue is empty. Beyond the queue's limit work is refused at once: an unbounded queue only
+// hides that the threads are too slow, and delays every result.
 
-/// Threads that do blocking work for event loops.
+/// A pool of threads that do blocking work for event loops.
 ///
 ///     let pool = ThreadPool(threads: 8)
 ///     defer { pool.shutdown() }
 ///     loop.workers = pool
 ///
-/// Any thread may use it. Who makes a pool shuts it down; a loop does so with the one that it made for itself.
+/// Thread-safe. The creator of a pool shuts it down; a loop shuts down the pool that it created for itself.
 public final class ThreadPool: WorkerPool {
     private struct State: Sendable {
         var waiting: [OffloadedWork] = []
         var threads: [Worker] = []
-        /// Threads that are at work, by number; the others wait for it, or have just been started.
+        /// The numbers of the threads that are running work; the others wait for it, or have just been started.
         var busy: Set<Int> = []
         var hasEnded = false
     }
@@ -25,17 +25,18 @@ public final class ThreadPool: WorkerPool {
         init(_ thread: consuming SystemThread) { self.thread = consume thread }
     }
 
-    /// The most threads that there will be.
+    /// The maximum number of threads.
     public let maximumThreads: Int
-    /// The most pieces of work that wait.
+    /// The maximum number of pieces of work that wait.
     public let queueLimit: Int
     private let state = Monitor(State())
 
-    /// A pool without a thread yet.
+    /// Creates a pool, which has no thread until work arrives.
     ///
     /// - Parameters:
-    ///   - threads: the most that there will be, 1 to 1,024. Default: one for each processor, at most 4.
-    ///   - queueLimit: how much work may wait while all threads are busy, 1 to 1,048,576. Default: 256.
+    ///   - threads: the maximum number of threads, 1 to 1,024. Default: one per processor, at most 4.
+    ///   - queueLimit: the number of pieces of work that may wait while all threads are busy, 1 to 1,048,576. Default:
+    ///     256.
     public init(threads: Int? = nil, queueLimit: Int = 256) {
         maximumThreads = min(max(1, threads ?? min(4, SystemThread.processorCount)), 1024)
         self.queueLimit = min(max(1, queueLimit), 1 << 20)
@@ -43,20 +44,22 @@ public final class ThreadPool: WorkerPool {
 
     deinit {
         let isLeft = state.withLock { !$0.threads.isEmpty }
-        precondition(!isLeft, "a pool of threads was dropped without being shut down")
+        precondition(!isLeft, "a ThreadPool was released without being shut down")
     }
 
-    /// How many threads there are.
+    /// The number of threads.
     public var threadCount: Int { state.withLock { $0.threads.count } }
 
-    /// How much work waits for a thread.
+    /// The number of pieces of work that wait for a thread.
     public var waitingCount: Int { state.withLock { $0.waiting.count } }
 
-    /// Takes work, or refuses it at once.
+    /// Takes a piece of work, or refuses it at once.
+    ///
+    /// - Throws: ``OffloadError`` when the queue is full, no thread could be started, or the pool has been shut down.
     public func submit(_ work: OffloadedWork) throws(OffloadError) {
         let refusal: OffloadError? = state.withLock { state in
             if state.hasEnded { return .poolEnded }
-            // What threads that are free will take at once does not wait.
+            // Work that free threads will take at once does not count as waiting.
             let free = maximumThreads - state.busy.count
             if state.waiting.count - free >= queueLimit { return .queueFull }
             let isEnough = state.waiting.count < state.threads.count - state.busy.count
@@ -70,19 +73,19 @@ public final class ThreadPool: WorkerPool {
         state.wakeOne()
     }
 
-    /// Forgets work that was cancelled.
+    /// Removes cancelled work from the queue.
     public func withdraw(_ work: OffloadedWork) {
         state.withLock { $0.waiting.removeAll { $0 === work } }
     }
 
-    /// Blocks until work that has begun is over, but no longer than `time`; returns whether it is over.
+    /// Blocks until work that has begun is over, for at most `time`; returns whether it is over.
     public func wait(for work: OffloadedWork, within time: Duration) -> Bool { work.waitUntilOver(within: time) }
 
-    /// Takes no more work, drops what has not begun, and waits until the rest is done. Calling it again does nothing.
+    /// Refuses new work, drops work that has not begun, and waits for the rest. Calling it again does nothing.
     ///
-    /// Work that is dropped has ``OffloadError/poolEnded`` as its outcome. Not to be called by the work itself.
-    /// - Parameter time: how long to wait for work that is running. A thread that is still at work then is left to itself:
-    ///   it ends with its work, or with the process. Default: `nil`, as long as it takes.
+    /// The outcome of dropped work is ``OffloadError/poolEnded``. Must not be called by the work itself.
+    /// - Parameter time: how long to wait for running work. A thread that is still running after that is abandoned: it
+    ///   ends with its work, or with the process. Default: `nil`, no limit.
     public func shutdown(within time: Duration? = nil) {
         let (dropped, threads) = state.withLock { state in
             defer {
@@ -101,16 +104,17 @@ public final class ThreadPool: WorkerPool {
         }
         for (number, worker) in threads.enumerated() {
             guard let thread = worker.thread.take() else { continue }
-            precondition(!thread.isCurrent, "shutdown() was called by work of the pool")
-            // Those that are not at work find that the pool has ended, and nothing keeps them from it.
+            precondition(!thread.isCurrent, "shutdown() was called by the pool's own work")
+            // Idle threads find that the pool has ended and return, so joining them does not block.
             if left.contains(number) { thread.detach() } else { thread.join() }
         }
     }
 
-    /// Starts one more thread, with the lock held; `false` when the system has no room for it.
+    /// Starts one more thread, with the lock held; returns `false` when the system refuses.
     private func start(_ state: inout State) -> Bool {
         do throws(SocketError) {
-            // The thread holds the state and not the pool, so that it is seen when the pool is dropped.
+            // The thread captures the state and not the pool, so that `deinit` can detect a pool that was not shut
+            // down.
             let number = state.threads.count
             state.threads.append(
                 Worker(
@@ -119,13 +123,13 @@ public final class ThreadPool: WorkerPool {
                     }))
             return true
         } catch {
-            return false  // those that are there do the work
+            return false  // the existing threads do the work
         }
     }
 
-    /// The life of a thread.
+    /// The body of a thread.
     private static func work(_ state: Monitor<State>, _ number: Int) {
-        // The outer optional is "look again when woken", the inner one "no more work".
+        // The outer optional means "check again when woken", the inner one "no more work".
         while let next = state.wait({ state -> OffloadedWork?? in
             guard !state.waiting.isEmpty else {
                 state.busy.remove(number)
@@ -136,6 +140,6 @@ public final class ThreadPool: WorkerPool {
         }) {
             if let begun = next.begin() { next.finish(begun) }
         }
-        state.wakeAll()  // the pool may wait for this thread
+        state.wakeAll()  // shutdown() may be waiting for this thread
     }
 }

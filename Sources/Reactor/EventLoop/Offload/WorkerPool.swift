@@ -1,40 +1,41 @@
-// What a loop needs of those who do its blocking work: that they take a piece of it or refuse it at once, and can be
-// waited for. Real threads stand in ThreadPool.swift; the simulated ones are ReactorTesting's.
+// What a loop needs of a worker pool: it takes a piece of work or refuses it at once, and can be waited for. Real
+// threads are in ThreadPool.swift; the simulated ones are in ReactorTesting.
 
-/// Does blocking work for event loops, elsewhere.
+/// A pool that does blocking work for event loops, on other threads.
 ///
-/// ``ThreadPool`` is the real one. One pool may serve several loops. A loop calls it on its own thread, but for
-/// ``withdraw(_:)``, which comes from whichever thread cancels.
+/// ``ThreadPool`` is the real one. One pool may serve several loops. A loop calls it on its own thread, except for
+/// ``withdraw(_:)``, which is called on the thread that cancels.
 public protocol WorkerPool: AnyObject, Sendable {
-    /// Takes a piece of work, to be begun and finished some time later: ``OffloadedWork/begin()``, which answers `nil` when
-    /// it was cancelled meanwhile, and ``OffloadedWork/finish(_:)``. Work begins in the order in which it came.
+    /// Takes a piece of work. Does not block.
     ///
-    /// Does not wait.
-    /// - Throws: ``OffloadError`` when there is no room, or the pool has ended.
+    /// The pool later calls ``OffloadedWork/begin()``, which returns `nil` when the work was cancelled meanwhile, and
+    /// ``OffloadedWork/finish(_:)``. Work begins in the order in which it was submitted.
+    /// - Throws: ``OffloadError`` when the pool cannot take more work, or has ended.
     func submit(_ work: OffloadedWork) throws(OffloadError)
 
-    /// Forgets work that was cancelled before it began, so that there is room for other work.
+    /// Removes work that was cancelled before it began, so that there is room for other work.
     func withdraw(_ work: OffloadedWork)
 
-    /// Blocks until work that has begun is over, but no longer than `time`; returns whether it is over.
+    /// Blocks until work that has begun is over, for at most `time`; returns whether it is over.
     func wait(for work: OffloadedWork, within time: Duration) -> Bool
 }
 
-/// Why a piece of work was not done.
+/// The reason why a piece of work was not done.
 public struct OffloadError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// The reason in words.
+    /// The reason in one line.
     public let description: String
 
-    /// As much work as the pool keeps is waiting already: try later, or refuse whoever asked.
-    public static let queueFull = OffloadError(description: "the pool of threads has no room for more work")
-    /// The system has no room for even one thread.
-    public static let noThread = OffloadError(description: "the system has no room for a thread")
+    /// The pool's queue is full: try again later, or refuse the request that needs the work.
+    public static let queueFull = OffloadError(description: "the thread pool's queue is full")
+    /// The system could not start even one thread.
+    public static let noThread = OffloadError(description: "the system could not start a thread")
     /// The pool was shut down before the work began.
-    public static let poolEnded = OffloadError(description: "the pool of threads has ended")
+    public static let poolEnded = OffloadError(description: "the thread pool has been shut down")
     /// The loop ended before the work began.
     public static let loopEnded = OffloadError(description: "the loop has ended")
-    /// The loop ended while the work was running. The work goes on, and what it uses is still in use; its result is lost.
-    public static let abandoned = OffloadError(description: "the loop has ended while the work was running")
-    /// ``OffloadedWork/cancel()`` came before the work began.
+    /// The loop ended while the work was running. The work continues, and its captures are still in use; its result is
+    /// lost.
+    public static let abandoned = OffloadError(description: "the loop ended while the work was running")
+    /// ``OffloadedWork/cancel()`` was called before the work began.
     public static let cancelled = OffloadError(description: "the work was cancelled before it began")
 }

@@ -1,23 +1,25 @@
-// A rate that several connections share. Each may take a portion a tick; who wants more waits in line, and the line is
-// served in order, so that a greedy one cannot keep the others from theirs. Who is served goes to the end of the line at
-// once, whether or not it will want more: otherwise those whose descriptors come first in a turn would overtake others.
+// A rate that several connections share. Each may move one portion per tick; a meter that wants more waits in line, and
+// the line is served in order, so that a greedy connection cannot starve the others. A served meter goes to the end of
+// the line at once, whether or not it will want more: otherwise connections whose descriptors come first in a turn
+// would overtake others.
 //
 //     free --portion used up, or no tokens--> waits --tick with tokens for it--> free, with a new portion
 
-/// A limit that connections of one loop share: for all clients of one customer, for instance.
+/// A rate limit that connections of one loop share: for all clients of one customer, for instance.
 ///
 ///     let group = RateGroup(loop, limit: RateLimit(bytesPerSecond: 1_000_000))
 ///     …
 ///     connection.readGroup = group       // in `connected`, say
 ///
-/// Belongs to its loop's thread. The connections in it share fairly: when all want more than there is, each gets the same.
+/// Confined to its loop's thread. Sharing is fair: when all connections want more than the limit allows, each gets the
+/// same.
 public final class RateGroup {
-    /// What a group keeps about one of its meters.
+    /// A group's state of one of its meters.
     struct Place {
         fileprivate var isInLine = false
-        /// It wants to be served when its turn comes; the others in line are passed over.
+        /// Whether it wants to be served when its turn comes; other entries in the line are skipped.
         fileprivate var waits = false
-        /// What is left of its portion, and when it was granted.
+        /// The rest of its portion, and the time at which the portion was granted.
         fileprivate var portion = 0
         fileprivate var portionTime = MonotonicTime(nanoseconds: .min)
     }
@@ -27,26 +29,26 @@ public final class RateGroup {
     private var members = 0
     private var line: [RateMeter] = []
     private var waiting = 0
-    /// The tick at which those who wait are served; another one that comes is an old one.
+    /// The tick at which waiting meters are served; a call for any other tick is stale.
     private var tick: Int64?
 
-    /// A group with nobody in it.
+    /// Creates an empty group.
     public init(_ loop: EventLoop, limit: RateLimit) {
         self.loop = loop
         bucket = TokenBucket(limit, now: loop.turnTime)
     }
 
-    /// The limit. A new one holds at once, and begins with a full burst.
+    /// The limit. A new limit takes effect at once and begins with a full burst.
     public var limit: RateLimit {
         get { bucket.limit }
         set {
             bucket = TokenBucket(newValue, now: loop.turnTime)
-            tick = nil  // the one that is set may be far away
+            tick = nil  // the pending one may be far away
             tickIfNeeded()
         }
     }
 
-    /// How many directions of connections share it.
+    /// The number of members; each direction of a connection counts as one.
     public var count: Int { members }
 
     func enter() { members += 1 }
@@ -55,17 +57,18 @@ public final class RateGroup {
         members -= 1
         if meter.place.waits { waiting -= 1 }
         meter.place = Place()
-        // Its entry in the line is passed over in time; while nobody waits, nothing passes over any.
+        // Its entry in the line is skipped later; without waiting meters nothing would skip the entries, so clear the
+        // line now.
         guard waiting == 0 else { return }
         for listed in line where listed.group === self { listed.place.isInLine = false }
         line = []
     }
 
-    /// How many bytes a member may move now.
+    /// Returns the number of bytes that a member may move now.
     func allowance(of meter: RateMeter) -> Int {
         if meter.place.waits { return 0 }
         bucket.refill(at: loop.turnTime)
-        // A new portion, for one that has not waited, at most once a tick.
+        // A member that has not waited gets a new portion, at most once per tick.
         if meter.place.portionTime + RateTicks.length <= loop.turnTime { grant(meter) }
         return min(meter.place.portion, bucket.level)
     }
@@ -75,7 +78,7 @@ public final class RateGroup {
         meter.place.portion -= count
     }
 
-    /// Has a member served when its turn comes.
+    /// Puts a member in line.
     func line(up meter: RateMeter) {
         if meter.place.waits { return }
         meter.place.waits = true
@@ -104,7 +107,7 @@ public final class RateGroup {
         }
     }
 
-    /// Serves those in line, as far as the tokens go.
+    /// Serves waiting members in order, as far as the tokens go.
     private func serve() {
         bucket.refill(at: loop.turnTime)
         var left = bucket.level
@@ -125,7 +128,7 @@ public final class RateGroup {
         }
         line.removeFirst(passed)
         for meter in resumed { enqueue(meter) }
-        // Those that are resumed set the next tick when they want more; those that still wait need it now.
+        // Resumed members set the next tick themselves when they want more; members that still wait need it now.
         tickIfNeeded()
         for meter in resumed { meter.resume() }
     }

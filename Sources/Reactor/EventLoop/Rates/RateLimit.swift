@@ -1,42 +1,40 @@
-// How many bytes may move in a time: a token bucket. A token is a byte; tokens come at a steady rate and are kept up to the
-// burst, and who wants to move bytes needs as many.
+// Rate limiting with a token bucket. A token stands for a byte; tokens arrive at a steady rate, accumulate up to the
+// burst, and are spent on the bytes that move.
 
-/// A rate in bytes, and how far it may be exceeded for a moment.
-///
-/// Over any time t, no more than `bytesPerSecond` × t + `burst` bytes move.
+/// A rate in bytes per second, and the burst by which it may be exceeded.
 public struct RateLimit: Sendable, Hashable {
     private static let largest = 1 << 36
 
-    /// Bytes a second in the long run.
+    /// Bytes per second in the long run.
     public let bytesPerSecond: Int
-    /// Bytes that may move at once after a time of rest.
+    /// Bytes that may move at once after an idle period.
     public let burst: Int
 
-    /// A rate.
+    /// Creates a rate limit.
     ///
     /// - Parameters:
-    ///   - bytesPerSecond: at least 1, and less counts as that: a rate of nothing would hold a connection indefinitely, for
-    ///     which there is ``Connection/pauseReading()``. More than 64 GiB a second counts as that.
-    ///   - burst: at least 1, and less counts as that; at most 64 GiB. Default: what comes in one second. Those that wait are looked at every 50 ms: a burst of less
-    ///     than what comes in 100 ms keeps the connection below its rate.
+    ///   - bytesPerSecond: 1 to 64 GiB; other values are clamped. A rate of zero would hold a connection indefinitely;
+    ///     use ``Connection/pauseReading()`` for that.
+    ///   - burst: 1 B to 64 GiB; other values are clamped. Default: the bytes of one second. Waiting connections resume
+    ///     on ticks of 50 ms, so a burst of less than the bytes of 100 ms keeps a connection below its rate.
     public init(bytesPerSecond: Int, burst: Int? = nil) {
         self.bytesPerSecond = min(max(1, bytesPerSecond), Self.largest)
         self.burst = min(max(1, burst ?? bytesPerSecond), Self.largest)
     }
 }
 
-/// The tokens of a rate.
+/// A token bucket.
 struct TokenBucket {
     private static let second: UInt64 = 1_000_000_000
-    /// Two years: what is older makes no difference, and the product below stays within 128 bits.
+    /// Two years: a longer time makes no difference, and the product below stays within 128 bits.
     private static let longest: Int64 = 1 << 56
-    /// Less than a full segment is not worth a system call.
+    /// Sending less than a full segment is not worth a system call.
     private static let segment = 1460
 
     let limit: RateLimit
-    /// Tokens that are there.
+    /// Available tokens.
     private(set) var level: Int
-    /// Billionths of a token, so that nothing is lost to rounding.
+    /// Billionths of a token, so that rounding loses nothing.
     private var fraction: UInt64 = 0
     private var updated: MonotonicTime
 
@@ -46,7 +44,7 @@ struct TokenBucket {
         updated = now
     }
 
-    /// Adds what has come since the last time.
+    /// Adds the tokens that have arrived since the last refill.
     mutating func refill(at now: MonotonicTime) {
         let elapsed = min(now.nanoseconds - updated.nanoseconds, Self.longest)
         guard elapsed > 0 else { return }
@@ -64,10 +62,10 @@ struct TokenBucket {
         }
     }
 
-    /// Takes tokens for bytes that have moved.
+    /// Takes tokens for bytes that have moved; the level may become negative.
     mutating func take(_ count: Int) { level -= count }
 
-    /// When so many tokens will be there, at most a burst.
+    /// Returns the time at which `count` tokens, or a full burst if that is less, will be available.
     func time(of count: Int) -> MonotonicTime {
         let missing = min(count, limit.burst) - level
         guard missing > 0 else { return updated }
@@ -78,8 +76,8 @@ struct TokenBucket {
         return updated + Int64(clamping: quotient) + (rest == 0 ? 0 : 1)
     }
 
-    /// How many tokens are worth waking up for, where so many share the bucket: what comes in a tick, or a segment. While
-    /// one waits for the tick behind that, the bucket does not overflow, if the burst allows it.
+    /// Returns the number of tokens worth waking up for, where `members` share the bucket: the tokens of one tick, or a
+    /// segment. A bucket whose burst allows it does not overflow while a member waits for the tick after that.
     func portion(of members: Int) -> Int {
         let inTick = limit.bytesPerSecond / (Int(Self.second) / Int(RateTicks.length))
         return max(1, min(limit.burst - inTick, max(Self.segment, inTick / max(1, members))))

@@ -1,22 +1,22 @@
-// Who waits for tokens waits for a tick, every 50 ms of the clock: ten thousand limited connections set a few timers between
-// them, and not one each. There is no tick while nobody waits.
+// A meter that waits for tokens waits for a tick, every 50 ms of the clock: ten thousand limited connections share a
+// few timers instead of setting one each. Without a waiting meter the loop sets no timer.
 
-/// One direction of one connection, as far as its rate goes. Made when a limit is set, gone when there is none.
+/// The rate meter of one direction of one connection. Created when a limit is set, dropped when none is left.
 final class RateMeter {
-    /// Which way bytes move.
+    /// The direction in which bytes move.
     enum Direction { case reading, writing }
 
     let direction: Direction
     private unowned let loop: EventLoop
-    /// `nil` when the connection is over.
+    /// The connection; `nil` when it is closed.
     private weak var source: EventSource?
-    /// Its own limit.
+    /// The connection's own limit.
     var bucket: TokenBucket?
-    /// The limit that it shares.
+    /// The limit shared with other connections.
     private(set) var group: RateGroup?
-    /// The tick that it waits for; another one that comes is an old one.
+    /// The tick that it waits for; a call for any other tick is stale.
     fileprivate var tick: Int64?
-    /// What the group keeps about it.
+    /// The group's state of this meter.
     var place = RateGroup.Place()
 
     init(_ source: EventSource, _ direction: Direction) {
@@ -25,10 +25,10 @@ final class RateMeter {
         loop = source.loop
     }
 
-    /// Whether there is nothing to keep to.
+    /// Whether no limit applies.
     var isUnlimited: Bool { bucket == nil && group == nil }
 
-    /// Joins another group, or none.
+    /// Leaves the current group and joins `next`, if any.
     func join(_ next: RateGroup?) {
         let former = group
         group = nil
@@ -37,7 +37,7 @@ final class RateMeter {
         group?.enter()
     }
 
-    /// How many bytes may move now.
+    /// Returns the number of bytes that may move now.
     func allowance() -> Int {
         var allowed = Int.max
         if bucket != nil {
@@ -48,13 +48,13 @@ final class RateMeter {
         return max(0, allowed)
     }
 
-    /// Bytes have moved.
+    /// Takes tokens for bytes that have moved.
     func take(_ count: Int) {
         bucket?.take(count)
         group?.take(count, for: self)
     }
 
-    /// Has its source told when it may go on, which it may not now.
+    /// Waits until tokens are available, then calls ``EventSource/rateAllows(_:)``. Called when there are none.
     func wait() {
         if let bucket, bucket.level <= 0 {
             loop.rateTicks.wake(self, at: bucket.time(of: bucket.portion(of: 1)), on: loop)
@@ -63,44 +63,46 @@ final class RateMeter {
         }
     }
 
-    /// It may be that it can go on.
+    /// Lets the source try again.
     func resume() { source?.rateAllows(direction) }
 
-    /// The source is over.
+    /// Leaves the group, because the source has closed.
     func end() {
         join(nil)
         source = nil
     }
 }
 
-/// The ticks of a loop, and who waits for which.
+/// The ticks of a loop, and the actions that wait for each.
 final class RateTicks {
     /// Nanoseconds between ticks.
     static let length: Int64 = 50_000_000
 
     private var waiting: [Int64: [(Int64) -> Void]] = [:]
 
-    /// How many ticks are to come that somebody waits for; each has one timer.
+    /// The number of pending ticks; each has one timer.
     var count: Int { waiting.count }
 
-    /// Forgets who waits: the loop has ended.
+    /// Drops all waiting actions, because the loop has ended.
     func removeAll() {
         let ended = waiting
         waiting = [:]
         withExtendedLifetime(ended) {}
     }
 
-    /// Resumes a meter at the first tick from `time` on.
+    /// Resumes a meter at the first tick at or after `time`.
     func wake(_ meter: RateMeter, at time: MonotonicTime, on loop: EventLoop) {
         meter.tick = call(at: time, on: loop) { tick in
-            // Another wait has begun since: that one counts.
+            // A later wait replaces this one.
             guard meter.tick == tick else { return }
             meter.tick = nil
             meter.resume()
         }
     }
 
-    /// Calls at the first tick from `time` on, which is never the present one; answers its number.
+    /// Calls `action` at the first tick at or after `time`, but never at the present one.
+    ///
+    /// - Returns: The tick's number.
     func call(at time: MonotonicTime, on loop: EventLoop, _ action: @escaping (Int64) -> Void) -> Int64 {
         let next = Self.number(of: loop.turnTime, roundedUp: false) + 1
         let tick = max(next, Self.number(of: time, roundedUp: true))

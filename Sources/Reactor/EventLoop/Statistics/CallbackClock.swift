@@ -1,19 +1,20 @@
-// Finds callbacks that keep the loop waiting, and measures all of them when asked, without reading a clock for each: the
-// processor's tick counter costs a few cycles, and only when it has moved far is the clock asked what that was worth.
+// Finds callbacks that block the loop, and measures all callbacks on request, without reading a clock for each: the
+// processor's tick counter costs a few cycles, and the clock is read only when the counter has moved far, to find out
+// how long that was.
 
-/// Compares ticks between callbacks. Ticks have no unit; the clock, read at the start and when in doubt, gives them one.
+/// Measures callbacks in ticks. Ticks have no unit; the clock, read at the start and when in doubt, provides one.
 struct CallbackClock {
-    /// No processor's counter moves this far in 25 ms at 16 MHz, the slowest that Linux runs servers on, or later.
+    /// Fewer ticks than this are below 25 ms: the slowest counter on which Linux runs servers runs at 16 MHz.
     private static let doubt: UInt64 = 400_000
 
     private let ticksAtStart: UInt64
-    /// When the loop was made.
+    /// The time at which the loop was created.
     let timeAtStart: MonotonicTime
-    /// When the last callback returned, or the turn began.
+    /// The ticks when the last callback returned, or the turn began.
     var last: UInt64
     private var turnStart: UInt64
-    /// From so many ticks on, a callback is looked at more closely. Zero, which is all of them, while times are measured:
-    /// one comparison serves both.
+    /// The number of ticks from which on a callback is looked at more closely. Zero while times are measured, so that
+    /// every callback is: one comparison serves both.
     private var closerLook = CallbackClock.doubt
     private var nanosecondsPerTick = 1.0
 
@@ -41,26 +42,26 @@ struct CallbackClock {
 
     func mayHaveBeenSlow(_ ticks: UInt64) -> Bool { ticks &- last >= Self.doubt }
 
-    /// Learns what a tick is worth, from all that have passed since the loop began.
+    /// Calibrates the length of a tick over all that have passed since the loop began.
     mutating func adjust(_ ticks: UInt64, now: MonotonicTime) {
         let elapsed = now.nanoseconds - timeAtStart.nanoseconds
         let counted = Self.count(from: ticksAtStart, to: ticks)
         if elapsed > 0 && counted > 0 { nanosecondsPerTick = Double(elapsed) / Double(counted) }
     }
 
-    /// The same, from the beginning of the turn, when the clock was read anyway.
+    /// Calibrates with the beginning of the turn, when the clock was read anyway.
     mutating func adjust(turnBeganAt now: MonotonicTime) { adjust(turnStart, now: now) }
 
-    /// The time since the last callback.
+    /// Returns the time since the last callback.
     func nanosecondsOfCallback(until ticks: UInt64) -> Int64 { nanoseconds(from: last, to: ticks) }
 
-    /// The time since the turn began.
+    /// Returns the time since the turn began.
     func nanosecondsOfTurn(until ticks: UInt64) -> Int64 { nanoseconds(from: turnStart, to: ticks) }
 
     private func nanoseconds(from start: UInt64, to end: UInt64) -> Int64 {
         Int64(exactly: (Double(Self.count(from: start, to: end)) * nanosecondsPerTick).rounded()) ?? .max
     }
 
-    /// Counters of two processors may differ a little: a count that seems to run backwards is none.
+    /// The counters of two processors may differ a little: a negative count is taken as zero.
     private static func count(from start: UInt64, to end: UInt64) -> Int64 { max(0, Int64(bitPattern: end &- start)) }
 }

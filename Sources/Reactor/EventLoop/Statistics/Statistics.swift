@@ -1,9 +1,9 @@
-// What a loop counts. Plain additions on the loop's thread; no clock is read for any of them, and times are measured only
-// when somebody asked for them.
+// A loop's counters. Plain additions on the loop's thread; counting reads no clock, and times are measured only on
+// request.
 
-/// Counters of an event loop since it was made.
+/// The counters of an event loop since it was created.
 public struct LoopStatistics: Sendable, Hashable {
-    /// Those of a loop that has done nothing.
+    /// Creates counters that are all zero.
     public init() {}
 
     // MARK: Turns
@@ -12,66 +12,66 @@ public struct LoopStatistics: Sendable, Hashable {
     public internal(set) var turns = 0
     /// Events that the selector reported.
     public internal(set) var events = 0
-    /// Events whose registration was gone, or another's, when their turn came: dropped.
+    /// Events dropped because their registration was gone, or had been replaced, before they were dispatched.
     public internal(set) var staleEvents = 0
-    /// Changes of the selector.
+    /// Switches of the selector.
     public internal(set) var switches = 0
     /// Timers that fired.
     public internal(set) var timersFired = 0
     /// Tasks run.
     public internal(set) var tasksRun = 0
-    /// Jobs of Swift's tasks run, but for those that went on while an event was handled.
+    /// Jobs of Swift tasks run, except those that resumed while an event was handled.
     public internal(set) var jobsRun = 0
 
     // MARK: Connections
 
-    /// Connections accepted, and those made by connecting.
+    /// Connections opened: accepted, or established by connecting.
     public internal(set) var connectionsOpened = 0
-    /// Connections accepted: those of ``connectionsOpened`` that others began.
+    /// Connections accepted; part of ``connectionsOpened``.
     public internal(set) var connectionsAccepted = 0
-    /// Connections closed, for whatever reason.
+    /// Connections closed, for any reason.
     public internal(set) var connectionsClosed = 0
-    /// Connections accepted and closed before there was a handler for them, for whatever reason.
+    /// Connections refused: accepted and closed before they had a handler, for any reason.
     public internal(set) var connectionsRefused = 0
-    /// The same by reason.
+    /// Refused connections by reason.
     public internal(set) var refusals = RefusalCounts()
-    /// Connections that ended because their handler threw.
+    /// Connections closed because their handler threw.
     public internal(set) var handlerErrors = 0
-    /// Connections that ended because what came was no message by their framing.
+    /// Connections closed for malformed messages.
     public internal(set) var framingErrors = 0
-    /// Times that accepting had to pause because descriptors or memory ran out.
+    /// Times that accepting paused because descriptors or memory ran out.
     public internal(set) var acceptPauses = 0
-    /// Times that reading from a peer was paused because it did not read itself.
+    /// Times that backpressure paused reading from a peer that did not read.
     public internal(set) var pressurePauses = 0
-    /// Connections that ended while the loop drained, before its deadline.
+    /// Connections that closed while the loop drained, before its deadline.
     public internal(set) var drainsFinished = 0
-    /// Connections that were there at the deadline of draining, and were reset.
+    /// Connections that were reset at the deadline of a drain.
     public internal(set) var drainsAborted = 0
 
     // MARK: Bytes
 
-    /// Deliveries of bytes to handlers.
+    /// Deliveries of received bytes to handlers.
     public internal(set) var receives = 0
     /// Bytes received.
     public internal(set) var bytesReceived = 0
-    /// Calls of `send`.
+    /// Successful `send` calls.
     public internal(set) var sends = 0
-    /// Bytes that the kernel took.
+    /// Bytes that the kernel accepted for sending.
     public internal(set) var bytesSent = 0
 
     // MARK: Times
 
     /// Callbacks that took longer than ``EventLoop/slowCallbackThreshold``.
     public internal(set) var slowCallbacks = 0
-    /// How long each callback took: of handlers, watches, timers, tasks and signals, with the system calls that the loop
-    /// made for the callback just before it. Empty unless ``EventLoop/measuresTimes`` is set.
+    /// The duration of each callback of handlers, watches, timers, tasks and signals, including the system calls that
+    /// the loop made for it just before. Empty unless ``EventLoop/measuresTimes`` is set.
     public internal(set) var callbackTimes = TimeHistogram()
-    /// The loop's lag, a time for each turn: from the return of the wait to the end of all that was done then. What was
-    /// found ready by that wait was handled at most so much later, and what became ready meanwhile waited for the rest of
-    /// it. Empty unless ``EventLoop/measuresTimes`` is set.
+    /// The loop's lag, one value per turn: the time from the return of the wait to the end of the turn's work. An event
+    /// that this wait found was handled at most this much later, and an event that occurred meanwhile waited for the
+    /// rest of it. Empty unless ``EventLoop/measuresTimes`` is set.
     public internal(set) var lag = TimeHistogram()
 
-    /// The counters of two loops, summed.
+    /// Returns the sum of the counters of two loops.
     public static func + (left: LoopStatistics, right: LoopStatistics) -> LoopStatistics {
         var sum = left
         sum.turns += right.turns

@@ -1,7 +1,7 @@
-// How long something took, many times over: counts in a small fixed set of buckets, each twice as wide as the one before,
-// so that adding is a few instructions and the whole is a plain value.
+// A histogram of durations: a small fixed set of buckets, each twice as wide as the one before, so that adding takes a
+// few instructions and the histogram is a plain value.
 
-/// Times, counted in buckets of powers of two nanoseconds, from 1 ns to 18 minutes.
+/// A histogram of times, in buckets of powers of two nanoseconds from 1 ns to 9 minutes.
 ///
 /// A quantile is exact to a factor of two; the longest time is exact.
 public struct TimeHistogram: Sendable, Hashable {
@@ -10,13 +10,13 @@ public struct TimeHistogram: Sendable, Hashable {
     private var counts = InlineArray<40, Int>(repeating: 0)
     private var longestNanoseconds: Int64 = 0
     private var totalNanoseconds: Int64 = 0
-    /// How many times were added.
+    /// The number of times added.
     public private(set) var count = 0
 
-    /// A histogram without times.
+    /// Creates an empty histogram.
     public init() {}
 
-    /// Adds a time; a negative one counts as none at all.
+    /// Adds a time; a negative one counts as zero.
     mutating func add(nanoseconds: Int64) {
         let time = max(0, nanoseconds)
         counts[Self.bucket(of: time)] &+= 1
@@ -25,7 +25,8 @@ public struct TimeHistogram: Sendable, Hashable {
         longestNanoseconds = max(longestNanoseconds, time)
     }
 
-    /// Bucket `i` holds times below 2^i ns, from half of that on; the last one holds all that are longer too.
+    /// Returns the bucket of a time. Bucket `i` holds times from 2^(i-1) to below 2^i ns; the last one also holds all
+    /// longer times.
     private static func bucket(of nanoseconds: Int64) -> Int {
         min(bucketCount - 1, Int64.bitWidth - nanoseconds.leadingZeroBitCount)
     }
@@ -33,12 +34,11 @@ public struct TimeHistogram: Sendable, Hashable {
     /// The longest time.
     public var longest: Duration { .nanoseconds(longestNanoseconds) }
 
-    /// The mean; zero when there are no times.
+    /// The mean; zero when the histogram is empty.
     public var mean: Duration { .nanoseconds(count == 0 ? 0 : totalNanoseconds / Int64(count)) }
 
-    /// A time that no more than `1 - fraction` of all exceed, rounded up to the end of its bucket.
-    ///
-    /// - Parameter fraction: 0 to 1; 0.99 asks for the 99th percentile.
+    /// Returns the time that at most a share of `1 - fraction` of all times exceeds, rounded up to the end of its
+    /// bucket.
     public func quantile(_ fraction: Double) -> Duration {
         let rank = max(1, Int((Double(count) * min(1, max(0, fraction))).rounded(.up)))
         var seen = 0
@@ -49,14 +49,14 @@ public struct TimeHistogram: Sendable, Hashable {
         return longest
     }
 
-    /// The buckets that hold something: times shorter than `below`, and how many.
+    /// The non-empty buckets: the exclusive upper bound of each, and its count.
     public var buckets: [(below: Duration, count: Int)] {
         (0..<Self.bucketCount).compactMap { index in
             counts[index] == 0 ? nil : (.nanoseconds(1 << Int64(index)), counts[index])
         }
     }
 
-    /// The times of both: of two loops, for instance.
+    /// Returns the sum of two histograms, those of two loops for instance.
     public static func + (left: TimeHistogram, right: TimeHistogram) -> TimeHistogram {
         var sum = left
         for index in 0..<bucketCount { sum.counts[index] &+= right.counts[index] }
@@ -66,14 +66,14 @@ public struct TimeHistogram: Sendable, Hashable {
         return sum
     }
 
-    /// Whether both hold the same.
+    /// Returns whether both histograms are equal.
     public static func == (left: TimeHistogram, right: TimeHistogram) -> Bool {
         left.count == right.count && left.totalNanoseconds == right.totalNanoseconds
             && left.longestNanoseconds == right.longestNanoseconds
             && (0..<bucketCount).allSatisfy { left.counts[$0] == right.counts[$0] }
     }
 
-    /// Feeds what it holds to a hasher.
+    /// Hashes the histogram.
     public func hash(into hasher: inout Hasher) {
         for index in 0..<Self.bucketCount { hasher.combine(counts[index]) }
         hasher.combine(totalNanoseconds)

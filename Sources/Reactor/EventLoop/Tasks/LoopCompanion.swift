@@ -1,10 +1,10 @@
-// What rooms above the loop keep with it, as far as the loop has to know.
+// The part of higher-level state that the loop has to know of.
 
-/// The server's part of a loop: it lives as long as the loop, and is notified of its end.
+/// A server's per-loop state: it lives as long as the loop, and is notified when the loop ends.
 class LoopCompanion {
-    /// The loop's counters as its ``EventLoop/statistics`` show them.
+    /// Returns the loop's counters as its ``EventLoop/statistics`` shows them.
     func shown(_ counters: LoopStatistics) -> LoopStatistics { counters }
 
-    /// The loop shuts down.
+    /// Handles the loop's shutdown.
     func loopEnds() {}
 }

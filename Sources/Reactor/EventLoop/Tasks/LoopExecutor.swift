@@ -1,42 +1,43 @@
-// Swift's concurrency on the loop's thread: the two executors, and the jobs that wait for their turn. A job is a piece of
-// a task, from where it was suspended to where it is suspended next.
+// Swift concurrency on the loop's thread: the two executors, and the jobs that wait to run. A job is a piece of a task,
+// from one suspension to the next.
 //
 //     enqueue --on the loop's thread, in a turn--> list -----------------------> run, in turns, within a budget
 //        |                                          ^
 //        +--any other thread--> mailbox, wake-up ---+
-//        +--the loop has ended--> run one after another on a thread of Swift's pool: a task that nobody runs would hang
+//        +--the loop has ended--> run one after another on Swift's pool: a dropped job would hang its task
 //
-// Jobs that events bring up run in the same turn, those that jobs bring up in the next: a task that yields for ever takes
-// its share of each turn and no more (invariants 6, 7, 8).
+// Jobs that events enqueue run in the same turn, jobs that other jobs enqueue in the next: a task that yields
+// indefinitely takes its share of each turn and no more (invariants 6, 7, 8).
 
 import Synchronization
 
-// Safe to share: what `isOnLoop` guards is used on the loop's thread in a turn only; the rest is made for many threads.
+// Safe to share: the state guarded by `isOnLoop` is used only on the loop's thread, in a turn; the rest is thread-safe.
 
-/// Runs tasks on a loop's thread: a task that prefers this executor, its child tasks and the default actors that they call
-/// need no other thread.
+/// An executor that runs tasks on a loop's thread.
+///
+/// A task that prefers this executor, its child tasks, and the default actors that they call need no other thread:
 ///
 ///     Task(executorPreference: loop.executor) { ... }
 ///
-/// Jobs run in the order in which they became ready, whatever their priority. When the loop has ended, what is left of its
-/// tasks runs on Swift's pool, still one at a time.
+/// Jobs run in the order in which they became ready, whatever their priority. When the loop has ended, the remaining
+/// jobs of its tasks run on Swift's pool, still one at a time.
 @safe public final class LoopExecutor: TaskExecutor, @unchecked Sendable {
-    /// What comes when the mailbox is closed: while the loop shuts down, and after that.
+    /// Jobs that arrive after the mailbox was closed, while the loop shuts down and later.
     private struct Late {
         var jobs: [LoopJob] = []
-        /// The loop has ended.
+        /// Whether the loop has ended.
         var isOver = false
-        /// A task of the pool runs them.
+        /// Whether a task of Swift's pool is running them.
         var isRunning = false
 
-        /// Whether such a task is to be started now.
+        /// Returns whether such a task is to be started now.
         mutating func needsRunner() -> Bool {
             guard isOver, !isRunning, !jobs.isEmpty else { return false }
             isRunning = true
             return true
         }
 
-        /// The next job for that task; `nil` when it is done.
+        /// Returns the next job for that task; `nil` when none is left.
         mutating func next() -> LoopJob? {
             isRunning = !jobs.isEmpty
             return isRunning ? jobs.removeFirst() : nil
@@ -44,7 +45,7 @@ import Synchronization
     }
 
     private let mailbox: Mailbox
-    /// The thread that runs the current turn; 0 between turns, when the loop may be on its way to another thread.
+    /// The thread that runs the current turn; 0 between turns, when the loop may move to another thread.
     private let thread = Atomic<UInt>(0)
     private let late = Monitor(Late())
 
@@ -52,24 +53,24 @@ import Synchronization
 
     let jobs = WorkList<LoopJob>()
     let parking = Parking()
-    /// Those who wait for no connection, to go on when the loop ends; by number, so that they do so in order.
+    /// Suspensions that wait for no connection and resume when the loop ends; by number, so that they resume in order.
     private var waits: [UInt64: Suspension] = [:]
     private var lastWait: UInt64 = 0
-    /// How many tasks are within a scope that may cancel them whatever they wait for.
+    /// The number of tasks within a scope that may cancel them, whatever they wait for.
     var cancellingScopes = 0
-    /// A job is running: no other may run inside it.
+    /// Whether a job is running: no other may run inside it.
     private var isRunning = false
-    /// The next job is a new task's, to be run while the task is made.
+    /// Whether the next job is that of a new task, to be run while the task is created.
     private var startsAtOnce = false
 
     init(mailbox: Mailbox) { self.mailbox = mailbox }
 
-    /// Takes a job. Called by Swift, on any thread, at any time.
+    /// Enqueues a job. Called by Swift, on any thread, at any time.
     public func enqueue(_ job: consuming ExecutorJob) { enqueue(LoopJob(UnownedJob(job))) }
 
     // MARK: Any thread
 
-    /// Whether this is the thread of the loop, in a turn.
+    /// Whether the caller runs on the loop's thread, in a turn.
     var isOnLoop: Bool { thread.load(ordering: .relaxed) == SystemThread.currentNumber }
 
     func enqueue(_ job: LoopJob) {
@@ -91,7 +92,7 @@ import Synchronization
         if needsRunner { runLate() }
     }
 
-    /// Runs what is left when the loop has ended, elsewhere but one at a time, as it would have been on the loop.
+    /// Runs the remaining jobs after the loop has ended, on Swift's pool but one at a time, as on the loop.
     private func runLate() {
         Task.detached { [self] in
             while let job = late.withLock({ $0.next() }) { run(job) }
@@ -100,18 +101,19 @@ import Synchronization
 
     // MARK: The loop's thread
 
-    /// A turn begins, or the end of the loop.
+    /// Notes that a turn, or the loop's shutdown, begins on this thread.
     @inline(__always)
     func turnBegan() { thread.store(SystemThread.currentNumber, ordering: .relaxed) }
 
     @inline(__always)
     func turnEnded() { thread.store(0, ordering: .relaxed) }
 
-    /// Runs a job with the executor that it knows.
+    /// Runs a job on the executor that it was enqueued on.
     @inline(__always)
     func run(_ job: LoopJob) {
         isRunning = true
-        // Safe: this object outlives the call, and an actor's executor lives as long as the actor, which its job keeps.
+        // Safe: this object outlives the call, and an actor's executor lives as long as the actor, which its job keeps
+        // alive.
         if let serialExecutor = unsafe job.serialExecutor {
             unsafe job.job.runSynchronously(on: serialExecutor)
         } else {
@@ -120,25 +122,26 @@ import Synchronization
         isRunning = false
     }
 
-    /// Runs what makes a task, and the task up to where it first waits. Inside a job, it waits for its turn.
+    /// Creates a task and runs it up to its first suspension. Inside a job, the task waits for its turn instead.
     func startingAtOnce(_ makeTask: () -> Task<Void, Never>) -> Task<Void, Never> {
         startsAtOnce = !isRunning
         defer { startsAtOnce = false }
         return makeTask()
     }
 
-    /// Goes on with a task that waits, now, or in its turn when another job is running. Does nothing if it does not wait.
+    /// Resumes a waiting task: now, or in its turn when another job is running. Does nothing if it does not wait.
     @inline(__always)
     func resume(_ suspension: Suspension) {
         guard let job = suspension.job else { return }
         suspension.job = nil
         if isRunning { return enqueue(LoopJob(job)) }
         isRunning = true
-        unsafe job.runSynchronously(on: asUnownedTaskExecutor())  // safe: as above
+        unsafe job.runSynchronously(on: asUnownedTaskExecutor())  // safe: as in run(_:)
         isRunning = false
     }
 
-    /// Has a task go on when the loop ends, until ``forget(_:)`` is called with the answer.
+    /// Registers a suspension to be resumed when the loop ends, until ``forget(_:)`` is called with the returned
+    /// number.
     func note(_ suspension: Suspension) -> UInt64 {
         lastWait += 1
         waits[lastWait] = suspension
@@ -147,12 +150,12 @@ import Synchronization
 
     func forget(_ wait: UInt64) { waits[wait] = nil }
 
-    /// The loop ends: those who were noted go on, and see that it has.
+    /// Resumes the registered suspensions when the loop ends; their tasks find that it has.
     func endWaits() {
         for (_, suspension) in waits.sorted(by: { $0.key < $1.key }) { resume(suspension) }
     }
 
-    /// What came while the loop shuts down; `false` when there was nothing.
+    /// Takes the jobs that arrived while the loop shuts down; returns `false` when there are none.
     func takeLate() -> Bool {
         let taken = late.withLock { late in
             defer { late.jobs = [] }
@@ -162,7 +165,7 @@ import Synchronization
         return !jobs.isEmpty
     }
 
-    /// The loop has ended: what is left, and what comes, runs elsewhere.
+    /// Hands the remaining and all later jobs to Swift's pool, because the loop has ended.
     func close() {
         var left: [LoopJob] = []
         jobs.drain { left.append($0) }
@@ -175,37 +178,38 @@ import Synchronization
     }
 }
 
-/// Runs an actor on a loop's thread, for those that have to be there whoever calls them.
+/// An executor that runs actors on a loop's thread, whatever thread calls them.
 ///
 ///     actor Totals {
 ///         private let executor: LoopSerialExecutor
 ///         nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 ///     }
 ///
-/// A type of its own: Swift tells the jobs of actors and of tasks apart by the executor that they are run with, and sends
+/// A separate type: Swift tells the jobs of actors and of tasks apart by the executor that they run on, and passes
 /// those of an object that is both in circles.
 public final class LoopSerialExecutor: SerialExecutor {
     private let executor: LoopExecutor
 
     init(_ executor: LoopExecutor) { self.executor = executor }
 
-    /// Takes a job. Called by Swift, on any thread, at any time.
+    /// Enqueues a job. Called by Swift, on any thread, at any time.
     public func enqueue(_ job: consuming ExecutorJob) {
         executor.enqueue(LoopJob(UnownedJob(job), of: self))
     }
 
-    /// Traps when this is not the loop's thread. Called by Swift, for `assumeIsolated` and the like.
+    /// Traps when called on any other thread than the loop's. Called by Swift, for `assumeIsolated` and the like.
     public func checkIsolated() { precondition(executor.isOnLoop, "this is not the thread of the actor's loop") }
 }
 
-/// A job, and the executor that it knows.
+/// A job, and the executor that it was enqueued on.
 @safe struct LoopJob: Sendable {
     let job: UnownedJob
-    /// An actor's executor; `nil` is the loop's task executor.
+    /// The executor of an actor; `nil` stands for the loop's task executor.
     let serialExecutor: UnownedSerialExecutor?
 
     init(_ job: UnownedJob, of serialExecutor: LoopSerialExecutor? = nil) {
         self.job = job
+        // Safe: an actor keeps its executor, and the job keeps the actor.
         unsafe self.serialExecutor = serialExecutor?.asUnownedSerialExecutor()
     }
 }

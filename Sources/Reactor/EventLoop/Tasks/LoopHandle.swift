@@ -1,29 +1,31 @@
-// What other threads hold of a loop: a mailbox for tasks, and the wake-up that goes with it. The descriptor is written
+// A loop's handle for other threads: a mailbox for tasks, and the wake-up that goes with it. The descriptor is written
 // only when the loop may be asleep, and under the lock, so that it is never written after it was closed.
 //
-//     loop:      awake --about to wait--> asleep --woken--> awake          (notified: tasks are in the box)
-//     others:    any --task put--> notified; whoever found "asleep" there writes the descriptor, once
+//     loop:      awake --about to wait--> asleep --woken--> awake          (notified: the mailbox has tasks)
+//     others:    any --task put--> notified; the thread that replaced "asleep" writes the descriptor, once
 
 import Synchronization
 import SystemPackage
 
-/// A loop, as other threads see it: they can give it tasks and stop it.
+/// A handle with which other threads give a loop tasks and stop it.
 public struct LoopHandle: Sendable {
     let mailbox: Mailbox
 
-    /// Gives the loop a task; it runs on the loop's thread, in the order in which tasks were given.
+    /// Runs `task` on the loop's thread, in the order in which tasks were given.
     ///
     /// Any thread may call this, at any time.
-    /// - Returns: `false` when the loop has ended: the task was not taken and will not run.
+    /// - Returns: `false` when the loop has ended: the task is dropped.
     @discardableResult
     public func execute(_ task: @escaping @Sendable (EventLoop) -> Void) -> Bool { mailbox.put(task) }
 
     /// Stops the loop, as ``EventLoop/stop()`` does. Any thread may call this.
+    ///
+    /// - Returns: `false` when the loop has ended already.
     @discardableResult
     public func stop() -> Bool { execute { $0.stop() } }
 }
 
-/// Tasks on their way to a loop.
+/// A loop's queue of tasks from other threads.
 final class Mailbox: Sendable {
     typealias Task = @Sendable (EventLoop) -> Void
 
@@ -47,24 +49,24 @@ final class Mailbox: Sendable {
             if contents.isClosed { return false }
             contents.tasks.append(task)
             if status.exchange(Self.notified, ordering: .sequentiallyConsistent) == Self.asleep {
-                // EAGAIN would mean that the counter is full, so that the descriptor is readable anyway.
+                // EAGAIN would mean that the eventfd's counter is full, and the descriptor readable anyway.
                 _ = retryingInterrupts(notify)
             }
             return true
         }
     }
 
-    /// The loop is about to wait. `true` when it must not, because tasks came meanwhile.
+    /// Notes that the loop is about to wait. Returns `true` when it must not block, because tasks have arrived.
     func fallAsleep() -> Bool {
         status.exchange(Self.asleep, ordering: .sequentiallyConsistent) == Self.notified
     }
 
-    /// The loop is back. `true` when tasks came meanwhile.
+    /// Notes that the loop has returned from its wait. Returns `true` when tasks have arrived meanwhile.
     func wakeUp() -> Bool {
         status.exchange(Self.awake, ordering: .sequentiallyConsistent) == Self.notified
     }
 
-    /// Takes all tasks.
+    /// Removes and returns all tasks.
     func takeAll() -> [Task] {
         contents.withLock { contents in
             let tasks = contents.tasks
@@ -73,7 +75,7 @@ final class Mailbox: Sendable {
         }
     }
 
-    /// Refuses tasks from now on, and answers those that still were in the box.
+    /// Refuses tasks from now on, and returns those that are still queued.
     func close() -> [Task] {
         contents.withLock { contents in
             contents.isClosed = true
@@ -84,7 +86,7 @@ final class Mailbox: Sendable {
     }
 }
 
-/// The readable end of the wake-up.
+/// The loop's wake-up descriptor, an eventfd, as an event source.
 final class WakeUp: EventSource {
     private var descriptor: OwnedDescriptor?
 
@@ -100,11 +102,11 @@ final class WakeUp: EventSource {
 
     func close() { descriptor.take()?.close(loop.kernel) }
 
-    /// Other threads would write to whatever has the number now: the loop takes nothing more from them, and ends.
+    /// Stops the loop and refuses further tasks: other threads would write to whatever file has the number now.
     override func descriptorLost() {
         _ = descriptor.take()?.release()
         for task in loop.handle.mailbox.close() { loop.tasks.append { [loop] in task(loop) } }
-        loop.failure = SocketError(.watch, subject: "the loop's wake-up", errno: .badFileDescriptor)
+        loop.failure = SocketError(.watch, subject: "the loop's wake-up descriptor", errno: .badFileDescriptor)
         loop.stop()
     }
 }

@@ -1,28 +1,28 @@
-// All deadlines of a loop, soonest first: a four-way heap of small nodes, beside a table of what to do. Setting is
-// O(log n), and O(1) for the common case of deadlines that grow; cancelling only marks, and marked nodes are swept out
-// when they are as many as the living. Invariant 9: deadlines are monotonic; invariant 8: what is added during a turn
-// waits for the next.
+// All deadlines of a loop, soonest first: a four-way heap of small nodes beside a table of actions. Setting is O(log
+// n), and O(1) in the common case of growing deadlines; cancelling only marks a node as stale, and stale nodes are
+// swept out when they outnumber the live ones. Invariant 9: deadlines are monotonic; invariant 8: a timer set during a
+// turn waits for the next.
 //
-//     free --schedule--> waiting --due--> taken out (free again, or waiting anew when it repeats)
+//     free --schedule--> waiting --due--> taken out (free again, or waiting again when it repeats)
 //       ^                   |
 //       +------ cancel -----+     (its node stays in the heap, recognised as stale by its sequence number)
 //
-// Both are tables of plain memory: a million timers are set and cancelled without a check for exclusive access.
+// Both are tables of plain memory: a million timers are set and cancelled without an exclusivity check.
 
-/// Names a timer that was set. It may be kept after the timer has fired: it then names nothing.
+/// A handle of a timer. It may outlive the timer: it then has no effect.
 public struct Timer: Sendable, Hashable {
     let slot: UInt32
     let sequence: UInt64
 
-    /// A handle that names no timer.
+    /// A handle of no timer.
     static let none = Timer(slot: 0, sequence: 0)
 }
 
-/// What a timer does.
+/// The action of a timer.
 enum TimerAction {
     case call(() -> Void)
     case source(EventSource)
-    /// Nothing: the slot is free.
+    /// No action: the slot is free.
     case nothing
 }
 
@@ -33,7 +33,7 @@ final class TimerQueue {
         let sequence: UInt64
         let slot: UInt32
 
-        /// Soonest first; those of one moment in the order in which they were set.
+        /// Orders by deadline; equal deadlines by the order in which they were set.
         static func < (left: Node, right: Node) -> Bool {
             left.deadline.nanoseconds < right.deadline.nanoseconds
                 || left.deadline.nanoseconds == right.deadline.nanoseconds && left.sequence < right.sequence
@@ -42,7 +42,8 @@ final class TimerQueue {
 
     private struct Slot {
         var action: TimerAction
-        /// Nanoseconds between firings, 0 for once; in a free slot the next free one, -1 for none.
+        /// Nanoseconds between firings, 0 for a one-shot timer; in a free slot, the index of the next free one, -1 at
+        /// the end.
         var period: Int64
         /// The sequence number of the valid node; 0 when free.
         var sequence: UInt64
@@ -57,9 +58,9 @@ final class TimerQueue {
     private var firstFree = TimerQueue.noSlot
     private var lastSequence: UInt64 = 0
     private var stale = 0
-    /// How many timers wait.
+    /// The number of pending timers.
     private(set) var count = 0
-    /// The deadline at the top of the heap, which may be a cancelled one. Beside the heap, because it is looked at in
+    /// The deadline at the top of the heap, which may be a cancelled one. Kept outside the heap because it is read in
     /// every turn.
     private var top = MonotonicTime.never
 
@@ -69,44 +70,44 @@ final class TimerQueue {
 
     // MARK: Setting and cancelling
 
-    /// Sets a timer.
+    /// Sets a timer; a `period` in nanoseconds other than 0 makes it repeat.
     func schedule(at deadline: MonotonicTime, every period: Int64 = 0, _ action: TimerAction) -> Timer {
         lastSequence += 1
         count += 1
         let slot = takeFreeSlot()
         slots[slot] = Slot(action: action, period: period, sequence: lastSequence)
-        // Not before the clock began: the time to or since a deadline is then always a number.
+        // Clamped to the clock's origin, so that the difference to a deadline never overflows.
         let deadline = MonotonicTime(nanoseconds: max(0, deadline.nanoseconds))
         push(Node(deadline: deadline, sequence: lastSequence, slot: UInt32(slot)))
         return Timer(slot: UInt32(slot), sequence: lastSequence)
     }
 
-    /// Cancels a timer and answers what it would have done; `nil` when it has fired or was cancelled before.
+    /// Cancels a timer and returns its action; `nil` when it has fired or was cancelled before.
     ///
-    /// What it would have done is the caller's to release, when the queue is no longer being changed: the last reference
-    /// to an object may hang on it, and that object may cancel timers as it goes.
+    /// The caller releases the action once the queue is no longer being changed: it may hold the last reference to an
+    /// object whose deinit cancels timers.
     @discardableResult
     func cancel(_ timer: Timer) -> TimerAction? {
         guard isWaiting(timer) else { return nil }
         let action = free(Int(timer.slot))
         count -= 1
         stale += 1
-        // Swept when half is stale: each node is swept once, so a cancel is O(1) on average.
+        // Swept when half of the nodes are stale: each node is swept once, so a cancel is O(1) amortized.
         if stale > 64 && stale > heapCount / 2 { sweep() }
         return action
     }
 
     func isWaiting(_ timer: Timer) -> Bool {
-        // A handle may outlive the timers that it was one of: those of an ended loop are gone.
+        // A handle may outlive the whole table: an ended loop forgets its timers.
         timer.sequence != 0 && Int(timer.slot) < slotCount && slots[Int(timer.slot)].sequence == timer.sequence
     }
 
-    /// Forgets all timers.
+    /// Removes all timers.
     func removeAll() {
         let ended = slots
         slots = Self.noSlots()
         (heapCount, slotCount, firstFree, stale, count, top) = (0, 0, Self.noSlot, 0, 0, .never)
-        withExtendedLifetime(ended) {}  // released last: what they hold may use the queue as it goes
+        withExtendedLifetime(ended) {}  // released last: the deinit of an action may use the queue
     }
 
     private func takeFreeSlot() -> Int {
@@ -129,7 +130,7 @@ final class TimerQueue {
 
     // MARK: Firing
 
-    /// When the soonest timer is due; `nil` when none waits, or none that will ever be due.
+    /// Returns the earliest deadline; `nil` when no timer is pending, or none that will ever be due.
     @inline(__always)
     func soonest() -> MonotonicTime? {
         if stale > 0 { dropStaleTop() }
@@ -140,11 +141,11 @@ final class TimerQueue {
     @inline(__always)
     func mayBeDue(at now: MonotonicTime) -> Bool { top <= now }
 
-    /// A mark between timers that are set already and those that will be.
+    /// A mark that separates the timers set so far from later ones.
     var mark: UInt64 { lastSequence }
 
-    /// Takes out the next timer that is due at `now` and was set before `mark`; a periodic one is set anew, at the first
-    /// multiple of its period that is still to come: it neither drifts nor fires in a burst.
+    /// Removes the next timer that is due at `now` and was set before `mark`, and returns its action. A periodic timer
+    /// is set again, at the first multiple of its period that is still to come: it neither drifts nor fires in a burst.
     func takeDue(at now: MonotonicTime, before mark: UInt64) -> TimerAction? {
         dropStaleTop()
         guard count > 0, heap[0].deadline <= now, heap[0].sequence <= mark else { return nil }
@@ -157,7 +158,7 @@ final class TimerQueue {
             return free(slot)
         }
         let late = now.nanoseconds - node.deadline.nanoseconds
-        // The same sequence number, so that the handle which the user has goes on naming it.
+        // The sequence number stays the same, so that the caller's handle remains valid.
         let (next, overflow) = (late / period + 1).multipliedReportingOverflow(by: period)
         push(Node(deadline: node.deadline + (overflow ? .max : next), sequence: node.sequence, slot: node.slot))
         return slots[slot].action
@@ -182,7 +183,7 @@ final class TimerQueue {
         }
         heapCount = kept
         stale = 0
-        // A heap again: sift down from the last parent to the first.
+        // Restore the heap: sift down from the last parent to the first.
         for index in stride(from: (kept + 2) / 4 - 1, through: 0, by: -1) { siftDown(heap[index], from: index) }
         noteTop()
     }

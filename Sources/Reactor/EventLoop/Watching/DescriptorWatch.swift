@@ -1,16 +1,17 @@
-// Any descriptor with a plain readiness handler: standard input, pipes, terminals, eventfds.
+// Readiness handlers for any descriptor: standard input, pipes, terminals, eventfds.
 
 public import SystemPackage
 
-/// A registration of a descriptor that somebody else owns. Made by
-/// ``EventLoop/watch(_:for:_:)``; call ``cancel()`` before the descriptor is closed.
+/// A watch of a descriptor that the caller owns.
 ///
-/// ## A descriptor that its owner closed
+/// Created by ``EventLoop/watch(_:for:_:)``; call ``cancel()`` before closing the descriptor.
 ///
-/// The handler is called once with ``Readiness/invalid`` and the watch has ended then, also while its interest is empty. When
-/// that is noticed depends on the selector: poll(2) reports it at once, select(2) while the interest is not empty. epoll(7)
-/// forgets a closed descriptor silently: it is noticed when the interest grows, or when another descriptor of the same
-/// number is registered with the loop.
+/// ## A descriptor closed by its owner
+///
+/// The handler is called once with ``Readiness/invalid``, also while its interest is empty, and the watch has ended by
+/// then. When the loop notices depends on the selector: poll(2) reports it at once, select(2) while the interest is not
+/// empty. epoll(7) forgets a closed descriptor silently: the loop notices when the interest grows, or when another
+/// descriptor of the same number is registered.
 public final class DescriptorWatch: EventSource {
     private var handler: ((Readiness) -> Void)?
 
@@ -19,10 +20,11 @@ public final class DescriptorWatch: EventSource {
         super.init(loop: loop, name: name)
     }
 
-    /// The descriptor that is watched.
+    /// The watched descriptor.
     public var descriptor: FileDescriptor { name }
 
-    /// What the handler is called for. Hang-up and errors are told unasked, unless this is empty.
+    /// The readiness that the handler is called for. Hang-ups and errors are reported as well, unless the interest is
+    /// empty.
     public var interest: Interest {
         get { isRegistered ? loop.registry.interest(of: self) : [] }
         set {
@@ -33,22 +35,23 @@ public final class DescriptorWatch: EventSource {
         }
     }
 
-    /// An edge that came while the interest did not include it is not reported again. Nor is it reported that the descriptor
-    /// was closed meanwhile, for edge-triggered a change of interest is no system call.
+    /// Polls for an edge that came before the interest included it, because the selector does not report it again. Nor
+    /// does it report that the descriptor was closed meanwhile: edge-triggered, a change of interest makes no system
+    /// call.
     private func lookForMissedEdge(_ added: Interest) {
         var entry = [PollEntry(descriptor: name.rawValue, events: Int16(added.rawValue))]
         var span = entry.mutableSpan
         let result = loop.kernel.poll(&span, timeout: .none)
         if result.rawValue == 0 { return }
-        // A poll that failed says nothing: look as if the edge had come now.
+        // A failed poll gives no information: act as if the edge had come now.
         let found = result.succeeded ? UInt16(bitPattern: span[0].found) : UInt16(added.rawValue)
         loop.lookAgain(at: self, Readiness(rawValue: found))
     }
 
-    /// Ends the watch, at once: the handler is not called again, and the descriptor may be closed.
+    /// Ends the watch at once: the handler is not called again, and the descriptor may be closed.
     public func cancel() {
         if isRegistered { loop.deregister(self, closesAlone: false) }
-        // Released last, and after the change: what it holds may cancel this watch as it goes.
+        // Released last, after the change: the deinit of a captured object may cancel this watch.
         let released = handler
         handler = nil
         withExtendedLifetime(released) {}
@@ -57,7 +60,7 @@ public final class DescriptorWatch: EventSource {
     override func ready(_ readiness: Readiness) {
         let interest = interest
         if interest.isEmpty { return }
-        // Edge-triggered, all is told; only what was asked for is passed on.
+        // Edge-triggered, everything is reported; only the interest is passed on.
         let wanted = Readiness(rawValue: UInt16(interest.rawValue)).union([.error, .hangUp, .peerClosed])
         let told = readiness.intersection(wanted)
         guard !told.isEmpty, let handler else { return }
@@ -90,18 +93,24 @@ public final class DescriptorWatch: EventSource {
 }
 
 extension EventLoop {
-    /// Watches a descriptor and calls `handler` with what is ready, on the loop's thread.
+    /// Watches a descriptor and calls `handler` with its readiness, on the loop's thread.
     ///
-    /// The descriptor should be non-blocking, and stays its owner's: cancel the watch, then close it. On an
+    /// The descriptor should be non-blocking and stays the caller's: cancel the watch before closing it. On an
     /// edge-triggered loop the handler must read or write until the operation would block. A regular file is always
     /// ready, as it is for poll(2).
-    /// - Throws: ``SocketError`` when the selector cannot take a descriptor of this number, or it is watched already.
+    /// - Parameters:
+    ///   - descriptor: the descriptor to watch.
+    ///   - interest: the readiness to call `handler` for.
+    ///   - handler: called on the loop's thread.
+    /// - Returns: The watch, which can be changed or cancelled.
+    /// - Throws: ``SocketError`` when the selector cannot take a descriptor of this number, or this loop watches it
+    ///   already.
     @discardableResult
     public func watch(
         _ descriptor: FileDescriptor, for interest: Interest, _ handler: @escaping (Readiness) -> Void
     ) throws(SocketError) -> DescriptorWatch {
         try checkCapacity(for: descriptor)
-        // Tables are as long as the largest number: one that no file has must not make them so.
+        // Tables are as long as the largest number: a number that is not open must not make them grow.
         if descriptor.rawValue >= 65_536 && isClosed(descriptor) {
             throw SocketError(.watch, subject: "descriptor \(descriptor.rawValue)", errno: .badFileDescriptor)
         }

@@ -1,10 +1,11 @@
-// Signals as events: blocked for the thread and read from a signalfd, so that a handler runs as plain code on the loop.
+// Signals as events: blocked for the thread and read from a signalfd, so that a handler runs as ordinary code on the
+// loop.
 
 import SystemPackage
 
-/// A signal that a loop watches. Made by ``EventLoop/watchSignal(_:_:)``.
+/// A watch of a signal. Created by ``EventLoop/watchSignal(_:_:)``.
 public final class SignalWatch: EventSource {
-    /// The signal.
+    /// The watched signal.
     public let signal: Signal
     private var descriptor: OwnedDescriptor?
     private let wasBlocked: Bool
@@ -22,7 +23,7 @@ public final class SignalWatch: EventSource {
         super.init(loop: loop, name: name)
     }
 
-    /// Ends the watch: the signal has its former effect on this thread again.
+    /// Ends the watch and restores the signal's former effect on this thread.
     public func cancel() {
         guard isRegistered else { return }
         loop.deregister(self, closesAlone: true)
@@ -30,7 +31,7 @@ public final class SignalWatch: EventSource {
         end()
     }
 
-    /// The signal has its former effect again.
+    /// Restores the signal's former effect.
     private func end() {
         loop.watchedSignals.remove(signal)
         _ = loop.kernel.setForwarded(signal, false)
@@ -60,24 +61,28 @@ extension EventLoop {
     /// Calls `handler` on the loop's thread whenever the process receives `signal`.
     ///
     /// The signal is blocked for the calling thread, which must be the loop's, until the watch ends. Other threads need
-    /// not block it: the process gets a signal handler (sigaction(2)) that sends the signal on to the loop's thread. A
+    /// not block it: the process gets a signal handler (sigaction(2)) that forwards the signal to the loop's thread. A
     /// system call that the other thread was in is restarted, or fails with `EINTR` if it is one that cannot be
-    /// (signal(7)). A handler that the process had for the signal is back when the watch ends.
+    /// restarted (signal(7)). A handler that the process had for the signal is restored when the watch ends.
     ///
     /// ## Child processes
     ///
-    /// A child inherits the signal mask of the thread that starts it, also through exec(3) (sigprocmask(2)): started from
-    /// the thread of a loop, it has the signals blocked that this loop watches, and `SIGPIPE` if the loop has sent a file.
-    /// Start it from the work of ``offload(_:then:)``, or reset the mask (posix_spawnattr_setsigmask(3)).
+    /// A child inherits the signal mask of the thread that starts it, also through exec(3) (sigprocmask(2)): started
+    /// from a loop's thread, it has the signals blocked that this loop watches, and `SIGPIPE` if the loop has sent a
+    /// file. Start it from work given to ``offload(_:then:)``, or reset the mask (posix_spawnattr_setsigmask(3)).
     ///
-    /// - Throws: ``SocketError`` when no descriptor can be had, the loop watches this signal already, or it cannot be
-    ///   watched: numbers outside 1 to 64, `SIGKILL` and `SIGSTOP`, the signals of a thread's own faults (`SIGSEGV` and the
-    ///   like), and those that the C library uses itself (32 and 33).
+    /// - Parameters:
+    ///   - signal: the signal to watch.
+    ///   - handler: called on the loop's thread.
+    /// - Returns: The watch, which can be cancelled.
+    /// - Throws: ``SocketError`` when no descriptor is available, this loop watches the signal already, or the signal
+    ///   cannot be watched: numbers outside 1 to 64, `SIGKILL` and `SIGSTOP`, the signals of a thread's own faults
+    ///   (`SIGSEGV` and the like), and those that the C library uses itself (32 and 33).
     @discardableResult
     public func watchSignal(_ signal: Signal, _ handler: @escaping () -> Void) throws(SocketError) -> SignalWatch {
         if let refusal = signal.refusal { throw SocketError(.signal, subject: "\(signal)", reason: refusal) }
         guard !watchedSignals.contains(signal) else {
-            throw SocketError(.signal, subject: "\(signal)", reason: "this loop watches it already")
+            throw SocketError(.signal, subject: "\(signal)", reason: "this loop watches it already; cancel that watch")
         }
         let made = kernel.signalDescriptor(for: [signal])
         if let errno = made.errno { throw SocketError(.signal, subject: "\(signal)", errno: errno) }
@@ -100,7 +105,7 @@ extension EventLoop {
 }
 
 extension SignalWatch {
-    /// Gives everything back before the watch was registered.
+    /// Releases everything when the watch could not be registered.
     fileprivate func abandon() {
         descriptor.take()?.close(loop.kernel)
         if !wasBlocked { _ = loop.kernel.setBlocked(signal, false) }
