@@ -255,7 +255,8 @@ public final class RandomProgram {
         }
         // A connect to a full backlog is retried after 1, 2, 4 ... seconds.
         do {
-            try world.run(within: .seconds(50)) {
+            // Two of our own connections may wait for each other's room: the write stall ends them, after 60 s to 2.1 times that.
+            try world.run(within: .seconds(150)) {
                 world.handlers.allSatisfy { $0.reason != nil || !$0.wasConnected }
                     && peers.values.allSatisfy { $0.client.isOver }
             }
