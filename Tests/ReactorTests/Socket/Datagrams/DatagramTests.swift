@@ -243,7 +243,7 @@ import Testing
             #expect(
                 reason { () throws(SocketError) in
                     try loop.bindDatagrams(on: socket.address, handler: DatagramRecorder())
-                }.contains("another server has it"))
+                }.contains("another process is using it"))
             #expect(
                 reason { () throws(SocketError) in
                     try loop.bindDatagrams(on: .unix("/tmp/x"), handler: DatagramRecorder())
