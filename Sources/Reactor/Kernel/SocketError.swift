@@ -86,7 +86,7 @@ public struct SocketError: Error, Sendable, CustomStringConvertible {
         errno = attempts.allSatisfy { $0.errno == attempts.first?.errno } ? attempts.first?.errno : nil
         reason =
             attempts.isEmpty
-            ? "there is no address to try" : attempts.map { "\($0.subject): \($0.reason)" }.joined(separator: "; ")
+            ? "no address to try" : attempts.map { "\($0.subject): \($0.reason)" }.joined(separator: "; ")
     }
 
     /// One line: what failed, why, and what to do.
