@@ -239,7 +239,8 @@ import Testing
                     try socket.join(SocketAddress("239.1.1.1:0"), on: NetworkInterface(index: 9999))
                 }.contains("239.1.1.1"))
             #expect(
-                reason { () throws(SocketError) in _ = try NetworkInterface(named: "no such one") }.contains("no interface"))
+                reason { () throws(SocketError) in _ = try NetworkInterface(named: "no such one") }
+                    .contains("no interface"))
             #expect(
                 reason { () throws(SocketError) in
                     try loop.bindDatagrams(on: socket.address, handler: DatagramRecorder())
