@@ -3,8 +3,8 @@
 #include <stdatomic.h>
 #include <ucontext.h>
 
-// A forked child keeps every socket open, and so keeps it in the parent's epoll set after the parent has closed it.
-// The count tells the loop when it may no longer rely on close(2) to deregister a descriptor.
+// A forked child holds duplicates of all sockets, which stay in the parent's epoll set after the parent has closed
+// them. After a fork, the loop can no longer rely on close(2) to deregister a descriptor.
 static _Atomic uint32_t forks;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -18,7 +18,7 @@ uint32_t creactor_fork_count(void) {
 
 // MARK: signals and threads
 
-// What creactor_block_signal has blocked for this thread and was not blocked before; bit 0 stands for signal 1.
+// The signals that creactor_block_signal has newly blocked in this thread. Bit 0 is signal 1.
 static _Thread_local uint64_t blocked_here;
 
 long creactor_block_signal(int number, int block) {
@@ -40,10 +40,9 @@ struct start {
   sigset_t mask;
 };
 
-// Writing to a pipe that nobody reads, and past the file size limit, raises a signal in the thread that writes, which ends
-// the process. In a thread of the framework only the write fails. Not by its mask, which children would inherit; nor by
-// ignoring the signal, which they would inherit too: by a handler, which ends with exec(3). In all other threads the
-// signal does what it did.
+// A write to a pipe without a reader, or past the file size limit, raises a signal that ends the process by default. In
+// the framework's threads only the write fails. A handler achieves this, because it does not survive exec(3); child
+// processes would inherit a blocked or ignored signal. In all other threads the signal keeps its default action.
 static _Thread_local int is_started_here;
 
 static void write_failed(int number, siginfo_t *information, void *context) {
@@ -51,7 +50,7 @@ static void write_failed(int number, siginfo_t *information, void *context) {
   (void)context;
   if (is_started_here) return;
   signal(number, SIG_DFL);
-  raise(number);  // blocked until this returns
+  raise(number);  // pending until this handler returns
 }
 
 static void survive_failed_writes(void) {
@@ -59,7 +58,7 @@ static void survive_failed_writes(void) {
   for (int index = 0; index < 2; index++) {
     struct sigaction now, action = {.sa_sigaction = write_failed, .sa_flags = SA_SIGINFO | SA_RESTART};
     sigemptyset(&action.sa_mask);
-    // A handler of the program's own, or its wish to ignore the signal, stays.
+    // Keep the program's own handler or SIG_IGN.
     if (sigaction(numbers[index], 0, &now) == 0 && !(now.sa_flags & SA_SIGINFO) && now.sa_handler == SIG_DFL)
       sigaction(numbers[index], &action, 0);
   }
@@ -80,7 +79,7 @@ int creactor_start_thread(pthread_t *thread, void *(*body)(void *), void *argume
   if (!start) return ENOMEM;
   *start = (struct start){.body = body, .argument = argument};
   pthread_once(&writes_once, survive_failed_writes);
-  // The thread sets its mask itself: unblocked here for a moment, a pending signal would be delivered to this one.
+  // The new thread sets its own mask: if a signal were unblocked here, it might be delivered to this thread.
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -93,23 +92,23 @@ int creactor_start_thread(pthread_t *thread, void *(*body)(void *), void *argume
   return error;
 }
 
-// A loop reads its signals from a signalfd, which needs them blocked, and a thread that does not block one would take its
-// default action. So a watched signal has a handler, which sends it on to the loop's thread. Unlike a mask, a handler does
-// not survive exec(3): children start without a trace of it.
+// A loop reads its signals from a signalfd, which requires them to be blocked; in a thread that does not block a
+// signal, it would take its default action. A watched signal therefore has a handler that forwards it to the loop's
+// thread. Unlike a mask, a handler does not survive exec(3), so that child processes are not affected.
 static _Atomic int watching_thread[65];
 static struct sigaction former_action[65];
 
-// Runs on any thread, at any moment: only what signal-safety(7) allows.
+// Runs on any thread at any time, so only async-signal-safe functions are allowed (signal-safety(7)).
 static void forward(int number, siginfo_t *information, void *context) {
   (void)information;
   int error = errno;
   int thread = atomic_load(&watching_thread[number]);
-  // The loop's own thread, whose mask somebody else has changed: blocked when this returns.
+  // The loop's own thread: other code has unblocked the signal. Block it again when this handler returns.
   if (thread == (int)syscall(SYS_gettid)) sigaddset(&((ucontext_t *)context)->uc_sigmask, number);
   if (thread == 0) {
-    kill(getpid(), number);  // the watch has just ended, and the former action is back
+    kill(getpid(), number);  // the watch has just ended, and the former action is restored
   } else if (syscall(SYS_tgkill, (long)getpid(), (long)thread, (long)number) < 0) {
-    // A forked child, where that thread is not: what a process that watches nothing would do.
+    // A forked child, which lacks the watching thread: take the default action.
     signal(number, SIG_DFL);
     kill(getpid(), number);
   }
@@ -128,7 +127,7 @@ void creactor_change_forwarding(int number, int thread) { atomic_store(&watching
 
 void creactor_end_forwarding(int number) {
   struct sigaction now;
-  // Unless somebody else has set another one meanwhile.
+  // Keep an action that other code has set meanwhile.
   if (sigaction(number, 0, &now) == 0 && now.sa_flags & SA_SIGINFO && now.sa_sigaction == forward)
     sigaction(number, &former_action[number], 0);
   atomic_store(&watching_thread[number], 0);
@@ -136,7 +135,7 @@ void creactor_end_forwarding(int number) {
 
 // MARK: processes
 
-// Between fork and exec only what signal-safety(7) allows: no allocation, no lock, no Swift.
+// Between fork and exec, only async-signal-safe functions: no allocation, no lock, no Swift (signal-safety(7)).
 long creactor_start_process(
     const char *path, char *const arguments[], char *const environment[], char *digits, int descriptors[], int count) {
   pid_t child = fork();
@@ -148,7 +147,8 @@ long creactor_start_process(
   for (int index = 0; index < length; index++) digits[index] = reversed[length - 1 - index];
   digits[length] = 0;
 
-  // Out of the way first: one may have the number that another is to get. The last one is told of what fails.
+  // First move the descriptors out of the target range, where they might overlap. The last one, the pipe, is moved
+  // first because it reports failures.
   for (int index = count - 1; index >= 0; index--) {
     int moved = fcntl(descriptors[index], F_DUPFD_CLOEXEC, 3 + count);
     if (moved < 0) goto failed;

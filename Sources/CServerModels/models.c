@@ -1,6 +1,6 @@
-// Processes and their signals, as the texts teach them, with the races closed. Between a look and a wait a signal may come:
-// that is why the handler shuts the listener down (accept fails then, also if it is called only later), why an alarm
-// follows each second, and why sigsuspend(2), which opens the signals and waits in one step, waits for children.
+// Processes and signals as in the textbooks, without their races. A signal may arrive between a check and a wait.
+// Therefore the handler shuts down the listener, so that a later accept(2) fails as well, and sets an alarm that
+// repeats every second; and children are awaited with sigsuspend(2), which unblocks signals and waits atomically.
 #define _GNU_SOURCE
 #include "CServerModels.h"
 
@@ -26,7 +26,7 @@ static volatile sig_atomic_t child_count;
 
 static void install(int number, void (*handler)(int)) {
   struct sigaction action;
-  memset(&action, 0, sizeof action);  // no SA_RESTART: a call that waits is to return
+  memset(&action, 0, sizeof action);  // no SA_RESTART: blocking calls have to return
   action.sa_handler = handler;
   sigfillset(&action.sa_mask);
   sigaction(number, &action, 0);
@@ -41,7 +41,7 @@ static sigset_t block_all(void) {
 
 static void restore(sigset_t before) { sigprocmask(SIG_SETMASK, &before, 0); }
 
-// Signal handlers: only what signal-safety(7) lists, and errno as it was.
+// The signal handlers call only async-signal-safe functions (signal-safety(7)) and preserve errno.
 static void end(int number) {
   (void)number;
   int before = errno;
@@ -54,7 +54,7 @@ static void end(int number) {
 static void reap(int number) {
   (void)number;
   int before = errno;
-  // One signal may stand for several children: reap all that have ended, and wait for none.
+  // One signal may stand for several children: reap all that have exited, without waiting.
   for (pid_t child; (child = waitpid(-1, 0, WNOHANG)) > 0;)
     for (int index = 0; index < child_count; index++)
       if (children[index] == child) {
@@ -72,14 +72,14 @@ void cmodels_end_on_signals(int socket) {
   install(SIGALRM, end);
 }
 
-// The models keep their clients in processes, threads and loops of their own: there is nothing to hand over.
+// The models keep their clients in processes, threads and loops of their own, which cannot be handed over.
 static void refuse_restart(int number) {
   (void)number;
   static const char line[] =
       "reactor: SIGUSR2 does not restart this server: a model hands nothing over; end it with SIGTERM and start "
       "it again\n";
   int before = errno;
-  // Only what can be written at once, and to a reader that is there: a handler must not wait, nor end the process.
+  // Write only if there is room and a reader: a handler must neither block nor end the process by SIGPIPE.
   struct pollfd output = {.fd = STDERR_FILENO, .events = POLLOUT};
   if (poll(&output, 1, 0) == 1 && output.revents == POLLOUT) (void)!write(STDERR_FILENO, line, sizeof line - 1);
   errno = before;
@@ -89,7 +89,7 @@ void cmodels_refuse_restart(void) {
   struct sigaction action;
   memset(&action, 0, sizeof action);
   action.sa_handler = refuse_restart;
-  action.sa_flags = SA_RESTART;  // no call that waits is to notice
+  action.sa_flags = SA_RESTART;  // blocking calls continue
   sigfillset(&action.sa_mask);
   sigaction(SIGUSR2, &action, 0);
 }
@@ -97,7 +97,7 @@ void cmodels_refuse_restart(void) {
 int cmodels_is_ending(void) { return is_ending; }
 
 void cmodels_end_with_input(void) {
-  // The kernel sends the signal when the pipe's other end is closed (fcntl(2), F_SETSIG): nobody has to wait for it.
+  // The kernel sends the signal when the pipe's other end is closed (fcntl(2), F_SETSIG), without any waiting thread.
   fcntl(STDIN_FILENO, F_SETSIG, SIGTERM);
   fcntl(STDIN_FILENO, F_SETOWN, getpid());
   fcntl(STDIN_FILENO, F_SETFL, fcntl(STDIN_FILENO, F_GETFL) | O_ASYNC);
@@ -120,7 +120,7 @@ long cmodels_fork(void) {
     signal(SIGALRM, SIG_DFL);
     signal(SIGCHLD, SIG_DFL);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) _exit(0);  // it ended before it could be asked for that
+    if (getppid() != parent) _exit(0);  // the parent had exited before prctl took effect
   } else if (child > 0) {
     children[child_count] = (pid_t)child;
     child_count++;
@@ -153,7 +153,7 @@ void cmodels_end_children(void) {
 }
 
 int cmodels_threads(void) {
-  // The 20th field of /proc/self/stat (proc(5)); the second is in brackets and may contain anything.
+  // Field 20 of /proc/self/stat (proc(5)); field 2 is in parentheses and may contain anything.
   char text[1024];
   int file = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
   if (file < 0) return 0;
@@ -186,7 +186,7 @@ long cmodels_report_local(int fd, int is_ipv6) {
               : setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on));
 }
 
-// The answer may leave through any interface; only a link-local address is valid on one alone.
+// A reply may leave through any interface, except from a link-local address, which is valid on its interface only.
 static void forget_interface(struct msghdr *message) {
   for (struct cmsghdr *control = CMSG_FIRSTHDR(message); control; control = CMSG_NXTHDR(message, control)) {
     if (control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_PKTINFO)
@@ -194,7 +194,7 @@ static void forget_interface(struct msghdr *message) {
     if (control->cmsg_level == IPPROTO_IPV6 && control->cmsg_type == IPV6_PKTINFO) {
       struct in6_pktinfo *info = (struct in6_pktinfo *)CMSG_DATA(control);
       if (!IN6_IS_ADDR_LINKLOCAL(&info->ipi6_addr)) info->ipi6_ifindex = 0;
-      // No answer leaves from a group.
+      // A multicast group cannot be a source address.
       if (IN6_IS_ADDR_MULTICAST(&info->ipi6_addr)) memset(info, 0, sizeof *info);
     }
   }

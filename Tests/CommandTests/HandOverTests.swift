@@ -166,8 +166,8 @@ import Testing
     @Test(arguments: [
         ("LISTEN_FDS=1", "3</dev/null", ["descriptor 3", "socket operation on non-socket"]),
         ("LISTEN_FDS=1", "", ["descriptor 3", "bad file descriptor"]),
-        ("LISTEN_FDS=+1", "", ["LISTEN_FDS=+1", "no number of sockets"]),
-        ("LISTEN_FDS=99999999", "", ["LISTEN_FDS=99999999", "no number of sockets"]),
+        ("LISTEN_FDS=+1", "", ["LISTEN_FDS=+1", "not a number from 0 to 1024"]),
+        ("LISTEN_FDS=99999999", "", ["LISTEN_FDS=99999999", "not a number from 0 to 1024"]),
         ("LISTEN_FDS=2 LISTEN_FDNAMES=a:b:c", "", ["LISTEN_FDNAMES", "3 names for 2 sockets"]),
         ("LISTEN_FDS=0 REACTOR_READY_FD=77", "", ["REACTOR_READY_FD=77", "bad file descriptor"]),
     ])

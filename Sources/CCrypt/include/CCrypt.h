@@ -1,5 +1,5 @@
-// crypt(3) as a thread may call it: the whole state is the caller's. Where the C library's crypt knows no yescrypt, the
-// calls answer 0, and there is no login. No logic lives here.
+// A thread-safe crypt(3), whose state belongs to the caller. Where libcrypt does not support yescrypt, the functions
+// return 0, and the login demo is unavailable. This file contains declarations and wrappers only.
 #ifndef CCRYPT_H
 #define CCRYPT_H
 
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Declared by libxcrypt, and by nobody else.
+// Only libxcrypt defines this macro.
 #ifdef CRYPT_GENSALT_OUTPUT_SIZE
 #define CCRYPT_KNOWS_YESCRYPT 1
 #endif
@@ -19,7 +19,7 @@ static inline void ccrypt_forget(void *bytes, size_t count) {
   while (count--) *byte++ = 0;
 }
 
-// Makes a new salt for a scheme, at a cost (0 is the scheme's own). Answers 1, or 0 when it knows no such scheme.
+// Creates a salt for a scheme and a cost (0 is the scheme's default). Returns 1, or 0 for an unknown scheme.
 static inline int ccrypt_salt(const char *scheme, unsigned long cost, char salt[ccrypt_longest_hash]) {
 #ifdef CCRYPT_KNOWS_YESCRYPT
   return crypt_gensalt_rn(scheme, cost, 0, 0, salt, ccrypt_longest_hash) != 0;
@@ -28,8 +28,8 @@ static inline int ccrypt_salt(const char *scheme, unsigned long cost, char salt[
 #endif
 }
 
-// Hashes a password with the scheme, the cost and the salt of a setting, which may be a hash. Answers 1, or 0 when the
-// setting is none. Takes milliseconds and megabytes: that is its purpose.
+// Hashes a password with the scheme, cost and salt of a setting, which may be a hash. Returns 1, or 0 for an invalid
+// setting. It takes milliseconds and megabytes by design.
 static inline int ccrypt_hash(const char *password, const char *setting, char hash[ccrypt_longest_hash]) {
 #ifdef CCRYPT_KNOWS_YESCRYPT
   struct crypt_data *data = calloc(1, sizeof *data);

@@ -1,5 +1,6 @@
-// What Swift cannot import from the C library, or imports unevenly: variadic calls, macros, packed structures.
-// Every call returns its result, or -errno read at once, so that nothing can overwrite it. No logic lives here.
+// System calls that Swift cannot import from the C library, or not everywhere in the same way: variadic functions,
+// macros, packed structures. Every call returns its result or -errno, read at once so that nothing overwrites it.
+// The wrappers contain no logic.
 #ifndef CREACTOR_H
 #define CREACTOR_H
 
@@ -33,8 +34,8 @@
 #include <time.h>
 #include <unistd.h>
 
-// No _GNU_SOURCE here: it would give fd_set and others a definition that differs from the one in Swift's Glibc module,
-// and such modules cannot be imported together. What it would declare is declared by hand.
+// _GNU_SOURCE is not defined here: with it, fd_set and others have definitions that differ from those of Swift's Glibc
+// module, and the two modules could not be imported together. Its declarations are repeated by hand.
 struct timespec;
 extern int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
 extern int ppoll(struct pollfd *entries, nfds_t count, const struct timespec *timeout, const sigset_t *mask);
@@ -52,7 +53,7 @@ extern void *memmem(const void *bytes, size_t count, const void *pattern, size_t
 #define IPV6_PKTINFO 50
 #endif
 
-// Inlined into the Swift caller: a call of a call would cost as much as all that Swift adds.
+// Inlined into the Swift caller, because an additional function call would be measurable on the hot path.
 #define CREACTOR_CALL static inline __attribute__((always_inline))
 
 CREACTOR_CALL long creactor_result(long result) { return result < 0 ? -(long)errno : result; }
@@ -99,7 +100,7 @@ CREACTOR_CALL long creactor_epoll_ctl(int epoll, int operation, int fd, uint32_t
   return creactor_result(epoll_ctl(epoll, operation, fd, &event));
 }
 
-// A nanosecond timeout where the kernel has one (Linux 5.11); -ENOSYS where it has not.
+// Waits with a nanosecond timeout (Linux 5.11); -ENOSYS on older kernels.
 CREACTOR_CALL long creactor_epoll_pwait2(int epoll, void *events, int count, int64_t nanoseconds) {
 #ifdef SYS_epoll_pwait2
   struct { int64_t seconds, nanoseconds; } timeout = {nanoseconds / 1000000000, nanoseconds % 1000000000};
@@ -121,8 +122,8 @@ CREACTOR_CALL long creactor_poll(void *entries, unsigned long count, int64_t nan
   return creactor_result(ppoll((struct pollfd *)entries, count, nanoseconds < 0 ? 0 : &timeout, 0));
 }
 
-// The system call takes bitmaps of any length; only the C library's fd_set ends at 1,024. The last argument goes over
-// the stack: it must be as wide as a pointer, or its upper half is whatever was there (EFAULT).
+// The system call takes bitmaps of any length; only the C library's fd_set is limited to 1,024 descriptors. The last
+// argument is passed on the stack: it must be as wide as a pointer, or its upper half is undefined (EFAULT).
 CREACTOR_CALL long creactor_select(int highest, void *read, void *write, void *except, int64_t nanoseconds) {
   struct timespec timeout = {nanoseconds / 1000000000, nanoseconds % 1000000000};
   return creactor_result(
@@ -176,7 +177,7 @@ CREACTOR_CALL long creactor_sendfile(int socket, int file, int64_t offset, size_
   off_t from = offset;
   return creactor_result(sendfile(socket, file, &from, count));
 }
-// Bytes that the peer has not acknowledged; SIOCOUTQ is another name of TIOCOUTQ (tcp(7)).
+// Returns the number of bytes that the peer has not acknowledged. SIOCOUTQ is an alias of TIOCOUTQ (tcp(7)).
 CREACTOR_CALL long creactor_unacknowledged(int fd) {
   int count = 0;
   long result = creactor_result(ioctl(fd, TIOCOUTQ, &count));
@@ -186,8 +187,8 @@ CREACTOR_CALL long creactor_shutdown_write(int fd) { return creactor_result(shut
 
 // MARK: Unix sockets and their paths
 
-// Who connected: process, user and group, as they were when connect(2) was called (unix(7), SO_PEERCRED). The structure
-// needs _GNU_SOURCE, so it is declared by hand.
+// The process, user and group of the peer at the time of connect(2) (SO_PEERCRED in unix(7)). struct ucred needs
+// _GNU_SOURCE, so it is declared by hand.
 struct creactor_credentials {
   int32_t process;
   uint32_t user, group;
@@ -210,7 +211,7 @@ CREACTOR_CALL long creactor_lstat(const char *path, struct creactor_path_status 
 CREACTOR_CALL long creactor_unlink(const char *path) { return creactor_result(unlink(path)); }
 CREACTOR_CALL long creactor_chmod(const char *path, unsigned mode) { return creactor_result(chmod(path, mode)); }
 CREACTOR_CALL long creactor_fchmod(int fd, unsigned mode) { return creactor_result(fchmod(fd, mode)); }
-// Opens a directory and locks it, unless somebody else has; closing unlocks.
+// Opens and locks a directory; -EWOULDBLOCK if it is locked already. close(2) unlocks it.
 CREACTOR_CALL long creactor_lock_directory(const char *path) {
   long fd = creactor_result(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (fd < 0) return fd;
@@ -227,21 +228,21 @@ CREACTOR_CALL long creactor_unlock_directory(int fd) {
 
 // MARK: datagrams
 
-// The kernel's struct mmsghdr (recvmmsg(2)), which the C library shows to users of _GNU_SOURCE only.
+// The kernel's struct mmsghdr (recvmmsg(2)), which the C library declares with _GNU_SOURCE only.
 struct creactor_message {
   struct msghdr header;
   unsigned int length;
 };
 
-// Sets what stays the same however often a message is used. The fields have different types in different C libraries.
+// Sets the fields that stay the same when a message is reused. Their types differ between C libraries.
 CREACTOR_CALL void creactor_message_prepare(struct creactor_message *message, void *address, struct iovec *piece) {
   memset(message, 0, sizeof *message);
   message->header.msg_name = address;
   message->header.msg_iov = piece;
   message->header.msg_iovlen = 1;
 }
-// The address of this machine that a datagram was sent to, or leaves from (IP_PKTINFO in ip(7), IPV6_PKTINFO in ipv6(7)).
-// The C library shows struct in6_pktinfo to users of _GNU_SOURCE only.
+// The local address that a datagram was sent to, or is sent from (IP_PKTINFO in ip(7), IPV6_PKTINFO in ipv6(7)). The C
+// library declares struct in6_pktinfo with _GNU_SOURCE only.
 struct creactor_in6_pktinfo {
   struct in6_addr address;
   unsigned int interface;
@@ -251,13 +252,13 @@ CREACTOR_CALL void creactor_message_set_control(struct creactor_message *message
   message->header.msg_control = control;
   message->header.msg_controllen = size;
 }
-// Copies the address, in network byte order, and the index of its interface. Returns the address family; 0 if there is none.
+// Copies the local address, in network byte order, and its interface index. Returns its family, or 0 if it is missing.
 CREACTOR_CALL int creactor_message_local(struct creactor_message *message, void *address, unsigned *interface) {
   for (struct cmsghdr *control = CMSG_FIRSTHDR(&message->header); control; control = CMSG_NXTHDR(&message->header, control)) {
     if (control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_PKTINFO) {
       struct in_pktinfo info;
       memcpy(&info, CMSG_DATA(control), sizeof info);
-      // Not ipi_addr: that one is the header's, which may be a broadcast address.
+      // Not ipi_addr, which is the destination in the header and may be a broadcast address.
       memcpy(address, &info.ipi_spec_dst, sizeof info.ipi_spec_dst);
       *interface = (unsigned)info.ipi_ifindex;
       return AF_INET;
@@ -272,7 +273,7 @@ CREACTOR_CALL int creactor_message_local(struct creactor_message *message, void 
   }
   return 0;
 }
-// Sets what creactor_message_local reads, in memory of creactor_control_size bytes that the message points to from then on.
+// Sets the local address of a message, in memory of creactor_control_size bytes that the message then points to.
 CREACTOR_CALL void creactor_message_set_local(
     struct creactor_message *message, void *control, int family, const void *address, unsigned interface) {
   memset(control, 0, creactor_control_size);
@@ -301,7 +302,7 @@ CREACTOR_CALL long creactor_sendmmsg(int fd, struct creactor_message *messages, 
   return creactor_result(syscall(SYS_sendmmsg, (long)fd, messages, count, (long)(MSG_DONTWAIT | MSG_NOSIGNAL)));
 }
 
-// Joins (1) or leaves (0) a multicast group; the address is in network byte order.
+// Joins (1) or leaves (0) a multicast group. The address is in network byte order.
 CREACTOR_CALL long creactor_membership_ipv4(int fd, uint32_t group, unsigned interface, int joins) {
   struct ip_mreqn request = {.imr_multiaddr = {group}, .imr_ifindex = (int)interface};
   return creactor_result(
@@ -313,7 +314,7 @@ CREACTOR_CALL long creactor_membership_ipv6(int fd, const void *group, unsigned 
   return creactor_result(
       setsockopt(fd, IPPROTO_IPV6, joins ? IPV6_JOIN_GROUP : IPV6_LEAVE_GROUP, &request, sizeof request));
 }
-// The interface that multicast leaves through.
+// Selects the outgoing interface of multicast.
 CREACTOR_CALL long creactor_multicast_interface(int fd, int is_ipv6, unsigned interface) {
   if (is_ipv6) return creactor_setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, (int)interface);
   struct ip_mreqn request = {.imr_ifindex = (int)interface};
@@ -327,15 +328,15 @@ CREACTOR_CALL long creactor_write(int fd, const void *bytes, size_t count) {
   return creactor_result(write(fd, bytes, count));
 }
 CREACTOR_CALL long creactor_close(int fd) { return creactor_result(close(fd)); }
-// Makes a descriptor that came from elsewhere like those made here: non-blocking and close-on-exec.
+// Makes an inherited descriptor non-blocking and close-on-exec, like those created here.
 CREACTOR_CALL long creactor_adopt(int fd) {
   int flags = fcntl(fd, F_GETFL);
   if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) return -(long)errno;
   return creactor_result(fcntl(fd, F_SETFD, FD_CLOEXEC));
 }
 CREACTOR_CALL long creactor_eventfd(void) { return creactor_result(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)); }
-// Opens /dev/null as a standard stream that this process was started without (0, 1 or 2), so that no other descriptor gets
-// its number. It is opened for the other direction: reading or writing the stream fails with EBADF, as it would have.
+// Opens /dev/null for each closed standard stream (0, 1 or 2), so that no other descriptor gets its number. It is
+// opened for the opposite direction: using the stream still fails with EBADF.
 CREACTOR_CALL void creactor_occupy_standard_streams(void) {
   for (int fd = 0; fd <= 2; fd++)
     if (fcntl(fd, F_GETFD) < 0) (void)!open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
@@ -349,12 +350,12 @@ CREACTOR_CALL long creactor_descriptor_limit(void) {
 
 // MARK: files below a directory
 
-// The C library has no wrapper, and not every one has the header; both numbers are the kernel's, the same everywhere.
+// The C library has no wrapper for openat2(2), and may lack its header. The kernel's numbers are the same everywhere.
 enum { creactor_resolve_no_magic_links = 0x02, creactor_resolve_beneath = 0x08 };
 
-// openat2(2): opens what is at a path below a directory, and nothing outside of it, whatever the path and the symbolic
-// links on its way say. Close-on-exec; neither waits for a pipe's other end nor takes a terminal, which a mere place
-// (O_PATH) never does, and which must not be said of it.
+// Opens a path below a directory with openat2(2). Neither the path nor symbolic links can lead outside of the
+// directory. The descriptor is close-on-exec. O_NONBLOCK and O_NOCTTY keep the call from waiting for a FIFO's other end
+// and from acquiring a controlling terminal; O_PATH does neither and does not permit these flags.
 CREACTOR_CALL long creactor_open_beneath(int directory, const char *path, int flags, uint32_t mode) {
   struct { uint64_t flags, mode, resolve; } how = {
       .flags = (uint64_t)(uint32_t)(flags | O_CLOEXEC | (flags & 010000000 /* O_PATH */ ? 0 : O_NONBLOCK | O_NOCTTY)),
@@ -363,10 +364,10 @@ CREACTOR_CALL long creactor_open_beneath(int directory, const char *path, int fl
   return creactor_result(syscall(437L /* SYS_openat2 */, directory, path, &how, sizeof how));
 }
 
-// What follows takes a directory that is open as a place (O_PATH) and a name in it, which holds no slash: no link can lead
-// it elsewhere, whatever is renamed or replaced meanwhile.
+// The following functions take a directory opened with O_PATH and the name of an entry without a slash, so that no
+// symbolic link leads them elsewhere, even if files are renamed or replaced meanwhile.
 
-// Makes a file that was not there, to be read and written.
+// Creates a new file and opens it for reading and writing; -EEXIST if it exists.
 CREACTOR_CALL long creactor_create_in(int directory, const char *name, uint32_t mode) {
   return creactor_result(openat(directory, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
 }
@@ -376,8 +377,8 @@ CREACTOR_CALL long creactor_remove_in(int directory, const char *name) {
 CREACTOR_CALL long creactor_replace_in(int directory, const char *from, const char *to) {
   return creactor_result(renameat(directory, from, directory, to));
 }
-// Renames where nothing has the new name (renameat2(2), RENAME_NOREPLACE). A file system that cannot promise that gives
-// the file a second name, and then takes the first away.
+// Renames a file without replacing another (renameat2(2), RENAME_NOREPLACE). On file systems without support for this,
+// it links the file to the new name and then unlinks the old one.
 CREACTOR_CALL long creactor_rename_in(int directory, const char *from, const char *to) {
   long result = creactor_result(syscall(SYS_renameat2, (long)directory, from, (long)directory, to, 1L));
   if (result != -EINVAL && result != -ENOSYS) return result;
@@ -389,7 +390,7 @@ struct creactor_file_status {
   uint64_t inode;
   uint32_t mode;
 };
-// What a name stands for itself, if it is a link.
+// Reads the status of an entry, without following a symbolic link.
 CREACTOR_CALL long creactor_status_in(int directory, const char *name, struct creactor_file_status *status) {
   struct stat found;
   long result = creactor_result(fstatat(directory, name, &found, AT_SYMLINK_NOFOLLOW));
@@ -402,7 +403,7 @@ CREACTOR_CALL long creactor_sync(int fd) { return creactor_result(fdatasync(fd))
 
 // MARK: signals
 
-// Bit 0 stands for signal 1. -EINVAL for signals that the C library keeps for itself.
+// Creates a signalfd. Bit 0 is signal 1. -EINVAL for signals that the C library reserves.
 CREACTOR_CALL long creactor_signalfd(uint64_t signals) {
   sigset_t set;
   sigemptyset(&set);
@@ -410,24 +411,24 @@ CREACTOR_CALL long creactor_signalfd(uint64_t signals) {
     if (signals >> (number - 1) & 1 && sigaddset(&set, number) < 0) return -(long)errno;
   return creactor_result(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
 }
-// Blocks (or unblocks) a signal for this thread; 1 when it was blocked before, 0 when not. Threads that this one starts
-// begin without what was blocked here.
+// Blocks (or unblocks) a signal in this thread. Returns 1 if it was blocked before, else 0. Threads created by
+// creactor_start_thread do not inherit signals blocked here.
 long creactor_block_signal(int number, int block);
 
-// The signals of real time that programs may use (signal(7)): the C library keeps the first ones for itself.
+// The range of real-time signals that programs may use (signal(7)); the C library reserves those below it.
 CREACTOR_CALL int creactor_first_realtime_signal(void) { return SIGRTMIN; }
 CREACTOR_CALL int creactor_last_signal(void) { return SIGRTMAX; }
 
-// The kernel's number of this thread (gettid(2)).
+// The thread ID of this thread (gettid(2)).
 CREACTOR_CALL int creactor_thread_number(void) { return (int)syscall(SYS_gettid); }
 
-// Has a signal that arrives at any thread sent on to this one, which has it blocked: a signalfd finds it there. The
-// second call changes the thread, the third restores the former action.
+// Forwards a signal from any thread to the given one, which blocks it and reads it from a signalfd. The second function
+// changes the thread, the third restores the former action.
 long creactor_begin_forwarding(int number, int thread);
 void creactor_change_forwarding(int number, int thread);
 void creactor_end_forwarding(int number);
 
-// Takes a pending signal without waiting; -EAGAIN when it is not pending.
+// Consumes a pending signal without waiting; -EAGAIN if it is not pending.
 CREACTOR_CALL long creactor_take_pending_signal(int number) {
   const struct timespec now = {0, 0};
   sigset_t set;
@@ -449,8 +450,8 @@ CREACTOR_CALL int64_t creactor_monotonic_nanoseconds(void) {
   return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
-// The processor's own counter: a few cycles to read, no unit. Where a processor has none that a program may read,
-// the clock stands in for it.
+// Returns the processor's time-stamp counter, in unspecified units, at a cost of a few cycles. On processors without a
+// counter that programs can read, it returns the monotonic clock.
 CREACTOR_CALL uint64_t creactor_ticks(void) {
 #if defined(__x86_64__)
   return __builtin_ia32_rdtsc();
@@ -465,7 +466,7 @@ CREACTOR_CALL uint64_t creactor_ticks(void) {
 
 // MARK: searching
 
-// Where a byte or a pattern is for the first time; -1 where it is not. The C library uses the widest registers there are.
+// Return the offset of the first occurrence of a byte or a pattern, or -1. The C library uses vector instructions.
 CREACTOR_CALL long creactor_find_byte(const void *bytes, size_t count, int byte) {
   const char *found = count ? (const char *)memchr(bytes, byte, count) : 0;
   return found ? found - (const char *)bytes : -1;
@@ -477,15 +478,15 @@ CREACTOR_CALL long creactor_find(const void *bytes, size_t count, const void *pa
 
 // MARK: processors
 
-// Keeps this thread, and those that it starts from now on, on one processor.
+// Binds this thread, and those that it starts from now on, to one processor.
 CREACTOR_CALL long creactor_pin(int processor) {
-  unsigned char set[128] = {0};  // 1,024 processors, a bit each
+  unsigned char set[128] = {0};  // one bit per processor, 1,024 at most
   if (processor < 0 || processor >= 1024) return -EINVAL;
   set[processor / 8] = (unsigned char)(1 << processor % 8);
   return creactor_result(syscall(SYS_sched_setaffinity, 0L, sizeof set, set));
 }
 
-// How many processors this thread may run on; at least 1.
+// Returns the number of processors that this thread may run on; at least 1.
 CREACTOR_CALL int creactor_processor_count(void) {
   unsigned char set[128] = {0};
   long bytes = creactor_result(syscall(SYS_sched_getaffinity, 0L, sizeof set, set));
@@ -496,11 +497,11 @@ CREACTOR_CALL int creactor_processor_count(void) {
 
 // MARK: threads
 
-// A thread with the signal mask of this one, less what creactor_block_signal has blocked here. SIGPIPE and SIGXFSZ do
-// nothing to it: the write fails. Returns 0 or an errno.
+// Creates a thread with the signal mask of this one, without the signals that creactor_block_signal has blocked here.
+// In the new thread SIGPIPE and SIGXFSZ have no effect: only the write fails. Returns 0 or an errno.
 int creactor_start_thread(pthread_t *thread, void *(*body)(void *), void *argument);
 
-// Names this thread, for debuggers and top; longer names are cut at 15 bytes.
+// Names this thread, for debuggers and top. Names are truncated to 15 bytes.
 CREACTOR_CALL long creactor_name_thread(const char *name) {
   char cut[16] = {0};
   strncpy(cut, name, sizeof cut - 1);
@@ -517,18 +518,19 @@ CREACTOR_CALL long creactor_pipe(int descriptors[2]) {
   return creactor_result(pipe2(descriptors, O_NONBLOCK | O_CLOEXEC));
 }
 
-// Where this program lies, without a zero byte at the end; its length.
+// Copies the path of this program, without a terminating zero byte, and returns its length.
 CREACTOR_CALL long creactor_executable(char *path, size_t capacity) {
   return creactor_result(readlink("/proc/self/exe", path, capacity));
 }
 
-// Starts a program in a child process that has `descriptors` as 3, 4, ..., no signal blocked, and its own process number
-// in decimal written to `digits`, which is part of `environment` and has room for ten and a zero. If it cannot be
-// executed, the errno is written as one byte to the last of the descriptors, and the child ends. Answers the process.
+// Starts a program in a child process, with `descriptors` as 3, 4, ... and no signals blocked, and returns the process
+// ID. The child writes its process ID in decimal to `digits`, a part of `environment` with room for ten digits and a
+// zero byte. If the program cannot be executed, the child writes the errno as one byte to the last descriptor and
+// exits.
 long creactor_start_process(
     const char *path, char *const arguments[], char *const environment[], char *digits, int descriptors[], int count);
 
-// Kills a child and waits for its end.
+// Kills a child process and reaps it.
 CREACTOR_CALL long creactor_end_process(int process) {
   kill(process, SIGKILL);
   long result;
@@ -536,12 +538,13 @@ CREACTOR_CALL long creactor_end_process(int process) {
   return result;
 }
 
-// A number for the calling thread: pthread_t is one on some systems and a pointer on others, never 0 on any.
+// Returns a number that identifies the calling thread. pthread_t is a number or a pointer, depending on the C library,
+// and never 0.
 CREACTOR_CALL uintptr_t creactor_thread(void) { return (uintptr_t)pthread_self(); }
 
 // MARK: forks
 
-// How often this process has called fork(3) since the first call of this function.
+// Returns how often this process has forked since the first call of this function.
 uint32_t creactor_fork_count(void);
 
 #endif

@@ -1,5 +1,5 @@
-// What the server models need and Swift cannot say: fork(2), which Swift does not import, the signal handlers that go with
-// it, and calls on sockets that wait. Every call answers its result, or -errno.
+// The parts of the server models that Swift cannot express: fork(2), which Swift does not import, its signal handlers,
+// and calls on blocking sockets. Every call returns its result or -errno.
 #ifndef CSERVERMODELS_H
 #define CSERVERMODELS_H
 
@@ -8,50 +8,51 @@
 
 // MARK: processes
 
-// The children at once at most.
+// The maximum number of simultaneous children.
 enum { cmodels_most_children = 4096 };
 
-// From now on SIGTERM and SIGINT do not end this process, but make cmodels_is_ending() true, and wake whoever waits: the
-// socket is shut down, so that accept(2) fails, and what else waits is interrupted (EINTR), again each second.
+// Makes SIGTERM and SIGINT set cmodels_is_ending() instead of ending this process. They also interrupt blocking calls:
+// the socket is shut down, so that accept(2) fails, and an alarm interrupts other calls (EINTR) every second.
 void cmodels_end_on_signals(int socket);
 int cmodels_is_ending(void);
-// The end of standard input counts as SIGTERM: who wanted this process is gone.
+// Treats the end of standard input as SIGTERM: the process that started this one has exited.
 void cmodels_end_with_input(void);
 
-// SIGUSR2 prints, from now on, that it does not restart this program.
+// Makes SIGUSR2 print that it does not restart this program.
 void cmodels_refuse_restart(void);
 
-// From now on children that end are reaped (SIGCHLD), so that none stays behind as a zombie.
+// Reaps children when they exit (SIGCHLD), so that they do not remain as zombies.
 void cmodels_reap_children(void);
-// fork(2): 0 in the child, which has none of the handlers above, and which the kernel kills when its parent ends.
+// fork(2): returns 0 in the child, which has none of the handlers above, and which the kernel kills when its parent
+// exits.
 long cmodels_fork(void);
-// How many children there are.
+// Returns the number of children.
 int cmodels_children(void);
-// Waits until there are fewer children than that, or the process is to end.
+// Waits until there are fewer than `count` children, or the process is ending.
 void cmodels_wait_for_fewer_children(int count);
-// Asks all children to end (SIGTERM), and waits until none is left.
+// Terminates all children (SIGTERM) and waits until they have exited.
 void cmodels_end_children(void);
 
-// How many threads this process has.
+// Returns the number of threads of this process.
 int cmodels_threads(void);
 
-// MARK: sockets that wait
+// MARK: blocking sockets
 
-// Takes O_NONBLOCK away from a descriptor.
+// Clears O_NONBLOCK of a descriptor.
 long cmodels_make_blocking(int fd);
-// accept(2), close-on-exec; the new socket waits as well.
+// accept4(2), close-on-exec. The new socket is blocking as well.
 long cmodels_accept(int listener);
-// How long receiving, sending and connecting wait at most (SO_RCVTIMEO, SO_SNDTIMEO); they fail with EAGAIN then.
+// Limits how long receiving, sending and connecting block (SO_RCVTIMEO, SO_SNDTIMEO). After that they fail with EAGAIN.
 long cmodels_limit_waits(int fd, int milliseconds);
 
-// Who sent a datagram, and which address of this machine it was sent to (IP_PKTINFO): the answer leaves from there.
+// The source of a datagram, and the local address that it was sent to (IP_PKTINFO), from which the reply is sent.
 struct cmodels_peer {
   struct sockaddr_storage address;
   socklen_t length;
   long local[8];  // aligned for a struct cmsghdr
   size_t local_length;
 };
-// Asks for the second one, which a socket does not know otherwise that is bound to all addresses.
+// Enables reporting of the local address, which a socket bound to all addresses cannot determine otherwise.
 long cmodels_report_local(int fd, int is_ipv6);
 long cmodels_recvfrom(int fd, void *bytes, size_t count, struct cmodels_peer *peer);
 long cmodels_sendto(int fd, const void *bytes, size_t count, const struct cmodels_peer *peer);

@@ -1,7 +1,7 @@
-// Bytes that wait, to be sent or for the rest of their message: first in, first out, in one piece of memory that is
-// there only while something waits.
+// A first-in, first-out queue of bytes that wait to be sent, or for the rest of their message. Its memory is
+// contiguous, and allocated only while bytes are queued.
 
-/// A growing queue of bytes. A connection has one only while something waits.
+/// A growing queue of bytes. A connection has one only while bytes are queued.
 @safe final class ByteQueue {
     // Safe: `memory` is nil or holds `capacity` bytes; `head <= tail <= capacity`; freed when empty and in deinit.
     private var memory: UnsafeMutableRawPointer?
@@ -14,7 +14,7 @@
     var count: Int { tail - head }
     var isEmpty: Bool { head == tail }
 
-    /// Adds bytes at the end.
+    /// Appends bytes.
     func append(_ source: RawSpan) {
         guard !source.isEmpty else { return }
         makeRoom(for: source.byteCount)
@@ -32,20 +32,20 @@
         return try body(unsafe UnsafeRawBufferPointer(start: memory + head, count: min(count, limit)).bytes)
     }
 
-    /// Forgets the first `number` bytes.
+    /// Removes the first `number` bytes.
     func removeFirst(_ number: Int) {
         precondition(number <= count, "more bytes than are queued")
         head += number
         if head == tail { (head, tail) = (0, 0) }
     }
 
-    /// Forgets the last `number` bytes.
+    /// Removes the last `number` bytes.
     func removeLast(_ number: Int) {
         precondition(number <= count, "more bytes than are queued")
         tail -= number
     }
 
-    /// Forgets all bytes, and keeps the memory if it is no more than `limit` bytes.
+    /// Removes all bytes, and frees the memory if it is larger than `limit` bytes.
     func removeAll(keeping limit: Int) {
         (head, tail) = (0, 0)
         guard capacity > limit else { return }
@@ -57,7 +57,7 @@
     private func makeRoom(for number: Int) {
         if capacity - tail >= number { return }
         let used = count
-        // Move to the front while that frees at least half: each byte is then moved at most once a doubling.
+        // Move to the front only if that frees at least half: each byte is then moved at most once per doubling.
         if let memory = unsafe memory, head >= capacity / 2, capacity - used >= number {
             unsafe memory.copyMemory(from: memory + head, byteCount: used)
         } else {

@@ -1,7 +1,7 @@
-// A table that is looked up at every event: plain memory behind an index, so that a look-up is one load, with neither
-// reference counting nor a check for exclusive access.
+// A table for look-ups on the hot path: plain memory, so that a look-up is a single load, without reference counting or
+// an exclusivity check.
 
-/// Elements by index, 0 to ``count`` - 1; it grows and never shrinks.
+/// A table of elements with the indices 0 to ``count`` - 1. It grows and never shrinks.
 @safe final class GrowingTable<Element> {
     // Safe: `memory` has room for `capacity` elements, of which `count` are initialized; every index is checked, and
     // deinit destroys and frees them.
@@ -35,20 +35,20 @@
         }
     }
 
-    /// Lends all elements, to be written.
+    /// Lends all elements for reading and writing.
     @inline(__always)
     func withElements<Result>(_ body: (inout MutableSpan<Element>) -> Result) -> Result {
         var span = unsafe UnsafeMutableBufferPointer(start: memory, count: count).mutableSpan
         return body(&span)
     }
 
-    /// Makes `index` valid; new elements are empty.
+    /// Grows the table until `index` is valid. New elements have the empty value.
     @inline(__always)
     func grow(toInclude index: Int) {
         if index >= count { growTable(toInclude: index) }
     }
 
-    /// The room doubles, but only what is needed is written to: memory that nobody has touched costs nothing.
+    /// Doubles the capacity, but initializes only the elements needed: untouched memory costs nothing.
     @inline(never)
     private func growTable(toInclude index: Int) {
         if index >= capacity {

@@ -1,22 +1,22 @@
-// What a connection still has to send: bytes, and files among them, in order. All bytes are in one ByteQueue; each file
-// knows how many of them go before it.
+// The unsent output of a connection: bytes and files, in order. All bytes are in one ByteQueue; each file records how
+// many of them precede it.
 //
-//     bytes:   |  before file 1  |  before file 2  |  behind the last  |
+//     bytes:   |  before file 1  |  before file 2  |  after the last  |
 //     files:                     1                 2
 //
-// A file that is done is closed at once; what became of it is kept until somebody may be told.
+// A finished file is closed at once; its outcome is kept until the owner can be notified.
 
 import SystemPackage
 
-/// What became of a file that a connection was given to send.
+/// The outcome of sending a file over a connection.
 public struct SentFile: Sendable, Hashable {
-    /// How many bytes of it the kernel took.
+    /// The number of bytes of the file that the kernel took.
     public let count: Int
-    /// Whether that was all.
+    /// Whether the kernel took all of the requested bytes.
     public let isComplete: Bool
 }
 
-/// A part of a file that waits to be sent, and the duty to close it.
+/// A part of a file that is queued for sending. It owns the file's descriptor.
 final class QueuedFile {
     private var descriptor: OwnedDescriptor?
     let name: FileDescriptor
@@ -38,7 +38,7 @@ final class QueuedFile {
         self.completed = completed
     }
 
-    /// Bytes of it were sent.
+    /// Records that `number` bytes were sent.
     func advance(by number: Int) {
         offset &+= Int64(number)
         left -= number
@@ -49,9 +49,9 @@ final class QueuedFile {
     fileprivate func close(_ kernel: any SystemCalls) { descriptor.take()?.close(kernel) }
 }
 
-/// Bytes and files that wait to be sent. A connection has one only while something waits, or is still to be told.
+/// A queue of bytes and files to send. A connection has one only while output or an unreported outcome is left.
 final class OutputQueue {
-    /// What a file counts for among the bytes that wait, its own not being in memory: 16 of them are pressure.
+    /// The weight of a file in bytes, since its contents are not in memory: 16 files reach the default high watermark.
     static let fileWeight = 4096
 
     private let bytes = ByteQueue()
@@ -59,19 +59,19 @@ final class OutputQueue {
     private var bytesBehindFiles = 0
     private var outcomes: [() -> Void] = []
 
-    /// Bytes of memory that wait.
+    /// The number of queued bytes in memory.
     var byteCount: Int { bytes.count }
-    /// Bytes of files that wait.
+    /// The number of queued bytes in files.
     var fileByteCount: Int { files.reduce(0) { $0 &+ $1.left } }
-    /// What counts against the limits of output.
+    /// The weight that counts against the output limits, in bytes.
     var weight: Int { bytes.count + files.count * Self.fileWeight }
-    /// Whether nothing waits to be sent.
+    /// Whether no output is queued.
     var isEmpty: Bool { bytes.isEmpty && files.isEmpty }
-    /// Bytes that go before the first file.
+    /// The number of bytes that precede the first file.
     var leadingByteCount: Int { files.first?.bytesBefore ?? bytes.count }
     /// The first file.
     var firstFile: QueuedFile? { files.first }
-    /// Whether files are done of which nobody has been told.
+    /// Whether outcomes of finished files have not been reported yet.
     var hasOutcomes: Bool { !outcomes.isEmpty }
 
     func append(_ source: RawSpan) {
@@ -88,23 +88,23 @@ final class OutputQueue {
     /// Lends the first bytes, at most `limit`.
     func withFirst<Result>(_ limit: Int, _ body: (RawSpan) -> Result) -> Result { bytes.withFirst(limit, body) }
 
-    /// Forgets the first `number` bytes; there is no file among them.
+    /// Removes the first `number` bytes, which must precede the first file.
     func removeFirst(_ number: Int) {
         bytes.removeFirst(number)
         files.first?.bytesBefore -= number
     }
 
-    /// The first file is done.
+    /// Closes and removes the first file, which is finished.
     func removeFirstFile(_ kernel: any SystemCalls) { finish(files.removeFirst(), kernel) }
 
-    /// Forgets all that waits; what became of the files is still to be told.
+    /// Discards all queued output; the outcomes of the files remain to be reported.
     func removeAll(_ kernel: any SystemCalls, keeping limit: Int) {
         bytes.removeAll(keeping: limit)
         for file in files { finish(file, kernel) }
         files = []
     }
 
-    /// What is to be told, in order; it is the caller's from now on.
+    /// Returns the callbacks that report outcomes, in order, and removes them from the queue.
     func takeOutcomes() -> [() -> Void] {
         defer { outcomes = [] }
         return outcomes

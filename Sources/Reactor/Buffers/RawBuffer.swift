@@ -1,10 +1,12 @@
-// Fixed pieces of memory: the loop's receive and gather buffers. With ByteQueue and GrowingTable, the one place outside
-// Kernel/ that holds raw memory.
+// Memory of a fixed size: the loop's receive and gather buffers. Of all files outside Kernel/, only RawBuffer,
+// ByteQueue and GrowingTable own raw memory.
 
-/// 64 KiB of memory, not zeroed. A name for it, as cheap to pass around as a pointer: the loop, which
-/// allocates it, deallocates it in its deinit, and lends its bytes only for the duration of a call.
+/// A buffer of 64 KiB, not zeroed.
+///
+/// The value refers to the memory like a pointer. The loop allocates the buffer, deallocates it in its deinit, and
+/// lends the bytes for the duration of a call.
 @safe struct RawBuffer: BitwiseCopyable {
-    // Safe: every use checks its bounds, and nothing but the loop and its connections, which keep the loop alive, has it.
+    // Safe: every use checks its bounds, and only the loop and its connections, which keep the loop alive, have it.
     private let memory: UnsafeMutableRawPointer
     var capacity: Int { Self.size }
     private static var size: Int { 64 * 1024 }
@@ -13,21 +15,21 @@
 
     func deallocate() { unsafe memory.deallocate() }
 
-    /// Lends the whole memory to be filled from its start; answers how much was, or why not.
+    /// Lends the whole buffer to a call that fills it from the start, and returns that call's result.
     @inline(__always)
     func fill(_ body: (consuming MutableRawSpan) -> SystemResult) -> SystemResult {
         let span = unsafe UnsafeMutableRawBufferPointer(start: memory, count: capacity).mutableBytes
         return body(span)
     }
 
-    /// Lends the first `limit` bytes to be filled from the start; answers how many were, or why not.
+    /// Lends the first `limit` bytes to a call that fills them from the start, and returns that call's result.
     func fill(atMost limit: Int, _ body: (consuming MutableRawSpan) -> SystemResult) -> SystemResult {
         precondition(limit >= 0 && limit <= capacity, "more bytes than the buffer holds")
         let span = unsafe UnsafeMutableRawBufferPointer(start: memory, count: limit).mutableBytes
         return body(span)
     }
 
-    /// Copies bytes to a place in the memory; `false` if they do not fit.
+    /// Copies bytes to an offset in the buffer; returns `false` if they do not fit.
     @inline(__always)
     func store(_ source: RawSpan, at offset: Int) -> Bool {
         precondition(offset <= capacity)
@@ -46,8 +48,8 @@
         return body(bytes)
     }
 
-    /// The first `count` bytes, to be lent as a span while the loop lives. No closure: it would cost the caller's
-    /// references a retain and a release.
+    /// Returns the first `count` bytes, valid while the loop exists. It takes no closure, whose captured references
+    /// would cost a retain and a release.
     @inline(__always)
     func prefix(_ count: Int) -> UnsafeRawBufferPointer {
         precondition(count >= 0 && count <= capacity, "more bytes than the buffer holds")

@@ -1,5 +1,5 @@
-// What a handler does with the bytes it is lent: read one, copy some, compare, search. Every access is checked against the
-// span's bounds. The search itself is in Kernel/ByteSearch.swift, because it is the C library's.
+// Operations on the bytes lent to handlers: reading, copying, comparing, searching. Every access is bounds-checked. The
+// search is in Kernel/ByteSearch.swift, because it uses the C library.
 
 extension RawSpan {
     /// Returns the byte at an offset.
@@ -7,11 +7,11 @@ extension RawSpan {
     /// - Parameter offset: from 0 to `byteCount` - 1; any other value traps.
     @inlinable
     public func byte(at offset: Int) -> UInt8 {
-        // Safe: the offset is checked, and every bit pattern is a UInt8.
+        // Safe: the load checks the offset, and every bit pattern is a valid UInt8.
         unsafe unsafeLoad(fromByteOffset: offset, as: UInt8.self)
     }
 
-    /// Returns whether the first bytes are these.
+    /// Returns whether the span begins with these bytes.
     @inlinable
     public func starts(with prefix: some Collection<UInt8>) -> Bool {
         guard prefix.count <= byteCount else { return false }
@@ -23,14 +23,14 @@ extension RawSpan {
         return true
     }
 
-    /// Returns the offset of the first byte of this value, or `nil` if there is none.
+    /// Returns the offset of the first occurrence of a byte, or `nil`.
     ///
     /// - Parameters:
     ///   - byte: the value to find.
     ///   - start: where the search begins; from 0 to `byteCount`. Default: 0.
     public func firstOffset(of byte: UInt8, from start: Int = 0) -> Int? { offset(ofByte: byte, from: start) }
 
-    /// Returns the offset of the first occurrence of a pattern, or `nil` if there is none. Linear in both lengths.
+    /// Returns the offset of the first occurrence of a pattern, or `nil`. Takes time linear in both lengths.
     ///
     /// - Parameters:
     ///   - pattern: the bytes to find; an empty pattern is found at `start`.
@@ -39,17 +39,17 @@ extension RawSpan {
         offset(ofPattern: pattern.span.bytes, from: start)
     }
 
-    /// The eight bytes from an offset on, 0 to `byteCount` - 8, as a number in the machine's byte order.
+    /// Returns the eight bytes at an offset, 0 to `byteCount` - 8, as a number in host byte order.
     func word(at offset: Int) -> UInt64 {
-        // Safe: the offset is checked, and every bit pattern is a UInt64.
+        // Safe: the load checks the offset, and every bit pattern is a valid UInt64.
         unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
     }
 }
 
 extension Array where Element == UInt8 {
-    /// A copy of lent bytes, which outlives the callback that they were lent to.
+    /// Creates a copy of lent bytes, which remains valid after the callback returns.
     public init(_ bytes: RawSpan) {
-        // Safe: the memory is lent for this call, and every bit pattern is a UInt8.
+        // Safe: the memory is lent for this call, and every bit pattern is a valid UInt8.
         self = unsafe bytes.withUnsafeBytes { unsafe Array($0) }
     }
 
@@ -61,9 +61,9 @@ extension Array where Element == UInt8 {
 }
 
 extension String {
-    /// A string of lent bytes, or `nil` if they are not valid UTF-8.
+    /// Creates a string from lent bytes, or `nil` if they are not valid UTF-8.
     public init?(validating bytes: RawSpan) {
-        // Safe: the memory is lent for this call, and every bit pattern is a UInt8.
+        // Safe: the memory is lent for this call, and every bit pattern is a valid UInt8.
         guard let text = unsafe bytes.withUnsafeBytes({ unsafe String(validating: $0, as: UTF8.self) }) else {
             return nil
         }

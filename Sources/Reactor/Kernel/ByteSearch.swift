@@ -1,23 +1,23 @@
-// Looking for bytes in bytes, by the C library, whose search takes 32 bytes a step.
+// Searches for bytes with the C library, whose vectorized search takes 32 bytes per step.
 
 import CReactor
 
 extension RawSpan {
-    /// The offset of the first `byte` at or after `start`; `nil` when there is none.
+    /// Returns the offset of the first `byte` at or after `start`, or `nil`.
     @inline(__always)
     func offset(ofByte byte: UInt8, from start: Int) -> Int? {
         let left = extracting(start...)
-        // Safe: the search stays within the span that is lent to it.
+        // Safe: the search stays within the span's bounds.
         let found = unsafe left.withUnsafeBytes {
             unsafe creactor_find_byte($0.baseAddress, $0.count, CInt(byte))
         }
         return found < 0 ? nil : start &+ found
     }
 
-    /// The offset of the first occurrence of `pattern` at or after `start`; `nil` when there is none. Linear in both.
+    /// Returns the offset of the first `pattern` at or after `start`, or `nil`. Linear in both lengths.
     func offset(ofPattern pattern: RawSpan, from start: Int) -> Int? {
         let left = extracting(start...)
-        // Safe: the search stays within the two spans that are lent to it.
+        // Safe: the search stays within the bounds of both spans.
         let found = unsafe left.withUnsafeBytes { bytes in
             unsafe pattern.withUnsafeBytes { pattern in
                 unsafe creactor_find(bytes.baseAddress, bytes.count, pattern.baseAddress, pattern.count)

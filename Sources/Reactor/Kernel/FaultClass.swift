@@ -1,24 +1,24 @@
-// The errno table: what each error number means to an event loop. Everything that decides what to do about a failed
-// call asks here, so that no two places can disagree.
+// The errno table: what each error number means to an event loop. All error handling consults this one table, so that
+// no two places disagree.
 
 public import SystemPackage
 
-/// What an error number means for a server, and so what is to be done.
+/// The meaning of an error number for a server, and thereby the reaction to it.
 package struct FaultClass: Sendable, Hashable, CustomStringConvertible {
     private enum Kind { case retry, wouldBlock, peer, resources, refused, bug }
     private let kind: Kind
 
-    /// Interrupted before anything happened: call again at once.
+    /// Interrupted before any work was done: call again at once.
     package static let retry = FaultClass(kind: .retry)
-    /// Not now: wait for readiness.
+    /// The operation would block: wait for readiness.
     package static let wouldBlock = FaultClass(kind: .wouldBlock)
-    /// The peer or the network did it: this connection is over, the others are not concerned.
+    /// Caused by the peer or the network: this connection is over, others are unaffected.
     package static let peer = FaultClass(kind: .peer)
-    /// Out of descriptors, memory or buffers: back off and try later.
+    /// Out of descriptors, memory or buffers: back off and retry later.
     package static let resources = FaultClass(kind: .resources)
-    /// The system says no: an address in use, a missing permission. The user has to change something.
+    /// Refused by the system, as for an address in use or a missing permission: the user has to change something.
     package static let refused = FaultClass(kind: .refused)
-    /// No correct program sees this: a fault of the framework or of its caller.
+    /// An error that no correct program causes: a bug in the framework or in its caller.
     package static let bug = FaultClass(kind: .bug)
 
     /// The name of the class.
@@ -26,10 +26,10 @@ package struct FaultClass: Sendable, Hashable, CustomStringConvertible {
 }
 
 extension Errno {
-    /// What this error number means for a server.
+    /// The meaning of this error number for a server.
     ///
-    /// The classes follow the man pages of accept4(2), recv(2), send(2), connect(2), bind(2) and epoll_ctl(2); accept(2)
-    /// tells servers to treat pending network errors of the new socket like a connection that went away.
+    /// The classes follow the man pages of accept4(2), recv(2), send(2), connect(2), bind(2) and epoll_ctl(2);
+    /// accept(2) reports pending network errors of the new socket; a server treats them as a connection that has gone.
     package var faultClass: FaultClass {
         switch self {
         case .interrupted:
@@ -51,6 +51,6 @@ extension Errno {
         }
     }
 
-    /// `ENONET`, which swift-system does not name: the machine is not on the network.
+    /// `ENONET`, which swift-system does not define: the machine is not on the network.
     static var nonetworkErrno: Errno { Errno(rawValue: 64) }
 }

@@ -1,24 +1,24 @@
-// The one door to the operating system. Everything above speaks to this protocol, at the level of system calls, so that
-// selectors, loop and connections can all be run on a simulated kernel. It knows nobody above it.
+// The only interface to the operating system, at the level of system calls, so that selectors, event loops and
+// connections run unchanged on a simulated kernel. It depends on nothing above it.
 
 public import SystemPackage
 
 /// One entry of an epoll wait, laid out as the kernel's `struct epoll_event` (epoll_event(3type)).
 @frozen
 package struct EpollEvent: Sendable, BitwiseCopyable {
-    /// What was found: ``Readiness`` has the same values.
+    /// The events that are ready; the values are those of ``Readiness``.
     package var events: UInt32
     #if !arch(x86_64)
         @usableFromInline var padding: UInt32 = 0
     #endif
-    // Two halves, because x86-64 packs the structure and a UInt64 would be aligned.
+    // Two halves: x86-64 packs the structure, and Swift would align a UInt64 to 8 bytes.
     @usableFromInline var low: UInt32
     @usableFromInline var high: UInt32
 
-    /// The 64 bits given with the registration.
+    /// The 64 bits of user data given at registration.
     @inlinable package var data: UInt64 { UInt64(high) << 32 | UInt64(low) }
 
-    /// An event with its bits and data.
+    /// Creates an event from its bits and user data.
     @inlinable
     package init(events: UInt32, data: UInt64) {
         self.events = events
@@ -32,57 +32,57 @@ package struct EpollEvent: Sendable, BitwiseCopyable {
 package struct PollEntry: Sendable, BitwiseCopyable {
     /// The descriptor to watch.
     package var descriptor: CInt
-    /// What to watch for.
+    /// The events to watch for.
     package var events: Int16
-    /// What was found.
+    /// The events that are ready (`revents`).
     package var found: Int16 = 0
 
-    /// An entry that watches `descriptor` for `events`.
+    /// Creates an entry that watches `descriptor` for `events`.
     package init(descriptor: CInt, events: Int16) {
         self.descriptor = descriptor
         self.events = events
     }
 }
 
-/// What travels over a socket (socket(2), `type`).
+/// The type of a socket (socket(2), `type`).
 package struct SocketKind: Sendable, Hashable {
     enum Value { case stream, datagram }
     let value: Value
 
-    /// A stream of bytes: TCP, or a Unix stream socket.
+    /// A byte stream: TCP, or a Unix stream socket.
     package static let stream = SocketKind(value: .stream)
     /// Datagrams: UDP.
     package static let datagram = SocketKind(value: .datagram)
 }
 
-/// What an epoll set is told about a descriptor (`EPOLL_CTL_ADD`, `_DEL`, `_MOD`; the same values).
+/// An operation of epoll_ctl(2), with the values of `EPOLL_CTL_ADD`, `EPOLL_CTL_DEL` and `EPOLL_CTL_MOD`.
 package enum EpollOperation: CInt, Sendable {
-    /// Starts watching.
+    /// Adds a descriptor to the epoll set.
     case add = 1
-    /// Stops watching.
+    /// Removes a descriptor from the epoll set.
     case delete = 2
-    /// Changes what is watched for.
+    /// Changes the events that a descriptor is watched for.
     case modify = 3
 }
 
-/// What a socket is to do about a multicast group (ip(7), ipv6(7)).
+/// A multicast setting of a socket (ip(7), ipv6(7)).
 package enum MulticastOperation: Sendable {
-    /// Receive what is sent to the group (`IP_ADD_MEMBERSHIP`, `IPV6_JOIN_GROUP`).
+    /// Joins the group and receives its datagrams (`IP_ADD_MEMBERSHIP`, `IPV6_JOIN_GROUP`).
     case join
-    /// No longer receive it (`IP_DROP_MEMBERSHIP`, `IPV6_LEAVE_GROUP`).
+    /// Leaves the group (`IP_DROP_MEMBERSHIP`, `IPV6_LEAVE_GROUP`).
     case leave
-    /// Send to groups of this family through the interface (`IP_MULTICAST_IF`, `IPV6_MULTICAST_IF`).
+    /// Selects the outgoing interface for groups of this address family (`IP_MULTICAST_IF`, `IPV6_MULTICAST_IF`).
     case sendThrough
 }
 
-/// The system that an event loop runs on: ``LinuxKernel``, a ``TracingKernel`` around it, or the simulated one of
+/// The system that an event loop runs on: ``LinuxKernel``, a ``TracingKernel`` around it, or the simulated kernel of
 /// `ReactorTesting`.
 ///
-/// The calls behind it are not public, so that they may change. Only this package's types conform to it.
+/// The system calls themselves are not public and may change between releases. Only types of this package conform.
 public protocol Kernel: AnyObject {}
 
 extension Kernel {
-    /// The same system, with its calls.
+    /// The system calls of this kernel.
     package var calls: any SystemCalls {
         guard let calls = self as? any SystemCalls else {
             preconditionFailure("\(type(of: self)) is not one of this package's kernels")
@@ -91,37 +91,38 @@ extension Kernel {
     }
 }
 
-/// The system calls that the framework makes, each under its own name and with its man page's meaning.
+/// The system calls that the framework makes, with the semantics of their man pages.
 ///
-/// Every call answers at once; none waits but ``epollWait(_:into:timeout:)``, ``poll(_:timeout:)`` and
-/// ``select(below:read:write:except:timeout:)``. All sockets and descriptors it makes are non-blocking and
-/// close-on-exec. An implementation reports `EINTR` as it comes: callers retry.
+/// Only ``epollWait(_:into:timeout:)``, ``poll(_:timeout:)`` and ``select(below:read:write:except:timeout:)`` wait;
+/// every other call returns at once. All descriptors that a kernel creates are non-blocking and close-on-exec. An
+/// implementation reports `EINTR` to its caller, which retries.
 ///
-/// ``LinuxKernel`` is the real one. A loop and all that belongs to it call it on the loop's thread only, but for the
-/// function that ``notifier(for:)`` makes.
+/// ``LinuxKernel`` is the real implementation. An event loop and its connections make these calls on the loop's thread
+/// only; the function that ``notifier(for:)`` returns may be called on any thread.
 package protocol SystemCalls: Kernel {
     // MARK: Time
 
-    /// The monotonic clock (clock_gettime(2), `CLOCK_MONOTONIC`).
+    /// Returns the current monotonic time: clock_gettime(2), `CLOCK_MONOTONIC`.
     func now() -> MonotonicTime
-    /// A counter that runs with time and costs next to nothing to read; its unit is unknown. It only tells whether it
-    /// is worth reading the clock.
+    /// Returns a counter that advances with time and costs a few cycles to read. Its unit is unspecified: it only
+    /// indicates whether the clock is worth reading.
     func ticks() -> UInt64
 
     // MARK: Readiness
 
-    /// epoll_create1(2).
+    /// Creates an epoll set: epoll_create1(2).
     func epollCreate() -> SystemResult
-    /// epoll_ctl(2).
+    /// Adds, changes or removes a descriptor of an epoll set: epoll_ctl(2).
     func epollControl(
         _ epoll: FileDescriptor, _ operation: EpollOperation, _ descriptor: FileDescriptor, events: UInt32, data: UInt64
     ) -> SystemResult
-    /// epoll_pwait2(2); answers how many of `events` it filled, from the first.
+    /// Waits for events of an epoll set: epoll_pwait2(2). Returns how many of `events` it filled, from the first.
     func epollWait(_ epoll: FileDescriptor, into events: inout MutableSpan<EpollEvent>, timeout: WaitTimeout)
         -> SystemResult
-    /// ppoll(2); answers how many entries have something found.
+    /// Waits for events: ppoll(2). Returns how many entries are ready.
     func poll(_ entries: inout MutableSpan<PollEntry>, timeout: WaitTimeout) -> SystemResult
-    /// pselect6(2) on bitmaps of 64-bit words, least significant bit first; answers how many bits are left set.
+    /// Waits for events: pselect6(2), on bitmaps of 64-bit words, least significant bit first. Returns how many bits
+    /// remain set.
     func select(
         below limit: Int, read: inout MutableSpan<UInt64>, write: inout MutableSpan<UInt64>,
         except: inout MutableSpan<UInt64>, timeout: WaitTimeout
@@ -129,105 +130,108 @@ package protocol SystemCalls: Kernel {
 
     // MARK: Sockets
 
-    /// socket(2): a socket of this kind, for addresses like this one.
+    /// Creates a socket of this kind for the family of an address: socket(2).
     func socket(_ kind: SocketKind, for address: SocketAddress) -> SystemResult
-    /// bind(2).
+    /// Binds a socket to an address: bind(2).
     func bind(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult
-    /// listen(2).
+    /// Listens with a backlog: listen(2).
     func listen(_ socket: FileDescriptor, backlog: Int) -> SystemResult
-    /// accept4(2); sets `peer` when it succeeds.
+    /// Accepts a connection: accept4(2). Sets `peer` on success.
     func accept(_ listener: FileDescriptor, peer: inout SocketAddress) -> SystemResult
-    /// connect(2); `EINPROGRESS` is the usual answer.
+    /// Starts to connect: connect(2). The usual result is `EINPROGRESS`.
     func connect(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult
-    /// getsockname(2); sets `address` when it succeeds.
+    /// Sets `address` to a socket's own address on success: getsockname(2).
     func localAddress(of socket: FileDescriptor, _ address: inout SocketAddress) -> SystemResult
-    /// getpeername(2); sets `address` when it succeeds.
+    /// Sets `address` to the peer's address on success: getpeername(2).
     func peerAddress(of socket: FileDescriptor, _ address: inout SocketAddress) -> SystemResult
-    /// setsockopt(2) with an integer.
+    /// Sets an integer option: setsockopt(2).
     func setOption(_ option: SocketOption, of socket: FileDescriptor, to value: Int) -> SystemResult
-    /// setsockopt(2) with `SO_LINGER` on and zero seconds: closing then resets the connection.
+    /// Makes close(2) reset the connection: setsockopt(2) with `SO_LINGER` on and a linger time of 0 s.
     func setResetOnClose(_ socket: FileDescriptor) -> SystemResult
-    /// getsockopt(2) with `SO_ERROR`: fetches and clears the pending error, 0 when there is none.
+    /// Returns and clears the pending error, or 0: getsockopt(2) with `SO_ERROR`.
     func pendingError(of socket: FileDescriptor) -> SystemResult
-    /// recv(2); 0 is the end of the stream.
+    /// Receives bytes: recv(2). Returns 0 at the end of the stream.
     func receive(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult
-    /// recv(2) with `MSG_PEEK`: what it answers stays to be received.
+    /// Copies received bytes and leaves them in the receive buffer: recv(2) with `MSG_PEEK`.
     func peek(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult
-    /// send(2) with `MSG_NOSIGNAL`; answers how many bytes were taken.
+    /// Sends bytes: send(2) with `MSG_NOSIGNAL`. Returns how many bytes the kernel took.
     func send(_ socket: FileDescriptor, _ bytes: RawSpan) -> SystemResult
-    /// sendfile(2) from this place of a file, whose own position is neither used nor moved; answers how many bytes were
-    /// taken, 0 at the file's end. Where send would answer `EPIPE`, it raises `SIGPIPE` as well.
+    /// Sends part of a file: sendfile(2). The file's own offset is neither used nor changed. Returns how many bytes the
+    /// kernel took, 0 at the end of the file. In case of `EPIPE` it also raises `SIGPIPE`, because sendfile(2) has no
+    /// `MSG_NOSIGNAL`.
     func sendFile(to socket: FileDescriptor, from file: FileDescriptor, at offset: Int64, count: Int) -> SystemResult
-    /// ioctl(2) with `SIOCOUTQ`; returns how much of what the socket took its peer has not acknowledged. TCP counts
-    /// bytes, and 1 for an end of stream that is on its way (tcp(7)). A Unix socket counts the memory of what its peer has
-    /// not received, in pieces: it falls when a whole piece was received (unix(7)).
+    /// Returns how much sent data the peer has not acknowledged: ioctl(2) with `SIOCOUTQ`. TCP counts bytes, plus 1 for
+    /// an unacknowledged FIN (tcp(7)). A Unix socket counts the memory of the buffers that its peer has not received;
+    /// the count falls when a whole buffer has been received (unix(7)).
     func unacknowledged(of socket: FileDescriptor) -> SystemResult
-    /// shutdown(2) with `SHUT_WR`.
+    /// Half-closes a socket: shutdown(2) with `SHUT_WR`.
     func shutdownWriting(_ socket: FileDescriptor) -> SystemResult
 
     // MARK: Unix sockets and their paths
 
-    /// getsockopt(2) with `SO_PEERCRED`; sets `credentials` when it succeeds.
+    /// Sets `credentials` to the peer's on success: getsockopt(2) with `SO_PEERCRED`.
     func peerCredentials(of socket: FileDescriptor, _ credentials: inout PeerCredentials) -> SystemResult
-    /// lstat(2): what is at a path itself, not what it links to; sets `status` when it succeeds.
+    /// Sets `status` on success, without following a symbolic link: lstat(2).
     func status(of path: FilePath, _ status: inout PathStatus) -> SystemResult
-    /// unlink(2).
+    /// Removes a path: unlink(2).
     func unlink(_ path: FilePath) -> SystemResult
-    /// chmod(2).
+    /// Sets the permissions of a path: chmod(2).
     func setPermissions(_ permissions: FilePermissions, of path: FilePath) -> SystemResult
-    /// fchmod(2). Of a socket that is not bound yet: what its path will have, less the umask.
+    /// Sets the permissions of a descriptor: fchmod(2). On an unbound socket, they apply to its future path, less the
+    /// umask.
     func setPermissions(_ permissions: FilePermissions, of descriptor: FileDescriptor) -> SystemResult
-    /// open(2) of a directory and flock(2) of it; `EWOULDBLOCK` when somebody else has locked it. Closing unlocks.
+    /// Opens and locks a directory: open(2) and flock(2). `EWOULDBLOCK` if it is locked already; close(2) unlocks it.
     func lockDirectory(_ path: FilePath) -> SystemResult
     /// flock(2) with `LOCK_UN`, then close(2). Closing alone does not unlock while a forked child holds a duplicate.
     func unlockDirectory(_ lock: FileDescriptor) -> SystemResult
 
     // MARK: Datagrams
 
-    /// recvmmsg(2): replaces what is in `inbox` by what has arrived, as much as it has room for; answers how many.
-    /// Fewer than there is room for say that the socket was empty then, or has an error, which the next call tells.
+    /// Receives datagrams: recvmmsg(2). Replaces the contents of `inbox` and returns how many datagrams it now holds. A
+    /// count below the capacity means that the socket was empty, or has an error, which the next call reports.
     func receiveDatagrams(_ socket: FileDescriptor, into inbox: DatagramInbox) -> SystemResult
-    /// sendmmsg(2) with `MSG_NOSIGNAL`: sends the first datagrams of `outbox` and leaves them there; answers how many.
-    /// An error is told only of the first.
+    /// Sends datagrams from the front of `outbox`: sendmmsg(2) with `MSG_NOSIGNAL`. Returns how many were sent; the
+    /// caller removes them. An error is reported for the first datagram only.
     func sendDatagrams(_ socket: FileDescriptor, _ outbox: DatagramOutbox) -> SystemResult
-    /// setsockopt(2) with `IP_ADD_MEMBERSHIP`, `IP_MULTICAST_IF` and the like, on the interface with this index; 0 leaves
-    /// the choice to the kernel.
+    /// Changes a multicast setting: setsockopt(2) with `IP_ADD_MEMBERSHIP`, `IP_MULTICAST_IF` and the like. `interface`
+    /// is an interface index; 0 leaves the choice to the kernel.
     func setMulticast(
         _ operation: MulticastOperation, _ group: SocketAddress, interface: UInt32, of socket: FileDescriptor
     ) -> SystemResult
 
     // MARK: Descriptors
 
-    /// close(2).
+    /// Closes a descriptor: close(2).
     func close(_ descriptor: FileDescriptor) -> SystemResult
-    /// read(2).
+    /// Reads bytes: read(2).
     func read(_ descriptor: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult
-    /// write(2). For descriptors that are not sockets.
+    /// Writes bytes to a descriptor that is not a socket: write(2).
     func write(_ descriptor: FileDescriptor, _ bytes: RawSpan) -> SystemResult
-    /// A descriptor that stands for nothing, kept in reserve (open(2) of `/dev/null`).
+    /// Opens a spare descriptor, to be held in reserve: open(2) of `/dev/null`.
     func reserveDescriptor() -> SystemResult
-    /// getrlimit(2), `RLIMIT_NOFILE`, the soft limit.
+    /// Returns the soft limit of open descriptors: getrlimit(2), `RLIMIT_NOFILE`.
     func descriptorLimit() -> SystemResult
-    /// How often this process has forked: a child shares the parent's epoll registrations.
+    /// Returns how often this process has forked. A child process shares its parent's epoll registrations.
     func forkCount() -> UInt32
 
     // MARK: Wake-up and signals
 
-    /// eventfd(2).
+    /// Creates an event descriptor: eventfd(2).
     func eventDescriptor() -> SystemResult
-    /// What adds one to an eventfd, as a function that any thread may call while the descriptor is open.
+    /// Returns a function that adds 1 to an eventfd. Any thread may call it while the descriptor is open.
     func notifier(for event: FileDescriptor) -> @Sendable () -> SystemResult
-    /// Sets an eventfd back to zero.
+    /// Resets an eventfd to 0.
     func clearNotifications(_ event: FileDescriptor) -> SystemResult
-    /// signalfd(2) for these signals.
+    /// Creates a descriptor that reports these signals: signalfd(2).
     func signalDescriptor(for signals: [Signal]) -> SystemResult
-    /// Takes one signal from a signalfd; answers its number.
+    /// Reads one signal from a signalfd and returns its number.
     func readSignal(_ descriptor: FileDescriptor) -> SystemResult
-    /// sigtimedwait(2) without waiting: takes a signal that is blocked and pending; answers its number, or `EAGAIN`.
+    /// Consumes a blocked, pending signal without waiting: sigtimedwait(2). Returns its number, or `EAGAIN`.
     func takePending(_ signal: Signal) -> SystemResult
-    /// pthread_sigmask(3): blocks or unblocks a signal for the calling thread; answers 1 when it was blocked before.
+    /// Blocks or unblocks a signal in the calling thread: pthread_sigmask(3). Returns 1 if it was blocked before, else
+    /// 0.
     func setBlocked(_ signal: Signal, _ blocked: Bool) -> SystemResult
-    /// sigaction(2) and tgkill(2): has a signal that any thread receives sent on to the calling one, which has it blocked,
-    /// or no longer. Calls for the same signal and thread are counted.
+    /// Starts or stops forwarding a signal from any thread to the calling one, which blocks it: sigaction(2) and
+    /// tgkill(2). Calls for the same signal and thread are counted.
     func setForwarded(_ signal: Signal, _ forwarded: Bool) -> SystemResult
 }

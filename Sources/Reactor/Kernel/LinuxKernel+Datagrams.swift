@@ -1,17 +1,17 @@
-// Datagrams on Linux: recvmmsg(2), sendmmsg(2) and the options of multicast.
+// Datagrams on Linux: recvmmsg(2), sendmmsg(2) and the multicast options.
 
 import CReactor
 public import SystemPackage
 
 extension LinuxKernel {
-    /// recvmmsg(2): replaces what is in `inbox` by what has arrived, as much as it has room for; answers how many.
+    /// recvmmsg(2).
     package func receiveDatagrams(_ socket: FileDescriptor, into inbox: DatagramInbox) -> SystemResult {
         unsafe inbox.fill { messages, count in
             unsafe SystemResult(rawValue: creactor_recvmmsg(socket.rawValue, messages, UInt(count)))
         }
     }
 
-    /// sendmmsg(2) with `MSG_NOSIGNAL`: sends the first datagrams of `outbox` and leaves them there; answers how many.
+    /// sendmmsg(2) with `MSG_NOSIGNAL`.
     package func sendDatagrams(_ socket: FileDescriptor, _ outbox: DatagramOutbox) -> SystemResult {
         unsafe outbox.lend { messages, count in
             unsafe SystemResult(rawValue: creactor_sendmmsg(socket.rawValue, messages, UInt(count)))

@@ -1,4 +1,4 @@
-// Linux: files on their way into sockets, and the signal that goes with them.
+// Sending files on Linux, and consuming the SIGPIPE that sendfile(2) may raise.
 
 import CReactor
 public import SystemPackage

@@ -1,10 +1,10 @@
-// Linux: Unix sockets' paths and peers.
+// The paths and peers of Unix sockets on Linux.
 
 import CReactor
 public import SystemPackage
 
 extension LinuxKernel {
-    /// getsockopt(2) with `SO_PEERCRED`; sets `credentials` when it succeeds.
+    /// getsockopt(2) with `SO_PEERCRED`.
     package func peerCredentials(of socket: FileDescriptor, _ credentials: inout PeerCredentials) -> SystemResult {
         var found = creactor_credentials()
         let result = unsafe SystemResult(rawValue: creactor_peer_credentials(socket.rawValue, &found))
@@ -14,7 +14,7 @@ extension LinuxKernel {
         return result
     }
 
-    /// lstat(2): what is at a path itself, not what it links to; sets `status` when it succeeds.
+    /// lstat(2).
     package func status(of path: FilePath, _ status: inout PathStatus) -> SystemResult {
         var found = creactor_path_status()
         let result = unsafe path.withPlatformString { unsafe SystemResult(rawValue: creactor_lstat($0, &found)) }
@@ -34,12 +34,12 @@ extension LinuxKernel {
         }
     }
 
-    /// fchmod(2). Of a socket that is not bound yet: what its path will have, less the umask.
+    /// fchmod(2).
     package func setPermissions(_ permissions: FilePermissions, of descriptor: FileDescriptor) -> SystemResult {
         SystemResult(rawValue: creactor_fchmod(descriptor.rawValue, UInt32(permissions.rawValue)))
     }
 
-    /// open(2) of a directory and flock(2) of it; `EWOULDBLOCK` when somebody else has locked it. Closing unlocks.
+    /// open(2) and flock(2) of a directory.
     package func lockDirectory(_ path: FilePath) -> SystemResult {
         unsafe path.withPlatformString { unsafe SystemResult(rawValue: creactor_lock_directory($0)) }
     }

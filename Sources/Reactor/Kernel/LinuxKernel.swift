@@ -1,11 +1,13 @@
-// The real kernel: each call goes straight to Linux. Nothing is decided here and nothing is kept.
+// The real kernel: each method makes one system call, without logic or state of its own.
 
 import CReactor
 public import SystemPackage
 
-/// Linux itself. It has no state: every loop may share ``shared``, on any thread.
+/// The Linux kernel.
+///
+/// It is stateless: all loops, on any thread, use ``shared``.
 public final class LinuxKernel: SystemCalls, Sendable {
-    /// The kernel of this machine.
+    /// The only instance.
     public static let shared = LinuxKernel()
 
     private init() {
@@ -15,11 +17,11 @@ public final class LinuxKernel: SystemCalls, Sendable {
 
     // MARK: Time
 
-    /// The monotonic clock (clock_gettime(2), `CLOCK_MONOTONIC`).
+    /// clock_gettime(2), `CLOCK_MONOTONIC`.
     package func now() -> MonotonicTime { MonotonicTime(nanoseconds: creactor_monotonic_nanoseconds()) }
 
-    /// A counter that runs with time and costs next to nothing to read; its unit is unknown. It only tells whether it
-    /// is worth reading the clock.
+    /// Returns the processor's time-stamp counter. Its unit is unspecified: it only indicates whether the clock is
+    /// worth reading.
     package func ticks() -> UInt64 { creactor_ticks() }
 
     // MARK: Readiness
@@ -35,13 +37,13 @@ public final class LinuxKernel: SystemCalls, Sendable {
             rawValue: creactor_epoll_ctl(epoll.rawValue, operation.rawValue, descriptor.rawValue, events, data))
     }
 
-    /// epoll_pwait2(2); answers how many of `events` it filled, from the first.
+    /// epoll_pwait2(2); epoll_wait(2) if the timeout does not need it or the kernel does not have it.
     package func epollWait(
         _ epoll: FileDescriptor, into events: inout MutableSpan<EpollEvent>, timeout: WaitTimeout
     ) -> SystemResult {
         let count = CInt(clamping: events.count)
         return unsafe events.withUnsafeMutableBytes { bytes in
-            // 0 and "for ever" are the same to the older call, which every kernel and every tool knows.
+            // Timeouts of 0 and infinity need no nanoseconds: epoll_wait(2) exists on every kernel and in every tool.
             if timeout.nanoseconds > 0 {
                 let result = unsafe creactor_epoll_pwait2(
                     epoll.rawValue, bytes.baseAddress, count, timeout.nanoseconds)
@@ -52,7 +54,7 @@ public final class LinuxKernel: SystemCalls, Sendable {
         }
     }
 
-    /// ppoll(2); answers how many entries have something found.
+    /// ppoll(2).
     package func poll(_ entries: inout MutableSpan<PollEntry>, timeout: WaitTimeout) -> SystemResult {
         let count = UInt(entries.count)
         return unsafe entries.withUnsafeMutableBytes { bytes in
@@ -60,12 +62,12 @@ public final class LinuxKernel: SystemCalls, Sendable {
         }
     }
 
-    /// pselect6(2) on bitmaps of 64-bit words, least significant bit first; answers how many bits are left set.
+    /// pselect6(2), on bitmaps of 64-bit words. `EINVAL` if a bitmap is shorter than `limit` bits.
     package func select(
         below limit: Int, read: inout MutableSpan<UInt64>, write: inout MutableSpan<UInt64>,
         except: inout MutableSpan<UInt64>, timeout: WaitTimeout
     ) -> SystemResult {
-        // A bitmap that is shorter than its limit would be written behind its end.
+        // The kernel would write past the end of a bitmap shorter than the limit.
         guard limit >= 0, limit <= min(read.count, write.count, except.count) * 64, limit <= CInt.max else {
             return SystemResult(.invalidArgument)
         }
@@ -82,7 +84,7 @@ public final class LinuxKernel: SystemCalls, Sendable {
 
     // MARK: Sockets
 
-    /// socket(2): a socket of this kind, for addresses like this one.
+    /// socket(2).
     package func socket(_ kind: SocketKind, for address: SocketAddress) -> SystemResult {
         let type = kind == .stream ? SOCK_STREAM : SOCK_DGRAM
         return SystemResult(rawValue: creactor_socket(address.familyNumber, CInt(type.rawValue)))
@@ -100,28 +102,28 @@ public final class LinuxKernel: SystemCalls, Sendable {
         SystemResult(rawValue: creactor_listen(socket.rawValue, CInt(clamping: backlog)))
     }
 
-    /// accept4(2); sets `peer` when it succeeds.
+    /// accept4(2).
     package func accept(_ listener: FileDescriptor, peer: inout SocketAddress) -> SystemResult {
         unsafe SocketAddress.filled(&peer) { pointer, length in
             unsafe creactor_accept(listener.rawValue, pointer, length)
         }
     }
 
-    /// connect(2); `EINPROGRESS` is the usual answer.
+    /// connect(2).
     package func connect(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult {
         unsafe address.withSystemAddress { pointer, length in
             unsafe SystemResult(rawValue: creactor_connect(socket.rawValue, pointer, length))
         }
     }
 
-    /// getsockname(2); sets `address` when it succeeds.
+    /// getsockname(2).
     package func localAddress(of socket: FileDescriptor, _ address: inout SocketAddress) -> SystemResult {
         unsafe SocketAddress.filled(&address) { pointer, length in
             unsafe creactor_getsockname(socket.rawValue, pointer, length)
         }
     }
 
-    /// getpeername(2); sets `address` when it succeeds.
+    /// getpeername(2).
     package func peerAddress(of socket: FileDescriptor, _ address: inout SocketAddress) -> SystemResult {
         unsafe SocketAddress.filled(&address) { pointer, length in
             unsafe creactor_getpeername(socket.rawValue, pointer, length)
@@ -134,31 +136,31 @@ public final class LinuxKernel: SystemCalls, Sendable {
             rawValue: creactor_setsockopt(socket.rawValue, option.level, option.name, CInt(clamping: value)))
     }
 
-    /// setsockopt(2) with `SO_LINGER` on and zero seconds: closing then resets the connection.
+    /// setsockopt(2) with `SO_LINGER` on and a linger time of 0 s.
     package func setResetOnClose(_ socket: FileDescriptor) -> SystemResult {
         SystemResult(rawValue: creactor_setsockopt_linger(socket.rawValue, 1, 0))
     }
 
-    /// getsockopt(2) with `SO_ERROR`: fetches and clears the pending error, 0 when there is none.
+    /// getsockopt(2) with `SO_ERROR`.
     package func pendingError(of socket: FileDescriptor) -> SystemResult {
         SystemResult(rawValue: creactor_getsockopt(socket.rawValue, SOL_SOCKET, SO_ERROR))
     }
 
-    /// recv(2); 0 is the end of the stream.
+    /// recv(2).
     package func receive(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
         unsafe buffer.withUnsafeMutableBytes { bytes in
             unsafe SystemResult(rawValue: creactor_recv(socket.rawValue, bytes.baseAddress, bytes.count))
         }
     }
 
-    /// recv(2) with `MSG_PEEK`: what it answers stays to be received.
+    /// recv(2) with `MSG_PEEK`.
     package func peek(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
         unsafe buffer.withUnsafeMutableBytes { bytes in
             unsafe SystemResult(rawValue: creactor_peek(socket.rawValue, bytes.baseAddress, bytes.count))
         }
     }
 
-    /// send(2) with `MSG_NOSIGNAL`; answers how many bytes were taken.
+    /// send(2) with `MSG_NOSIGNAL`.
     package func send(_ socket: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
         unsafe bytes.withUnsafeBytes { bytes in
             unsafe SystemResult(rawValue: creactor_send(socket.rawValue, bytes.baseAddress, bytes.count))
@@ -189,20 +191,20 @@ public final class LinuxKernel: SystemCalls, Sendable {
         }
     }
 
-    /// write(2). For descriptors that are not sockets.
+    /// write(2).
     package func write(_ descriptor: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
         unsafe bytes.withUnsafeBytes { bytes in
             unsafe SystemResult(rawValue: creactor_write(descriptor.rawValue, bytes.baseAddress, bytes.count))
         }
     }
 
-    /// A descriptor that stands for nothing, kept in reserve (open(2) of `/dev/null`).
+    /// open(2) of `/dev/null`.
     package func reserveDescriptor() -> SystemResult { SystemResult(rawValue: creactor_open_null()) }
 
-    /// getrlimit(2), `RLIMIT_NOFILE`, the soft limit.
+    /// getrlimit(2), the soft limit of `RLIMIT_NOFILE`.
     package func descriptorLimit() -> SystemResult { SystemResult(rawValue: creactor_descriptor_limit()) }
 
-    /// How often this process has forked: a child shares the parent's epoll registrations.
+    /// Returns how often this process has forked since the first call (pthread_atfork(3)).
     package func forkCount() -> UInt32 { creactor_fork_count() }
 
     // MARK: Wake-up and signals
@@ -210,7 +212,7 @@ public final class LinuxKernel: SystemCalls, Sendable {
     /// eventfd(2).
     package func eventDescriptor() -> SystemResult { SystemResult(rawValue: creactor_eventfd()) }
 
-    /// What adds one to an eventfd, as a function that any thread may call while the descriptor is open.
+    /// Returns a function that writes 1 to an eventfd: write(2).
     package func notifier(for event: FileDescriptor) -> @Sendable () -> SystemResult {
         {
             var one: UInt64 = 1
@@ -218,29 +220,29 @@ public final class LinuxKernel: SystemCalls, Sendable {
         }
     }
 
-    /// Sets an eventfd back to zero.
+    /// read(2) of an eventfd.
     package func clearNotifications(_ event: FileDescriptor) -> SystemResult {
         var count: UInt64 = 0
         return unsafe SystemResult(rawValue: creactor_read(event.rawValue, &count, 8))
     }
 
-    /// signalfd(2) for these signals.
+    /// signalfd(2); `EINVAL` for numbers outside 1 to 64.
     package func signalDescriptor(for signals: [Signal]) -> SystemResult {
         guard signals.allSatisfy({ 1...64 ~= $0.rawValue }) else { return SystemResult(.invalidArgument) }
         return SystemResult(rawValue: creactor_signalfd(signals.reduce(0) { $0 | 1 << UInt64($1.rawValue - 1) }))
     }
 
-    /// Takes one signal from a signalfd; answers its number.
+    /// read(2) of a signalfd.
     package func readSignal(_ descriptor: FileDescriptor) -> SystemResult {
         SystemResult(rawValue: creactor_read_signal(descriptor.rawValue))
     }
 
-    /// pthread_sigmask(3): blocks or unblocks a signal for the calling thread; answers 1 when it was blocked before.
+    /// pthread_sigmask(3).
     package func setBlocked(_ signal: Signal, _ blocked: Bool) -> SystemResult {
         SystemResult(rawValue: creactor_block_signal(signal.rawValue, blocked ? 1 : 0))
     }
 
-    /// sigaction(2) and tgkill(2): has a signal that any thread receives sent on to the calling one, or no longer.
+    /// sigaction(2) and tgkill(2), for all loops of the process: see ``SignalForwarding``.
     package func setForwarded(_ signal: Signal, _ forwarded: Bool) -> SystemResult {
         forwarded ? SignalForwarding.begin(signal) : SignalForwarding.end(signal)
     }

@@ -1,33 +1,34 @@
-// Time as the loop knows it: nanoseconds of the monotonic clock, in a type that cannot be mixed up with wall time.
+// The loop's time: nanoseconds of the monotonic clock, in a type of its own that cannot be confused with wall time.
 
-/// A moment on the monotonic clock, in nanoseconds since an arbitrary start (`CLOCK_MONOTONIC`). Setting the wall clock
-/// does not move it.
+/// An instant on the monotonic clock, in nanoseconds since an arbitrary origin (`CLOCK_MONOTONIC`).
+///
+/// Setting the wall clock does not affect it.
 public struct MonotonicTime: Sendable, Hashable, Comparable, InstantProtocol {
-    /// Nanoseconds since the clock's start.
+    /// Nanoseconds since the clock's origin.
     public var nanoseconds: Int64
 
-    /// The moment `nanoseconds` after the clock's start.
+    /// Creates the instant `nanoseconds` after the clock's origin.
     public init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
 
-    /// A moment that never comes.
+    /// An instant that is never reached.
     public static let never = MonotonicTime(nanoseconds: .max)
 
-    /// This moment moved by `duration`; beyond the clock's range it is ``never``, or the range's beginning.
+    /// Returns this instant moved by `duration`; past the clock's range, ``never`` or the earliest instant.
     public func advanced(by duration: Duration) -> MonotonicTime {
         self + duration.wholeNanoseconds
     }
 
-    /// The time from this moment to `other`.
+    /// Returns the time from this instant to `other`.
     public func duration(to other: MonotonicTime) -> Duration {
         .nanoseconds(other.nanoseconds) - .nanoseconds(nanoseconds)
     }
 
-    /// Whether `left` comes before `right`.
+    /// Returns whether `left` comes before `right`.
     public static func < (left: MonotonicTime, right: MonotonicTime) -> Bool {
         left.nanoseconds < right.nanoseconds
     }
 
-    /// Moves by nanoseconds, without overflow: the hot path's arithmetic, which `Duration`'s 128 bits would slow down.
+    /// Adds nanoseconds and saturates at the range's ends. The hot path uses it, because `Duration` has 128 bits.
     static func + (time: MonotonicTime, nanoseconds: Int64) -> MonotonicTime {
         let (sum, overflow) = time.nanoseconds.addingReportingOverflow(nanoseconds)
         return overflow
@@ -36,37 +37,37 @@ public struct MonotonicTime: Sendable, Hashable, Comparable, InstantProtocol {
 }
 
 extension Duration {
-    /// This duration in nanoseconds, a fraction rounded up, so that nothing ends before its time; clamped to `Int64`.
+    /// This duration in nanoseconds, rounded up so that no timer fires early, and clamped to `Int64`.
     package var wholeNanoseconds: Int64 {
-        // A duration may have more seconds than `components` can tell, which traps then.
+        // `components` traps for durations of more seconds than it can represent.
         if self >= .nanoseconds(Int64.max) { return .max }
         if self <= .nanoseconds(Int64.min) { return .min }
         let (seconds, attoseconds) = components
         return seconds * 1_000_000_000 + (attoseconds + (attoseconds > 0 ? 999_999_999 : 0)) / 1_000_000_000
     }
 
-    /// This duration in whole units of this many nanoseconds, a fraction rounded up; clamped to a range.
+    /// Returns this duration in units of `unit` nanoseconds, rounded up and clamped to a range.
     func whole(_ unit: Int64, within range: ClosedRange<Int>) -> Int {
         let (quotient, rest) = wholeNanoseconds.quotientAndRemainder(dividingBy: unit)
         return min(max(Int(clamping: quotient) + (rest > 0 ? 1 : 0), range.lowerBound), range.upperBound)
     }
 }
 
-/// How long a wait may last.
+/// The maximum duration of a wait.
 @frozen
 public struct WaitTimeout: Sendable, Hashable {
-    /// Nanoseconds; 0 does not wait, a negative number waits until something happens.
+    /// Nanoseconds; 0 does not wait, a negative number waits indefinitely.
     public let nanoseconds: Int64
 
-    /// Waits at most this many nanoseconds.
+    /// Creates a timeout of this many nanoseconds.
     public init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
 
-    /// Looks once and does not wait.
+    /// Checks once and does not wait.
     public static let none = WaitTimeout(nanoseconds: 0)
-    /// Waits until something happens.
+    /// Waits indefinitely.
     public static let forever = WaitTimeout(nanoseconds: -1)
 
-    /// Whole milliseconds for the calls that know nothing finer, rounded up: a wait that ends early would spin.
+    /// Milliseconds for calls without a finer unit, rounded up: a wait that ends early would make the loop spin.
     var milliseconds: CInt {
         nanoseconds < 0 ? -1 : CInt(clamping: nanoseconds / 1_000_000 + (nanoseconds % 1_000_000 == 0 ? 0 : 1))
     }

@@ -1,17 +1,19 @@
-// Ownership of a descriptor. A `FileDescriptor` is only its name; this value is the duty to close it.
+// Ownership of a descriptor. A `FileDescriptor` is only its number; this value carries the obligation to close it.
 
 public import SystemPackage
 
-/// A descriptor that someone must close, exactly once. Dropping it unclosed is a fault in the program and traps.
+/// A descriptor that its owner must close exactly once.
+///
+/// Dropping the value without closing or releasing the descriptor is a programming error and traps.
 public struct OwnedDescriptor: ~Copyable {
-    /// The descriptor's name, to be used while this value lives.
+    /// The descriptor's number, valid while this value exists.
     public let name: FileDescriptor
 
-    /// Takes over the duty to close `name`.
+    /// Takes ownership of `name`.
     public init(_ name: FileDescriptor) { self.name = name }
 
-    /// Closes the descriptor. `close` is never retried: on Linux the descriptor is gone even when the call reports an
-    /// error (close(2), "Dealing with error returns from close").
+    /// Closes the descriptor through a kernel. The call is never retried: on Linux the descriptor is closed even if
+    /// close(2) reports an error (close(2), "Dealing with error returns from close").
     @discardableResult
     package consuming func close(_ kernel: any SystemCalls) -> SystemResult {
         let name = name
@@ -25,7 +27,7 @@ public struct OwnedDescriptor: ~Copyable {
     @discardableResult
     public consuming func close() -> Errno? { close(LinuxKernel.shared).errno }
 
-    /// Gives up the duty to close, for a descriptor that leaves the framework's hands.
+    /// Gives up ownership and returns the descriptor, which the caller now has to close.
     public consuming func release() -> FileDescriptor {
         let name = name
         discard self

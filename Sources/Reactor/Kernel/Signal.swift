@@ -1,4 +1,4 @@
-// Signals, as names for their numbers.
+// Names for the numbers of signals.
 
 import CReactor
 
@@ -7,35 +7,35 @@ public struct Signal: RawRepresentable, Sendable, Hashable, CustomStringConverti
     /// The signal's number.
     public let rawValue: CInt
 
-    /// The signal with this number.
+    /// Creates a signal from its number.
     public init(rawValue: CInt) { self.rawValue = rawValue }
 
-    /// `SIGHUP`: the terminal hung up; by custom, read the settings again.
+    /// `SIGHUP`: the terminal hung up; by convention, reload the configuration.
     public static let hangUp = Signal(rawValue: 1)
-    /// `SIGINT`: interrupted from the keyboard.
+    /// `SIGINT`: interrupt from the keyboard.
     public static let interrupt = Signal(rawValue: 2)
     /// `SIGUSR1`: for the program's own use.
     public static let user1 = Signal(rawValue: 10)
     /// `SIGUSR2`: for the program's own use.
     public static let user2 = Signal(rawValue: 12)
-    /// `SIGPIPE`: written to something that nobody reads.
+    /// `SIGPIPE`: a write to a pipe or socket without a reader.
     public static let brokenPipe = Signal(rawValue: 13)
-    /// `SIGTERM`: please end.
+    /// `SIGTERM`: a request to terminate.
     public static let terminate = Signal(rawValue: 15)
-    /// `SIGCHLD`: a child process ended or stopped.
+    /// `SIGCHLD`: a child process exited or stopped.
     public static let child = Signal(rawValue: 17)
     /// `SIGWINCH`: the terminal's size changed.
     public static let windowChanged = Signal(rawValue: 28)
 
-    /// Why no loop can watch the signal; `nil` for those that can be watched.
+    /// The reason why no loop can watch this signal; `nil` if it can be watched.
     var refusal: String? {
         switch rawValue {
         case SIGKILL, SIGSTOP: "no process can catch it (signal(7))"
         case SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGSYS:
-            "it reports a fault of the thread that runs, which no signalfd receives (signalfd(2))"
+            "it reports a fault of the running thread, which no signalfd receives (signalfd(2))"
         case 1..<32, creactor_first_realtime_signal()...creactor_last_signal(): nil
-        case 32..<creactor_first_realtime_signal(): "the C library uses it itself (signal(7))"
-        default: "signals are 1 to \(creactor_last_signal())"
+        case 32..<creactor_first_realtime_signal(): "the C library reserves it (signal(7))"
+        default: "it is not a valid signal number; use 1 to \(creactor_last_signal())"
         }
     }
 

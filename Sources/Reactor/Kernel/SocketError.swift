@@ -1,25 +1,25 @@
-// What went wrong with a socket or a loop, in words that a user can act on.
+// The error of a failed operation on a socket or a loop, in words that a user can act on.
 
 public import SystemPackage
 
-/// An operation that failed: which, on what, and why.
+/// A failed operation: what was attempted, on what, and why it failed.
 ///
-/// `description` is one line for a user: what could not be done, why, and where there is one, what to do about it.
+/// ``description`` is one line for the user: what failed, why, and where possible, what to do about it.
 public struct SocketError: Error, Sendable, CustomStringConvertible {
-    /// What was attempted.
+    /// An operation that can fail.
     public struct Operation: Sendable, Hashable, CustomStringConvertible {
-        /// The operation in words, as in "cannot … 127.0.0.1:80".
+        /// The operation as words that complete the sentence "cannot … 127.0.0.1:80".
         public let description: String
 
-        /// Making an event loop and its descriptors.
+        /// Creating an event loop and its descriptors.
         public static let start = Operation(description: "start an event loop with")
         /// Preparing the loops of a server.
         public static let prepare = Operation(description: "prepare")
-        /// Reading an address from text.
+        /// Parsing an address.
         public static let parse = Operation(description: "use the address")
-        /// Looking up a name.
+        /// Resolving a host name.
         public static let resolve = Operation(description: "resolve")
-        /// Making a socket.
+        /// Creating a socket.
         public static let open = Operation(description: "open a socket for")
         /// Binding and listening.
         public static let listen = Operation(description: "listen on")
@@ -35,28 +35,28 @@ public struct SocketError: Error, Sendable, CustomStringConvertible {
         public static let send = Operation(description: "send to")
         /// Setting a socket option.
         public static let configure = Operation(description: "configure the socket of")
-        /// Changing the selector of a running loop.
+        /// Switching a running loop to another back end.
         public static let switchBackend = Operation(description: "switch to")
-        /// Taking over a socket that the process was started with.
+        /// Taking over an inherited socket.
         public static let inherit = Operation(description: "take over")
-        /// Starting a process that takes over.
+        /// Starting a successor process that takes over the listening sockets.
         public static let handOver = Operation(description: "hand over to")
         /// Watching for signals.
         public static let signal = Operation(description: "watch for")
     }
 
-    /// What was attempted.
+    /// The operation that was attempted.
     public let operation: Operation
-    /// What it was attempted on: an address, a descriptor, a back end.
+    /// The object of the operation: an address, a descriptor, a back end.
     public let subject: String
-    /// The system's error number, or `nil` when the framework itself refused.
+    /// The system's error number; `nil` if the framework itself refused the operation.
     public let errno: Errno?
-    /// Why it failed, in words.
+    /// The reason of the failure, in words.
     public let reason: String
-    /// What was tried in turn, and why each of it failed; empty where there was one attempt only.
+    /// The failed attempts, in order; empty if there was only one.
     public let attempts: [SocketError]
 
-    /// An operation that the system refused.
+    /// Creates an error for an operation that failed with an error number.
     public init(_ operation: Operation, subject: String, errno: Errno) {
         self.operation = operation
         self.subject = subject
@@ -67,7 +67,7 @@ public struct SocketError: Error, Sendable, CustomStringConvertible {
         attempts = []
     }
 
-    /// An operation that the framework refused, or that failed without an error number.
+    /// Creates an error for an operation that the framework refused, or that failed without an error number.
     public init(_ operation: Operation, subject: String, reason: String) {
         self.operation = operation
         self.subject = subject
@@ -76,8 +76,9 @@ public struct SocketError: Error, Sendable, CustomStringConvertible {
         attempts = []
     }
 
-    /// An operation that was attempted in several ways, none of which succeeded. It has the error number that all of them
-    /// have in common, if they do.
+    /// Creates an error for an operation all of whose attempts failed.
+    ///
+    /// Its ``errno`` is that of the attempts if they all failed with the same one.
     public init(_ operation: Operation, subject: String, attempts: [SocketError]) {
         self.operation = operation
         self.subject = subject
@@ -85,24 +86,24 @@ public struct SocketError: Error, Sendable, CustomStringConvertible {
         errno = attempts.allSatisfy { $0.errno == attempts.first?.errno } ? attempts.first?.errno : nil
         reason =
             attempts.isEmpty
-            ? "there is nothing to try" : attempts.map { "\($0.subject): \($0.reason)" }.joined(separator: "; ")
+            ? "no address to try" : attempts.map { "\($0.subject): \($0.reason)" }.joined(separator: "; ")
     }
 
-    /// One line: what, why, and what to do.
+    /// One line: what failed, why, and what to do.
     public var description: String { "cannot \(operation) \(subject): \(reason)" }
 
     private static func hint(_ operation: Operation, _ errno: Errno) -> String? {
         switch (operation, errno) {
         case (.listen, .addressInUse):
-            "another server has it: end that one, or choose another port (0 for any free one)"
-        case (.listen, .permissionDenied): "ports below 1024 need root or CAP_NET_BIND_SERVICE: choose a higher one"
+            "another process is using it; stop that process, or choose another port (0 for any free one)"
+        case (.listen, .permissionDenied): "ports below 1024 need root or CAP_NET_BIND_SERVICE; choose a higher one"
         case (.listen, .addressNotAvailable): "this machine has no such address"
-        case (.connect, .connectionRefused): "nobody listens there"
-        case (.watch, .badFileDescriptor): "it was closed by other code of this process while the loop watched it"
+        case (.connect, .connectionRefused): "no server is listening there"
+        case (.watch, .badFileDescriptor): "other code in this process closed it while the loop was watching it"
         case (.send, .messageTooLong):
-            "a datagram has at most 65507 bytes over IPv4 and 65527 over IPv6, and less where its path allows less"
-        case (_, .tooManyOpenFiles): "this process has used up its descriptors: raise 'ulimit -n' or open fewer"
-        case (_, .tooManyOpenFilesInSystem): "the whole machine has used up its descriptors"
+            "a datagram has at most 65507 bytes over IPv4 and 65527 over IPv6, or less if the path's MTU is smaller"
+        case (_, .tooManyOpenFiles): "this process has used up its descriptors; raise 'ulimit -n' or open fewer"
+        case (_, .tooManyOpenFilesInSystem): "the system has used up its descriptors; raise fs.file-max or open fewer"
         default: nil
         }
     }

@@ -1,13 +1,13 @@
-// The socket options that the framework sets, by the names of their man pages.
+// A socket option as setsockopt(2) identifies it. SocketOption+Linux.swift names those that the framework sets.
 
 /// An integer socket option: its level and name (socket(7), tcp(7), ipv6(7)).
 package struct SocketOption: Sendable, Hashable {
-    /// The protocol level, `SOL_SOCKET` for instance.
+    /// The protocol level, such as `SOL_SOCKET`.
     package let level: CInt
     /// The option's number at that level.
     package let name: CInt
 
-    /// An option by its level and number.
+    /// Creates an option from its level and number.
     package init(level: CInt, name: CInt) {
         self.level = level
         self.name = name

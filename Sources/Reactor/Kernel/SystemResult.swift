@@ -1,47 +1,47 @@
-// What a system call answered: a count or a descriptor, or the reason why not. One machine word, never thrown, because
-// on the hot path "would block" is an answer like any other.
+// The result of a system call: a count or a descriptor, or an error number, in one machine word. It is returned rather
+// than thrown, because on the hot path "would block" is an ordinary result.
 
 public import SystemPackage
 
-/// The answer of one system call: a value of 0 or more, or a negated `errno`.
+/// The result of a system call: a value of 0 or more, or a negated `errno`.
 @frozen
 package struct SystemResult: Sendable, Hashable {
-    /// The value, or the negated error number, as the Linux system-call convention has it.
+    /// The value, or the negated error number, as in the Linux system-call convention.
     package let rawValue: Int
 
-    /// Wraps a raw answer: 0 or more for success, `-errno` for failure.
+    /// Creates a result from a raw one: 0 or more for success, `-errno` for failure.
     @inlinable
     package init(rawValue: Int) { self.rawValue = rawValue }
 
-    /// A successful answer.
+    /// Creates a successful result.
     @inlinable
     package init(_ value: Int) { rawValue = value }
 
-    /// A failed answer.
+    /// Creates a failed result.
     @inlinable
     package init(_ errno: Errno) { rawValue = -Int(errno.rawValue) }
 
     /// Whether the call succeeded.
     @inlinable package var succeeded: Bool { rawValue >= 0 }
 
-    /// The error, or `nil` when the call succeeded.
+    /// The error number, or `nil` if the call succeeded.
     @inlinable package var errno: Errno? {
         rawValue < 0 ? Errno(rawValue: CInt(truncatingIfNeeded: 0 &- rawValue)) : nil
     }
 
-    /// The descriptor that the call made. Only for a call that succeeded and makes one.
+    /// The descriptor that the call created. Valid only for a successful call that creates one.
     @inlinable package var descriptor: FileDescriptor {
         FileDescriptor(rawValue: CInt(truncatingIfNeeded: rawValue))
     }
 
-    /// Whether the call was interrupted by a signal before it did anything (`EINTR`).
+    /// Whether a signal interrupted the call before it did any work (`EINTR`).
     @inlinable package var wasInterrupted: Bool { rawValue == -Int(Errno.interrupted.rawValue) }
 
-    /// Whether the call would have had to wait (`EAGAIN`, which is `EWOULDBLOCK` on Linux).
+    /// Whether the call would block (`EAGAIN`, which is `EWOULDBLOCK` on Linux).
     @inlinable package var wouldBlock: Bool { rawValue == -Int(Errno.resourceTemporarilyUnavailable.rawValue) }
 }
 
-/// Repeats `call` until it is not interrupted by a signal. The one place where `EINTR` is handled.
+/// Repeats `call` until no signal interrupts it, and returns its result. `EINTR` is handled here only.
 @inline(__always)
 func retryingInterrupts(_ call: () -> SystemResult) -> SystemResult {
     while true {

@@ -1,8 +1,9 @@
-// epoll(7), level- and edge-triggered. The kernel keeps the registrations; this file translates bits.
+// Readiness by epoll(7), level- and edge-triggered. The kernel keeps the registrations; this file converts interest
+// bits.
 
 import SystemPackage
 
-/// Readiness by epoll(7): a wait costs what is ready, however many are idle.
+/// A selector that uses epoll(7). The cost of a wait depends on the number of ready descriptors only.
 final class EpollSelector: Selector {
     private static let edgeTriggered: UInt32 = 1 << 31  // EPOLLET
     private static let peerClosed = UInt32(Readiness.peerClosed.rawValue)
@@ -29,7 +30,8 @@ final class EpollSelector: Selector {
         guard let new else {
             return kernel.epollControl(name, .delete, descriptor, events: 0, data: 0)
         }
-        // Edge-triggered, everything is asked for once and what is not wanted is not acted on: no change costs a call.
+        // In edge-triggered mode all interests are registered once, and the loop ignores those it does not want:
+        // changing an interest costs no system call.
         if isEdgeTriggered && old != nil { return SystemResult(0) }
         return kernel.epollControl(
             name, old == nil ? .add : .modify, descriptor, events: bits(of: new), data: token.rawValue)
@@ -40,7 +42,7 @@ final class EpollSelector: Selector {
             let everything: Interest = [.readable, .writable, .priority]
             return UInt32(everything.rawValue) | Self.peerClosed | Self.edgeTriggered
         }
-        // The peer's half-close matters to readers only; told to a paused one, it would be told for ever.
+        // Only readers need the peer's half-close. Level-triggered, it would wake a paused connection indefinitely.
         return UInt32(interest.rawValue) | (interest.contains(.readable) ? Self.peerClosed : 0)
     }
 

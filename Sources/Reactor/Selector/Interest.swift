@@ -1,53 +1,58 @@
-// What one may ask of a descriptor, and what one may be told. The values are poll(2)'s, which epoll(7) shares, so that
-// no selector has to translate them twice.
+// The interest in a descriptor, and its readiness. The values are those of poll(2), which epoll(7) shares, so that the
+// event bits need no conversion.
 
-/// What someone wants to know about a descriptor. Hang-up and errors are told without being asked for.
+/// The events that a descriptor is watched for.
+///
+/// Hang-up and errors are always reported, whatever the interest.
 public struct Interest: OptionSet, BitwiseCopyable, Sendable, Hashable {
-    /// The bits, as ``Readiness`` has them.
+    /// The bits, with the values of ``Readiness``.
     public let rawValue: UInt8
 
-    /// An interest from its bits.
+    /// Creates an interest from its bits.
     @inlinable
     public init(rawValue: UInt8) { self.rawValue = rawValue }
 
-    /// Tell when reading would not block: bytes, a connection to accept, or the end of the stream.
+    /// Reading would not block: there are bytes, a connection to accept, or the end of the stream (`POLLIN`).
     public static let readable = Interest(rawValue: 0x01)
-    /// Tell of urgent data (`POLLPRI`).
+    /// Urgent data has arrived (`POLLPRI`).
     public static let priority = Interest(rawValue: 0x02)
-    /// Tell when writing would not block, or a connect has ended.
+    /// Writing would not block, or connect(2) has completed (`POLLOUT`).
     public static let writable = Interest(rawValue: 0x04)
 }
 
-/// What a selector found out about a descriptor. A hint, not a promise: the operation may still block.
+/// The readiness of a descriptor, as reported by a selector.
+///
+/// It is a hint, not a guarantee: the operation may still block.
 public struct Readiness: OptionSet, BitwiseCopyable, Sendable, Hashable, CustomStringConvertible {
     /// The bits of poll(2).
     public let rawValue: UInt16
 
-    /// A readiness from poll's bits.
+    /// Creates a readiness from the bits of poll(2).
     @inlinable
     public init(rawValue: UInt16) { self.rawValue = rawValue }
 
     /// Reading would not block (`POLLIN`).
     public static let readable = Readiness(rawValue: 0x01)
-    /// There is urgent data (`POLLPRI`).
+    /// Urgent data has arrived (`POLLPRI`).
     public static let priority = Readiness(rawValue: 0x02)
     /// Writing would not block (`POLLOUT`).
     public static let writable = Readiness(rawValue: 0x04)
     /// An error is pending (`POLLERR`).
     public static let error = Readiness(rawValue: 0x08)
-    /// Both directions are over (`POLLHUP`).
+    /// Both directions are closed (`POLLHUP`).
     public static let hangUp = Readiness(rawValue: 0x10)
     /// The descriptor is not open (`POLLNVAL`).
     public static let invalid = Readiness(rawValue: 0x20)
     /// The peer will send no more (`POLLRDHUP`).
     public static let peerClosed = Readiness(rawValue: 0x2000)
 
-    /// What is reported whatever was asked for. Computed, so that no event has to ask whether it is initialized.
+    /// The events reported whatever the interest. A computed property, which needs no lazy-initialization check per
+    /// event.
     static var unasked: Readiness { [.error, .hangUp, .invalid] }
-    /// Everything this type names.
+    /// All events that this type defines.
     static let all: Readiness = [.readable, .priority, .writable, .error, .hangUp, .invalid, .peerClosed]
 
-    /// Poll's own names, joined with `|`.
+    /// The names of poll(2) without their prefix, joined with `|`: `IN|HUP`.
     public var description: String {
         let names: [(Readiness, String)] = [
             (.readable, "IN"), (.priority, "PRI"), (.writable, "OUT"), (.error, "ERR"), (.hangUp, "HUP"),
@@ -57,18 +62,19 @@ public struct Readiness: OptionSet, BitwiseCopyable, Sendable, Hashable, CustomS
     }
 }
 
-/// A registration's name: the descriptor, and which of the registrations under that number it is.
+/// The identity of a registration: a descriptor, and a generation that tells apart successive registrations of its
+/// number.
 ///
 ///     63           32 31            0
 ///     |  generation  |  descriptor  |
 ///
-/// The generation grows by one each time the number is registered anew; it wraps after four thousand million
-/// registrations of one number, and an event would have to be that old to be taken for a new one.
+/// The generation increases by 1 with each registration of the number and wraps after 2^32 of them. Only an event that
+/// old could be mistaken for a current one.
 package struct Token: BitwiseCopyable, Sendable, Hashable {
-    /// Both halves in one word, as it is given to epoll.
+    /// Both halves as one word, the user data of epoll.
     package let rawValue: UInt64
 
-    /// A token from the word that epoll gave back.
+    /// Creates a token from the user data of an epoll event.
     @inlinable
     package init(rawValue: UInt64) { self.rawValue = rawValue }
 
@@ -80,19 +86,19 @@ package struct Token: BitwiseCopyable, Sendable, Hashable {
     var generation: UInt32 { UInt32(truncatingIfNeeded: rawValue >> 32) }
 }
 
-/// One thing that a wait found. It is laid out as epoll's own event, whose bits are poll's, so that epoll fills a
-/// ``ReadyList`` by itself and nothing has to be translated.
+/// An event of a wait. It has the layout of epoll's event, whose bits are those of poll(2), so that the kernel fills a
+/// ``ReadyList`` directly, without conversion.
 package typealias ReadyEvent = EpollEvent
 
 extension ReadyEvent {
-    /// An event for a registration.
+    /// Creates an event for a registration.
     package init(token: Token, readiness: Readiness) {
         self.init(events: UInt32(readiness.rawValue), data: token.rawValue)
     }
 
-    /// Whose it is.
+    /// The token of the registration.
     package var token: Token { Token(rawValue: data) }
 
-    /// What was found.
+    /// The readiness of the descriptor.
     package var readiness: Readiness { Readiness(rawValue: UInt16(truncatingIfNeeded: events)) }
 }

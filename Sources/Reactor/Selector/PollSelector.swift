@@ -1,15 +1,15 @@
-// poll(2): the registrations are an array that the kernel walks at every wait.
+// Readiness by poll(2): the registrations are an array that the kernel scans at every wait.
 
 import SystemPackage
 
-/// Readiness by poll(2): a wait costs a look at every registered descriptor.
+/// A selector that uses poll(2). The cost of a wait grows with the number of registered descriptors.
 final class PollSelector: Selector {
     let capabilities = SelectorCapabilities()
     private let kernel: any SystemCalls
-    /// What is watched, without gaps, and whose it is.
+    /// The watched descriptors, without gaps, and their tokens.
     private var entries: [PollEntry] = []
     private var tokens: [Token] = []
-    /// Where a descriptor's entry is; -1 when it has none.
+    /// The index of a descriptor's entry; -1 if it has no entry.
     private var places: [Int32] = []
 
     init(kernel: any SystemCalls) { self.kernel = kernel }
@@ -31,7 +31,7 @@ final class PollSelector: Selector {
         return SystemResult(0)
     }
 
-    /// Moves the last entry into the gap, so that the kernel walks none.
+    /// Removes an entry, and moves the last one into its place, so that the kernel scans no gaps.
     private func remove(_ place: Int, of number: Int) {
         guard place >= 0 else { return }
         let last = entries.removeLast()

@@ -1,32 +1,32 @@
-// Where a selector puts what a wait found, and where the loop takes it from.
+// The events that a selector passes to the loop after a wait.
 
-/// The events of one wait. Its memory is used again at every wait.
+/// The events of one wait. Its memory is reused at every wait.
 ///
-/// Room for 256 events at first, doubled up to 1,024 when a wait fills it; a selector that finds more at once may append
-/// beyond that.
+/// It has room for 256 events at first, and doubles up to 1,024 when a wait fills it. A selector that finds more at
+/// once may append beyond that.
 package final class ReadyList {
     private static let largestWait = 1024
     private let events = GrowingTable(count: 256, filledWith: ReadyEvent(events: 0, data: 0))
     private var number = 0
 
-    /// An empty list.
+    /// Creates an empty list.
     package init() {}
 
-    /// How many events there are.
+    /// The number of events.
     package var count: Int { number }
 
     /// The event at an index below ``count``.
     @inline(__always)
     package subscript(index: Int) -> ReadyEvent { events[index] }
 
-    /// Adds an event.
+    /// Appends an event.
     package func append(_ event: ReadyEvent) {
         events.grow(toInclude: number)
         events[number] = event
         number += 1
     }
 
-    /// Lets the kernel write events itself; `body` answers how many it wrote, from the first.
+    /// Lends the memory to a call that writes events from the first on and returns their number.
     @inline(__always)
     package func fill(_ body: (inout MutableSpan<ReadyEvent>) -> SystemResult) -> SystemResult {
         let result = events.withElements(body)
@@ -35,7 +35,7 @@ package final class ReadyList {
         return result
     }
 
-    /// Calls `body` with each event, in order; the list must not change meanwhile.
+    /// Calls `body` with each event, in order. `body` must not change the list.
     @inline(__always)
     func forEach(_ body: (ReadyEvent) -> Void) {
         events.withElements { span in
@@ -43,6 +43,6 @@ package final class ReadyList {
         }
     }
 
-    /// Forgets all events.
+    /// Removes all events.
     package func removeAll() { number = 0 }
 }

@@ -1,21 +1,21 @@
-// select(2): the registrations are three bitmaps, copied into the kernel and back at every wait.
+// Readiness by select(2): the registrations are three bitmaps, copied to the kernel and back at every wait.
 
 import SystemPackage
 
-/// Readiness by select(2): a wait costs a look at every number below the highest descriptor.
+/// A selector that uses select(2). The cost of a wait grows with the highest registered descriptor.
 ///
-/// The C library's `fd_set` ends at 1,024; the system call takes bitmaps of any length (select(2), "BUGS"). By default
-/// this selector keeps the portable limit; with `unlimited` its bitmaps grow.
+/// The C library's `fd_set` is limited to descriptors below 1,024; the system call takes bitmaps of any length
+/// (select(2), "BUGS"). By default this selector keeps the portable limit; with `unlimited`, its bitmaps grow.
 final class SelectSelector: Selector {
     static let portableLimit = 1024
 
     let capabilities: SelectorCapabilities
     private let kernel: any SystemCalls
-    /// What is watched: a bit a descriptor, a bitmap an interest (`except` is urgent data).
+    /// The registrations: one bitmap per interest, one bit per descriptor (`except` is urgent data).
     private var read: [UInt64] = []
     private var write: [UInt64] = []
     private var except: [UInt64] = []
-    /// What the last wait left set.
+    /// The bits that the last wait left set.
     private var readFound: [UInt64] = []
     private var writeFound: [UInt64] = []
     private var exceptFound: [UInt64] = []
@@ -65,7 +65,7 @@ final class SelectSelector: Selector {
     }
 
     func wait(into ready: ReadyList, timeout: WaitTimeout) -> SystemResult {
-        for word in read.indices {  // element by element: assigning the arrays would allocate anew at each wait
+        for word in read.indices {  // element by element: array assignment would allocate at each wait
             readFound[word] = read[word]
             writeFound[word] = write[word]
             exceptFound[word] = except[word]
@@ -75,7 +75,7 @@ final class SelectSelector: Selector {
         var exceptSpan = exceptFound.mutableSpan
         let result = kernel.select(
             below: registered.count, read: &readSpan, write: &writeSpan, except: &exceptSpan, timeout: timeout)
-        // One closed descriptor fails the whole call: find the culprits.
+        // One closed descriptor makes the whole call fail: find out which.
         if result.errno == .badFileDescriptor { return findInvalid(into: ready) }
         guard result.rawValue > 0 else { return result }
         var found = 0
@@ -96,7 +96,7 @@ final class SelectSelector: Selector {
         return SystemResult(found)
     }
 
-    /// Asks poll(2) about each registered descriptor, because select does not say which one is not open.
+    /// Checks each registered descriptor with poll(2), because select(2) does not report which one is closed.
     private func findInvalid(into ready: ReadyList) -> SystemResult {
         var found = 0
         for number in registered.indices where registered[number] {

@@ -1,56 +1,63 @@
-// The contract between the event loop and whatever tells it which descriptors are ready. A selector translates bits and
-// holds what its system call needs; it knows no connection, no handler and no timer.
+// The contract between the event loop and its readiness mechanism. A selector converts bits and keeps the state of its
+// system call; it is independent of connections, handlers and timers.
 
 public import SystemPackage
 
-/// What a selector can do; callers ask for abilities, not for names.
+/// The capabilities of a selector. Callers check these instead of the selector's name.
 public struct SelectorCapabilities: Sendable, Hashable {
-    /// Readiness is told once, when it begins, and not again until the operation would block.
+    /// Whether readiness is reported once, when it begins, and not again until the operation would block.
     package var isEdgeTriggered = false
-    /// The cost of a wait does not grow with the number of idle descriptors.
+    /// Whether the cost of a wait is independent of the number of idle descriptors.
     package var isConstantTime = false
-    /// Descriptors must be below this number; `nil` when any will do.
+    /// The exclusive upper limit of descriptors; `nil` for no limit.
     package var descriptorLimit: Int?
-    /// Regular files can be registered (they are always ready).
+    /// Whether regular files can be registered (they are always ready).
     package var takesRegularFiles = true
-    /// Hang-up and errors are told although nothing was asked for.
+    /// Whether hang-up and errors are reported whatever the interest.
     package var reportsHangUp = true
-    /// Closing a descriptor deregisters it, if no duplicate of it is open.
+    /// Whether closing a descriptor deregisters it, provided that no duplicate is open.
     package var forgetsClosedDescriptors = false
 }
 
-/// Finds out which of many descriptors are ready.
+/// Waits for readiness of many descriptors.
 ///
-/// A back end provides ``change(_:token:from:to:)`` and ``wait(into:timeout:)``, and states its
-/// ``capabilities``. What every one of them promises, and what none does:
+/// A back end implements ``change(_:token:from:to:)`` and ``wait(into:timeout:)``, and declares its ``capabilities``.
+/// All selectors share these semantics:
 ///
-/// - **Readiness is a hint.** It may be spurious; whoever acts on it must be ready for `EAGAIN`.
-/// - **Drain before you wait again.** An edge-triggered selector tells a beginning only. Unless the last operation would
-///   have blocked, or moved fewer bytes than it could, there may be more, of which nobody will tell.
-/// - **Hang-up and errors come unasked** where `reportsHangUp` says so, also with an empty interest. They cannot be
-///   masked: whoever does not act on them must deregister, or a level-triggered wait will return at once for ever.
+/// - **Readiness is a hint.** It may be spurious: the caller must handle `EAGAIN`.
+/// - **Drain before waiting again.** An edge-triggered selector reports only the beginning of readiness. Unless the
+///   last operation would have blocked, or transferred fewer bytes than requested, more may be left, without a further
+///   event.
+/// - **Hang-up and errors are reported unrequested** where `reportsHangUp` is set, even with an empty interest. They
+///   cannot be masked: a caller that does not act on them must deregister, or a level-triggered wait returns at once,
+///   indefinitely.
 /// - **An event carries the token of its registration.** It may be older than the caller's latest change, so the caller
 ///   compares generations.
-/// - **Portable**: readable, writable, and that the end of a stream is readable. Only epoll and poll tell hang-up, error
-///   and the peer's half-close apart; select shows all three as readable or writable.
+/// - **Portability.** Every selector reports readable and writable, and the end of a stream as readable. Only epoll and
+///   poll distinguish hang-up, error and the peer's half-close; select reports all three as readable or writable.
 ///
-/// A selector belongs to one loop and is used on its thread only.
+/// A selector belongs to one loop and is used only on that loop's thread.
 package protocol Selector: AnyObject {
-    /// What this selector can do.
+    /// The capabilities of this selector.
     var capabilities: SelectorCapabilities { get }
 
-    /// Registers (`old` is `nil`), changes, or deregisters (`new` is `nil`) a descriptor.
+    /// Registers, changes or deregisters a descriptor.
     ///
-    /// `old` is what the selector was told last. Fails with the system's error: `EPERM` for a regular file that cannot
-    /// be watched, `ENOMEM` and `ENOSPC` when the kernel has no room, and leaves the registration as it was.
+    /// - Parameters:
+    ///   - descriptor: the descriptor.
+    ///   - token: the token that its events carry.
+    ///   - old: the interest of the last call; `nil` to register the descriptor.
+    ///   - new: the new interest; `nil` to deregister the descriptor.
+    /// - Returns: 0 or the system's error, which leaves the registration unchanged: `EPERM` for a regular file that
+    ///   cannot be watched, `ENOMEM` or `ENOSPC` if the kernel is out of memory or over its limit of watches.
     func change(_ descriptor: FileDescriptor, token: Token, from old: Interest?, to new: Interest?) -> SystemResult
 
-    /// Waits until something is ready or the time is over, and appends what was found to `ready`.
+    /// Waits until a descriptor is ready or the timeout expires, and stores the events in `ready`, an empty list.
     ///
-    /// Answers the number of events found; `EINTR` ends the wait early and is not hidden, because the caller has a
-    /// timeout to compute anew.
+    /// - Returns: The number of events. `EINTR` ends the wait early and is returned, because the caller has to
+    ///   recompute its timeout.
     func wait(into ready: ReadyList, timeout: WaitTimeout) -> SystemResult
 
-    /// Gives back what the selector holds. Nothing is called afterwards.
+    /// Releases the selector's resources. No other method is called afterwards.
     func close()
 }

@@ -61,7 +61,7 @@ import Testing
         let low = SocketError(.listen, subject: "[::]:80", errno: .permissionDenied)
         #expect(low.description.contains("ports below 1024"))
         let gone = SocketError(.connect, subject: "127.0.0.1:9", errno: .connectionRefused)
-        #expect(gone.description == "cannot connect to 127.0.0.1:9: connection refused; nobody listens there")
+        #expect(gone.description == "cannot connect to 127.0.0.1:9: connection refused; no server is listening there")
         let own = SocketError(.watch, subject: "it", reason: "no")
         #expect(own.description == "cannot watch it: no" && own.errno == nil)
         #expect(CloseReason.Kind.idle.description == "idle for too long")

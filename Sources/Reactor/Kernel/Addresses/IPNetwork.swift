@@ -1,13 +1,13 @@
-// Networks of addresses, and a table of them that is asked at every accept. IPv4 and IPv6 live in one space of 128 bits,
-// where IPv4 is ::ffff:0:0/96 (RFC 4291, 2.5.5.2), so that an IPv4 client of an IPv6 listener is what it is.
+// IP networks, and a table of networks that is consulted at every accept. IPv4 and IPv6 share one space of 128 bits, in
+// which IPv4 is ::ffff:0:0/96 (RFC 4291, 2.5.5.2), so that an IPv4 client of an IPv6 listener is treated as IPv4.
 
-/// A network of IP addresses, as `10.0.0.0/8` or `2001:db8::/32` (RFC 4632, RFC 4291).
+/// An IP network, such as `10.0.0.0/8` or `2001:db8::/32` (RFC 4632, RFC 4291).
 public struct IPNetwork: Sendable, Hashable, CustomStringConvertible {
-    /// Where IPv4 begins: a network shorter than this holds IPv6 addresses only.
+    /// The prefix length of IPv4-mapped addresses: a network with a shorter prefix holds IPv6 addresses only.
     static let mappedLength = 96
 
     let bits: AddressBits
-    /// Leading bits that its addresses share, 0 to 128; for IPv4, 96 more than is written.
+    /// The prefix length in the 128-bit space, 0 to 128; for IPv4, 96 more than in text.
     let length: Int
 
     init(_ bits: AddressBits, length: Int) {
@@ -15,16 +15,16 @@ public struct IPNetwork: Sendable, Hashable, CustomStringConvertible {
         self.length = length
     }
 
-    /// The network of one address; `nil` for a Unix socket's, which is in none.
+    /// Creates the network of a single address; `nil` for the address of a Unix socket.
     public init?(_ address: SocketAddress) {
         guard let bits = AddressBits(address) else { return nil }
         self.init(bits, length: 128)
     }
 
-    /// Parses `ADDRESS/LENGTH`, or an address alone, which is a network of one. Numeric, without brackets.
+    /// Parses `ADDRESS/LENGTH`, or an address alone for a network of one. Addresses are numeric, without brackets.
     ///
-    /// - Throws: ``SocketError`` that says what is wrong with the text; also when the address has bits set behind its
-    ///   length, as `10.0.0.1/8`, which is more often a slip than meant.
+    /// - Throws: ``SocketError`` that describes what is wrong with the text. An address with bits set after the prefix,
+    ///   as in `10.0.0.1/8`, is an error as well, because it is more often a mistake than intended.
     public init(_ text: String) throws(SocketError) {
         func refuse(_ reason: String) -> SocketError {
             SocketError(.parse, subject: text, reason: reason)
@@ -32,28 +32,29 @@ public struct IPNetwork: Sendable, Hashable, CustomStringConvertible {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard !text.utf8.contains(UInt8(ascii: "%")), let host = parts.first,
             let address = SocketAddress(host: String(host), port: 0), let bits = AddressBits(address)
-        else { throw refuse("write a network in numbers, as 10.0.0.0/8 or 2001:db8::/32") }
+        else { throw refuse("it is not a numeric network; use a form like 10.0.0.0/8 or 2001:db8::/32") }
         let longest = address.isIPv6 ? 128 : 32
         var length = longest
         if parts.count == 2 {
-            // Digit by digit: Int("+4") is 4.
+            // Checked digit by digit, because Int("+4") is 4.
             let digits = parts[1].utf8
             guard (1...3).contains(digits.count), digits.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }),
                 let number = Int(parts[1]), number <= longest
-            else { throw refuse("the length of this network is a number from 0 to \(longest)") }
+            else { throw refuse("the prefix length is invalid; use a number from 0 to \(longest)") }
             length = number
         }
         self.init(bits, length: length + 128 - longest)
-        if self.bits != bits { throw refuse("there are bits behind the length; the network is \(self)") }
+        if self.bits != bits { throw refuse("the address has bits set after its prefix; use \(self)") }
     }
 
-    /// Whether an address is in the network. IPv4 addresses are in IPv4 networks only, in IPv6 clothes as well.
+    /// Returns whether an address is in the network. IPv4 addresses, IPv4-mapped ones included, are in IPv4 networks
+    /// only.
     public func contains(_ address: SocketAddress) -> Bool {
         guard let bits = AddressBits(address), length >= Self.mappedLength || !bits.isMapped else { return false }
         return bits.prefix(length) == self.bits
     }
 
-    /// As it is written.
+    /// The network as text: `ADDRESS/LENGTH`.
     public var description: String {
         let isIPv4 = bits.isMapped && length >= Self.mappedLength
         return "\(bits.address.host)/\(isIPv4 ? length - Self.mappedLength : length)"
@@ -70,7 +71,7 @@ struct AddressBits: Sendable, Hashable {
         self.low = low
     }
 
-    /// `nil` for a Unix socket's address.
+    /// Creates the bits of an address; `nil` for the address of a Unix socket.
     init?(_ address: SocketAddress) {
         switch address.storage {
         case .ipv4(let address, _): self.init(high: 0, low: 0xffff_0000_0000 | UInt64(address))
@@ -79,17 +80,17 @@ struct AddressBits: Sendable, Hashable {
         }
     }
 
-    /// Whether this is an IPv4 address.
+    /// Whether this is an IPv4-mapped address.
     var isMapped: Bool { high == 0 && low >> 32 == 0xffff }
 
-    /// The first bits, 0 to 128, and zeros.
+    /// Returns the first `length` bits, 0 to 128, followed by zeros.
     func prefix(_ length: Int) -> AddressBits {
-        // What is behind the prefix; shifting all 64 bits out leaves none.
+        // Masks of the bits after the prefix. A smart shift by 64 or more yields 0.
         let (highRest, lowRest) = (UInt64.max >> length, UInt64.max >> max(0, length - 64))
         return AddressBits(high: high & ~highRest, low: low & ~lowRest)
     }
 
-    /// The same as a socket's address, with port 0.
+    /// The socket address of these bits, with port 0.
     var address: SocketAddress {
         isMapped
             ? SocketAddress(storage: .ipv4(address: UInt32(truncatingIfNeeded: low), port: 0))
@@ -97,11 +98,11 @@ struct AddressBits: Sendable, Hashable {
     }
 }
 
-/// Something about each network, found by address: the longest network that contains it counts. A look-up costs as many
-/// hashes as there are different lengths, however many networks there are.
+/// A table of values by network, with longest-prefix match. A look-up costs one hash per distinct prefix length,
+/// regardless of the number of networks.
 struct NetworkTable<Value: Sendable>: Sendable {
     private var values: [IPNetwork: Value] = [:]
-    /// The lengths that occur, longest first.
+    /// The distinct prefix lengths, longest first.
     private var lengths: [Int] = []
 
     var isEmpty: Bool { values.isEmpty }
@@ -113,7 +114,7 @@ struct NetworkTable<Value: Sendable>: Sendable {
         }
     }
 
-    /// What is known of the longest network that contains this address.
+    /// Returns the value of the longest network that contains this address, or `nil`.
     func value(for address: SocketAddress) -> Value? {
         guard let bits = AddressBits(address) else { return nil }
         let shortest = bits.isMapped ? IPNetwork.mappedLength : 0

@@ -1,29 +1,33 @@
-// From names to addresses: what a resolver is, and the system's own. Resolving may block for seconds, so a loop has it
-// done by its workers.
+// Name resolution: the resolver protocol and the system's resolver. Resolving may block for seconds, so a loop runs it
+// on its worker threads.
 
 import CReactor
 
-/// Looks up the addresses of names.
+/// A resolver of host names.
 ///
-/// ``SystemResolver`` is the usual one. Another can take its place, with ``EventLoop/resolver``: one that asks a server of
-/// its own, or one whose answers a test decides.
+/// The default is ``SystemResolver``. Set ``EventLoop/resolver`` to use another one, such as one that queries a DNS
+/// server itself, or one that returns fixed addresses in a test.
 public protocol NameResolver: Sendable {
-    /// The addresses of a host, each with this port, in the order in which they should be tried (RFC 6724).
+    /// Returns the addresses of a host, each with this port, in the order in which to try them (RFC 6724).
     ///
-    /// Called on a thread that may block, or in a simulation on the loop's.
-    /// - Throws: ``SocketError`` when the name has no address, or nobody could say.
+    /// It is called on a worker thread, where it may block; in a simulation, on the loop's thread.
+    ///
+    /// - Parameters:
+    ///   - host: the host name.
+    ///   - port: the port of the returned addresses.
+    /// - Throws: ``SocketError`` if the name has no address, or if it cannot be resolved.
     func addresses(of host: String, port: UInt16) throws(SocketError) -> [SocketAddress]
 }
 
-/// The resolver of the system: its files, and the servers that it is set up to ask (getaddrinfo(3)).
+/// The system's resolver: its hosts file and its configured name servers (getaddrinfo(3)).
 public struct SystemResolver: NameResolver {
-    /// The system's resolver.
+    /// Creates the resolver.
     public init() {}
 
-    /// Asks the system. It sorts what it finds after RFC 6724, and leaves out families that this machine has no address
-    /// of.
+    /// Returns the addresses of a host as getaddrinfo(3) does: sorted by RFC 6724, without the address families that
+    /// this machine has no address of (`AI_ADDRCONFIG`).
     public func addresses(of host: String, port: UInt16) throws(SocketError) -> [SocketAddress] {
-        if host.utf8.contains(0) {  // the C library would look up what is before it
+        if host.utf8.contains(0) {  // the C library would stop at the zero byte
             throw SocketError(.resolve, subject: host, reason: "a name cannot contain a zero byte")
         }
         var hints = unsafe addrinfo()

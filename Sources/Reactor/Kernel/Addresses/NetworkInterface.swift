@@ -1,25 +1,25 @@
-// A network interface, as multicast needs it: by its index, or by its name.
+// A network interface, identified by index or by name, for multicast.
 
 import CReactor
 
-/// A network interface of this machine, `eth0` for instance.
+/// A network interface of this machine, such as `eth0`.
 public struct NetworkInterface: Sendable, Hashable {
-    /// Its number (netdevice(7)); 0 leaves the choice to the kernel.
+    /// The interface index (netdevice(7)); 0 leaves the choice to the kernel.
     public let index: UInt32
 
-    /// The one that the kernel chooses by its routes.
+    /// The interface that the kernel chooses by its routing table.
     public static let automatic = NetworkInterface(index: 0)
 
-    /// The interface with this number.
+    /// Creates an interface from its index.
     public init(index: UInt32) { self.index = index }
 
-    /// The interface of this name (if_nametoindex(3)).
+    /// Finds an interface by its name (if_nametoindex(3)).
     ///
-    /// - Throws: ``SocketError`` when there is none.
+    /// - Throws: ``SocketError`` if no interface has this name.
     public init(named name: String) throws(SocketError) {
         index = unsafe if_nametoindex(name)
         if index == 0 {
-            throw SocketError(.configure, subject: "interface \(name)", reason: "there is none of that name")
+            throw SocketError(.configure, subject: "interface \(name)", reason: "no interface has that name")
         }
     }
 }

@@ -1,4 +1,4 @@
-// A socket address in the kernel's structures (ip(7), ipv6(7), unix(7)) and back.
+// Conversion between socket addresses and the kernel's structures (ip(7), ipv6(7), unix(7)).
 
 import CReactor
 
@@ -12,10 +12,10 @@ extension SocketAddress {
         }
     }
 
-    /// The most bytes of a Unix socket's name: all of `sun_path`. A path of this length has no zero byte behind it
-    /// (unix(7), "BUGS").
+    /// The maximum length of a Unix socket's name, in bytes: all of `sun_path`. A path of this length has no
+    /// terminating zero byte (unix(7), "BUGS").
     static var longestUnixName: Int { MemoryLayout<sockaddr_un>.size - unixNameOffset }
-    /// The most bytes of a path that a server takes: every client can end it with a zero byte.
+    /// The maximum length of a server's path, in bytes. It leaves room for the zero byte that some clients need.
     static var longestServerPath: Int { longestUnixName - 1 }
     private static var unixNameOffset: Int { MemoryLayout<sa_family_t>.size }
 
@@ -43,15 +43,15 @@ extension SocketAddress {
             system.sun_family = sa_family_t(AF_UNIX)
             precondition(name.count <= Self.longestUnixName, "checked when the address was made")
             unsafe withUnsafeMutableBytes(of: &system.sun_path) { path in unsafe path.copyBytes(from: name) }
-            // A path counts with the zero byte behind it, if there is room for one; an abstract name ends where its
-            // length says; a socket without a name has only a family.
+            // The length of a path includes its terminating zero byte, if there is room for one; an abstract name is
+            // delimited by its length alone; an unnamed socket has only a family.
             let isPath = name.first.map { $0 != 0 } ?? false
             let length = Self.unixNameOffset + name.count + (isPath && name.count < Self.longestUnixName ? 1 : 0)
             return unsafe body(&system, socklen_t(length))
         }
     }
 
-    /// Runs a call that fills in a `sockaddr` and, when it succeeds, reads the address from it.
+    /// Makes a call that fills in a `sockaddr`, and reads the address from it on success.
     static func filled(
         _ address: inout SocketAddress, by call: (UnsafeMutableRawPointer, UnsafeMutablePointer<socklen_t>) -> Int
     ) -> SystemResult {
@@ -66,13 +66,14 @@ extension SocketAddress {
         return SystemResult(rawValue: result)
     }
 
-    /// The address in a `sockaddr` that a call of another target has filled; the unspecified one where there is none.
+    /// Creates an address from a `sockaddr` that another target has filled in; the unspecified address if it is too
+    /// short.
     @unsafe package init(system bytes: UnsafeRawBufferPointer) {
         let isThere = bytes.count >= MemoryLayout<sockaddr_in>.size
         self = isThere ? SocketAddress(storage: unsafe Self.read(bytes)) : .unspecified
     }
 
-    /// The address in a filled `sockaddr`; the unspecified one where the kernel filled in less than an address.
+    /// Reads the address from a `sockaddr`; the unspecified address if the kernel filled in less than an address.
     static func read(_ bytes: UnsafeRawBufferPointer) -> Storage {
         guard bytes.count >= unixNameOffset else { return SocketAddress.unspecified.storage }
         switch CInt(unsafe bytes.loadUnaligned(as: sa_family_t.self)) {
@@ -85,7 +86,7 @@ extension SocketAddress {
                 port: UInt16(bigEndian: bytes.loadUnaligned(fromByteOffset: 2, as: UInt16.self)))
         case AF_UNIX:
             var name = unsafe Array(bytes.dropFirst(unixNameOffset))
-            // The zero byte behind a path is not of its name; an abstract name may have any.
+            // The terminating zero byte of a path is not part of its name; an abstract name may contain zero bytes.
             if name.first != 0, let end = name.firstIndex(of: 0) { name.removeSubrange(end...) }
             return .unix(name)
         default:

@@ -1,13 +1,14 @@
-// A socket address as text (RFC 3986 host and port: `127.0.0.1:7788`, `[::1]:7788`; `unix:/path`, `unix:@abstract`) and
-// from text, with or without a look-up of names.
+// Conversion between socket addresses and text (`127.0.0.1:7788` and `[::1]:7788`, RFC 3986; `unix:/path` and
+// `unix:@abstract`), with or without name resolution.
 
 import CReactor
 public import SystemPackage
 
 extension SocketAddress: CustomStringConvertible {
-    /// `ADDRESS:PORT`, an IPv6 address in brackets (RFC 5952); `unix:PATH`, an abstract name behind `@`. A name with
-    /// bytes that are not text is escaped, see ``unix(_:)``. ``init(_:)`` parses every one of them but `unix:`, a socket
-    /// without a name.
+    /// The address as text: `ADDRESS:PORT`, with IPv6 addresses in brackets (RFC 5952); `unix:PATH` or `unix:@NAME`.
+    ///
+    /// Names with bytes that are not printable text are escaped, see ``unix(_:)``. ``init(_:)`` parses all of these
+    /// forms except `unix:`, which stands for an unnamed socket.
     public var description: String {
         switch storage {
         case .ipv4: "\(host):\(port)"
@@ -16,14 +17,14 @@ extension SocketAddress: CustomStringConvertible {
         }
     }
 
-    /// The path of a Unix socket; `nil` for other addresses, for abstract names, and for sockets without a name.
+    /// The path of a Unix socket; `nil` for other addresses, abstract names and unnamed sockets.
     public var unixPath: FilePath? {
         guard case .unix(let name) = storage, let first = name.first, first != 0 else { return nil }
         return unsafe FilePath(platformString: name.map { CChar(bitPattern: $0) } + [0])
     }
 
-    /// The address without its port; a link-local IPv6 address has its interface's index behind `%`. The path of a Unix
-    /// socket, or its abstract name behind `@`.
+    /// The address without its port. A link-local IPv6 address is followed by `%` and its interface's index. For a Unix
+    /// socket, its path, or `@` and its abstract name.
     public var host: String {
         switch storage {
         case .ipv4(let address, _):
@@ -40,21 +41,23 @@ extension SocketAddress: CustomStringConvertible {
         }
     }
 
-    /// The Unix socket at a path, or of an abstract name: `@name`, which is nowhere in the file system and gone with the
-    /// last descriptor (unix(7)).
+    /// Returns the address of a Unix socket, given a path or an abstract name as `@name`.
     ///
-    /// A name that begins with a backslash is escaped: `\xHH` stands for one byte, and everything else for itself. That
-    /// is how ``description`` writes the names of peers that are not UTF-8, contain control characters, or would be
-    /// mistaken for something else.
-    /// - Throws: ``SocketError`` for a malformed name and for one of more than 108 bytes, the system's limit; the zero
-    ///   byte in front of an abstract name is one of them. A server's path has at most 107.
+    /// An abstract name does not exist in the file system and disappears with its last descriptor (unix(7)).
+    ///
+    /// A name that begins with a backslash is escaped: `\xHH` stands for one byte, every other character for itself.
+    /// The ``description`` of a peer's address uses this form for names that are not UTF-8, contain control characters,
+    /// or are ambiguous.
+    ///
+    /// - Throws: ``SocketError`` for a malformed name, or one longer than the system's limit of 108 bytes, which
+    ///   include the zero byte in front of an abstract name. A server's path has at most 107 bytes.
     public static func unix(_ name: String) throws(SocketError) -> SocketAddress {
         SocketAddress(storage: .unix(try UnixName.parse(name)))
     }
 
-    /// Parses `HOST:PORT` where the host is a numeric address, IPv6 in brackets, or `unix:PATH`. Looks nothing up.
+    /// Parses `HOST:PORT` with a numeric host, IPv6 in brackets, or `unix:PATH`, without name resolution.
     ///
-    /// - Throws: ``SocketError`` that says what is wrong with the text.
+    /// - Throws: ``SocketError`` that describes what is wrong with the text.
     public init(_ text: String) throws(SocketError) {
         if text.hasPrefix("unix:") {
             self = try .unix(String(text.dropFirst(5)))
@@ -67,9 +70,9 @@ extension SocketAddress: CustomStringConvertible {
         self = address
     }
 
-    /// An address from a numeric host without brackets and a port; `nil` when the host is not numeric.
+    /// Creates an address from a numeric host, without brackets, and a port; `nil` if the host is not numeric.
     public init?(host: String, port: UInt16) {
-        if host.utf8.contains(0) { return nil }  // the C library would read only what is before it
+        if host.utf8.contains(0) { return nil }  // the C library would stop at the zero byte
         var four = in_addr()
         if unsafe inet_pton(AF_INET, host, &four) == 1 {
             storage = .ipv4(address: UInt32(bigEndian: four.s_addr), port: port)
@@ -84,11 +87,12 @@ extension SocketAddress: CustomStringConvertible {
         storage = .ipv6(high: UInt64(bigEndian: six.0), low: UInt64(bigEndian: six.1), scope: scope, port: port)
     }
 
-    /// Parses `HOST:PORT` and, where the host is a name, asks the system's resolver for its addresses.
+    /// Parses `HOST:PORT` and resolves a host name with the system's resolver.
     ///
-    /// This may block for seconds (getaddrinfo(3)): for start-up, never on a running loop.
-    /// - Returns: At least one address, in the order in which they should be tried (RFC 6724).
-    /// - Throws: ``SocketError`` when the text is malformed or the name has no address.
+    /// This may block for seconds (getaddrinfo(3)): call it at start-up, never on a running loop.
+    ///
+    /// - Returns: At least one address, in the order in which to try them (RFC 6724).
+    /// - Throws: ``SocketError`` if the text is malformed or the name has no address.
     public static func resolve(_ text: String) throws(SocketError) -> [SocketAddress] {
         if text.hasPrefix("unix:") { return [try SocketAddress(text)] }
         let (host, port) = try split(text)
@@ -96,35 +100,35 @@ extension SocketAddress: CustomStringConvertible {
         return try SystemResolver().addresses(of: host, port: port)
     }
 
-    /// A number of ASCII digits and nothing else: `UInt32("+4")` is 4.
+    /// Parses a number of ASCII digits only: `UInt32("+4")` is 4.
     private static func number(_ digits: Substring) -> UInt32? {
         digits.utf8.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 } ? UInt32(digits) : nil
     }
 
-    /// The index of a network interface by its name; `nil` when there is none of that name.
+    /// Returns the index of the network interface with this name, or `nil`.
     private static func interfaceIndex(_ name: String) -> UInt32? {
         let index = unsafe if_nametoindex(name)
         return index == 0 ? nil : index
     }
 
-    /// Cuts `HOST:PORT` and `[HOST]:PORT`; the port is parsed digit by digit, because `Int("+4")` is 4.
+    /// Splits `HOST:PORT` or `[HOST]:PORT`. The port is checked digit by digit, because `Int("+4")` is 4.
     static func split(_ text: String) throws(SocketError) -> (host: String, port: UInt16) {
         guard let colon = text.lastIndex(of: ":") else {
-            throw SocketError(.parse, subject: text, reason: "the port is missing; write HOST:PORT, as 127.0.0.1:7788")
+            throw SocketError(.parse, subject: text, reason: "the port is missing; use HOST:PORT, as in 127.0.0.1:7788")
         }
         let digits = text[text.index(after: colon)...]
         guard let number = number(digits), let port = UInt16(exactly: number) else {
-            throw SocketError(.parse, subject: text, reason: "\"\(digits)\" is not a port; ports are 0 to 65535")
+            throw SocketError(.parse, subject: text, reason: "\"\(digits)\" is not a valid port; use 0 to 65535")
         }
         var host = text[..<colon]
         if host.hasPrefix("[") && host.hasSuffix("]") {
             host = host.dropFirst().dropLast()
         } else if host.contains(":") {
-            throw SocketError(.parse, subject: text, reason: "write an IPv6 address in brackets, as [::1]:7788")
+            throw SocketError(.parse, subject: text, reason: "an IPv6 address needs brackets, as in [::1]:7788")
         }
         guard !host.isEmpty else {
             throw SocketError(
-                .parse, subject: text, reason: "the host is missing; 0.0.0.0 listens on all IPv4 addresses, [::] on all"
+                .parse, subject: text, reason: "the host is missing; use 0.0.0.0 for all IPv4 addresses, [::] for all"
             )
         }
         return (String(host), port)

@@ -1,7 +1,7 @@
-// The name of a Unix socket as text and back (unix(7)). A name is any bytes: a peer chooses its own, so that what a log
-// shows of it holds no control character, and what it shows can be parsed again.
+// Conversion between names of Unix sockets and text (unix(7)). A peer chooses its name, which may hold any bytes: the
+// text contains no control characters, and parses back to the same name.
 //
-//     /run/s     a path                  @name      an abstract name: a zero byte stands where the @ does
+//     /run/s     a path                  @name      an abstract name: the @ stands for its zero byte
 //     \name\xff  either of them, escaped: \xHH is one byte
 
 /// Conversions between the bytes of a Unix socket's name and text.
@@ -9,7 +9,7 @@ enum UnixName {
     private static let at = UInt8(ascii: "@")
     private static let backslash = UInt8(ascii: "\\")
 
-    /// The text of a name; empty for a socket without one.
+    /// Returns the text of a name; empty for an unnamed socket.
     static func text(of name: [UInt8]) -> String {
         var shown = name
         if shown.first == 0 { shown[0] = at }
@@ -19,7 +19,7 @@ enum UnixName {
         return text
     }
 
-    /// Whether the plain text would be parsed as another name, or as none.
+    /// Whether the unescaped text would be parsed as another name, or would be invalid.
     private static func canBeMistaken(_ name: [UInt8]) -> Bool {
         name == [0] || name.first == at || name.first == backslash
     }
@@ -40,19 +40,19 @@ enum UnixName {
         return text
     }
 
-    /// The bytes of a name that was written as text.
+    /// Parses a name from its text.
     static func parse(_ text: String) throws(SocketError) -> [UInt8] {
         func refuse(_ reason: String) -> SocketError { SocketError(.parse, subject: "unix:\(text)", reason: reason) }
         var name = Array(text.utf8)
         let isEscaped = name.first == backslash
         if isEscaped { name.removeFirst() }
         guard !name.isEmpty, isEscaped || name != [at] else {
-            throw refuse("the path is missing; write unix:/PATH or unix:@NAME")
+            throw refuse("the path is missing; use unix:/PATH or unix:@NAME")
         }
         let isAbstract = name[0] == at
         if isEscaped {
             guard let bytes = unescaped(name[...]) else {
-                throw refuse("a backslash in an escaped name begins \\xHH, two hexadecimal digits for one byte")
+                throw refuse("an escape in the name is malformed; use \\xHH with two hexadecimal digits")
             }
             name = bytes
         }
@@ -62,7 +62,7 @@ enum UnixName {
             throw refuse("a path cannot contain a zero byte")
         }
         guard name.count <= SocketAddress.longestUnixName else {
-            throw refuse("the name has \(name.count) bytes, the system takes \(SocketAddress.longestUnixName)")
+            throw refuse("the name has \(name.count) bytes; use at most \(SocketAddress.longestUnixName)")
         }
         return name
     }

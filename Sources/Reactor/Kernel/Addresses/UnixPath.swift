@@ -1,34 +1,34 @@
-// What the kernel says of a Unix socket's path and of who is at the other end (unix(7)).
+// What the kernel reports about a Unix socket's path and about its peer (unix(7)).
 
 public import SystemPackage
 
-/// Who is at the other end of a Unix socket, as it was when it connected.
+/// The credentials of a Unix socket's peer, as of the time when it connected.
 public struct PeerCredentials: Sendable, Hashable {
-    /// The process. It may have ended since, and its number may be another's.
+    /// The process ID. The process may have exited since, and another one may have its ID.
     public var process: Int32 = 0
-    /// Its effective user.
+    /// The effective user ID.
     public var user: UInt32 = 0
-    /// Its effective group.
+    /// The effective group ID.
     public var group: UInt32 = 0
 
-    /// Nobody: to be filled in by ``Kernel/peerCredentials(of:_:)``.
+    /// Creates empty credentials, which the kernel fills in (`SO_PEERCRED`).
     public init() {}
 }
 
-/// What is at a path.
+/// The status of a path (lstat(2)).
 public struct PathStatus: Sendable, Hashable {
-    /// The device and the number of the file on it: together, which file it is.
+    /// The device. Together with ``inode`` it identifies the file.
     public var device: UInt64 = 0
-    /// See ``device``.
+    /// The inode number.
     public var inode: UInt64 = 0
-    /// What kind of file it is and what is permitted (inode(7), "The file type and mode").
+    /// The file type and permissions (inode(7), "The file type and mode").
     public var mode: UInt32 = 0
 
-    /// Nothing: to be filled in by ``Kernel/status(of:_:)``.
+    /// Creates an empty status, which lstat(2) fills in.
     public init() {}
 
-    /// Whether it is a socket (`S_ISSOCK`).
+    /// Whether the path is a socket (`S_ISSOCK`).
     public var isSocket: Bool { mode & 0o170000 == 0o140000 }
-    /// What is permitted.
+    /// The permissions.
     public var permissions: FilePermissions { FilePermissions(rawValue: CInterop.Mode(mode & 0o7777)) }
 }

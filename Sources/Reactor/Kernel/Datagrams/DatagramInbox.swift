@@ -1,40 +1,43 @@
-// What recvmmsg(2) fills: datagrams of bounded size with the addresses they came from. It owns the memory of all of
-// them and the kernel's structures, prepared once and used again and again. It knows no socket.
+// The buffers of recvmmsg(2): datagrams of bounded size and their source addresses. An inbox owns this memory and the
+// kernel's structures, which are prepared once and reused. It does not depend on sockets.
 
 import CReactor
 
-/// Room for datagrams that one call receives.
+/// The buffers for the datagrams that one call receives.
 ///
-/// Belongs to one thread. A kernel fills it, by ``removeAll()`` and ``append(_:from:to:)`` unless it is Linux; whoever asked
-/// for it reads it.
+/// An inbox belongs to one thread. A kernel fills it, and the caller of
+/// ``SystemCalls/receiveDatagrams(_:into:)`` reads it. Kernels other than Linux use ``removeAll()`` and
+/// ``append(_:from:to:)`` to fill it.
 @safe package final class DatagramInbox {
-    // Safe: allocated here and freed in deinit. `table` has room for `capacity` messages and `memory` for as many places
-    // of `stride` bytes; every index and length is checked against those before it is used.
+    // Safe: allocated in init and freed in deinit. `table` has room for `capacity` messages and `memory` for as many
+    // slots of `stride` bytes; every index and length is checked against those before use.
     private let table: MessageTable
     private let memory: UnsafeMutableRawPointer
     private let stride: Int
     private var filled = 0
-    /// Messages from the first whose address lengths the kernel has overwritten.
+    /// The number of leading messages whose address lengths the kernel has overwritten.
     private var used: Int
 
-    /// How many datagrams there is room for.
+    /// The maximum number of datagrams.
     package let capacity: Int
-    /// Bytes of a datagram that are kept; a longer one is cut, and flagged.
+    /// The maximum size of a datagram, in bytes; a longer one is truncated and flagged.
     package let datagramSize: Int
-    /// How many datagrams are in it.
+    /// The number of datagrams.
     package var count: Int { filled }
 
-    /// Room for `capacity` datagrams (1 to 1,024) of `datagramSize` bytes (1 to 65,535); values beyond these bounds count
-    /// as the nearest one. Memory that no datagram comes to is never touched.
+    /// Creates an inbox. Values out of range are clamped. Memory that no datagram reaches is never touched.
     ///
-    /// - Parameter keepsLocalAddresses: whether ``localAddress(of:)`` is kept. The kernel reports it only for a socket
-    ///   with ``SocketOption/packetInfo(isIPv6:)``.
+    /// - Parameters:
+    ///   - capacity: the maximum number of datagrams, 1 to 1,024.
+    ///   - datagramSize: the maximum size of a datagram, 1 to 65,535 bytes.
+    ///   - keepsLocalAddresses: whether to keep ``localAddress(of:)``. The kernel reports it only for a socket with
+    ///     ``SocketOption/packetInfo(isIPv6:)``. Default: `false`.
     package init(capacity: Int, datagramSize: Int, keepsLocalAddresses: Bool = false) {
         let capacity = min(max(1, capacity), MessageTable.longestCall)
         let datagramSize = min(max(1, datagramSize), MessageTable.longestDatagram)
         self.capacity = capacity
         self.datagramSize = datagramSize
-        // A cache line more than a power of two, or all places would compete for the same lines of the cache.
+        // One extra cache line: with a stride of a power of two, all slots would compete for the same cache sets.
         stride = (datagramSize + 63) / 64 * 64 + 64
         unsafe memory = .allocate(byteCount: capacity * stride, alignment: 64)
         table = MessageTable(capacity: capacity, hasLocalAddresses: keepsLocalAddresses)
@@ -49,21 +52,22 @@ import CReactor
 
     // MARK: Reading
 
-    /// Where a datagram came from.
+    /// Returns the source address of a datagram.
     package func address(of index: Int) -> SocketAddress {
         precondition(index >= 0 && index < filled)
         return table.address(index)
     }
 
-    /// The address of this machine that a datagram was sent to, with port 0: the one an answer has to leave from. For a
-    /// broadcast datagram, the address of the interface it arrived on; for an IPv6 multicast datagram, the group. `nil`
-    /// when the kernel did not report it.
+    /// Returns the local address that a datagram was sent to, with port 0: the source address of a reply.
+    ///
+    /// For a broadcast datagram, it is the address of the interface that it arrived on; for an IPv6 multicast datagram,
+    /// the group. `nil` if the kernel did not report it.
     package func localAddress(of index: Int) -> SocketAddress? {
         precondition(index >= 0 && index < filled)
         return table.localAddress(index)
     }
 
-    /// Whether a datagram was longer than ``datagramSize``; what is here is its beginning.
+    /// Returns whether a datagram was longer than ``datagramSize``, and is truncated here.
     package func isTruncated(_ index: Int) -> Bool {
         precondition(index >= 0 && index < filled)
         return table.isTruncated(index)
@@ -75,23 +79,27 @@ import CReactor
         return try body(bytes)
     }
 
-    /// The bytes of a datagram, to be lent as a span while the inbox lives and is not filled anew.
+    /// Returns the bytes of a datagram. They are valid while the inbox exists and until it is filled again.
     @inline(__always)
     func bytes(of index: Int) -> UnsafeRawBufferPointer {
         precondition(index >= 0 && index < filled)
-        // The kernel never fills more than it was given room for; a kernel that says so is not believed.
+        // Clamped, in case a kernel reports more bytes than it had room for.
         return unsafe UnsafeRawBufferPointer(
             start: memory + index * stride, count: min(table.length(index), datagramSize))
     }
 
     // MARK: Filling
 
-    /// Forgets what is in it.
+    /// Removes all datagrams.
     package func removeAll() { filled = 0 }
 
-    /// Adds a datagram, cut to ``datagramSize``; `false` when there is no room, or the address is a Unix socket's.
+    /// Adds a datagram, truncated to ``datagramSize``.
     ///
-    /// - Parameter local: the address of this machine that it was sent to, if that is reported.
+    /// - Parameters:
+    ///   - bytes: its contents.
+    ///   - address: its source address.
+    ///   - local: the local address that it was sent to, if known. Default: `nil`.
+    /// - Returns: `false` if the inbox is full or `address` is that of a Unix socket.
     @discardableResult
     package func append(_ bytes: RawSpan, from address: SocketAddress, to local: SocketAddress? = nil) -> Bool {
         guard filled < capacity, !address.isUnix else { return false }
@@ -108,7 +116,7 @@ import CReactor
         return true
     }
 
-    /// Lends the kernel's structures to recvmmsg and takes its answer for the number of datagrams.
+    /// Lends the kernel's structures to recvmmsg(2), and takes its result as the number of datagrams.
     func fill(_ receive: (UnsafeMutablePointer<creactor_message>, Int) -> SystemResult) -> SystemResult {
         for index in 0..<used { table.makeRoomForAddress(index) }
         if table.hasLocalAddresses { for index in 0..<used { table.makeRoomForLocalAddress(index) } }

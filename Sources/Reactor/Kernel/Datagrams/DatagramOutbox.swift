@@ -1,40 +1,42 @@
-// What sendmmsg(2) is given: datagrams that wait to be sent, each with the address it goes to, first in, first out. It
-// owns their bytes and the kernel's structures, and is bounded in both. It knows no socket.
+// The queue of sendmmsg(2): datagrams and their destinations, first in, first out. An outbox owns their bytes and the
+// kernel's structures, and bounds both. It does not depend on sockets.
 //
 //     |  sent: free at the next move to the front  |  waiting: first ..< end  |  free  |
 
 import CReactor
 
-/// Datagrams that wait to be sent, bounded in number and in bytes.
+/// A queue of datagrams to send, bounded in number and in bytes.
 ///
-/// Belongs to one thread. A kernel reads it; whoever fills it removes what was sent.
+/// An outbox belongs to one thread. A kernel reads it; its owner fills it and removes the sent datagrams.
 @safe package final class DatagramOutbox {
-    // Safe: allocated here and freed in deinit. `table` has room for `capacity` messages, `memory` for `byteCapacity`
-    // bytes; every index and length is checked against those before it is used, and messages below `prepared` point
-    // into `memory` or nowhere.
+    // Safe: allocated in init and freed in deinit. `table` has room for `capacity` messages, `memory` for
+    // `byteCapacity` bytes; every index and length is checked against those before use, and the pieces of the messages
+    // from `first` to `end` lie within `memory`.
     private let table: MessageTable
     private let memory: UnsafeMutableRawPointer
     private var first = 0
     private var end = 0
-    /// Where the bytes of the first one begin, and where those of the last one end.
+    /// The offsets at which the bytes of the first datagram begin and those of the last one end.
     private var firstByte = 0
     private var endByte = 0
 
-    /// How many datagrams there is room for.
+    /// The maximum number of datagrams.
     package let capacity: Int
-    /// How many bytes there is room for, in all datagrams together.
+    /// The maximum number of bytes of all datagrams together.
     package let byteCapacity: Int
-    /// How many datagrams wait.
+    /// The number of queued datagrams.
     package var count: Int { end - first }
-    /// How many bytes wait.
+    /// The number of queued bytes.
     package var byteCount: Int { endByte - firstByte }
-    /// Whether nothing waits.
+    /// Whether no datagram is queued.
     package var isEmpty: Bool { first == end }
 
-    /// Room for `capacity` datagrams (1 to 1,024) with `byteCapacity` bytes in all (1 to what so many datagrams can have);
-    /// values beyond these bounds count as the nearest one. Memory that is not needed is never touched.
+    /// Creates an outbox. Values out of range are clamped. Unused memory is never touched.
     ///
-    /// - Parameter keepsLocalAddresses: whether a datagram can name the address that it leaves from.
+    /// - Parameters:
+    ///   - capacity: the maximum number of datagrams, 1 to 1,024.
+    ///   - byteCapacity: the maximum number of bytes of all datagrams, 1 to 65,536 per datagram.
+    ///   - keepsLocalAddresses: whether a datagram can specify its source address. Default: `false`.
     package init(capacity: Int, byteCapacity: Int, keepsLocalAddresses: Bool = false) {
         let capacity = min(max(1, capacity), MessageTable.longestCall)
         let byteCapacity = min(max(1, byteCapacity), capacity * (MessageTable.longestDatagram + 1))
@@ -51,12 +53,14 @@ import CReactor
 
     // MARK: Filling
 
-    /// Adds a copy of a datagram behind the others; `false` when there is no room, or the address is a Unix socket's.
+    /// Appends a copy of a datagram.
     ///
     /// - Parameters:
-    ///   - address: where to; `nil` for the peer that the socket is connected to.
-    ///   - local: the address of this machine that it leaves from; `nil` leaves the choice to the kernel, and so does an
-    ///     outbox that keeps no local addresses.
+    ///   - bytes: its contents.
+    ///   - address: its destination; `nil` for the peer of a connected socket.
+    ///   - local: its source address; `nil`, or an outbox that keeps no local addresses, leaves the choice to the
+    ///     kernel. Default: `nil`.
+    /// - Returns: `false` if the outbox is full or `address` is that of a Unix socket.
     package func append(_ bytes: RawSpan, to address: SocketAddress?, from local: SocketAddress? = nil) -> Bool {
         let length = bytes.byteCount
         if let address, address.isUnix { return false }
@@ -76,8 +80,8 @@ import CReactor
         return true
     }
 
-    /// Room has become free in front of those that wait, and is needed behind them. Each datagram is moved once for each
-    /// time that the whole memory was used, so this costs nothing that counts.
+    /// Moves the queued datagrams to the front, to merge the free space before and after them. A datagram is moved at
+    /// most once per pass through the whole memory, so the amortized cost is negligible.
     @inline(never)
     private func moveToFront() {
         unsafe memory.copyMemory(from: memory + firstByte, byteCount: byteCount)
@@ -92,7 +96,7 @@ import CReactor
         (first, firstByte) = (0, 0)
     }
 
-    /// Removes the first `number` datagrams, at most all: they were sent, or given up.
+    /// Removes the first `number` datagrams, or all if there are fewer, after they were sent or discarded.
     package func removeFirst(_ number: Int) {
         let number = min(max(0, number), count)
         for index in first..<first + number { firstByte += table.pieceLength(index) }
@@ -105,28 +109,28 @@ import CReactor
 
     // MARK: Reading
 
-    /// Where a datagram goes to; 0 is the first that waits. `nil` for the socket's peer.
+    /// Returns the destination of a datagram; index 0 is the front of the queue. `nil` for the socket's peer.
     package func address(of index: Int) -> SocketAddress? {
         precondition(index >= 0 && index < count)
         return table.hasAddress(first + index) ? table.address(first + index) : nil
     }
 
-    /// The address of this machine that a datagram is to leave from; 0 is the first that waits. `nil` leaves the choice to
-    /// the kernel.
+    /// Returns the source address of a datagram; index 0 is the front of the queue. `nil` leaves the choice to the
+    /// kernel.
     package func localAddress(of index: Int) -> SocketAddress? {
         precondition(index >= 0 && index < count)
         return table.localAddress(first + index)
     }
 
-    /// Lends the bytes of a datagram; 0 is the first that waits.
+    /// Lends the bytes of a datagram; index 0 is the front of the queue.
     package func withBytes<Result>(of index: Int, _ body: (RawSpan) throws -> Result) rethrows -> Result {
         precondition(index >= 0 && index < count)
-        // Safe: a waiting message's piece lies within `memory`, which lives as long as this.
+        // Safe: the piece of a queued message lies within `memory`, which lives as long as the outbox.
         let bytes = unsafe table.piece(first + index).bytes
         return try body(bytes)
     }
 
-    /// Lends the kernel's structures of those that wait to sendmmsg.
+    /// Lends the kernel's structures of the queued datagrams to sendmmsg(2).
     func lend(_ send: (UnsafeMutablePointer<creactor_message>, Int) -> SystemResult) -> SystemResult {
         unsafe send(table.messages + first, count)
     }

@@ -1,27 +1,27 @@
-// The structures of recvmmsg(2) and sendmmsg(2) in arrays: a header, a piece of memory and an address for each message.
-// Only DatagramInbox and DatagramOutbox use it, each of which checks every index.
+// The structures of recvmmsg(2) and sendmmsg(2) as arrays: a header, a piece of memory and an address per message. Only
+// DatagramInbox and DatagramOutbox use them, and both check every index.
 
 import CReactor
 
-/// The kernel's structures for `capacity` messages. A name for the memory, as cheap to pass around as a pointer; its
-/// owner deallocates it.
+/// The kernel's structures for a number of messages. The value refers to the memory like a pointer; its owner
+/// deallocates it.
 @safe struct MessageTable: BitwiseCopyable {
-    /// No call takes more at once (recvmmsg(2), `UIO_MAXIOV`).
+    /// The maximum number of messages per call (recvmmsg(2), `UIO_MAXIOV`).
     static var longestCall: Int { 1024 }
-    /// No datagram is longer (RFC 768).
+    /// The maximum size of a datagram, in bytes (RFC 768).
     static var longestDatagram: Int { 65_535 }
     /// Enough for `sockaddr_in` and `sockaddr_in6`.
     private static var addressSize: Int { 32 }
 
-    // Safe: three arrays of the same length, initialized as a whole; the owners of the table check indices, and messages
-    // point into the two other arrays.
+    // Safe: arrays of the same length, initialized as a whole; the owners of the table check indices, and messages
+    // point into the other arrays.
     let messages: UnsafeMutablePointer<creactor_message>
     private let pieces: UnsafeMutablePointer<iovec>
     private let addresses: UnsafeMutableRawPointer
-    /// Room for the local address of each message; `nil` where none is asked for.
+    /// Room for the local address of each message; `nil` if they are not kept.
     private let controls: UnsafeMutableRawPointer?
 
-    /// Bytes of a local address, as the kernel takes and returns it, rounded up so that each stays aligned.
+    /// The size of a local address's control message, rounded up so that each one is aligned.
     private static var controlSize: Int { (Int(creactor_control_size) + 15) / 16 * 16 }
 
     init(capacity: Int, hasLocalAddresses: Bool = false) {
@@ -56,12 +56,12 @@ import CReactor
 
     func pieceLength(_ index: Int) -> Int { unsafe pieces[index].iov_len }
 
-    /// Bytes received.
+    /// Returns the number of bytes received.
     func length(_ index: Int) -> Int { unsafe Int(messages[index].length) }
 
     func isTruncated(_ index: Int) -> Bool { unsafe creactor_message_is_truncated(messages + index) != 0 }
 
-    /// Sets what the kernel would have set.
+    /// Sets the length and the truncation flag, as the kernel does on receiving.
     func setReceived(_ index: Int, length: Int, isTruncated: Bool) {
         unsafe messages[index].length = CUnsignedInt(length)
         unsafe messages[index].header.msg_flags = isTruncated ? CInt(MSG_TRUNC) : 0
@@ -94,7 +94,7 @@ import CReactor
         unsafe messages[index].header.msg_namelen = socklen_t(length.rawValue)
     }
 
-    /// The peer that the socket is connected to. A name of no length is not enough: the kernel would look at it.
+    /// Addresses a message to the socket's peer. The name has to be null: the kernel reads even a name of length 0.
     func setNoAddress(_ index: Int) {
         unsafe messages[index].header.msg_name = nil
         unsafe messages[index].header.msg_namelen = 0
@@ -109,15 +109,14 @@ import CReactor
 
     var hasLocalAddresses: Bool { unsafe controls != nil }
 
-    /// The kernel overwrites the length as well.
+    /// Resets the room for the local address, whose length the kernel overwrites.
     func makeRoomForLocalAddress(_ index: Int) {
         guard let controls = unsafe controls else { return }
         unsafe creactor_message_set_control(
             messages + index, controls + index * Self.controlSize, Int(creactor_control_size))
     }
 
-    /// The address of this machine that the message was sent to, or is to leave from, with port 0; `nil` where none is
-    /// named.
+    /// Returns the local address that the message was sent to or is to be sent from, with port 0; `nil` if unspecified.
     func localAddress(_ index: Int) -> SocketAddress? {
         guard hasLocalAddresses else { return nil }
         var bytes: (UInt64, UInt64) = (0, 0)
@@ -129,14 +128,15 @@ import CReactor
             return SocketAddress(storage: .ipv4(address: UInt32(bytes.0.bigEndian >> 32), port: 0))
         case AF_INET6:
             let address = SocketAddress.ipv6(high: bytes.0.bigEndian, low: bytes.1.bigEndian, port: 0)
-            // Only a link-local address needs its interface; any other one may leave through a different one.
+            // Only a link-local address needs its interface; a reply from any other may leave through another
+            // interface.
             guard address.isLinkLocal else { return address }
             return .ipv6(high: bytes.0.bigEndian, low: bytes.1.bigEndian, scope: interface, port: 0)
         default: return nil
         }
     }
 
-    /// Sets what the kernel would have set, or what it is to use.
+    /// Sets the local address: of a received message, as the kernel does, or the source address of one to send.
     func setLocalAddress(_ index: Int, _ address: SocketAddress?) {
         guard let controls = unsafe controls else { return }
         let control = unsafe controls + index * Self.controlSize

@@ -1,33 +1,33 @@
-// The words of a trace: how times, results, readiness and bytes are written in one line. Shared by the trace of a running
-// program and by that of the simulated kernel, so that who can read one can read the other.
+// The format of a trace: how times, results, readiness and bytes are written. A running program and the simulated
+// kernel share it, so that both traces read alike.
 
 import SystemPackage
 
-/// Parts of a trace's lines.
+/// Formats the parts of a trace line.
 package enum TraceText {
     private static let shownBytes = 32
 
-    /// Seconds with six places: `12.000345`.
+    /// Returns seconds with six decimals: `12.000345`.
     package static func seconds(_ nanoseconds: Int64) -> String {
         let microseconds = nanoseconds / 1000
         return "\(microseconds / 1_000_000).\(String(1_000_000 + microseconds % 1_000_000).dropFirst())"
     }
 
-    /// What a call answered: a number, or the error in words.
+    /// Returns the result of a call: a number, or the error in words.
     package static func result(_ result: SystemResult) -> String {
         result.errno.map { "\($0)" } ?? "\(result.rawValue)"
     }
 
-    /// How long a wait may take.
+    /// Returns the timeout of a wait: `forever`, `no wait`, or seconds.
     static func timeout(_ timeout: WaitTimeout) -> String {
         switch timeout.nanoseconds {
-        case ..<0: "for ever"
-        case 0: "no time"
+        case ..<0: "forever"
+        case 0: "no wait"
         case let nanoseconds: "\(seconds(nanoseconds)) s"
         }
     }
 
-    /// The bits of poll(2) in words: `readable, hung up`.
+    /// Returns the bits of poll(2) in words: `readable, hung up`.
     static func readiness(_ bits: UInt16) -> String {
         let words: [(UInt16, String)] = [
             (0x01, "readable"), (0x02, "urgent"), (0x04, "writable"), (0x08, "error"), (0x10, "hung up"),
@@ -36,7 +36,7 @@ package enum TraceText {
         return words.filter { bits & $0.0 != 0 }.map(\.1).joined(separator: ", ")
     }
 
-    /// A socket option by the name that its man page has.
+    /// Returns the name of a socket option, as in its man page.
     static func name(of option: SocketOption) -> String {
         let names: [SocketOption: String] = [
             .reuseAddress: "SO_REUSEADDR", .keepAlive: "SO_KEEPALIVE", .sendBuffer: "SO_SNDBUF",
@@ -47,11 +47,11 @@ package enum TraceText {
         return names[option] ?? "level \(option.level), option \(option.name)"
     }
 
-    /// Bytes as a quoted text, cut after 32: printable ASCII as it is, everything else escaped as in C.
+    /// Returns the first 32 bytes as quoted text: printable ASCII as it is, all other bytes escaped as in C.
     static func quoted(_ bytes: RawSpan) -> String {
         var text = "\""
         for offset in 0..<min(bytes.byteCount, shownBytes) {
-            // Safe: the offset is within the span, and every bit pattern is a UInt8.
+            // Safe: the offset is within the span, and every bit pattern is a valid UInt8.
             text += escaped(unsafe bytes.unsafeLoad(fromByteOffset: offset, as: UInt8.self))
         }
         return text + (bytes.byteCount > shownBytes ? "\"..." : "\"")

@@ -5,7 +5,7 @@ public import SystemPackage
 extension TracingKernel {
     private static let datagramsShown = 4
 
-    /// recvmmsg(2), with what arrived.
+    /// recvmmsg(2), with the datagrams received.
     package func receiveDatagrams(_ socket: FileDescriptor, into inbox: DatagramInbox) -> SystemResult {
         let result = base.receiveDatagrams(socket, into: inbox)
         let words = shown(result) { index in
@@ -15,7 +15,7 @@ extension TracingKernel {
         return note("recvmmsg(\(socket.rawValue), at most \(inbox.capacity))", result, words)
     }
 
-    /// sendmmsg(2), with what was taken.
+    /// sendmmsg(2), with the datagrams sent.
     package func sendDatagrams(_ socket: FileDescriptor, _ outbox: DatagramOutbox) -> SystemResult {
         let result = base.sendDatagrams(socket, outbox)
         let words = shown(result) { index in

@@ -1,4 +1,4 @@
-// The calls that send files, and what became of the bytes, told as the others are.
+// The trace of sending files, of unacknowledged bytes and of pending signals.
 
 public import SystemPackage
 

@@ -1,9 +1,9 @@
-// The trace of Unix sockets' paths and peers.
+// The trace of Unix sockets: their paths and peers.
 
 public import SystemPackage
 
 extension TracingKernel {
-    /// getsockopt(2) with `SO_PEERCRED`, with who it is.
+    /// getsockopt(2) with `SO_PEERCRED`, with the peer's process, user and group.
     package func peerCredentials(of socket: FileDescriptor, _ credentials: inout PeerCredentials) -> SystemResult {
         let result = base.peerCredentials(of: socket, &credentials)
         let peer = "process \(credentials.process), user \(credentials.user), group \(credentials.group)"

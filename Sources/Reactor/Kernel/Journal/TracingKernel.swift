@@ -1,38 +1,39 @@
-// A kernel that hands every call on to another one and writes down what was asked and answered, one line each, in order.
-// The loop tells it of its callbacks, so that the whole reads as a story: what was called, what was ready, what was done.
+// A kernel that forwards every call to another one and logs it with its result, one line per call. The loop adds a line
+// per callback, so that a trace shows in order what was called, what was ready and what the program did.
 
 public import SystemPackage
 
-/// Prints a readable line for every system call, readiness event and callback of a loop; for learners and bug reports.
+/// A kernel that logs every system call, readiness event and callback of a loop, for learning and for bug reports.
 ///
 ///     let log = LogQueue(to: .standardError)
 ///     let loop = try EventLoop(kernel: TracingKernel { log.write($0) })
 ///
-///     +0.000123  epoll_wait(4, for ever) = 1
+///     +0.000123  epoll_wait(4, forever) = 1
 ///                7 readable
 ///     +0.000141  recv(7) = 12  "hello world\n"
 ///                -> 7 received 12 bytes "hello world\n"
 ///     +0.000150  send(7, 12 bytes) = 12  "hello world\n"
 ///
-/// What was sent and received is shown by its length only, because it may hold passwords; ``showsBytes`` shows its first
-/// bytes as well, as above.
+/// By default a trace shows only the length of data, because data may contain passwords; with ``showsBytes`` it also
+/// shows the first bytes, as above.
 ///
-/// The times are seconds since the kernel was made, taken when the call returned. The clock, the tick counter and what
-/// other threads write to wake the loop are left out. A kernel belongs to one loop: two would mix their lines.
+/// Times are in seconds since the kernel was created, taken when the call returned. The clock, the tick counter and
+/// wake-ups from other threads are not traced. Use one tracing kernel per loop: two loops would interleave their lines.
 public final class TracingKernel: SystemCalls {
     let base: any SystemCalls
     private let start: MonotonicTime
     private let output: (String) -> Void
-    /// Whether lines show the first 32 bytes of what is sent and received, and not only how many there are. Default: false.
+    /// Whether lines show the first 32 bytes of sent and received data, in addition to its length. Default: `false`.
     package let showsBytes: Bool
 
-    /// A kernel that traces.
+    /// Creates a kernel that traces the calls to another.
     ///
     /// - Parameters:
-    ///   - base: who does the work; Linux, unless a test says otherwise.
-    ///   - showsBytes: whether lines show bytes of what is sent and received, passwords included.
-    ///   - output: takes each line, without its end, on the loop's thread; the loop waits for it. ``LogQueue`` does not
-    ///     make it wait.
+    ///   - base: the kernel that performs the calls. Default: Linux.
+    ///   - showsBytes: whether lines show the first bytes of sent and received data, passwords included. Default:
+    ///     `false`.
+    ///   - output: called with each line, without a newline, on the loop's thread, which it holds up. A ``LogQueue``
+    ///     does not hold it up.
     package init(
         _ base: any Kernel = LinuxKernel.shared, showsBytes: Bool = false, output: @escaping (String) -> Void
     ) {
@@ -46,7 +47,7 @@ public final class TracingKernel: SystemCalls {
 
     private static let indent = "           "
 
-    /// A callback is about to be called.
+    /// Logs a callback that is about to be called.
     func callback(_ text: String) { output(Self.indent + "-> " + text) }
 
     private func ready(_ descriptor: CInt, _ bits: UInt16) {
@@ -61,9 +62,9 @@ public final class TracingKernel: SystemCalls {
 
     // MARK: Time
 
-    /// The monotonic clock, which is not traced.
+    /// clock_gettime(2), not traced.
     package func now() -> MonotonicTime { base.now() }
-    /// The tick counter, which is not traced.
+    /// The tick counter, not traced.
     package func ticks() -> UInt64 { base.ticks() }
 
     // MARK: Readiness
@@ -82,7 +83,7 @@ public final class TracingKernel: SystemCalls {
         return note("epoll_ctl(\(epoll.rawValue), \(operation) \(descriptor.rawValue)\(wanted))", result)
     }
 
-    /// epoll_pwait2(2), with what it found.
+    /// epoll_pwait2(2), with the events found.
     package func epollWait(
         _ epoll: FileDescriptor, into events: inout MutableSpan<EpollEvent>, timeout: WaitTimeout
     ) -> SystemResult {
@@ -90,14 +91,14 @@ public final class TracingKernel: SystemCalls {
             "epoll_wait(\(epoll.rawValue), \(TraceText.timeout(timeout)))",
             base.epollWait(epoll, into: &events, timeout: timeout))
         for index in 0..<max(0, result.rawValue) {
-            // The loop's tokens have the descriptor's number in their lower half.
+            // The lower half of a loop's token is the descriptor.
             let descriptor = CInt(truncatingIfNeeded: events[index].data & 0xffff_ffff)
             ready(descriptor, UInt16(truncatingIfNeeded: events[index].events))
         }
         return result
     }
 
-    /// ppoll(2), with what it found.
+    /// ppoll(2), with the events found.
     package func poll(_ entries: inout MutableSpan<PollEntry>, timeout: WaitTimeout) -> SystemResult {
         let result = note(
             "poll(\(entries.count) descriptors, \(TraceText.timeout(timeout)))", base.poll(&entries, timeout: timeout))
@@ -108,7 +109,7 @@ public final class TracingKernel: SystemCalls {
         return result
     }
 
-    /// pselect6(2), with what it found.
+    /// pselect6(2), with the events found.
     package func select(
         below limit: Int, read: inout MutableSpan<UInt64>, write: inout MutableSpan<UInt64>,
         except: inout MutableSpan<UInt64>, timeout: WaitTimeout
@@ -187,25 +188,25 @@ public final class TracingKernel: SystemCalls {
         return note("getsockopt(\(socket.rawValue), pending error)", result, error)
     }
 
-    /// recv(2), with the bytes.
+    /// recv(2), with the bytes received.
     package func receive(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
         unsafe buffer.withUnsafeMutableBytes { memory in
-            // Lent for the call, and looked at when that is over.
+            // Safe: the span lent to the call ends before the bytes are read.
             let result = unsafe base.receive(socket, into: memory.mutableBytes)
             return note("recv(\(socket.rawValue))", result, filled(unsafe memory.bytes, result))
         }
     }
 
-    /// recv(2) with `MSG_PEEK`, with the bytes that were seen.
+    /// recv(2) with `MSG_PEEK`, with the bytes copied.
     package func peek(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
         unsafe buffer.withUnsafeMutableBytes { memory in
-            // Lent for the call, and looked at when that is over.
+            // Safe: the span lent to the call ends before the bytes are read.
             let result = unsafe base.peek(socket, into: memory.mutableBytes)
             return note("recv(\(socket.rawValue), MSG_PEEK)", result, filled(unsafe memory.bytes, result))
         }
     }
 
-    /// send(2), with the bytes that were taken.
+    /// send(2), with the bytes that the kernel took.
     package func send(_ socket: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
         let result = base.send(socket, bytes)
         return note("send(\(socket.rawValue), \(bytes.byteCount) bytes)", result, filled(bytes, result))
@@ -215,7 +216,7 @@ public final class TracingKernel: SystemCalls {
         result.rawValue > 0 && showsBytes ? TraceText.quoted(bytes.extracting(first: result.rawValue)) : ""
     }
 
-    /// Bytes behind a space, where they are to be shown.
+    /// Returns the bytes after a space if ``showsBytes`` is set, else nothing.
     func shown(_ bytes: RawSpan) -> String { showsBytes ? " " + TraceText.quoted(bytes) : "" }
 
     /// shutdown(2).
@@ -230,7 +231,7 @@ public final class TracingKernel: SystemCalls {
         note("close(\(descriptor.rawValue))", base.close(descriptor))
     }
 
-    /// read(2), with the bytes.
+    /// read(2), with the bytes read.
     package func read(_ descriptor: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
         unsafe buffer.withUnsafeMutableBytes { memory in
             let result = unsafe base.read(descriptor, into: memory.mutableBytes)
@@ -238,19 +239,19 @@ public final class TracingKernel: SystemCalls {
         }
     }
 
-    /// write(2), with the bytes that were taken.
+    /// write(2), with the bytes that the kernel took.
     package func write(_ descriptor: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
         let result = base.write(descriptor, bytes)
         return note("write(\(descriptor.rawValue), \(bytes.byteCount) bytes)", result, filled(bytes, result))
     }
 
-    /// open(2) of the reserve.
+    /// open(2) of the spare descriptor.
     package func reserveDescriptor() -> SystemResult { note("open(/dev/null)", base.reserveDescriptor()) }
 
     /// getrlimit(2).
     package func descriptorLimit() -> SystemResult { note("getrlimit(descriptors)", base.descriptorLimit()) }
 
-    /// The count of forks, which is no system call and not traced.
+    /// The count of forks, not traced because it makes no system call.
     package func forkCount() -> UInt32 { base.forkCount() }
 
     // MARK: Wake-up and signals
@@ -258,7 +259,7 @@ public final class TracingKernel: SystemCalls {
     /// eventfd(2).
     package func eventDescriptor() -> SystemResult { note("eventfd()", base.eventDescriptor()) }
 
-    /// What adds to an eventfd, which other threads call, and which is not traced.
+    /// The function that writes to an eventfd, not traced because other threads call it.
     package func notifier(for event: FileDescriptor) -> @Sendable () -> SystemResult { base.notifier(for: event) }
 
     /// read(2) of an eventfd.

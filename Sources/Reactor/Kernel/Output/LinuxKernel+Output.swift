@@ -1,14 +1,13 @@
-// write(2) to descriptors that may be pipes, without the signal that a pipe without a reader raises.
+// write(2) to descriptors that may be pipes, without raising SIGPIPE when the reader has gone.
 
 import CReactor
 package import SystemPackage
 
 extension LinuxKernel {
-    /// write(2) that never raises `SIGPIPE`: a pipe or socket whose reader has gone returns `EPIPE` and nothing else
-    /// happens.
+    /// Writes bytes without raising `SIGPIPE`: a pipe or socket whose reader has gone only returns `EPIPE`.
     ///
-    /// The signal is blocked in the calling thread for the duration of the call, and a pending one is consumed. It is not
-    /// ignored for the whole process, because child processes would inherit that.
+    /// The signal is blocked in the calling thread for the duration of the call, and a pending one is consumed. It is
+    /// not ignored for the whole process, because child processes would inherit that.
     package func writeWithoutSignal(_ descriptor: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
         let wasBlocked = setBlocked(.brokenPipe, true).rawValue == 1
         let result = write(descriptor, bytes)
@@ -17,10 +16,10 @@ extension LinuxKernel {
         return result
     }
 
-    /// Writes all bytes, without `SIGPIPE`, and waits where the descriptor has no room.
+    /// Writes all bytes without raising `SIGPIPE`, and blocks while the descriptor is full.
     ///
-    /// For programs that have to know whether their output was written; not for a loop's thread.
-    /// - Throws: `EPIPE`, `ENOSPC` or another reason why the rest was not written.
+    /// Use it for output whose loss a program has to notice; never on a loop's thread.
+    /// - Throws: `EPIPE`, `ENOSPC` or another error that left a part unwritten.
     package func writeAll(_ bytes: Span<UInt8>, to descriptor: FileDescriptor) throws(Errno) {
         var offset = 0
         while offset < bytes.count {
@@ -36,7 +35,8 @@ extension LinuxKernel {
         }
     }
 
-    /// Blocks until a descriptor that another process has made non-blocking takes bytes again, or fails.
+    /// Blocks until a non-blocking descriptor is writable or has an error. Another process that shares the descriptor
+    /// may have made it non-blocking.
     func waitForRoom(_ descriptor: FileDescriptor) {
         let pollOut: Int16 = 4
         var entries = [PollEntry(descriptor: descriptor.rawValue, events: pollOut)]
@@ -46,7 +46,7 @@ extension LinuxKernel {
 }
 
 extension Errno {
-    /// The error in words, with the name of its number where output commonly fails with it.
+    /// The error in words, followed by its name if it is a common error of output: `Broken pipe (EPIPE)`.
     package var outputWords: String {
         let names: [Errno: String] = [
             .noSpace: "ENOSPC", .brokenPipe: "EPIPE", .ioError: "EIO", .badFileDescriptor: "EBADF",

@@ -1,39 +1,39 @@
-// Lines of a log on their way to a descriptor that may be slow, full or without a reader: a terminal, a pipe, a file. The
-// loop appends to a bounded queue and goes on; a thread writes.
+// A bounded queue of log lines for a descriptor that may be slow, full or without a reader: a terminal, a pipe, a file.
+// The loop appends and continues; a separate thread writes.
 
 public import SystemPackage
 
-/// Writes lines to a descriptor without ever holding up the caller.
+/// A log that writes lines to a descriptor without ever blocking the caller.
 ///
 ///     let log = LogQueue(to: .standardError)
 ///     let loop = try EventLoop(kernel: TracingKernel { log.write($0) })
 ///     loop.onReport = { log.write("\($0)") }
 ///
-/// A loop must not wait for its log: a pipe whose reader has stopped would stop the server with it. Lines that find the
-/// queue full are dropped and counted, and a line of its own says how many they were, where they are missing. A descriptor
-/// that cannot be written to (`EPIPE`, `ENOSPC`) loses lines, which are counted as well and reported when it can be written
-/// to again. No write raises `SIGPIPE`, and the descriptor is not set to non-blocking, which would be so for every process
-/// that shares it.
+/// A loop must not wait for its log: a pipe whose reader has stopped would stop the server as well. When the queue is
+/// full, lines are dropped and counted, and a separate line reports their number in their place. When the descriptor
+/// cannot be written to (`EPIPE`, `ENOSPC`), lines are lost; they are counted as well, and reported as soon as a write
+/// succeeds. `SIGPIPE` does not end the process. The descriptor is not made non-blocking, because that would affect
+/// every process that shares it.
 ///
-/// Lines appear in the order in which they were written. At its end a program waits for them with ``flush(within:)``.
+/// Lines appear in the order in which they were written. Before it exits, a program calls ``flush(within:)``.
 public final class LogQueue: Sendable {
-    /// What became of lines that were not written.
+    /// The numbers of lines that were not written.
     public struct Losses: Sendable, Hashable {
-        /// Lines that found the queue full.
+        /// Lines dropped because the queue was full.
         public var dropped = 0
-        /// Lines that the descriptor did not take.
+        /// Lines lost because the write failed.
         public var failed = 0
     }
 
     private let thread: WriterThread<String>
     private let writer: LogWriter
 
-    /// A queue of lines for a descriptor, which has to stay open.
+    /// Creates a log for a descriptor, which has to stay open.
     ///
     /// - Parameters:
-    ///   - descriptor: where the lines go.
-    ///   - capacity: bytes that may be queued. Default: 256 KiB.
-    ///   - report: the line that says how many lines are missing, and why. Default: in plain English.
+    ///   - descriptor: the descriptor to write to.
+    ///   - capacity: the maximum of queued bytes. Default: 256 KiB.
+    ///   - report: returns the line that reports missing lines and the reason. Default: ``report(_:_:)``.
     public init(
         to descriptor: FileDescriptor, capacity: Int = 256 * 1024,
         report: @escaping @Sendable (_ lines: Int, _ reason: String) -> String = LogQueue.report
@@ -43,32 +43,33 @@ public final class LogQueue: Sendable {
         thread = WriterThread(named: "log", capacity: capacity) { writer.write($0, dropped: $1) }
     }
 
-    /// Writes a line, given without its end. On any thread; never waits for the descriptor.
+    /// Queues a line, given without its newline. Any thread may call it; it never waits for the descriptor.
     public func write(_ line: String) { thread.append(line, cost: line.utf8.count + 1) }
 
-    /// Waits until all lines are written or lost, but no longer than `time`: the reader may have stopped for good.
+    /// Waits until all lines are written or lost, or `time` has passed: the reader may never read again.
     ///
-    /// - Returns: Whether none is queued any more.
+    /// - Parameter time: the maximum time to wait. Default: 1 s.
+    /// - Returns: Whether the queue is empty.
     @discardableResult
     public func flush(within time: Duration = .seconds(1)) -> Bool { thread.flush(within: time) }
 
-    /// Lines that were not written so far.
+    /// The lines that have not been written so far.
     public var losses: Losses { Losses(dropped: thread.dropped, failed: writer.failed) }
 
-    /// The line that says how many lines are missing: `3 lines dropped: the log's reader is too slow`.
+    /// Returns the line that reports missing lines: `3 lines dropped: the log's reader is too slow`.
     @Sendable public static func report(_ lines: Int, _ reason: String) -> String {
         "\(lines) \(lines == 1 ? "line" : "lines") \(reason)"
     }
 }
 
-/// The writing end, on the queue's thread.
+/// The writer, on the queue's thread.
 private final class LogWriter: Sendable {
     private struct State {
-        /// Lines that were lost and not reported yet, and why the last of them was.
+        /// Lost lines that have not been reported yet, and the error of the last of them.
         var unreported = 0
         var errno: Errno?
         var failed = 0
-        /// The last line was cut off by an error.
+        /// Whether an error cut off the last line.
         var isMidLine = false
     }
 
@@ -98,7 +99,7 @@ private final class LogWriter: Sendable {
         lose(bytes[min(written, end)..<end], andDropped: dropped)
     }
 
-    /// Says how many lines were lost before, if there are any and the descriptor takes bytes again.
+    /// Writes a line that reports lost lines, if there are any. Returns `false` if the descriptor still fails.
     private func reportLosses() -> Bool {
         let (lost, errno, isMidLine) = state.withLock { ($0.unreported, $0.errno, $0.isMidLine) }
         guard lost > 0, let errno else { return true }
@@ -116,7 +117,7 @@ private final class LogWriter: Sendable {
         }
     }
 
-    /// Writes bytes until all are written or an error stops it. This thread blocks all signals, `SIGPIPE` among them.
+    /// Writes bytes until all are written or an error occurs. `SIGPIPE` does not end the process on this thread.
     private func write(_ bytes: [UInt8]) -> (written: Int, errno: Errno?) {
         var written = 0
         while written < bytes.count {

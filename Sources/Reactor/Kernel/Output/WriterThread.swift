@@ -1,23 +1,23 @@
-// A bounded queue with a thread behind it that may block. Whoever appends never waits: what does not fit is dropped and
-// counted, and the thread is given the count in its place among the values.
+// A bounded queue whose consumer runs on a thread that may block. A producer never waits: values that do not fit are
+// dropped and counted, and the consumer receives the count in order with the values.
 //
 //     append --there is room--> queued --the thread is free--> consumed, a batch at a time
-//        +---- full, or something was dropped since the thread last took a batch: dropped, counted
+//        +---- full, or a value was dropped since the thread last took a batch: dropped, counted
 
 import SystemPackage
 
-/// Values on their way to a thread of their own.
+/// A bounded queue of values with a consumer thread of its own.
 package final class WriterThread<Element: Sendable>: Sendable {
     private struct State {
         var queued: [Element] = []
-        /// Costs of what is queued and of what is being consumed.
+        /// The costs of all queued values and of the batch being consumed.
         var cost = 0
         var batchCost = 0
-        /// Since the last batch was taken.
+        /// Values dropped since the last batch was taken.
         var dropped = 0
         var droppedInAll = 0
         var isStarted = false
-        /// The thread waits for something to do.
+        /// Whether the thread is waiting for work.
         var isIdle = false
         var isConsuming = false
         var isEnding = false
@@ -30,35 +30,39 @@ package final class WriterThread<Element: Sendable>: Sendable {
     private let state = Monitor(State())
     private let consume: @Sendable ([Element], Int) -> Void
 
-    /// A queue. Its thread starts with the first value, so that a process that appends nothing has no other thread.
+    /// Creates a queue. Its thread starts with the first value: a process that appends nothing stays single-threaded.
     ///
     /// - Parameters:
-    ///   - name: of the thread.
-    ///   - capacity: the sum of costs that may be queued or being consumed.
-    ///   - consume: takes what was queued, and how many values were dropped after these; called on the thread, and may
-    ///     block.
+    ///   - name: the name of the thread.
+    ///   - capacity: the maximum total cost of values that are queued or being consumed.
+    ///   - consume: called on the thread, where it may block, with the queued values and the number of values dropped
+    ///     after them.
     package init(named name: String, capacity: Int, consume: @escaping @Sendable ([Element], Int) -> Void) {
         self.name = name
         self.capacity = capacity
         self.consume = consume
     }
 
-    /// The thread consumes what is queued, and ends.
+    /// Lets the thread consume the queued values and end.
     deinit {
         state.withLock { $0.isEnding = true }
         state.wakeAll()
     }
 
-    /// Values that were dropped because the queue was full.
+    /// The number of values dropped because the queue was full.
     package var dropped: Int { state.withLock { $0.droppedInAll } }
 
-    /// Queues a value. On any thread; never waits for the consumer.
+    /// Queues a value. Any thread may call it; it never waits for the consumer.
     ///
-    /// - Returns: Whether there was room.
+    /// - Parameters:
+    ///   - element: the value.
+    ///   - cost: its share of the capacity. Default: 1.
+    /// - Returns: Whether there was room; `false` if the value was dropped.
     @discardableResult
     package func append(_ element: Element, cost: Int = 1) -> Bool {
         let (isTaken, isIdle, isNew) = state.withLock { state in
-            // Behind a gap there is no value until the consumer knows of the gap.
+            // After a drop, further values are dropped too until the consumer has received the count, to keep the
+            // order.
             let isTaken = state.dropped == 0 && cost <= capacity - state.cost
             if isTaken {
                 state.queued.append(element)
@@ -75,9 +79,9 @@ package final class WriterThread<Element: Sendable>: Sendable {
         return isTaken
     }
 
-    /// Waits until all that was appended before is consumed, but no longer than `time`.
+    /// Waits until all values appended before are consumed, or `time` has passed.
     ///
-    /// - Returns: Whether it is.
+    /// - Returns: Whether they are consumed.
     @discardableResult
     package func flush(within time: Duration) -> Bool {
         state.wait(within: time) { state in state.hasWork || state.isConsuming ? nil : true } ?? false
@@ -88,7 +92,7 @@ package final class WriterThread<Element: Sendable>: Sendable {
         do throws(SocketError) {
             try SystemThread.start(named: name) { Self.run(state, consume) }.detach()
         } catch {
-            // No room for a thread at this moment: the next value tries again, and until then the queue fills.
+            // The thread cannot be created now: the next value tries again, and until then the queue fills.
             state.withLock { $0.isStarted = false }
         }
     }
@@ -109,7 +113,7 @@ package final class WriterThread<Element: Sendable>: Sendable {
                 state.cost -= state.batchCost
                 (state.batchCost, state.isConsuming) = (0, false)
             }
-            // Somebody may wait for the end of this in `flush`.
+            // Wakes threads that wait in `flush`.
             state.wakeAll()
         }
     }

@@ -1,34 +1,37 @@
-// What a process is started with: sockets of a server from systemd or from a predecessor, named in the environment as
-// sd_listen_fds(3) has it, and a pipe on which a predecessor waits to hear that its successor is ready.
+// The sockets that a process inherits from systemd or from its predecessor, described by the environment as in
+// sd_listen_fds(3), and the pipe through which it reports to a predecessor that it is ready.
 //
-//     LISTEN_FDS       how many sockets, from descriptor 3 on
-//     LISTEN_PID       which process they are for; children that inherit the environment are not meant
-//     LISTEN_FDNAMES   their names, with colons between
-//     REACTOR_READY_FD the pipe; of this framework's own making
-//     REACTOR_ROLES    what the predecessor used each socket for (SocketRole), with commas between
+//     LISTEN_FDS       the number of sockets, beginning with descriptor 3
+//     LISTEN_PID       the process that they are for; other processes that inherit the environment ignore it
+//     LISTEN_FDNAMES   the names of the sockets, separated by colons
+//     REACTOR_READY_FD the pipe (an extension of this framework)
+//     REACTOR_ROLES    the use of each socket by the predecessor (SocketRole), separated by commas (an extension)
 
 import CReactor
 public import SystemPackage
 
-/// A socket that this process was started with: a stream socket that listens, or a bound datagram socket.
+/// A socket that this process inherited: a listening stream socket or a bound datagram socket.
 ///
-/// A name for it: it stays open until a server takes it over.
+/// The value does not own the descriptor, which stays open until a server takes it over.
 public struct InheritedSocket: Sendable, Hashable {
     /// The descriptor.
     public let descriptor: FileDescriptor
-    /// What the one who passed it on calls it, as `FileDescriptorName=` in systemd.socket(5); `nil` when it has no name.
+    /// The name given by systemd (`FileDescriptorName=` in systemd.socket(5)) or by the predecessor; `nil` if it has
+    /// none.
     public let name: String?
-    /// Where it listens, or is bound.
+    /// The address that it listens on or is bound to.
     public let address: SocketAddress
-    /// Whether it has connections or datagrams.
+    /// Whether it is a stream or a datagram socket.
     package let kind: SocketKind
-    /// What the predecessor used it for.
+    /// The use of the socket by the predecessor.
     var role = SocketRole.foreign
 
-    /// Takes a descriptor for a socket of a server, checks that it is one, and makes it non-blocking and close-on-exec: a
-    /// stream socket that listens, or a UDP socket that is bound.
+    /// Creates a value for an inherited descriptor, and makes the descriptor non-blocking and close-on-exec.
     ///
-    /// - Throws: ``SocketError`` that says what it is instead.
+    /// - Parameters:
+    ///   - descriptor: a listening stream socket or a bound UDP socket.
+    ///   - name: the socket's name. Default: `nil`.
+    /// - Throws: ``SocketError`` if the descriptor is neither; the error describes what it is.
     public init(descriptor: FileDescriptor, name: String? = nil) throws(SocketError) {
         let number = descriptor.rawValue
         func refuse(_ reason: String) -> SocketError {
@@ -61,7 +64,7 @@ public struct InheritedSocket: Sendable, Hashable {
         self.address = address
     }
 
-    /// The refusal of a server that has no use for it.
+    /// Returns the error with which a server refuses a socket of the wrong kind.
     func refusal() -> SocketError {
         let label = name.map { " (\($0))" } ?? ""
         let (what, wanted) = self.kind == .stream ? ("stream", "datagrams") : ("datagram", "connections")
@@ -72,48 +75,49 @@ public struct InheritedSocket: Sendable, Hashable {
     }
 }
 
-/// What a process used a socket for that it hands to its successor.
+/// The use of a socket that a process hands over to its successor.
 enum SocketRole: String, Sendable {
-    /// It serves with it, and removes the path of a Unix socket at its end.
+    /// The process serves clients on it, and removes the path of a Unix socket when it exits.
     case service
-    /// It serves with it; whoever started the first process owns the path of a Unix socket, systemd for instance.
+    /// The process serves clients on it, and leaves the path of a Unix socket to its owner, such as systemd.
     case foreign
     /// The admin socket.
     case administration
 }
 
-/// What this process was started with.
+/// The sockets that this process inherited when it was started.
 public struct Inheritance: Sendable {
-    /// The sockets, in order, without a predecessor's admin socket.
+    /// The inherited sockets, in order, without the predecessor's admin socket.
     public let sockets: [InheritedSocket]
-    /// The admin socket of a predecessor, which ``EventLoop/serveAdministration(at:inheriting:)`` takes over.
+    /// The predecessor's admin socket, which ``EventLoop/serveAdministration(at:inheriting:)`` takes over.
     let administration: InheritedSocket?
-    /// Where a predecessor waits.
+    /// The pipe on which the predecessor waits for this process to be ready.
     private let readyPipe: FileDescriptor?
 
     private static let firstDescriptor: CInt = 3
-    /// More than any unit file lists; a number above this is a mistake.
+    /// The maximum of `LISTEN_FDS`. No unit file lists as many, so that a larger number is a mistake.
     private static let mostSockets = 1024
 
-    /// Sockets that came another way, by number for instance.
+    /// Creates a value from sockets that were inherited in another way, for example as descriptor numbers in arguments.
     public init(sockets: [InheritedSocket]) {
         self.sockets = sockets
         administration = nil
         readyPipe = nil
     }
 
-    /// Takes what the environment names, and clears that, so that children do not take it for theirs.
+    /// Takes the sockets that the environment describes, and clears those variables, so that child processes ignore
+    /// them.
     ///
-    /// To be called once, at start-up, while there is one thread: it changes the environment (environ(7)).
-    /// - Returns: `nil` when the environment names nothing, or is meant for another process.
-    /// - Throws: ``SocketError`` when what it names is malformed, or not a socket of a server.
+    /// Call it once, at start-up, before other threads exist: it changes the environment (environ(7)).
+    /// - Returns: `nil` if the environment describes no sockets, or describes those of another process.
+    /// - Throws: ``SocketError`` if a variable is malformed, or a descriptor is not a socket that a server can use.
     public static func take() throws(SocketError) -> Inheritance? {
         let names = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "REACTOR_READY_FD", "REACTOR_ROLES"]
         let values = names.map(environment)
         for name in names { unsafe unsetenv(name) }
         guard let process = values[0], number(process) == getpid(), let count = values[1] else { return nil }
         guard let count = number(count), count <= mostSockets else {
-            throw SocketError(.inherit, subject: "LISTEN_FDS=\(count)", reason: "it is no number of sockets")
+            throw SocketError(.inherit, subject: "LISTEN_FDS=\(count)", reason: "it is not a number from 0 to 1024")
         }
         let labels = values[2]?.split(separator: ":", omittingEmptySubsequences: false).map(String.init) ?? []
         if !labels.isEmpty && labels.count != Int(count) {
@@ -129,7 +133,7 @@ public struct Inheritance: Sendable {
         }
         var readyPipe: FileDescriptor?
         if let pipe = values[3].flatMap(number) {
-            // A child of ours must not keep the predecessor waiting.
+            // Close-on-exec: a child process must not keep the predecessor waiting.
             if let errno = SystemResult(rawValue: creactor_adopt(pipe)).errno {
                 throw SocketError(.inherit, subject: "REACTOR_READY_FD=\(pipe)", errno: errno)
             }
@@ -139,10 +143,12 @@ public struct Inheritance: Sendable {
         return Inheritance(sockets: sockets, readyPipe: readyPipe)
     }
 
-    /// The same with the sockets of one kind only, which is what a server takes. The others are closed.
+    /// Returns the inherited sockets of one kind, and closes the others, which the server cannot use.
     ///
-    /// - Parameter refused: called with an error that names it for each socket that is closed.
-    /// - Throws: ``SocketError`` that names the first socket when none is of this kind.
+    /// - Parameters:
+    ///   - kind: the kind of sockets that the server uses.
+    ///   - refused: called for each closed socket, with an error that names it.
+    /// - Throws: ``SocketError`` for the first socket if sockets were inherited and all are of another kind.
     package func keeping(_ kind: SocketKind, refused: (SocketError) -> Void) throws(SocketError) -> Inheritance {
         let others = sockets.filter { $0.kind != kind }
         if let first = others.first, others.count == sockets.count { throw first.refusal() }
@@ -154,7 +160,7 @@ public struct Inheritance: Sendable {
         return Inheritance(sockets: kept, readyPipe: readyPipe)
     }
 
-    /// Notes what the predecessor used each socket for; one that says nothing about it served with all of them.
+    /// Assigns the role of each socket. A predecessor that names no roles served clients on all of them.
     private static func assignRoles(_ text: String?, to sockets: inout [InheritedSocket]) throws(SocketError) {
         guard let text else {
             for index in sockets.indices { sockets[index].role = .service }
@@ -179,11 +185,11 @@ public struct Inheritance: Sendable {
         self.readyPipe = readyPipe
     }
 
-    /// Tells the predecessor, if there is one that waits, that its successor serves.
+    /// Reports to a waiting predecessor that this process is serving.
     func announceReady() {
         guard let readyPipe else { return }
         let ready: [UInt8] = [0]
-        // If it cannot be told, it has gone already. Safe: a byte has no padding.
+        // An error means that the predecessor has gone already. Safe: a byte has no padding.
         _ = unsafe LinuxKernel.shared.writeWithoutSignal(readyPipe, ready.span.bytes)
         _ = creactor_close(readyPipe.rawValue)
     }
@@ -192,7 +198,7 @@ public struct Inheritance: Sendable {
         unsafe getenv(name).map { unsafe String(cString: $0) }
     }
 
-    /// A number of ASCII digits and nothing else.
+    /// Parses a number of ASCII digits only.
     private static func number(_ text: String) -> CInt? {
         let digits = text.utf8
         return digits.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 } ? CInt(text) : nil

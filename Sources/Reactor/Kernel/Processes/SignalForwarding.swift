@@ -1,13 +1,13 @@
-// Which threads watch which signals, in all loops of the process, so that a signal finds one of them wherever it arrives.
+// The process-wide table of the threads that watch each signal: a signal that arrives elsewhere is forwarded to one.
 
 import CReactor
 
-/// The signals that are sent on to the threads that watch them.
+/// Forwards signals to the threads that watch them.
 enum SignalForwarding {
-    /// The threads that watch a signal, by its number; the last one gets what arrives elsewhere.
+    /// The threads that watch each signal number. The last one receives the signals that arrive on other threads.
     private static let watchers = Monitor<[CInt: [CInt]]>([:])
 
-    /// Has a signal sent on to this thread.
+    /// Starts forwarding a signal to the calling thread.
     static func begin(_ signal: Signal) -> SystemResult {
         let (number, thread) = (signal.rawValue, creactor_thread_number())
         return watchers.withLock { watchers in
@@ -22,11 +22,11 @@ enum SignalForwarding {
         }
     }
 
-    /// This thread watches a signal no longer.
+    /// Stops forwarding a signal to the calling thread.
     static func end(_ signal: Signal) -> SystemResult {
         let (number, thread) = (signal.rawValue, creactor_thread_number())
         return watchers.withLock { watchers in
-            // A loop that was made on one thread and ended on another ends its watches there.
+            // A loop created on one thread and shut down on another ends its watches on the latter.
             guard let index = watchers[number]?.lastIndex(of: thread) ?? watchers[number]?.indices.last else {
                 return SystemResult(.invalidArgument)
             }

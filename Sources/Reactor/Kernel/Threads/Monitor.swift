@@ -1,11 +1,11 @@
-// A lock with what it guards, and the wait for it to change: POSIX's mutex and condition, which every tool that looks for
-// races understands. Held for a few instructions at a time; the loop never waits for a change.
+// A lock around a value, and a wait for that value to change: a POSIX mutex and condition variable, which every race
+// detector understands. The lock is held for a few instructions at a time; a loop never waits for a change.
 
 import CReactor
 
-/// A value that threads share: whoever looks at it or changes it holds the lock meanwhile.
-// Safe to share: the value is reached with the mutex held only, in `withLock` and `wait`; the mutex and the condition stay
-// where they were allocated from init to deinit, when nobody else has the monitor any more.
+/// A value that threads share and access only under its lock.
+// Safe to share: `withLock` and `wait` access the value with the mutex held; the mutex and the condition variable stay
+// at their addresses from init to deinit, when no other reference to the monitor is left.
 @safe final class Monitor<Value: Sendable>: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
@@ -30,15 +30,16 @@ import CReactor
         unsafe mutex.deallocate()
     }
 
-    /// Calls `body` with the lock held. It must not come back here.
+    /// Calls `body` with the lock held. The lock is not recursive: `body` must not use this monitor.
     func withLock<Result>(_ body: (inout Value) -> Result) -> Result {
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
         return body(&value)
     }
 
-    /// Blocks the calling thread until `body`, called with the lock held, answers something. It is called again after
-    /// each ``wakeOne()`` and ``wakeAll()``.
+    /// Blocks the calling thread until `body`, called with the lock held, returns a value, and returns that value.
+    ///
+    /// `body` is called again after each ``wakeOne()`` and ``wakeAll()``.
     func wait<Result>(_ body: (inout Value) -> Result?) -> Result {
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
@@ -48,7 +49,9 @@ import CReactor
         }
     }
 
-    /// Blocks the calling thread as ``wait(_:)`` does, but no longer than `time`; `nil` when that is over first.
+    /// Blocks the calling thread as ``wait(_:)`` does, for at most `time`.
+    ///
+    /// - Returns: The value, or `nil` after a timeout.
     func wait<Result>(within time: Duration, _ body: (inout Value) -> Result?) -> Result? {
         let end = (LinuxKernel.shared.now() + max(0, time.wholeNanoseconds)).nanoseconds
         let deadline = timespec(tv_sec: Int(end / 1_000_000_000), tv_nsec: Int(end % 1_000_000_000))
@@ -62,9 +65,9 @@ import CReactor
         }
     }
 
-    /// The value has changed: one of those who wait looks again.
+    /// Wakes one waiting thread, after the value has changed.
     func wakeOne() { unsafe pthread_cond_signal(condition) }
 
-    /// The value has changed: all who wait look again.
+    /// Wakes all waiting threads, after the value has changed.
     func wakeAll() { unsafe pthread_cond_broadcast(condition) }
 }

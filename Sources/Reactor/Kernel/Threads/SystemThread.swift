@@ -1,20 +1,25 @@
-// Threads, for what cannot run on one: further loops, and work that blocks.
+// Operating-system threads, for additional loops and for blocking work.
 
 import CReactor
 import SystemPackage
 
-/// A thread of the system. Whoever starts one joins or detaches it: dropping the value is a fault in the program and traps.
+/// An operating-system thread that its owner must join or detach.
+///
+/// Dropping the value without either is a programming error and traps.
 struct SystemThread: ~Copyable {
     private let thread: pthread_t
 
-    /// Starts a thread. Its signal mask is that of the calling thread, less what a loop has blocked there, so that children
-    /// of the new thread do not inherit that. A write to a pipe that nobody reads, or past the file size limit, fails there
-    /// with its error number (`EPIPE`, `EFBIG`) and raises no signal (`SIGPIPE`, `SIGXFSZ`) that would end the process.
+    /// Starts a thread.
+    ///
+    /// The thread inherits the signal mask of the calling thread, without the signals that a loop has blocked there, so
+    /// that child processes of the new thread do not inherit those. On the new thread, a write to a pipe without a
+    /// reader or past the file size limit fails with `EPIPE` or `EFBIG`; the `SIGPIPE` or `SIGXFSZ` does not end the
+    /// process.
     ///
     /// - Parameters:
-    ///   - name: as debuggers and `top` show it; the system keeps 15 bytes of it.
-    ///   - body: what the thread runs; it ends when this returns.
-    /// - Throws: ``SocketError`` when the system has no room for another thread.
+    ///   - name: the name that debuggers and `top` show; cut at 15 bytes.
+    ///   - body: the work of the thread, which ends when `body` returns.
+    /// - Throws: ``SocketError`` if the system cannot create the thread.
     static func start(named name: String, _ body: @escaping @Sendable () -> Void) throws(SocketError) -> SystemThread {
         var thread = pthread_t()
         let box = unsafe Unmanaged.passRetained(ThreadBody(name: name, run: body))
@@ -41,25 +46,25 @@ struct SystemThread: ~Copyable {
         discard self
     }
 
-    /// Lets the thread go its way: nobody will wait for its end.
+    /// Detaches the thread, which then runs to its end on its own.
     consuming func detach() {
         _ = pthread_detach(thread)
         discard self
     }
 
-    /// How many processors this process may run on (sched_getaffinity(2)).
+    /// The number of processors that the calling thread may run on (sched_getaffinity(2)).
     static var processorCount: Int { Int(creactor_processor_count()) }
 
-    /// A number for the calling thread that no other living thread has, and that is not 0.
+    /// A number that identifies the calling thread among all running threads; never 0.
     static var currentNumber: UInt { creactor_thread() }
 
-    /// Whether this runs on the thread.
+    /// Whether the calling thread is this thread.
     var isCurrent: Bool { pthread_equal(thread, pthread_self()) != 0 }
 
     deinit { precondition(thread == 0, "a thread was dropped without being joined") }
 }
 
-/// What a thread runs, on its way there.
+/// The name and the work of a thread that is being started.
 private final class ThreadBody: Sendable {
     let name: String
     let run: @Sendable () -> Void
