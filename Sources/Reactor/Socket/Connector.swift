@@ -110,7 +110,7 @@ public final class Connector: EventSource {
     }
 
     override func ready(_ readiness: Readiness) {
-        if retryTimer != nil { return }  // an unconnected socket reports EPOLLHUP
+        if retryTimer != nil { return }  // an unconnected socket reports a hang-up
         // A second connect(2) returns the outcome and detects spurious readiness (EALREADY: still pending). A Unix
         // socket is not asked again: it is connected already, and a second connect may fail with EAGAIN if the queue is
         // full.

@@ -5,8 +5,8 @@ public import SystemPackage
 
 /// The limits of a server and of each of its connections.
 ///
-/// Any value is accepted: a number below 0 counts as 0, or as 1 where it is a budget per turn; a negative time counts
-/// as zero, and a time above 292 years as 292 years.
+/// Any value is accepted: a negative number counts as 0, a budget per turn below 1 as 1, a negative time as zero, and a
+/// time above 292 years as 292 years.
 ///
 ///     var limits = Limits()
 ///     limits.idleTime = .seconds(300)
