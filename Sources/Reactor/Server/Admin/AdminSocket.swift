@@ -13,8 +13,8 @@ extension EventLoop {
     ///     $ echo stats | nc -NU /run/server.sock
     ///
     /// On the first loop of a server with several loops, commands apply to all of them. While a client is connected,
-    /// times are measured (``measuresTimes``). Its connections and their bytes are not counted among the server's;
-    /// turns, events, receives and sends include them. A drain closes it with everything else.
+    /// times are measured (``measuresTimes``). The admin socket's connections and their bytes are not counted among the
+    /// server's; turns, events, receives and sends include them. A drain closes it with everything else.
     ///
     /// - Parameters:
     ///   - path: the path of the socket; a stale one is replaced.
