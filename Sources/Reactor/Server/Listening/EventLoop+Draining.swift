@@ -13,7 +13,7 @@ extension EventLoop {
     /// Listeners and datagram sockets are closed at once. In the next turn, ``ConnectionHandler/draining(_:)`` is
     /// called for every connection; by default it closes the connection. At the deadline the rest is reset with the
     /// reason ``CloseReason/Kind/loopEnded``. ``LoopStatistics/drainsFinished`` and ``LoopStatistics/drainsAborted``
-    /// count both. Calling this again has no effect.
+    /// count both outcomes. Calling this again has no effect.
     ///
     /// Blocking work that is running is awaited until the deadline; a name lookup is not awaited
     /// (``offload(_:then:)``).

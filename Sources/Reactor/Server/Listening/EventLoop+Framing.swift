@@ -30,7 +30,7 @@ extension EventLoop {
         try listen(on: SocketAddress(address), limits: limits, framing: framing, handler: handler)
     }
 
-    /// Connects to a server and splits its output into messages.
+    /// Connects to a server and splits the connection's input into messages.
     ///
     /// Works like ``connect(to:from:timeout:limits:handler:failed:)``.
     ///

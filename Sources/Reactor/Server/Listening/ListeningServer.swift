@@ -35,7 +35,7 @@ public final class ListeningServer {
         }
         if count > 1 && loop.linux == nil {
             throw SocketError(
-                .prepare, subject: "\(count) loops", reason: "several loops need the real kernel's threads; use 1 loop")
+                .prepare, subject: "\(count) loops", reason: "several loops need the real kernel's threads; use 1")
         }
         let parts = ServerParts(server, loops: count, on: loop.kernel, prepare)
         let firstMember = try parts.member(on: loop, number: 0)
