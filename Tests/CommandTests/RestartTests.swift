@@ -92,12 +92,12 @@ import Testing
                 // A second one meanwhile changes nothing.
                 kill(process.number, SIGUSR2)
                 _ = try await HandOverTests.line(
-                    "reactor: cannot hand over to a successor: one is on its way already", 1, in: file + ".errors")
+                    "reactor: cannot hand over to a successor: one is already starting", 1, in: file + ".errors")
                 let successor = ProcessStatus(number: try #require(pid_t(HandOverTests.lines(of: number)[0])))
                 kill(process.number, SIGTERM)
                 try await eventually { !process.isRunning && !successor.isRunning }
                 let errors = HandOverTests.lines(of: file + ".errors")
-                #expect(errors.contains { $0.hasSuffix(": this server was asked to end meanwhile") }, "\(errors)")
+                #expect(errors.contains { $0.hasSuffix(": this server was asked to stop") }, "\(errors)")
             }
             #expect(lines.count == 2 && lines.last?.hasPrefix("served 0 ") == true, "\(lines)")
         }

@@ -1,5 +1,5 @@
-// A connection as a task sees it: it asks for bytes and waits for them. What happens between the two worlds is in
-// ConnectionTask.swift; here is what can be asked for.
+// A connection as a task sees it: the operations that a task can await. ConnectionTask.swift connects it to the
+// connection's callbacks.
 
 /// A TCP connection that a task reads from and writes to.
 ///
@@ -8,52 +8,56 @@
 ///         try await connection.write(buffer.span.extracting(..<count))
 ///     }
 ///
-/// It belongs to one task, which the compiler sees to: it is not `Sendable`. Other tasks write with a ``writer(_:limit:)``.
-/// Everything happens on the loop's thread, and nothing hops. The ``Limits`` are those of every connection: idle time, first
-/// message, write stall and the size of its output end it, and the next read or write says so.
+/// It belongs to one task and is not `Sendable`; other tasks use a ``writer(_:limit:)``. Everything runs on the loop's
+/// thread, without executor hops. The ``Limits`` apply as to every connection: when the idle time, the first-message
+/// time, the write stall time or the output limit closes it, the next read or write throws.
 public struct AsyncConnection {
     @usableFromInline let core: ConnectionTask
 
     init(_ core: ConnectionTask) { self.core = core }
 
-    /// The connection, for what else can be asked of it. Its reading is in the task's hands: it is not to be paused.
+    /// The underlying connection. Its reading must not be paused, because the task controls it.
     public var base: Connection { core.connection }
-    /// The loop that this runs on.
+    /// The loop of the connection.
     public var loop: EventLoop { core.connection.loop }
     /// The peer's address.
     public var peer: SocketAddress { core.connection.peer }
-    /// This side's address. Asks the kernel. `nil` when the connection is over.
+    /// The local address, queried from the kernel; `nil` when the connection is closed.
     public var local: SocketAddress? { core.connection.local }
 
     // MARK: Reading
 
-    /// Reads what is there, and waits if there is nothing.
+    /// Reads available bytes, and waits if there are none.
     ///
-    /// - Parameter buffer: where to; as much of it as there are bytes is written to, from its beginning. Not empty.
-    /// - Returns: How many bytes were read, at least one; `nil` at the end of the stream.
-    /// - Throws: ``WaitError/Kind/closed``, ``WaitError/Kind/deadline``, ``WaitError/Kind/cancelled``.
+    /// - Parameter buffer: the array to read into, from its beginning; must not be empty.
+    /// - Returns: The number of bytes read, at least one; `nil` at the end of the stream.
+    /// - Throws: ``WaitError``: ``WaitError/Kind/closed``, ``WaitError/Kind/deadline``, ``WaitError/Kind/cancelled``.
     public nonisolated(nonsending) func read(into buffer: inout [UInt8]) async throws(WaitError) -> Int? {
-        precondition(!buffer.isEmpty, "a read into no room would never end")
+        precondition(!buffer.isEmpty, "a read into an empty buffer would never end")
         guard try await core.waitForInput() else { return nil }
         return core.take(into: &buffer)
     }
 
-    /// Reads what is there, at most `limit` bytes, and 1 if that is less, into an array of its own; `nil` at the end of the
-    /// stream.
+    /// Reads available bytes into a new array.
+    ///
+    /// - Parameter limit: the maximum number of bytes; values below 1 count as 1. Default: 64 KiB.
+    /// - Returns: The bytes, at least one; `nil` at the end of the stream.
+    /// - Throws: The same errors as ``read(into:)``.
     public nonisolated(nonsending) func read(upTo limit: Int = 64 * 1024) async throws(WaitError) -> [UInt8]? {
         guard try await core.waitForInput() else { return nil }
         return core.takeArray(min(max(1, limit), core.unreadCount))
     }
 
-    /// Waits for bytes and lends all that are there to a closure, without a copy and without a buffer of the task's own: a
-    /// connection that is idle keeps nothing.
+    /// Waits for bytes and lends all that are available to a closure.
+    ///
+    /// Nothing is copied and the task needs no buffer of its own, so an idle connection has none.
     ///
     ///     while try await connection.read({ connection.base.write($0) }) { try await connection.waitForRoom() }
     ///
-    /// - Parameter body: called with at least one byte, once, unless the stream has ended; all of them are read when it
-    ///   returns.
-    /// - Returns: Whether it was called; `false` is the end of the stream.
-    /// - Throws: as ``read(into:)``.
+    /// - Parameter body: called once with at least one byte, unless the stream has ended; all bytes count as read when
+    ///   it returns.
+    /// - Returns: Whether `body` was called; `false` at the end of the stream.
+    /// - Throws: The same errors as ``read(into:)``.
     public nonisolated(nonsending) func read(_ body: (RawSpan) -> Void) async throws(WaitError) -> Bool {
         guard try await core.waitForInput() else { return false }
         core.withUnread(body)
@@ -61,12 +65,13 @@ public struct AsyncConnection {
         return true
     }
 
-    /// Reads so many bytes, no less and no more.
+    /// Reads exactly `count` bytes.
     ///
-    /// They are kept until they are all there: `count` is to be something that one is ready to keep. Fewer than none are
-    /// none.
-    /// - Returns: The bytes; `nil` when the stream has ended right before them.
-    /// - Throws: ``WaitError/Kind/truncated`` when it ends between them.
+    /// They are buffered until all have arrived, so `count` has to be acceptable as memory use. A negative count is 0.
+    ///
+    /// - Parameter count: the number of bytes.
+    /// - Returns: The bytes; `nil` when the stream ended before the first of them.
+    /// - Throws: ``WaitError/Kind/truncated`` when it ended after the first; otherwise as ``read(into:)``.
     public nonisolated(nonsending) func readExactly(_ count: Int) async throws(WaitError) -> [UInt8]? {
         let count = max(0, count)
         while core.unreadCount < count {
@@ -79,13 +84,15 @@ public struct AsyncConnection {
 
     // MARK: Writing
 
-    /// Writes bytes; they are copied or sent when this returns.
+    /// Writes bytes, which have been copied or sent when this returns.
     ///
-    /// It waits while more than ``Limits/outputHighWatermark`` is on its way to the peer, until it is no more than
-    /// ``Limits/outputLowWatermark``: whoever writes no faster than this returns needs no other limit. Otherwise nothing
-    /// is waited for, and several writes between two waits leave together.
-    /// - Throws: ``WaitError/Kind/closed``, ``WaitError/Kind/deadline``, ``WaitError/Kind/cancelled``; some of the bytes may
-    ///   have been sent then.
+    /// If more than ``Limits/outputHighWatermark`` is queued, it waits until no more than ``Limits/outputLowWatermark``
+    /// is: a task that awaits each write needs no further backpressure. Otherwise it does not wait, and the writes
+    /// between two waits leave together.
+    ///
+    /// - Parameter bytes: the bytes.
+    /// - Throws: ``WaitError``: ``WaitError/Kind/closed``, ``WaitError/Kind/deadline``, ``WaitError/Kind/cancelled``;
+    ///   part of the bytes may have been sent then.
     @inlinable
     public nonisolated(nonsending) func write(_ bytes: Span<UInt8>) async throws(WaitError) {
         if !core.writeNow(bytes) { try await core.writeOn(bytes) }
@@ -101,10 +108,11 @@ public struct AsyncConnection {
         try await write(text.utf8Span.span)
     }
 
-    /// Waits while more than ``Limits/outputHighWatermark`` is on its way to the peer, until it is no more than
-    /// ``Limits/outputLowWatermark``. ``write(_:)-(Span<UInt8>)`` does so by itself; this is for those who write to
-    /// ``base``, which waits for nothing.
-    /// - Throws: as ``write(_:)-(Span<UInt8>)``.
+    /// Waits for room for more output.
+    ///
+    /// If more than ``Limits/outputHighWatermark`` is queued, it waits until no more than ``Limits/outputLowWatermark``
+    /// is. ``write(_:)-(Span<UInt8>)`` does so by itself; this is for tasks that write to ``base``, which never waits.
+    /// - Throws: The same errors as ``write(_:)-(Span<UInt8>)``.
     @inlinable
     public nonisolated(nonsending) func waitForRoom() async throws(WaitError) {
         if !core.hasRoom { try await core.waitForRoom() }
@@ -112,21 +120,27 @@ public struct AsyncConnection {
 
     // MARK: Ending
 
-    /// Sends what was written, then ends this side's stream; the peer may go on sending (half-close).
+    /// Sends queued output, then ends this side's stream (half-close); the peer may go on sending.
     public func finish() { core.connection.finish() }
 
-    /// Sends what was written, then closes. Leaving the closure that serves a connection does the same.
+    /// Sends queued output, then closes. Returning from the closure that serves the connection does the same.
     public func close() { core.connection.close() }
 
-    /// Resets the connection now: what was written and not sent is lost, and the peer sees an error.
+    /// Resets the connection at once: unsent output is lost, and the peer sees an error.
     public func abort() { core.connection.abort() }
 
     // MARK: Deadlines
 
-    /// Reads and writes of this connection within `body` have to be done within a time; they throw
-    /// ``WaitError/Kind/deadline`` from then on. Deadlines may be nested: the first to pass counts.
+    /// Limits the time of this connection's reads and writes within `body`.
     ///
-    /// Costs a timer, and no task. For whatever else is waited for there is ``EventLoop/withDeadline(_:_:)``.
+    /// After that time they throw ``WaitError/Kind/deadline``. Deadlines may be nested; the earliest applies. A
+    /// deadline costs one timer and no task; ``EventLoop/withDeadline(_:_:)`` also covers other waits.
+    ///
+    /// - Parameters:
+    ///   - time: the time from now.
+    ///   - body: the operation.
+    /// - Returns: The result of `body`.
+    /// - Throws: The error of `body`.
     public nonisolated(nonsending) func withDeadline<Success>(
         _ time: Duration, _ body: nonisolated(nonsending) () async throws -> Success
     ) async throws -> Success {
@@ -143,26 +157,26 @@ public struct AsyncConnection {
         return try await body()
     }
 
-    // MARK: Others
+    // MARK: Other tasks
 
-    /// What other tasks, on any thread, write to this connection with, without ever waiting for its peer.
+    /// Returns a writer for other tasks on any thread, which never waits for the peer.
     ///
     /// - Parameters:
-    ///   - policy: what becomes of a peer that is too slow for what is written to it. Default: its connection is closed.
-    ///   - limit: bytes that may wait for it. Default: 64 KiB.
-    /// - Returns: The writer; the same one, with its first settings, whenever this connection is asked.
+    ///   - policy: what happens when the peer is too slow. Default: the connection is closed.
+    ///   - limit: bytes that may be queued. Default: 64 KiB.
+    /// - Returns: The writer. Later calls return the same one, with its first settings.
     public func writer(_ policy: ConnectionWriter.Policy = .close, limit: Int = 64 * 1024) -> ConnectionWriter {
         ConnectionWriter(outlet: core.makeOutlet(policy, limit: limit))
     }
 }
 
-/// A deadline for what a connection's task waits for.
+/// A deadline of a connection's task.
 final class DeadlineScope {
     let outer: DeadlineScope?
     var hasPassed = false
 
     init(within outer: DeadlineScope?) { self.outer = outer }
 
-    /// Whether this one has passed, or one around it.
+    /// Whether this deadline or an enclosing one has passed.
     var isExpired: Bool { hasPassed || outer?.isExpired ?? false }
 }

@@ -1,26 +1,26 @@
-// What a connection's task asks for and waits for: input, and room for output. The other side of the waits, the calls of
-// the connection that end them, is in ConnectionTask.swift.
+// The waits of a connection's task: for input, and for room for output. The connection's callbacks, which end the
+// waits, are in ConnectionTask.swift.
 
 extension ConnectionTask {
     // MARK: Input
 
-    /// Bytes that have arrived and were not read yet.
+    /// The number of bytes received and not read yet.
     var unreadCount: Int { lent.count + (kept?.count ?? 0) }
 
-    /// Lends them.
+    /// Lends the unread bytes.
     func withUnread<Result>(_ body: (RawSpan) -> Result) -> Result {
         guard let kept else { return lent.withBytes(body) }
         return kept.withFirst(kept.count, body)
     }
 
-    /// The first of them are read.
+    /// Marks the first `number` unread bytes as read.
     func removeUnread(_ number: Int) {
         guard let kept else { return lent.removeFirst(number) }
         kept.removeFirst(number)
         if kept.isEmpty { dropKept() }
     }
 
-    /// Moves unread bytes to the beginning of an array; answers how many.
+    /// Moves unread bytes to the beginning of an array; returns their number.
     @inline(__always)
     func take(into buffer: inout [UInt8]) -> Int {
         let count = withUnread { $0.copyPrefix(to: &buffer) }
@@ -28,7 +28,7 @@ extension ConnectionTask {
         return count
     }
 
-    /// Moves unread bytes to an array of their own.
+    /// Moves unread bytes to a new array.
     func takeArray(_ count: Int) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
         if count > 0 { _ = take(into: &bytes) }
@@ -43,7 +43,7 @@ extension ConnectionTask {
 
     /// Waits until there are more than `number` unread bytes, or the stream has ended.
     ///
-    /// - Returns: Whether there are.
+    /// - Returns: `false` when the stream has ended first.
     @inline(__always)
     nonisolated(nonsending) func waitForInput(beyond number: Int = 0) async throws(WaitError) -> Bool {
         while unreadCount <= number {
@@ -63,8 +63,9 @@ extension ConnectionTask {
 
     // MARK: Output
 
-    /// Writes bytes, if they are few enough to be written at once; `true` when the task may go on, `false` when the rest of
-    /// them, or the task, has to wait.
+    /// Writes bytes if they fit the high watermark.
+    ///
+    /// - Returns: Whether the task may go on; `false` when the rest of the bytes, or the task, has to wait.
     @usableFromInline
     func writeNow(_ bytes: Span<UInt8>) -> Bool {
         let sent = connection.sentCount &- sentAtPause
@@ -72,16 +73,16 @@ extension ConnectionTask {
             && sent <= connection.limits.bytesSentPerTurn
     }
 
-    /// Writes what ``writeNow(_:)`` did not, and waits until there is room again.
+    /// Writes the rest after ``writeNow(_:)``, and waits until there is room.
     @usableFromInline
     nonisolated(nonsending) func writeOn(_ bytes: Span<UInt8>) async throws(WaitError) {
         let limits = connection.limits
-        // Few bytes were written already, or the connection is over.
+        // A short write has been written already, or the connection is closed.
         var written = bytes.count <= limits.high ? bytes.count : 0
         while true {
             try await waitForRoom()
             if connection.sentCount &- sentAtPause > limits.bytesSentPerTurn {
-                // The peer takes whatever comes: others have their turn too.
+                // The peer takes everything at once: give others a turn.
                 await Task.yield()
                 sentAtPause = connection.sentCount
             }
@@ -92,11 +93,11 @@ extension ConnectionTask {
         }
     }
 
-    /// Whether more may be written before anything is waited for.
+    /// Whether output may be written without waiting.
     @usableFromInline
     var hasRoom: Bool { connection.queuedBytes <= connection.limits.high && connection.state.isOpen }
 
-    /// Waits until output is below the low watermark.
+    /// Waits until queued output is at or below the low watermark.
     @usableFromInline
     nonisolated(nonsending) func waitForRoom() async throws(WaitError) {
         try checkWritable()
@@ -113,7 +114,7 @@ extension ConnectionTask {
 
     // MARK: Waiting
 
-    /// Waits until something happens to the connection.
+    /// Suspends the task until the connection resumes it.
     @inline(__always)
     private nonisolated(nonsending) func suspend() async {
         if ownsTask && executor.cancellingScopes == 0 && !Task.isCancelled {
@@ -125,7 +126,7 @@ extension ConnectionTask {
         sentAtPause = connection.sentCount
     }
 
-    /// Waits until the connection is over, however slowly its peer reads; returns at once when the task is cancelled.
+    /// Waits until the connection is closed, however slowly its peer reads; returns at once when the task is cancelled.
     nonisolated(nonsending) func waitUntilClosed() async {
         while !connection.isClosed && !Task.isCancelled { await connection.loop.waitCancellably(self) }
     }
@@ -141,7 +142,7 @@ extension ConnectionTask {
         if !connection.state.isDisjoint(with: .keepsFromWriting) { throw .closed(nil) }
     }
 
-    /// A deadline has passed.
+    /// Resumes a waiting task, whose deadline has passed.
     func deadlinePassed() {
         if waitsFor != .nothing { executor.resume(self) }
     }

@@ -1,50 +1,50 @@
-// Between a connection, which calls, and the task that serves it, which waits: the handler that turns one into the other.
-// It owns the bytes that have arrived and were not read yet, and knows what the task waits for.
+// Between a connection, which calls, and the task that serves it, which waits: a handler that turns callbacks into
+// resumptions. It owns the unread bytes and knows what the task is waiting for.
 //
-//     task:     running --read, nothing there--> waits for input --received, ended, closed--> running
+//     task:     running --read, nothing available--> waits for input --received, ended, closed--> running
 //                  |----write, above the high watermark--> waits for room --drained, closed--> running
 //
-//     bytes:    received --the task waits for input--> lent to it while it runs, up to its next wait --rest--> kept
-//                  |-------it does not---------------> kept, and reading pauses until it wants more
+//     bytes:    received --the task waits for input--> lent to it while it runs, until its next wait --rest--> kept
+//                  |-------it does not---------------> kept, and reading pauses until the task wants more
 //
-// The task goes on inside the callback that brings what it waits for. So what it writes is gathered as a handler's is, and
-// leaves in one send when it waits again.
+// The task is resumed inside the callback that ends its wait, so its output is gathered like a handler's, and leaves in
+// one send when it waits again.
 
 import SystemPackage
 
 /// The handler behind an ``AsyncConnection``.
 @usableFromInline
 final class ConnectionTask: Suspension, ConnectionHandler {
-    /// What a task waits for.
+    /// What the task is waiting for.
     enum Wait: UInt8 { case nothing, input, room }
 
     @usableFromInline let connection: Connection
-    // Also the loop's, but reached without counting references on the way.
+    // Also available through the loop, but without reference counting here.
     let executor: LoopExecutor
     let parking: Parking
     var waitsFor = Wait.nothing
-    /// The stream has ended: the peer's, or what a draining server makes of it.
+    /// The stream has ended, by the peer or by a draining server.
     var hasEnded = false
     /// Reading is paused because bytes are kept.
     var isHolding = false
-    /// The closure has returned.
+    /// The task's closure has returned.
     private var isDone = false
-    /// `closed` was told.
+    /// `closed` has been called.
     private var isOver = false
-    /// Only we can cancel the task, so that its waits need not listen for that.
+    /// Only this object can cancel the task, so its waits need no cancellation handler.
     let ownsTask: Bool
     var lent = LentBytes()
     var kept: ByteQueue?
     private var task: Task<Void, Never>?
-    /// Who started the task.
+    /// The server that started the task, if any.
     private let server: TaskServer?
-    /// The place in the server's list.
+    /// The index in the server's list.
     var place = 0
-    /// What the kernel has taken when the task was last asked to let others have their turn.
+    /// The number of bytes sent when the task last gave others a turn.
     var sentAtPause = 0
-    /// The innermost deadline that is set.
+    /// The innermost deadline, if any.
     var deadlines: DeadlineScope?
-    /// What other tasks have to write with.
+    /// The outlet of other tasks' output.
     private var outlet: Outlet?
 
     init(_ connection: Connection, server: TaskServer?) {
@@ -55,7 +55,7 @@ final class ConnectionTask: Suspension, ConnectionHandler {
         ownsTask = server != nil
     }
 
-    // MARK: The connection's calls
+    // MARK: Callbacks of the connection
 
     @usableFromInline
     func connected(_ connection: Connection) {
@@ -98,7 +98,7 @@ final class ConnectionTask: Suspension, ConnectionHandler {
     @usableFromInline
     func resumed(_ connection: Connection) {}
 
-    /// Whoever made a connection to somebody else knows when it is done with it.
+    /// An outgoing connection is not drained: its task knows when it is done.
     @usableFromInline
     func draining(_ connection: Connection) {
         if server != nil { drain() }
@@ -111,7 +111,7 @@ final class ConnectionTask: Suspension, ConnectionHandler {
         if isDone { server?.ended(self) } else { executor.resume(self) }
     }
 
-    /// Keeps what was received and not read.
+    /// Keeps the unread part of the received bytes.
     @inline(never)
     private func keepLent() {
         let queue = connection.loop.takeQueue()
@@ -137,7 +137,7 @@ final class ConnectionTask: Suspension, ConnectionHandler {
         }
     }
 
-    /// The closure is over: so is the connection.
+    /// Ends the connection, because the closure has returned or thrown.
     private func bodyReturned(_ error: (any Error)?) {
         isDone = true
         task = nil
@@ -158,23 +158,24 @@ final class ConnectionTask: Suspension, ConnectionHandler {
         if isOver { server?.ended(self) }
     }
 
-    /// The server or the loop drains: to the task, the stream ends when it has read what has arrived.
+    /// Ends the stream for the task once it has read the bytes that have arrived, because the server or the loop
+    /// drains.
     func drain() {
         hasEnded = true
         connection.pauseReading()
         if waitsFor == .input { executor.resume(self) }
     }
 
-    /// The server's patience is over.
+    /// Cancels the task, because the drain's deadline has passed.
     func cancelTask() {
         wasCancelled = true
         task?.cancel()
         executor.resume(self)
     }
 
-    // MARK: Others
+    // MARK: Other tasks
 
-    /// What other tasks write with; made when first asked for.
+    /// Returns the outlet of other tasks' output, created on first use.
     func makeOutlet(_ policy: ConnectionWriter.Policy, limit: Int) -> Outlet {
         if let outlet { return outlet }
         let made = Outlet(self, policy, limit: limit)

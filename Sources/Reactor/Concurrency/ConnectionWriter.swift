@@ -1,45 +1,48 @@
-// Writing to a connection from tasks that are not its own: for broadcasts, which one slow peer must not hold up. What is on
-// its way is bounded, and who is too slow loses either messages or the connection.
+// Writing to a connection from other tasks than its own, such as a broadcast that one slow peer must not delay. Queued
+// output is bounded; a peer that is too slow loses either messages or its connection.
 
 import Synchronization
 
-/// Writes to a connection from any task and thread, and never waits. Made by ``AsyncConnection/writer(_:limit:)``.
+/// A writer to a connection for any task and thread, which never waits.
+///
+/// Created by ``AsyncConnection/writer(_:limit:)``.
 public struct ConnectionWriter: Sendable {
-    /// What becomes of a peer that is too slow.
+    /// What happens when a peer is too slow.
     public struct Policy: Sendable, Hashable {
         private let number: UInt8
 
-        /// What there is no room for is dropped; the connection goes on.
+        /// Messages above the limit are dropped; the connection stays open.
         public static let drop = Policy(number: 0)
-        /// Its connection is closed, with ``CloseReason/Kind/outputLimit``.
+        /// The connection is closed with ``CloseReason/Kind/outputLimit``.
         public static let close = Policy(number: 1)
     }
 
     let outlet: Outlet
 
-    /// Writes a message, whole or not at all.
+    /// Writes a message, completely or not at all.
     ///
-    /// - Returns: `false` when it was not taken, because too much waits or the connection is over. Of what was taken, that
-    ///   for which the peer turns out to be too slow is dropped, or costs the connection, as the policy says.
+    /// - Returns: Whether it was accepted; `false` when too much is queued or the connection is closed. If the peer
+    ///   proves too slow for an accepted message, the policy applies: the message is dropped, or the connection is
+    ///   closed.
     @discardableResult
     public func write(_ bytes: [UInt8]) -> Bool { outlet.write(bytes) }
 
-    /// Writes a string's UTF-8 bytes, whole or not at all.
+    /// Writes a string's UTF-8 bytes, completely or not at all.
     @discardableResult
     public func write(_ text: String) -> Bool { outlet.write(Array(text.utf8)) }
 
-    /// Messages that were not taken, or dropped later, because too much waited.
+    /// The number of messages that were not accepted, or dropped later, because too much was queued.
     public var dropped: Int { outlet.dropped.load(ordering: .relaxed) }
 }
 
-/// The way of bytes from anywhere to a connection.
-// Safe to share: `core` is used on the loop's thread only, where it is also taken away; the rest is made for many threads.
+/// The path of bytes from any thread to a connection.
+// Safe to share: `core` is used and cleared on the loop's thread only; the other properties are thread-safe.
 final class Outlet: @unchecked Sendable {
     private var core: ConnectionTask?
     private let handle: LoopHandle
     private let policy: ConnectionWriter.Policy
     private let limit: Int
-    /// Bytes on their way to the loop.
+    /// Bytes that are on their way to the loop.
     private let inFlight = Atomic<Int>(0)
     private let isClosed = Atomic<Bool>(false)
     let dropped = Atomic<Int>(0)
@@ -51,7 +54,7 @@ final class Outlet: @unchecked Sendable {
         self.limit = limit
     }
 
-    /// Any thread.
+    /// Sends bytes to the loop. Any thread.
     func write(_ bytes: [UInt8]) -> Bool {
         if isClosed.load(ordering: .relaxed) { return false }
         let waiting = inFlight.wrappingAdd(bytes.count, ordering: .relaxed).newValue
@@ -69,7 +72,7 @@ final class Outlet: @unchecked Sendable {
         handle.execute { [self] _ in core?.connection.terminate(CloseReason(.outputLimit), losesOutput: true) }
     }
 
-    /// The loop's thread.
+    /// Writes bytes to the connection. The loop's thread.
     private func deliver(_ bytes: [UInt8]) {
         inFlight.wrappingSubtract(bytes.count, ordering: .relaxed)
         guard let connection = core?.connection else { return }
@@ -77,7 +80,7 @@ final class Outlet: @unchecked Sendable {
         connection.write(bytes)
     }
 
-    /// The connection is over. The loop's thread.
+    /// Rejects further output, because the connection is closed. The loop's thread.
     func close() {
         isClosed.store(true, ordering: .relaxed)
         core = nil

@@ -1,34 +1,38 @@
-// Datagrams, for a task that waits for them.
+// Datagrams as an async sequence.
 
-/// A datagram that has arrived.
+/// A received datagram.
 public struct Datagram: Sendable {
-    /// What is in it; it may be empty.
+    /// The payload, which may be empty.
     public let bytes: [UInt8]
-    /// Who it says that it is from. Anybody can say so (RFC 2827).
+    /// The sender's address, which may be spoofed (RFC 2827).
     public let peer: SocketAddress
-    /// The address of this machine that it was sent to, from which an answer has to leave; `nil` when the kernel did not
+    /// The local address that the datagram was sent to, from which a reply has to leave; `nil` if the kernel did not
     /// report it.
     public let local: SocketAddress?
-    /// Whether it was longer than ``DatagramOptions/datagramSize``, so that its end is missing.
+    /// Whether it was longer than ``DatagramOptions/datagramSize`` and was truncated.
     public let isTruncated: Bool
 }
 
-/// A UDP socket that a task receives from, as a sequence of datagrams. Made by ``EventLoop/datagrams(on:options:keeping:)``.
+/// A UDP socket as a sequence of received datagrams.
+///
+/// Created by ``EventLoop/datagrams(on:options:keeping:)``.
 ///
 ///     let socket = try loop.datagrams(on: .loopback(port: 7788))
 ///     for try await datagram in socket { socket.answer(datagram, with: datagram.bytes) }
 ///
-/// Close ``base`` when it is no longer needed; the loop's end closes it, too.
+/// Close ``base`` when it is no longer needed; the end of the loop also closes it.
 public struct DatagramSequence: AsyncSequence {
-    /// The socket, for sending and for what else can be asked of it.
+    /// The underlying socket, for sending and other operations.
     public let base: DatagramSocket
     fileprivate let receiver: DatagramReceiver
 
-    /// Datagrams that came while as many as are to be kept waited for the task; they are gone.
+    /// The number of datagrams dropped because the task had not received earlier ones.
     public var dropped: Int { receiver.dropped }
 
-    /// Sends a datagram back to where another one came from: from the address that was asked, and within
-    /// ``DatagramOptions/answers``.
+    /// Replies to a datagram.
+    ///
+    /// The reply leaves from the address that the datagram was sent to, and is subject to the socket's
+    /// ``AnswerLimits``.
     @discardableResult
     public func answer(_ datagram: Datagram, with bytes: [UInt8]) -> DatagramSendResult {
         // Safe: a UInt8 has no padding that would be uninitialized.
@@ -36,29 +40,38 @@ public struct DatagramSequence: AsyncSequence {
             bytes.span.bytes, to: datagram.peer, from: datagram.local, question: datagram.bytes.span.bytes)
     }
 
-    /// Waits for one datagram after another.
+    /// Receives one datagram after another.
     public struct AsyncIterator: AsyncIteratorProtocol {
         fileprivate let receiver: DatagramReceiver
 
-        /// The next datagram; `nil` when the socket is closed. Throws when the task is cancelled.
+        /// Returns the next datagram; `nil` when the socket is closed.
+        ///
+        /// - Throws: ``WaitError/Kind/cancelled``.
         public func next(isolation actor: isolated (any Actor)?) async throws(WaitError) -> Datagram? {
             try await receiver.next()
         }
 
-        /// The next datagram; `nil` when the socket is closed. Throws when the task is cancelled.
+        /// Returns the next datagram; `nil` when the socket is closed.
+        ///
+        /// - Throws: ``WaitError/Kind/cancelled``.
         public nonisolated(nonsending) func next() async throws(WaitError) -> Datagram? { try await receiver.next() }
     }
 
-    /// Begins to receive. Datagrams that have come already come first.
+    /// Returns an iterator; datagrams that have already arrived come first.
     public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(receiver: receiver) }
 }
 
 extension EventLoop {
-    /// Binds a UDP socket for a task to receive from.
+    /// Binds a UDP socket and returns its datagrams as a sequence.
     ///
-    /// As ``bindDatagrams(on:options:handler:)-(SocketAddress,_,_)``.
-    /// - Parameter limit: datagrams that may wait for the task; what comes beyond them is dropped, as a kernel does, and
-    ///   counted. Default: 256.
+    /// Works like ``bindDatagrams(on:options:handler:)-(SocketAddress,_,_)``.
+    ///
+    /// - Parameters:
+    ///   - address: the local address; port 0 lets the kernel choose.
+    ///   - options: the socket's limits and options.
+    ///   - limit: datagrams that may be queued for the task; further ones are dropped and counted. Default: 256.
+    /// - Returns: The socket as a sequence.
+    /// - Throws: ``SocketError`` that names the address.
     public func datagrams(
         on address: SocketAddress, options: DatagramOptions = DatagramOptions(), keeping limit: Int = 256
     ) throws(SocketError) -> DatagramSequence {
@@ -68,7 +81,7 @@ extension EventLoop {
     }
 }
 
-/// Datagrams that have come and were not asked for yet.
+/// The queue of datagrams that the task has not received yet.
 private final class DatagramReceiver: Suspension, DatagramHandler {
     private unowned let loop: EventLoop
     private let limit: Int

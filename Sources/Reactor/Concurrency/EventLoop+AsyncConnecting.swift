@@ -1,16 +1,18 @@
-// Connecting, for a task that waits for it.
+// Outgoing connections for tasks.
 
 extension EventLoop {
     /// Connects to a TCP server, or to a Unix socket.
     ///
-    /// The connection is the caller's: close it. A connection that is forgotten ends with ``Limits/idleTime``.
+    /// The caller owns the connection and has to close it; a forgotten one is closed after ``Limits/idleTime``.
+    ///
     /// - Parameters:
-    ///   - address: where to.
-    ///   - local: this side's address, its port usually 0; `nil` leaves it to the kernel.
-    ///   - timeout: how long the handshake may take. Default: 10 s.
-    ///   - limits: what the connection may use up.
-    /// - Throws: ``SocketError`` when there is no connection to be had; ``WaitError`` when the task was cancelled or the
-    ///   loop ended first.
+    ///   - address: the address to connect to.
+    ///   - local: the local address; its port is usually 0. `nil` leaves the choice to the kernel.
+    ///   - timeout: the time limit for the handshake. Default: 10 s.
+    ///   - limits: the connection's limits.
+    /// - Returns: The connection.
+    /// - Throws: ``SocketError`` when the connection fails; ``WaitError`` when the task was cancelled or the loop ended
+    ///   first.
     public nonisolated(nonsending) func connect(
         to address: SocketAddress, from local: SocketAddress? = nil, timeout: Duration = .seconds(10),
         limits: Limits = Limits()
@@ -21,17 +23,20 @@ extension EventLoop {
         }
     }
 
-    /// Connects to a host by name, or by address: looks the name up off the loop and tries all of its addresses, as
-    /// ``connect(to:options:limits:handler:failed:)`` does.
+    /// Connects to a host by name or address.
+    ///
+    /// It looks the name up off the loop and tries its addresses as ``connect(to:options:limits:handler:failed:)``
+    /// does.
     ///
     ///     let connection = try await loop.connect(to: "example.org:7")
     ///
     /// - Parameters:
-    ///   - destination: `HOST:PORT`, the host a name or a numeric address, IPv6 in brackets; or `unix:PATH`.
-    ///   - options: times, and which family comes first.
-    ///   - limits: what the connection may use up.
-    /// - Throws: ``SocketError`` when the destination is malformed, or there is no connection to be had; ``WaitError`` when
-    ///   the task was cancelled or the loop ended first.
+    ///   - destination: `HOST:PORT`, the host being a name or a numeric address, IPv6 in brackets; or `unix:PATH`.
+    ///   - options: the timing, and which family comes first.
+    ///   - limits: the connection's limits.
+    /// - Returns: The connection.
+    /// - Throws: ``SocketError`` when the destination is malformed or the connection fails; ``WaitError`` when the task
+    ///   was cancelled or the loop ended first.
     public nonisolated(nonsending) func connect(
         to destination: String, options: ConnectOptions = ConnectOptions(), limits: Limits = Limits()
     ) async throws -> AsyncConnection {
@@ -40,9 +45,9 @@ extension EventLoop {
         }
     }
 
-    /// Waits for an attempt to come to something.
+    /// Waits for the outcome of an attempt.
     ///
-    /// - Parameter begin: begins the attempt, and answers what gives it up.
+    /// - Parameter begin: starts the attempt and returns the closure that cancels it.
     private nonisolated(nonsending) func waitForConnection(
         _ begin: (@escaping HandlerFactory, @escaping (SocketError) -> Void) throws -> () -> Void
     ) async throws -> AsyncConnection {
@@ -67,7 +72,7 @@ extension EventLoop {
     }
 }
 
-/// A task that waits for a connection.
+/// The suspension of a task that waits for a connection.
 private final class Attempt: Suspension {
     var outcome: Result<ConnectionTask, SocketError>?
 }

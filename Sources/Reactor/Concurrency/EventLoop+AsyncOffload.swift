@@ -1,14 +1,17 @@
-// Blocking work that a task waits for. The task lets go of its loop meanwhile, and goes on there with the result.
+// Blocking work that a task awaits. The loop goes on meanwhile, and the task resumes on it with the result.
 
 extension EventLoop {
-    /// Has blocking work done by another thread, and waits for its result.
+    /// Performs blocking work on another thread and waits for its result.
     ///
     ///     let users = try await loop.offload { try readUsers() }
     ///
-    /// As ``offload(_:then:)``. A task that is cancelled waits no longer: work that has not begun is not done then, and of
-    /// work that has begun nobody hears.
-    /// - Throws: what `work` throws; ``OffloadError`` when there is no room for more work, or the pool or the loop ended
-    ///   before it was over; ``WaitError/Kind/cancelled``.
+    /// Works like ``offload(_:then:)``. Cancelling the task ends the wait: work that has not started is skipped, and
+    /// the result of running work is discarded.
+    ///
+    /// - Parameter work: the blocking work.
+    /// - Returns: The result of `work`.
+    /// - Throws: The error of `work`; ``OffloadError`` when the queue is full, or the pool or the loop ended first;
+    ///   ``WaitError/Kind/cancelled``.
     public nonisolated(nonsending) func offload<Value: Sendable>(
         _ work: @escaping @Sendable () throws -> Value
     ) async throws -> Value {
@@ -24,7 +27,7 @@ extension EventLoop {
     }
 }
 
-/// A task that waits for blocking work. The loop tells every outcome, at its own end too, so nothing else ends the wait.
+/// The suspension of a task that waits for blocking work. The loop reports every outcome, even when it ends.
 private final class OffloadWait<Value>: Suspension {
     var result: Result<Value, any Error>?
 }

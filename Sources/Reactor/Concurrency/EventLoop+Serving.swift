@@ -1,11 +1,11 @@
-// Serving connections with a task each. The tasks end before their server does, whatever ends it.
+// Servers with a task per connection. The tasks end before their server does, however it ends.
 //
-//     serving --cancelled--> draining: no newcomers; what is read next is the end of the stream --time is over--> cancelled
-//        |                      |                                                                                   |
-//        +--the loop ends-------+----------------------- the last connection is closed -----------------------------+--> over
+//     serving --cancelled--> draining: accepts nothing new; reads return end of stream --deadline--> cancelled
+//        |                      |                                                                      |
+//        +--end of the loop-----+------------------ the last connection is closed ---------------------+--> over
 
 extension EventLoop {
-    /// Listens, and has each connection served by a task of its own, on this loop's thread.
+    /// Listens, and serves each connection with a task on this loop's thread.
     ///
     ///     try loop.listen(on: .loopback(port: 7788)) { connection in
     ///         var buffer = [UInt8](repeating: 0, count: 1024)
@@ -13,10 +13,17 @@ extension EventLoop {
     ///     }
     ///     try loop.run()
     ///
-    /// As ``listen(on:limits:handler:)-(SocketAddress,_,_)``, with a task in the place of a handler. When the closure
-    /// returns, what it wrote is sent and the connection closed. When it throws, the connection is closed with
-    /// ``CloseReason/Kind/handlerError``, and counted; the others go on. The tasks end with the loop.
-    /// - Throws: ``SocketError`` when it cannot listen there.
+    /// Works like ``listen(on:limits:handler:)-(SocketAddress,_,_)``, with a task instead of a handler. When the
+    /// closure returns, queued output is sent and the connection is closed. When it throws, the connection is closed
+    /// with ``CloseReason/Kind/handlerError`` and the error is counted; other connections are not affected. The tasks
+    /// end with the loop.
+    ///
+    /// - Parameters:
+    ///   - address: the address to listen on; port 0 lets the kernel choose.
+    ///   - limits: the limits of the connections, in total and each.
+    ///   - body: serves one connection.
+    /// - Returns: The listener.
+    /// - Throws: ``SocketError`` that names the address.
     @discardableResult
     public func listen(
         on address: SocketAddress, limits: Limits = Limits(),
@@ -26,24 +33,24 @@ extension EventLoop {
         return try listen(on: address, limits: limits) { server.makeCore($0) }
     }
 
-    /// Listens, and serves each connection with a task of its own, on this loop's thread.
+    /// Listens, and serves each connection with a task on this loop's thread, until the calling task is cancelled.
     ///
     ///     try await loop.serve(on: .loopback(port: 7788)) { connection in
     ///         for try await line in connection.lines() { try await connection.write(line + "\n") }
     ///     }
     ///
-    /// What becomes of a connection when the closure returns or throws, ``listen(on:limits:serving:)`` tells. Whoever
-    /// cancels the task that serves drains the server: it stops listening, what the connections' tasks read next is the
-    /// end of their streams, and those that still run when `drainTime` is over are cancelled. This returns when all of
-    /// them have ended and their connections are closed.
+    /// A connection's end is the same as with ``listen(on:limits:serving:)``. Cancelling the calling task drains the
+    /// server: it stops listening, reads of the connections' tasks return the end of their streams, and tasks still
+    /// running after `drainTime` are cancelled. This returns when all tasks have ended and their connections are
+    /// closed.
     ///
     /// - Parameters:
-    ///   - address: where; port 0 lets the kernel choose.
-    ///   - limits: what the connections may use up, in all and each.
-    ///   - drainTime: how long tasks may go on when the server is cancelled. Default: 5 s.
-    ///   - listening: called with the listener, whose ``Listener/address`` has the real port.
+    ///   - address: the address to listen on; port 0 lets the kernel choose.
+    ///   - limits: the limits of the connections, in total and each.
+    ///   - drainTime: the time that tasks may take when the server is cancelled. Default: 5 s.
+    ///   - listening: called with the listener, whose ``Listener/address`` has the actual port.
     ///   - body: serves one connection.
-    /// - Throws: ``SocketError`` when it cannot listen there.
+    /// - Throws: ``SocketError`` that names the address.
     public nonisolated(nonsending) func serve(
         on address: SocketAddress, limits: Limits = Limits(), drainTime: Duration = .seconds(5),
         listening: (Listener) -> Void = { _ in },
@@ -60,13 +67,13 @@ extension EventLoop {
     }
 }
 
-/// The connections of one server, and their tasks.
+/// A server's connections and their tasks.
 final class TaskServer: Suspension {
     typealias Body = nonisolated(nonsending) @Sendable (AsyncConnection) async throws -> Void
 
     let body: Body
     private unowned let loop: EventLoop
-    /// Those whose task or connection has not ended.
+    /// The connections that are open or whose task is running.
     private var cores: [ConnectionTask] = []
     private var isEnding = false
 
@@ -82,7 +89,7 @@ final class TaskServer: Suspension {
         cores.append(core)
     }
 
-    /// Task and connection are over.
+    /// Removes a connection that is closed and whose task has ended.
     func ended(_ core: ConnectionTask) {
         let last = cores.removeLast()
         if last !== core {
@@ -92,7 +99,7 @@ final class TaskServer: Suspension {
         if isEnding && cores.isEmpty { loop.executor.resume(self) }
     }
 
-    /// Lets the tasks end, cancels those that do not, and waits for the last one.
+    /// Drains the tasks, cancels those that run beyond the deadline, and waits for the last one.
     nonisolated(nonsending) func end(within time: Duration) async {
         isEnding = true
         for core in cores { core.drain() }

@@ -1,21 +1,21 @@
-// Tasks on the loop: starting them, and how they wait for the loop itself. The deadlines and pauses are the loop's own
-// timers, virtual where its time is.
+// Tasks on the loop: starting them, and waiting for the loop itself. Deadlines and pauses are the loop's timers, which
+// run on virtual time in a simulation.
 
-/// A value that belongs to a loop's thread, on its way there by a way that the compiler cannot follow.
-// Safe to share: it is unwrapped on that thread only; each use says why.
+/// A value confined to a loop's thread, passed to that thread in a way that the compiler cannot verify.
+// Safe to share: it is unwrapped on that thread only; each use has its reason.
 struct LoopValue<Value>: @unchecked Sendable {
     let value: Value
 }
 
 extension EventLoop {
-    /// Starts a task on this loop's thread; it begins in this turn or the next.
+    /// Starts a task on this loop's thread, in this turn or the next.
     ///
     ///     loop.task { loop in
     ///         try await loop.sleep(for: .seconds(1))
     ///     }
     ///
-    /// Its child tasks and the default actors that it calls run on this thread too. `Task.sleep` inside of it works, by the
-    /// system's clock and a thread of Swift's own, and the task comes back here; ``sleep(for:)`` needs neither.
+    /// Its child tasks and the default actors that it calls run on this thread, too. `Task.sleep` works, but uses a
+    /// thread of Swift's own and the system's clock before the task resumes here; ``sleep(for:)`` needs neither.
     @discardableResult
     public func task<Success: Sendable>(
         _ operation: sending nonisolated(nonsending) @escaping (EventLoop) async throws -> Success
@@ -25,16 +25,18 @@ extension EventLoop {
         return Task(executorPreference: executor) { try await bound.value.1(bound.value.0) }
     }
 
-    /// Runs the loop until a task on it has ended, shuts the loop down, and answers what the task did.
+    /// Runs the loop until a task on it has ended, and shuts the loop down.
     ///
-    /// - Throws: what the task throws, and ``SocketError`` when the selector fails.
+    /// - Parameter operation: the task.
+    /// - Returns: The result of `operation`.
+    /// - Throws: The error of `operation`; ``SocketError`` when the selector fails.
     public func run<Success: Sendable>(
         _ operation: sending nonisolated(nonsending) @escaping (EventLoop) async throws -> Success
     ) throws -> Success {
         let box = TaskResult<Success>()
         let bound = LoopValue(value: operation)
         task { loop in
-            // Safe: the same task, on the same thread.
+            // Safe: the task that started this one runs on the same thread.
             do { box.value = .success(try await bound.value(loop)) } catch { box.value = .failure(error) }
             loop.stop()
         }
@@ -43,9 +45,9 @@ extension EventLoop {
         return try result.get()
     }
 
-    /// Waits, by the loop's clock.
+    /// Suspends the task for a time of the loop's clock.
     ///
-    /// - Parameter time: from the beginning of this turn; never less.
+    /// - Parameter time: the minimum time, from the beginning of this turn.
     /// - Throws: ``WaitError/Kind/cancelled``; ``WaitError/Kind/loopEnded`` when the loop ends first.
     public nonisolated(nonsending) func sleep(for time: Duration) async throws(WaitError) {
         if isShutDown { throw .loopEnded }
@@ -62,15 +64,20 @@ extension EventLoop {
         throw sleep.wasCancelled ? .cancelled : .loopEnded
     }
 
-    /// Does something that has to be done within a time, whatever it waits for; cancels it otherwise.
+    /// Performs an operation with a time limit, and cancels it after that.
     ///
-    /// What is waited for has to heed cancellation, as everything here does. For the reads and writes of one connection,
-    /// ``AsyncConnection/withDeadline(_:_:)`` costs less.
-    /// - Throws: ``WaitError/Kind/deadline`` when it was cancelled for that; what `body` throws otherwise.
+    /// The operation has to respond to cancellation, as everything in this library does. For the reads and writes of
+    /// one connection, ``AsyncConnection/withDeadline(_:_:)`` costs less.
+    ///
+    /// - Parameters:
+    ///   - time: the time from now.
+    ///   - body: the operation.
+    /// - Returns: The result of `body`.
+    /// - Throws: ``WaitError/Kind/deadline`` when the time limit cancelled it; otherwise the error of `body`.
     public nonisolated(nonsending) func withDeadline<Success>(
         _ time: Duration, _ body: nonisolated(nonsending) @escaping () async throws -> Success
     ) async throws -> Success {
-        // Safe: the task that asks waits until the other has ended, on the same thread.
+        // Safe: this task waits until the child has ended, on the same thread.
         let bound = LoopValue(value: body)
         let child = Task(executorPreference: executor) { LoopValue(value: try await bound.value()) }
         var isLate = false
@@ -96,13 +103,13 @@ extension EventLoop {
 
     // MARK: Waiting
 
-    /// Waits until somebody resumes the suspension, or the task is cancelled, which ``Suspension/wasCancelled`` tells.
+    /// Waits until the suspension is resumed or the task is cancelled; ``Suspension/wasCancelled`` says which.
     @inline(never)
     nonisolated(nonsending) func waitCancellably(_ suspension: Suspension) async {
         suspension.number &+= 1
         suspension.wasCancelled = false
         let number = suspension.number
-        // Safe: unwrapped in a task of the loop.
+        // Safe: it is unwrapped on the loop's thread only, by `execute`.
         let bound = LoopValue(value: suspension)
         await withTaskCancellationHandler {
             executor.parking.prepare(suspension)
@@ -114,7 +121,7 @@ extension EventLoop {
 }
 
 extension LoopExecutor {
-    /// Ends a wait because its task was cancelled, if it is still the same wait.
+    /// Ends a wait whose task was cancelled, if it is still the same wait.
     fileprivate func cancel(_ suspension: Suspension, _ number: UInt32) {
         guard suspension.number == number, suspension.job != nil else { return }
         suspension.wasCancelled = true
@@ -122,13 +129,13 @@ extension LoopExecutor {
     }
 }
 
-/// A task that waits for a timer.
+/// The suspension of a task that waits for a timer.
 private final class Sleep: Suspension {
     var isOver = false
 }
 
-/// What became of the task that a loop was run for.
-// Safe to share: written by the loop's task, read on the same thread when the loop has ended.
+/// The result of the task that a loop was run for.
+// Safe to share: written by the loop's task, and read on the same thread after the loop has ended.
 private final class TaskResult<Success>: @unchecked Sendable {
     var value: Result<Success, any Error>?
 }

@@ -1,46 +1,46 @@
-// A connection's input, message by message and line by line, cut by the framings that handlers use too.
+// A connection's input as a sequence of messages or lines, split by the same framings that handlers use.
 
-/// The messages of a connection. Made by ``AsyncConnection/messages(_:)``.
+/// The messages of a connection, as a sequence. Created by ``AsyncConnection/messages(_:)``.
 public struct MessageSequence<Framing: MessageDecoder>: AsyncSequence {
     fileprivate let core: ConnectionTask
     fileprivate let framing: Framing
 
-    /// Reads one message after another. What is not read yet stays the connection's, and may be read in another way.
+    /// Reads one message after another. Unread input remains with the connection and may be read in other ways.
     public struct AsyncIterator: AsyncIteratorProtocol {
         fileprivate let core: ConnectionTask
         fileprivate var framing: Framing
 
-        /// The next message; `nil` at the end of the stream.
+        /// Returns the next message; `nil` at the end of the stream.
         public mutating func next(isolation actor: isolated (any Actor)?) async throws(WaitError) -> [UInt8]? {
             try await next()
         }
 
-        /// The next message; `nil` at the end of the stream.
+        /// Returns the next message; `nil` at the end of the stream.
         public nonisolated(nonsending) mutating func next() async throws(WaitError) -> [UInt8]? {
             try await core.nextMessage(&framing) { Array($0) }
         }
     }
 
-    /// Begins to read messages.
+    /// Returns an iterator over the messages.
     public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(core: core, framing: framing) }
 }
 
-/// The lines of a connection. Made by ``AsyncConnection/lines(limit:)``.
+/// The lines of a connection, as a sequence. Created by ``AsyncConnection/lines(limit:)``.
 public struct LineSequence: AsyncSequence {
     fileprivate let core: ConnectionTask
     fileprivate let framing: LineFraming
 
-    /// Reads one line after another. What is not read yet stays the connection's, and may be read in another way.
+    /// Reads one line after another. Unread input remains with the connection and may be read in other ways.
     public struct AsyncIterator: AsyncIteratorProtocol {
         fileprivate let core: ConnectionTask
         fileprivate var framing: LineFraming
 
-        /// The next line; `nil` at the end of the stream.
+        /// Returns the next line; `nil` at the end of the stream.
         public mutating func next(isolation actor: isolated (any Actor)?) async throws(WaitError) -> String? {
             try await next()
         }
 
-        /// The next line; `nil` at the end of the stream.
+        /// Returns the next line; `nil` at the end of the stream.
         public nonisolated(nonsending) mutating func next() async throws(WaitError) -> String? {
             let line = try await core.nextMessage(&framing) { Line(validating: $0) }
             guard let line else { return nil }
@@ -49,46 +49,52 @@ public struct LineSequence: AsyncSequence {
         }
     }
 
-    /// Begins to read lines.
+    /// Returns an iterator over the lines.
     public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(core: core, framing: framing) }
 }
 
-/// A line, if it is a text.
+/// A line; its text is `nil` if it is not UTF-8.
 private struct Line {
     let text: String?
 
     init(validating bytes: RawSpan) {
-        // Safe: every byte is looked at before it is believed.
+        // Safe: the bytes are initialized, every byte is validated, and the pointer is used only within the closure.
         text = unsafe bytes.withUnsafeBytes { unsafe String(validating: $0, as: UTF8.self) }
     }
 }
 
 extension AsyncConnection {
-    /// The messages that the peer sends.
+    /// Returns the peer's messages as a sequence.
     ///
     ///     for try await message in connection.messages(.lengthPrefixed()) { ... }
     ///
-    /// Each is an array of its own. ``Limits/firstMessageTime`` is for a complete one from here on.
-    /// - Parameter framing: how messages are told apart. Bytes that are none throw ``WaitError/Kind/malformed``, a stream
-    ///   that ends within one ``WaitError/Kind/truncated``, with the ``WaitError/framingError``; a closure that lets these
-    ///   through closes its connection with ``CloseReason/Kind/framing``.
+    /// Each message is a new array. ``Limits/firstMessageTime`` applies to the first complete message.
+    ///
+    /// Malformed input throws ``WaitError/Kind/malformed``, and a stream that ends in the middle of a message
+    /// ``WaitError/Kind/truncated``, with the ``WaitError/framingError``. If the closure that serves the connection
+    /// rethrows it, the connection is closed with ``CloseReason/Kind/framing``.
+    ///
+    /// - Parameter framing: splits the stream into messages.
+    /// - Returns: The messages.
     public func messages<Framing: MessageDecoder>(_ framing: Framing) -> MessageSequence<Framing> {
         MessageSequence(core: core, framing: framing)
     }
 
-    /// The lines that the peer sends, which end with `\n` or `\r\n`; neither is part of the line.
+    /// Returns the peer's lines as a sequence. They end with `\n` or `\r\n`, which are not part of a line.
     ///
     ///     for try await line in connection.lines(limit: 8192) { ... }
     ///
-    /// As ``messages(_:)`` with ``LineFraming``. A line that is not UTF-8 is malformed, too.
-    /// - Parameter limit: bytes of a line. Default: 64 KiB.
+    /// Works like ``messages(_:)`` with ``LineFraming``. A line that is not UTF-8 is malformed, too.
+    ///
+    /// - Parameter limit: the maximum length of a line in bytes. Default: 64 KiB.
+    /// - Returns: The lines.
     public func lines(limit: Int = 64 * 1024) -> LineSequence {
         LineSequence(core: core, framing: LineFraming(maximum: limit))
     }
 }
 
 extension ConnectionTask {
-    /// Waits for a whole message, and lends it; `nil` at the end of the stream.
+    /// Waits for a complete message and lends it; `nil` at the end of the stream.
     fileprivate nonisolated(nonsending) func nextMessage<Result>(
         _ framing: inout some MessageDecoder, _ body: (RawSpan) -> Result
     ) async throws(WaitError) -> Result? {

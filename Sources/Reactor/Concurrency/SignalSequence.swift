@@ -1,34 +1,41 @@
-// Signals, for a task that waits for them.
+// Signals as an async sequence.
 
-/// The signals that the process receives. Made by ``EventLoop/signals(_:)``.
+/// The signals that the process receives, as a sequence. Created by ``EventLoop/signals(_:)``.
 public struct SignalSequence: AsyncSequence {
     fileprivate let inbox: SignalInbox
 
-    /// Waits for one signal after another.
+    /// Receives one signal after another.
     public struct AsyncIterator: AsyncIteratorProtocol {
         fileprivate let inbox: SignalInbox
 
-        /// The next signal. Throws when the task is cancelled or the loop ends.
+        /// Returns the next signal.
+        ///
+        /// - Throws: ``WaitError/Kind/cancelled``; ``WaitError/Kind/loopEnded``.
         public func next(isolation actor: isolated (any Actor)?) async throws(WaitError) -> Signal? {
             try await inbox.next()
         }
 
-        /// The next signal. Throws when the task is cancelled or the loop ends.
+        /// Returns the next signal.
+        ///
+        /// - Throws: ``WaitError/Kind/cancelled``; ``WaitError/Kind/loopEnded``.
         public nonisolated(nonsending) func next() async throws(WaitError) -> Signal? { try await inbox.next() }
     }
 
-    /// Begins to wait. Signals that came since ``EventLoop/signals(_:)`` come first.
+    /// Returns an iterator; signals that arrived since ``EventLoop/signals(_:)`` come first.
     public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(inbox: inbox) }
 }
 
 extension EventLoop {
-    /// Watches signals, until the sequence is gone.
+    /// Watches signals for as long as the sequence exists.
     ///
     ///     for try await signal in try loop.signals([.interrupt, .terminate]) { ... }
     ///
-    /// As ``watchSignal(_:_:)``, with what it says about processes of several threads. Like the kernel, it tells of a signal
-    /// once, however often it came before somebody asked.
-    /// - Throws: ``SocketError`` when no descriptor can be had, or the loop watches one of them already.
+    /// Works like ``watchSignal(_:_:)``, which describes processes with several threads. As in the kernel, a signal
+    /// that arrives repeatedly before it is received is reported once.
+    ///
+    /// - Parameter signals: the signals to watch.
+    /// - Returns: The signals.
+    /// - Throws: ``SocketError`` when no descriptor is available, or the loop already watches one of the signals.
     public func signals(_ signals: [Signal]) throws(SocketError) -> SignalSequence {
         let inbox = SignalInbox(self)
         for signal in signals {
@@ -38,7 +45,7 @@ extension EventLoop {
     }
 }
 
-/// Signals that have come and were not asked for yet.
+/// The signals that the task has not received yet.
 private final class SignalInbox: Suspension {
     private let loop: EventLoop
     var watches: [SignalWatch] = []

@@ -1,30 +1,31 @@
-// A connection for a task of any executor: it has a loop and a thread of its own for as long as the closure runs. A program
-// that has a loop already connects on that one, with EventLoop.connect.
+// An outgoing connection for a task on any executor: it has its own loop and thread while the closure runs. A program
+// that has a loop already uses EventLoop.connect.
 
-/// A TCP client, for programs without a loop of their own; the counterpart of
-/// ``TCPServer/serve(drainTime:listening:_:)``.
+/// A TCP client for programs without a loop; the counterpart of ``TCPServer/serve(drainTime:listening:_:)``.
 public enum TCPClient {
-    /// Connects, and runs a closure with the connection, on a loop with a thread of its own; no thread is blocked meanwhile.
+    /// Connects, and runs a closure with the connection on a loop with its own thread; the calling thread is not
+    /// blocked.
     ///
     ///     let answer = try await TCPClient.connect(to: "example.org:7") { connection in
     ///         try await connection.write("hello\n")
     ///         return try await connection.readExactly(6)
     ///     }
     ///
-    /// Leaving the closure sends what was written and closes; throwing from it resets the connection. Being cancelled
-    /// cancels the closure's task.
+    /// Returning from the closure sends queued output and closes the connection; throwing resets it. Cancelling the
+    /// calling task cancels the closure's task.
     ///
     /// - Parameters:
-    ///   - destination: `HOST:PORT`, the host a name or a numeric address, IPv6 in brackets; or `unix:PATH`. All addresses
-    ///     of a name are tried (RFC 8305).
-    ///   - timeout: how long that may take, from looking up the name on. Default: 10 s.
-    ///   - limits: what the connection may use up.
-    ///   - backend: how the loop finds out what is ready. Default: epoll.
+    ///   - destination: `HOST:PORT`, the host being a name or a numeric address, IPv6 in brackets; or `unix:PATH`. All
+    ///     addresses of a name are tried (RFC 8305).
+    ///   - timeout: the time limit for connecting, including the name lookup. Default: 10 s.
+    ///   - limits: the connection's limits.
+    ///   - backend: the loop's selector. Default: level-triggered epoll.
     ///   - body: uses the connection, on the loop's thread.
-    /// - Returns: What the closure returns, once the connection has ended: the peer has acknowledged what was sent, for
-    ///   which it has ``Limits/writeStallTime`` after each byte, and has ended its stream or ``Limits/lingerTime`` is over.
-    /// - Throws: ``SocketError`` when there is no connection to be had; ``WaitError`` when the task was cancelled; what the
-    ///   closure throws.
+    /// - Returns: The result of `body`, after the connection has ended: the peer has acknowledged everything, with at
+    ///   most ``Limits/writeStallTime`` between acknowledgements, and has ended its stream or exceeded
+    ///   ``Limits/lingerTime``.
+    /// - Throws: ``SocketError`` when the connection fails; ``WaitError`` when the task was cancelled; the error of
+    ///   `body`.
     public nonisolated(nonsending) static func connect<Success: Sendable>(
         to destination: String, timeout: Duration = .seconds(10), limits: Limits = Limits(),
         backend: Backend = .epoll(),
@@ -58,7 +59,7 @@ public enum TCPClient {
     }
 }
 
-/// A task on a loop of its own that can be cancelled before there is one.
+/// A task on its own loop that can be cancelled before it has started.
 private final class ClientAttempt<Success: Sendable>: Sendable {
     private struct State {
         var task: Task<Success, any Error>?

@@ -1,12 +1,17 @@
-// A server whose connections are served by tasks, on all its loops; run by the calling thread, or waited for by a task.
+// A server with a task per connection, on all its loops; run by the calling thread, or awaited by a task.
 
 extension TCPServer {
-    /// Listens, and starts the loops but the first; each connection is served by a task of its own, on the thread of its
-    /// loop.
+    /// Listens, and starts all loops but the first; each connection is served by a task on its loop's thread.
     ///
-    /// As ``listen(on:preparing:)``, with tasks in the place of handlers, as in
-    /// ``EventLoop/listen(on:limits:serving:)``. While the server drains, what the tasks read next is the end of their
+    /// Works like ``listen(on:preparing:)``, with tasks instead of handlers, as in
+    /// ``EventLoop/listen(on:limits:serving:)``. While the server drains, reads of the tasks return the end of their
     /// streams.
+    ///
+    /// - Parameters:
+    ///   - loop: an existing loop to use as the first one; `nil` creates one.
+    ///   - body: serves one connection.
+    /// - Returns: The server, to be run or shut down.
+    /// - Throws: ``SocketError`` that names the address or the loop; everything is closed then.
     public func listen(
         on loop: EventLoop? = nil,
         serving body: nonisolated(nonsending) @escaping @Sendable (AsyncConnection) async throws -> Void
@@ -17,7 +22,7 @@ extension TCPServer {
         }
     }
 
-    /// Listens and serves each connection with a task of its own, until the server is stopped.
+    /// Listens, and serves each connection with a task, until the server is stopped.
     ///
     ///     try TCPServer(on: "127.0.0.1:7788", loops: 2).run(serving: { connection in
     ///         for try await line in connection.lines() { try await connection.write(line + "\n") }
@@ -30,23 +35,23 @@ extension TCPServer {
         try listen(serving: body).run()
     }
 
-    /// Listens and serves each connection with a task of its own, on threads of the server's own, until the task that
-    /// waits here is cancelled, or the server is stopped.
+    /// Listens, and serves each connection with a task on the server's own threads, until the calling task is cancelled
+    /// or the server is stopped.
     ///
     ///     try await TCPServer(on: "127.0.0.1:7788", loops: 2).serve { connection in
     ///         for try await line in connection.lines() { try await connection.write(line + "\n") }
     ///     }
     ///
-    /// Being cancelled drains the server: it stops listening, what its tasks read next is the end of their streams, and
-    /// connections that are left when `drainTime` is over are closed, and their tasks told so. For any task; no thread is
-    /// blocked meanwhile.
+    /// Cancelling the calling task drains the server: it stops listening, reads of its tasks return the end of their
+    /// streams, and connections still open after `drainTime` are reset, which their tasks see as
+    /// ``WaitError/Kind/closed``. It can be called from any task; the calling thread is not blocked.
     ///
     /// - Parameters:
-    ///   - drainTime: how long tasks may go on when the server is cancelled. Default: 5 s.
-    ///   - listening: called once when it listens, with its address and its handle.
-    ///   - body: serves one connection, on the thread of its loop.
-    /// - Returns: What the loops have counted.
-    /// - Throws: ``SocketError`` when it cannot listen there, or a loop's selector fails.
+    ///   - drainTime: the time that tasks may take when the server is cancelled. Default: 5 s.
+    ///   - listening: called once the server listens, with its address and its handle.
+    ///   - body: serves one connection, on its loop's thread.
+    /// - Returns: The loops' counters.
+    /// - Throws: ``SocketError`` when the server cannot listen, or a loop's selector fails.
     @discardableResult
     public nonisolated(nonsending) func serve(
         drainTime: Duration = .seconds(5), listening: (RunningServer) -> Void = { _ in },
@@ -76,13 +81,13 @@ extension TCPServer {
             running.handle.drain(within: drainTime)
         }
         guard case .over(let result) = ending.withLock({ $0 }) else {
-            preconditionFailure("nobody said that it is over")
+            preconditionFailure("the server ended without a result")
         }
         return try result.get()
     }
 }
 
-/// Who waits for the end of a server, and how it ended.
+/// The end of a server: the continuation that awaits it, or its result.
 private enum Ending: Sendable {
     case open
     case awaited(CheckedContinuation<Void, Never>)

@@ -1,6 +1,6 @@
-// Why a task goes on without what it waited for.
+// The error of a wait.
 
-/// Why waiting came to nothing.
+/// An error that ends a wait.
 public struct WaitError: Error, Sendable, CustomStringConvertible {
     /// The kinds of errors. New ones may be added.
     public struct Kind: Sendable, Hashable {
@@ -8,23 +8,23 @@ public struct WaitError: Error, Sendable, CustomStringConvertible {
 
         /// The task was cancelled.
         public static let cancelled = Kind(number: 0)
-        /// The deadline that was set has passed.
+        /// The deadline has passed.
         public static let deadline = Kind(number: 1)
-        /// The connection is over; ``WaitError/closeReason`` says why.
+        /// The connection is closed; ``WaitError/closeReason`` has the reason.
         public static let closed = Kind(number: 2)
-        /// The stream ended within what was to be read.
+        /// The stream ended in the middle of the requested bytes or message.
         public static let truncated = Kind(number: 3)
-        /// The peer's bytes are no message; ``WaitError/framingError`` says why.
+        /// The peer's input is malformed; ``WaitError/framingError`` has the reason.
         public static let malformed = Kind(number: 4)
         /// The loop has ended.
         public static let loopEnded = Kind(number: 5)
     }
 
-    /// What kind of error it is.
+    /// The kind of error.
     public let kind: Kind
-    /// Why the connection was closed, for ``Kind/closed``.
+    /// The reason for which the connection was closed, for ``Kind/closed``.
     public let closeReason: CloseReason?
-    /// What is wrong with the peer's bytes, for ``Kind/malformed``, and for ``Kind/truncated`` within a message.
+    /// The framing error, for ``Kind/malformed``, and for ``Kind/truncated`` within a message.
     public let framingError: FramingError?
     private let words: String
 
@@ -39,9 +39,9 @@ public struct WaitError: Error, Sendable, CustomStringConvertible {
     public var description: String { closeReason.map { "\(words): \($0)" } ?? words }
 
     static var cancelled: WaitError { WaitError(.cancelled, "the task was cancelled") }
-    static var deadline: WaitError { WaitError(.deadline, "not done in time") }
+    static var deadline: WaitError { WaitError(.deadline, "the deadline has passed") }
     static var loopEnded: WaitError { WaitError(.loopEnded, "the loop has ended") }
     static func closed(_ reason: CloseReason?) -> WaitError {
-        WaitError(.closed, "the connection is over", closeReason: reason)
+        WaitError(.closed, "the connection is closed", closeReason: reason)
     }
 }

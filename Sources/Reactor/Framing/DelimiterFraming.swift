@@ -1,4 +1,4 @@
-// Messages that end with a sequence of bytes that occurs nowhere in them.
+// Messages that end with a delimiter: a sequence of bytes that does not occur within them.
 
 /// Messages that end with a delimiter of one or more bytes, which is not part of the message.
 ///
@@ -6,25 +6,25 @@
 public struct DelimiterFraming: MessageDecoder, MessageEncoder, Sendable {
     private let delimiter: [UInt8]
     private let maximum: Int
-    /// How many of the bytes at hand are known not to be where the delimiter begins.
+    /// The number of bytes that have been searched: the delimiter begins at none of them.
     private var searched = 0
 
-    /// A framing by a delimiter.
+    /// Creates a framing with a delimiter.
     ///
     /// - Parameters:
-    ///   - delimiter: at least one byte.
-    ///   - maximum: bytes of a message that is read, without the delimiter. Checked while it is still incomplete.
-    ///     Default: 64 KiB.
+    ///   - delimiter: the delimiter, at least one byte.
+    ///   - maximum: the maximum length of a received message in bytes, without the delimiter. It is enforced while the
+    ///     message is still incomplete. Default: 64 KiB.
     public init(_ delimiter: [UInt8], maximum: Int = 64 * 1024) {
         precondition(!delimiter.isEmpty, "a delimiter has at least one byte")
         self.delimiter = delimiter
         self.maximum = min(max(0, maximum), .max / 2)
     }
 
-    /// Looks for the next delimiter from where the last look ended.
+    /// Finds the next delimiter, continuing where the last search ended.
     public mutating func decode(_ bytes: RawSpan) throws(FramingError) -> MessageCut {
         guard let end = firstDelimiter(in: bytes, from: searched) else {
-            // The delimiter may have begun with the last bytes.
+            // The last bytes may be the beginning of a delimiter.
             searched = max(searched, bytes.byteCount - delimiter.count + 1)
             try check(searched)
             return .incomplete()
@@ -45,8 +45,8 @@ public struct DelimiterFraming: MessageDecoder, MessageEncoder, Sendable {
 
     /// Writes a message and the delimiter.
     ///
-    /// - Throws: ``FramingError/Kind/unsendable`` when the delimiter would be found earlier, in the message or where
-    ///   the two meet.
+    /// - Throws: ``FramingError/Kind/unsendable`` when the peer would find the delimiter earlier: within the message,
+    ///   or across its end.
     @discardableResult
     public func write(_ message: RawSpan, to connection: Connection) throws(FramingError) -> WriteResult {
         if firstDelimiter(in: message, from: 0) != nil || endsWithBeginningOfDelimiter(message) {
@@ -55,7 +55,7 @@ public struct DelimiterFraming: MessageDecoder, MessageEncoder, Sendable {
         return connection.write(message, then: unsafe delimiter.span.bytes)  // safe: bytes have no padding
     }
 
-    /// Whether the message's last bytes and the delimiter's first ones make a delimiter, as those of `-` and `--` do.
+    /// Returns whether the message's last bytes and the delimiter's first ones form a delimiter, as `-` and `--` do.
     private func endsWithBeginningOfDelimiter(_ message: RawSpan) -> Bool {
         (1..<delimiter.count).contains { count in
             count <= message.byteCount
@@ -66,7 +66,7 @@ public struct DelimiterFraming: MessageDecoder, MessageEncoder, Sendable {
 }
 
 extension MessageDecoder where Self == DelimiterFraming {
-    /// Messages that end with these bytes, of at most so many bytes without them.
+    /// Messages that end with `delimiter`, at most `maximum` bytes without it.
     public static func delimited(by delimiter: [UInt8], maximum: Int = 64 * 1024) -> DelimiterFraming {
         DelimiterFraming(delimiter, maximum: maximum)
     }

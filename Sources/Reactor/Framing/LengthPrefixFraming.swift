@@ -1,9 +1,9 @@
-// Messages behind a number that says how long they are. The number is the peer's claim: it is compared before it is
-// believed, in 64 bits without a sign, and never turned into memory.
+// Messages preceded by their length. The length is the peer's claim: it is checked as an unsigned 64-bit integer before
+// it is used, and never determines an allocation.
 
-/// Messages behind their length.
+/// Messages preceded by their length.
 public struct LengthPrefixFraming: MessageDecoder, MessageEncoder, Sendable {
-    /// The integer that holds the length. Without a sign.
+    /// The unsigned integer type of the length field.
     public struct Width: Sendable, Hashable {
         fileprivate let bytes: Int
 
@@ -17,7 +17,7 @@ public struct LengthPrefixFraming: MessageDecoder, MessageEncoder, Sendable {
         public static let uint64 = Width(bytes: 8)
     }
 
-    /// In which order the bytes of the length come.
+    /// The byte order of the length field.
     public struct ByteOrder: Sendable, Hashable {
         fileprivate let isBigEndian: Bool
 
@@ -27,30 +27,31 @@ public struct LengthPrefixFraming: MessageDecoder, MessageEncoder, Sendable {
         public static let littleEndian = ByteOrder(isBigEndian: false)
     }
 
-    /// What the length counts.
+    /// What the length includes.
     public struct Extent: Sendable, Hashable {
         fileprivate let includesPrefix: Bool
 
         /// The message alone.
         public static let message = Extent(includesPrefix: false)
-        /// The message and the length field before it.
+        /// The message and the length field itself.
         public static let whole = Extent(includesPrefix: true)
     }
 
     private let width: Int
     private let isBigEndian: Bool
-    /// What the length says beyond the message's own.
+    /// The part of the length that is not the message's.
     private let extra: Int
     private let maximum: Int
 
-    /// A framing by length.
+    /// Creates a framing with a length field.
     ///
     /// - Parameters:
-    ///   - width: the integer that holds the length. Default: 32 bits.
+    ///   - width: the integer type of the length field. Default: 32 bits.
     ///   - order: its byte order. Default: big-endian.
-    ///   - counting: what it counts. Default: the message alone.
-    ///   - maximum: bytes of a message that is read, without the length field. Checked as soon as the length is there.
-    ///     Default: 1 MiB.
+    ///   - extent: what the length includes. Default: the message alone.
+    ///   - maximum: the maximum length of a received message in bytes, without the length field. It is enforced as soon
+    ///     as
+    ///     the length field has arrived. Default: 1 MiB.
     public init(
         _ width: Width = .uint32, _ order: ByteOrder = .bigEndian, counting extent: Extent = .message,
         maximum: Int = 1024 * 1024
@@ -61,7 +62,7 @@ public struct LengthPrefixFraming: MessageDecoder, MessageEncoder, Sendable {
         self.maximum = min(max(0, maximum), .max / 2)
     }
 
-    /// Reads the length, and then waits for as much.
+    /// Reads the length field, then waits for the message.
     @inline(__always)
     public mutating func decode(_ bytes: RawSpan) throws(FramingError) -> MessageCut {
         guard bytes.byteCount >= width else { return .incomplete(needed: width) }
@@ -94,15 +95,15 @@ public struct LengthPrefixFraming: MessageDecoder, MessageEncoder, Sendable {
 
     /// Writes the length and the message.
     ///
-    /// - Throws: ``FramingError/Kind/unsendable`` when the length does not fit its field. The maximum is for what is
-    ///   read.
+    /// - Throws: ``FramingError/Kind/unsendable`` when the length does not fit the field. The maximum applies to
+    ///   received messages only.
     @discardableResult
     public func write(_ message: RawSpan, to connection: Connection) throws(FramingError) -> WriteResult {
         let length = UInt64(message.byteCount) &+ UInt64(extra)
         if width < 8 && length >> UInt64(8 * width) != 0 {
-            throw FramingError(.unsendable, "a message of \(message.byteCount) bytes behind a length of \(width)")
+            throw FramingError(.unsendable, "a message of \(message.byteCount) bytes for a length of \(width)")
         }
-        // The bytes that count, moved to the front in the order in which they go out.
+        // The significant bytes, moved to the front in the order in which they are sent.
         let ordered = isBigEndian ? (length << UInt64(64 - 8 * width)).bigEndian : length.littleEndian
         let field: InlineArray<1, UInt64> = [ordered]
         // Safe: a UInt64 has no padding.
@@ -111,7 +112,7 @@ public struct LengthPrefixFraming: MessageDecoder, MessageEncoder, Sendable {
 }
 
 extension MessageDecoder where Self == LengthPrefixFraming {
-    /// Messages behind their length, of at most so many bytes.
+    /// Messages preceded by their length, at most `maximum` bytes.
     public static func lengthPrefixed(
         _ width: LengthPrefixFraming.Width = .uint32, _ order: LengthPrefixFraming.ByteOrder = .bigEndian,
         counting extent: LengthPrefixFraming.Extent = .message, maximum: Int = 1024 * 1024

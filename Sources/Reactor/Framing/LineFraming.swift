@@ -2,16 +2,16 @@
 
 /// Messages that end with a newline, `\n` or `\r\n`; neither is part of the message.
 ///
-/// A carriage return belongs to the end of a line only right before the newline. Bytes are not looked at otherwise: a
-/// line need not be UTF-8.
+/// A carriage return belongs to the line ending only directly before the newline. No other byte is interpreted: a line
+/// need not be UTF-8.
 public struct LineFraming: MessageDecoder, MessageEncoder, Sendable {
-    /// What a line is written with. Both are read.
+    /// The line ending of lines that are written. Both are accepted when reading.
     public struct Terminator: Sendable, Hashable {
         fileprivate let hasCarriageReturn: Bool
 
         /// `\n`
         public static let newline = Terminator(hasCarriageReturn: false)
-        /// `\r\n`, as the protocols of the Internet have it (RFC 5198).
+        /// `\r\n`, as in Internet protocols (RFC 5198).
         public static let carriageReturnNewline = Terminator(hasCarriageReturn: true)
     }
 
@@ -21,18 +21,20 @@ public struct LineFraming: MessageDecoder, MessageEncoder, Sendable {
     private let maximum: Int
     private let terminator: Terminator
     private let endOfStreamEndsLine: Bool
-    /// How many of the bytes at hand are known to hold no newline.
+    /// The number of bytes that have been searched and contain no newline.
     private var searched = 0
 
-    /// A framing by lines.
+    /// Creates a framing with lines.
     ///
     /// - Parameters:
-    ///   - maximum: bytes of a line that is read, without its end. Checked while it is still incomplete. Default:
-    ///     64 KiB.
-    ///   - terminator: what lines are written with.
-    ///   - endOfStreamEndsLine: whether what follows the last newline is a line too when the stream ends. Default: no,
-    ///     an error: nobody can tell a last line from the half of one whose sender died, and half a command is another
-    ///     command. Right where the stream is a text rather than a conversation.
+    ///   - maximum: the maximum length of a received line in bytes, without its ending. It is enforced while the line
+    ///     is
+    ///     still incomplete. Default: 64 KiB.
+    ///   - terminator: the line ending to write. Default: `\n`.
+    ///   - endOfStreamEndsLine: whether the end of the stream completes a line without a newline. Default: no, which
+    ///     makes
+    ///     it an error, because a complete last line looks the same as one whose sender died halfway, and half a
+    ///     command may be a different command. Suitable where the stream is a text rather than a conversation.
     public init(
         maximum: Int = 64 * 1024, terminator: Terminator = .newline, endOfStreamEndsLine: Bool = false
     ) {
@@ -41,7 +43,7 @@ public struct LineFraming: MessageDecoder, MessageEncoder, Sendable {
         self.endOfStreamEndsLine = endOfStreamEndsLine
     }
 
-    /// Looks for the next newline from where the last look ended.
+    /// Finds the next newline, continuing where the last search ended.
     @inline(__always)
     public mutating func decode(_ bytes: RawSpan) throws(FramingError) -> MessageCut {
         guard let newline = bytes.offset(ofByte: Self.newline, from: searched) else {
@@ -55,7 +57,7 @@ public struct LineFraming: MessageDecoder, MessageEncoder, Sendable {
         return .message(0..<length, used: newline &+ 1)
     }
 
-    /// Takes what is left for a line, if that was asked for.
+    /// Returns the remaining bytes as a line, if the end of the stream ends a line.
     public mutating func decodeLast(_ bytes: RawSpan) throws(FramingError) -> MessageCut {
         guard endOfStreamEndsLine else {
             throw FramingError(.truncated, "the stream ended \(bytes.byteCount) bytes into a line")
@@ -63,7 +65,7 @@ public struct LineFraming: MessageDecoder, MessageEncoder, Sendable {
         return .message(0..<lengthOfLine(bytes, before: bytes.byteCount), used: bytes.byteCount)
     }
 
-    /// How long the line is that ends before this offset. A carriage return at the very end may belong to what ends it.
+    /// Returns the length of the line that ends at `end`. A final carriage return may belong to its ending.
     @inline(__always)
     private func lengthOfLine(_ bytes: RawSpan, before end: Int) -> Int {
         end > 0 && bytes.byte(at: end &- 1) == Self.carriageReturn ? end &- 1 : end
@@ -76,10 +78,10 @@ public struct LineFraming: MessageDecoder, MessageEncoder, Sendable {
 
     private var tooLong: FramingError { FramingError(.tooLong, "a line of more than \(maximum) bytes") }
 
-    /// Writes a line and its end.
+    /// Writes a line and its ending.
     ///
-    /// - Throws: ``FramingError/Kind/unsendable`` when there is a newline in the line, or a carriage return at its end
-    ///   that would be taken for a part of the line's end.
+    /// - Throws: ``FramingError/Kind/unsendable`` when the line contains a newline, or ends with a carriage return that
+    ///   would become part of its ending.
     @discardableResult
     public func write(_ message: RawSpan, to connection: Connection) throws(FramingError) -> WriteResult {
         if message.offset(ofByte: Self.newline, from: 0) != nil {
@@ -98,6 +100,6 @@ public struct LineFraming: MessageDecoder, MessageEncoder, Sendable {
 }
 
 extension MessageDecoder where Self == LineFraming {
-    /// Lines that end with `\n` or `\r\n`, of at most so many bytes without that.
+    /// Lines that end with `\n` or `\r\n`, at most `maximum` bytes without the ending.
     public static func lines(maximum: Int = 64 * 1024) -> LineFraming { LineFraming(maximum: maximum) }
 }

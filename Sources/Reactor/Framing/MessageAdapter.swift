@@ -1,11 +1,11 @@
-// Between a connection and a handler of messages: takes bytes from the one and gives messages to the other, as long as
-// the connection takes part: not closed, not paused, not above its watermark, and not for longer than a turn's budget.
-// What it stops in the middle of it holds, and the connection calls again (Connection+Holding.swift).
+// Between a connection and a message handler: takes bytes and delivers messages while the connection accepts them:
+// open, not paused, below its watermark, and within the turn's budget. The rest is held, and the connection calls again
+// (Connection+Holding.swift).
 
-/// The handler of a connection that gives a ``MessageHandler`` its messages.
+/// The connection handler that delivers messages to a ``MessageHandler``.
 ///
-/// Generic code is compiled for one type where it is inlined into code for that type, which no method of a generic
-/// class is: hence the subclasses.
+/// Methods of a generic class are not specialized where they are called through the class; code inlined into a concrete
+/// subclass is. Hence the subclasses below.
 class MessageAdapter<Decoder: MessageDecoder>: HandlerAdapter, ConnectionHandler {
     private let handler: any MessageHandler
     private var messages: MessageBuffer<Decoder>
@@ -32,7 +32,7 @@ class MessageAdapter<Decoder: MessageDecoder>: HandlerAdapter, ConnectionHandler
             try handler.received(message: message, on: connection)
         }
         if case .refused(let error) = outcome { return try refuse(error, connection) }
-        // The handler may have closed the connection with a last message.
+        // The last message may have made the handler close the connection.
         if connection.state.isOpen { try handler.ended(connection) }
     }
 
@@ -63,7 +63,7 @@ class MessageAdapter<Decoder: MessageDecoder>: HandlerAdapter, ConnectionHandler
         try stop(outcome, connection)
     }
 
-    /// Gives the handler a message; answers whether it may be given another one.
+    /// Delivers a message; returns whether the next one may be delivered.
     @inline(__always)
     private func deliver(_ message: RawSpan, _ connection: Connection, _ budget: inout Int) throws -> Bool {
         budget &-= 1

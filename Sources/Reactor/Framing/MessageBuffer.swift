@@ -1,41 +1,41 @@
-// From bytes to messages: whole ones are lent where they lie, and what is left of a read is kept until it is whole. It
-// knows a loop only as the place where queues come from; who receives the bytes and what becomes of the messages is not
-// its business.
+// From bytes to messages: complete messages are borrowed where they lie, and an incomplete rest is kept until it is
+// complete. The loop is used only to obtain and recycle queues; the source of the bytes and the use of the messages are
+// unknown here.
 //
-//     received bytes --> nothing kept: cut where they are ---------------------> messages
+//     received bytes --> nothing kept: decoded in place -----------------------> messages
 //          |                                   |  rest                              ^
 //          |                                   v                                    |
-//          +--> something kept: as much of them as its message takes --> kept ------+   then the others as above
+//          +--> something kept: append what its message needs ---------> kept ------+   then the rest as above
 //
-// A byte is copied at most once on its way in, and no more of them than twice what the kept message needed, however
-// small the pieces in which it came; memory grows with what has arrived, never with what a length field claims.
+// Each byte is copied at most once, and at most twice as many bytes are copied as the kept message needed, however
+// small the pieces in which it arrived; memory grows with the bytes that have arrived, never with a claimed length.
 
-/// Cuts received bytes into messages and keeps the incomplete rest.
+/// Splits received bytes into messages and keeps the incomplete rest.
 struct MessageBuffer<Decoder: MessageDecoder> {
-    /// Why no further message was handed out.
+    /// Why delivery stopped.
     enum Outcome {
-        /// There is no further one yet.
+        /// No further complete message is available.
         case incomplete
-        /// Whoever takes them wanted no more; there are more bytes, which are kept.
+        /// The receiver wants no more messages for now; the remaining bytes are kept.
         case stopped
-        /// The bytes are no message. Nothing may be asked any more.
+        /// The bytes are malformed; the buffer must not be used any more.
         case refused(FramingError)
     }
 
     private var decoder: Decoder
-    /// What was received and not handed out; there exactly while it is not empty.
+    /// The unprocessed input, or `nil` if empty.
     private(set) var kept: ByteQueue?
-    /// How many bytes have to be there before the decoder is asked again.
+    /// The number of bytes that the decoder needs before it is called again.
     private var needed = 0
 
     init(_ decoder: Decoder) { self.decoder = decoder }
 
-    /// Bytes that are kept.
+    /// The number of bytes kept.
     var count: Int { kept?.count ?? 0 }
 
-    /// Hands out the whole messages among what is kept and these bytes, and keeps the rest.
+    /// Delivers the complete messages in the kept bytes and in `bytes`, and keeps the rest.
     ///
-    /// `body` answers whether it takes another one.
+    /// - Parameter body: receives a message; returns whether it takes another one.
     @inline(__always)
     mutating func receive(_ bytes: RawSpan, _ loop: EventLoop, _ body: (RawSpan) throws -> Bool) rethrows -> Outcome {
         var start = 0
@@ -50,7 +50,7 @@ struct MessageBuffer<Decoder: MessageDecoder> {
         return outcome
     }
 
-    /// Hands out what is whole among the bytes that are kept; for those who stopped, and go on.
+    /// Delivers complete messages from the kept bytes; used to resume after ``Outcome/stopped``.
     @inline(__always)
     mutating func goOn(_ loop: EventLoop, _ body: (RawSpan) throws -> Bool) rethrows -> Outcome {
         guard let kept else { return .incomplete }
@@ -59,7 +59,7 @@ struct MessageBuffer<Decoder: MessageDecoder> {
         return outcome
     }
 
-    /// The stream has ended: what is kept is the last message, or an error.
+    /// Handles the end of the stream: the kept bytes are the last message, or an error.
     mutating func end(_ loop: EventLoop, _ body: (RawSpan) throws -> Void) rethrows -> Outcome {
         guard let kept else { return .incomplete }
         defer { release(to: loop) }
@@ -71,7 +71,7 @@ struct MessageBuffer<Decoder: MessageDecoder> {
         }
     }
 
-    /// Forgets what is kept.
+    /// Discards the kept bytes.
     mutating func release(to loop: EventLoop) {
         guard let kept else { return }
         self.kept = nil
@@ -80,7 +80,7 @@ struct MessageBuffer<Decoder: MessageDecoder> {
 
     // MARK: Cutting
 
-    /// Hands out messages from the beginning of `bytes`; answers why it stopped, and where.
+    /// Delivers messages from the beginning of `bytes`; returns why it stopped, and the number of bytes used.
     @inline(__always)
     private mutating func cut(_ bytes: RawSpan, _ body: (RawSpan) throws -> Bool) rethrows -> (Outcome, Int) {
         var left = bytes
@@ -101,7 +101,7 @@ struct MessageBuffer<Decoder: MessageDecoder> {
         return (.incomplete, bytes.byteCount &- left.byteCount)
     }
 
-    /// Adds to what is kept until its message is whole, and hands that out; answers how many of `bytes` are done with.
+    /// Extends the kept bytes until their message is complete, and delivers it; returns the number of `bytes` used.
     @inline(never)
     private mutating func completeKept(
         with bytes: RawSpan, _ loop: EventLoop, _ body: (RawSpan) throws -> Bool
@@ -123,7 +123,7 @@ struct MessageBuffer<Decoder: MessageDecoder> {
             }
             if case .refused = outcome { return (outcome, added) }
             if used == 0 { continue }
-            // What of the piece is not used up is cut where it was received.
+            // The unused part of the piece is decoded where it was received.
             let returned = min(piece, kept.count - used)
             kept.removeLast(returned)
             added -= returned

@@ -1,50 +1,57 @@
-// How a stream of bytes is cut into messages, and how messages become such a stream again: what a framing has to say,
-// and nothing about where the bytes come from.
+// The protocols of a framing: splitting a stream into messages, and writing messages to one. They are independent of
+// where the bytes come from.
 
-/// What a decoder found at the beginning of the bytes at hand.
+/// The result of decoding: a message at the beginning of the bytes, or a request for more.
 public struct MessageCut: Sendable, Hashable {
-    /// Where the message lies. Empty when there is none yet.
+    /// The range of the message; empty if it is incomplete.
     public let message: Range<Int>
-    /// Bytes that are used up, the message and all that surrounds it; 0 when more are needed.
+    /// The number of bytes consumed, the message and its delimiters included; 0 if it is incomplete.
     public let used: Int
-    /// When more are needed: how many there have to be before it makes sense to ask again.
+    /// If the message is incomplete: the number of bytes needed before decoding is worth another attempt.
     public let needed: Int
 
-    /// A message in this range of the bytes; the first `used` of them are done with. The range may be empty, `used`
-    /// not 0.
+    /// Returns a complete message.
+    ///
+    /// - Parameters:
+    ///   - range: the range of the message, which may be empty.
+    ///   - used: the number of bytes consumed; at least 1, and no less than the range's upper bound.
     @inline(__always)
     public static func message(_ range: Range<Int>, used: Int) -> MessageCut {
-        precondition(used > 0 && range.upperBound <= used, "a message lies within the bytes that are used up")
+        precondition(used > 0 && range.upperBound <= used, "a message has to lie within the bytes used")
         return MessageCut(message: range, used: used, needed: 0)
     }
 
-    /// No whole message yet.
+    /// Returns a request for more bytes.
     ///
-    /// - Parameter needed: how many bytes there have to be in all for the next step, as far as that is known. It saves
-    ///   questions; nothing is allocated for it.
+    /// - Parameter needed: the total number of bytes needed for the next step, if known. It saves calls of the decoder;
+    ///   no memory is allocated for it.
     @inline(__always)
     public static func incomplete(needed: Int = 0) -> MessageCut { MessageCut(message: 0..<0, used: 0, needed: needed) }
 }
 
-/// Cuts a stream of bytes into messages.
+/// Splits a stream of bytes into messages.
 ///
 ///     struct Netstrings: MessageDecoder {
 ///         mutating func decode(_ bytes: RawSpan) throws(FramingError) -> MessageCut { ... }
 ///     }
 ///
-/// A value: each connection has its own copy. The bytes that it is asked about begin where the last message ended.
-/// Until it has found the next one, it is asked again with the same bytes and some more behind them, so it can remember
-/// how far it has looked; once it has answered with a message, that message is gone. After an error it is not asked
-/// again.
+/// Each connection has its own copy. The bytes passed to ``decode(_:)`` begin where the last message ended. Until it
+/// returns a message, it is called again with the same bytes and more after them, so it can store how far it has
+/// searched; the bytes of a returned message are not passed again. After an error it is not called again.
 public protocol MessageDecoder {
-    /// Looks for a message at the beginning of `bytes`, which are not empty.
+    /// Decodes a message at the beginning of `bytes`, which are not empty.
     ///
-    /// What a peer claims is to be checked here, before it is believed: a decoder that goes on answering
-    /// ``MessageCut/incomplete(needed:)`` has all that arrives kept in memory.
+    /// A decoder has to check the peer's claims: as long as it returns ``MessageCut/incomplete(needed:)``, all input is
+    /// kept in memory.
+    ///
+    /// - Parameter bytes: the unprocessed input.
+    /// - Returns: A message, or a request for more bytes.
+    /// - Throws: ``FramingError`` when the bytes are malformed.
     mutating func decode(_ bytes: RawSpan) throws(FramingError) -> MessageCut
 
-    /// The stream has ended, and these bytes, at least one, are left of it. Default: throws
-    /// ``FramingError/Kind/truncated``.
+    /// Decodes the unprocessed input, at least one byte, at the end of the stream.
+    ///
+    /// Default: throws ``FramingError/Kind/truncated``.
     mutating func decodeLast(_ bytes: RawSpan) throws(FramingError) -> MessageCut
 }
 
@@ -55,29 +62,30 @@ extension MessageDecoder {
     }
 }
 
-/// Writes messages so that the decoder of the same framing finds them again.
+/// Writes messages such that the decoder of the same framing finds them.
 public protocol MessageEncoder {
-    /// Writes one message with what marks its bounds. Nothing is allocated.
+    /// Writes a message with its delimiter or prefix, without allocating memory.
     ///
-    /// - Throws: ``FramingError/Kind/unsendable`` when the framing cannot carry the message; nothing was written then.
+    /// - Throws: ``FramingError/Kind/unsendable`` when the framing cannot represent the message; nothing is written
+    ///   then.
     @discardableResult
     func write(_ message: RawSpan, to connection: Connection) throws(FramingError) -> WriteResult
 }
 
 extension MessageEncoder {
-    /// Writes one message, a string's UTF-8 bytes.
+    /// Writes a string's UTF-8 bytes as one message.
     @discardableResult
     public func write(_ message: String, to connection: Connection) throws(FramingError) -> WriteResult {
         try write(message.utf8Span.span, to: connection)
     }
 
-    /// Writes one message, the bytes of a span.
+    /// Writes a span's bytes as one message.
     @discardableResult
     public func write(_ message: Span<UInt8>, to connection: Connection) throws(FramingError) -> WriteResult {
         try unsafe write(message.bytes, to: connection)  // safe: a UInt8 has no padding that would be uninitialized
     }
 
-    /// Writes one message, an array's bytes.
+    /// Writes an array's bytes as one message.
     @discardableResult
     public func write(_ message: [UInt8], to connection: Connection) throws(FramingError) -> WriteResult {
         try write(message.span, to: connection)

@@ -1,4 +1,4 @@
-// What a user of framing implements: what happens to one connection, message by message.
+// The callbacks that an application implements for a connection with a framing.
 
 /// Handles the messages of one connection, on its loop's thread.
 ///
@@ -12,40 +12,45 @@
 ///
 ///     try loop.listen(on: "127.0.0.1:7788", framing: .lines()) { _ in Greeter() }
 ///
-/// ``received(message:on:)`` is the only one that must be there. The calls come in this order, one at a time, and none
-/// while another of the same connection is running:
+/// Only ``received(message:on:)`` is required. Calls for one connection never overlap, and come in this order:
 ///
 ///     connected  (received | drained)*  (ended | refused)?  drained*  closed
 ///
-/// A call may do what one of a ``ConnectionHandler`` may. After a message with which it closes the connection there is
-/// no other. After one with which it pauses reading, or whose answer puts output above its high watermark, the next one
-/// comes when reading has resumed, even if it has been received already.
+/// A callback may do the same as one of a ``ConnectionHandler``. After it has closed the connection, no further message
+/// is delivered. If it pauses reading, or if its output rises above the high watermark, the next message is delivered
+/// when reading resumes, even if it has already been received.
 public protocol MessageHandler: AnyObject {
-    /// The connection is there. Default: nothing.
+    /// Called when the connection is established. Default: does nothing.
     func connected(_ connection: Connection) throws
 
-    /// A message arrived, without what marked its bounds. It is lent: its bytes are overwritten when this returns.
+    /// Called with a message, without its delimiter or prefix.
     ///
-    /// What is written in answer to messages that arrived together leaves together.
+    /// The message is borrowed: its bytes are overwritten when this returns. Replies to messages that arrived together
+    /// leave together.
     func received(message: RawSpan, on connection: Connection) throws
 
-    /// What the peer sent is no message, or ended in the middle of one. A last word can be written; the connection is
-    /// then closed with the reason ``CloseReason/Kind/framing``, after what is queued was sent. Default: nothing.
+    /// Called when the peer's input is malformed or ended in the middle of a message.
+    ///
+    /// A last reply can be written; after queued output is sent, the connection is closed with
+    /// ``CloseReason/Kind/framing``. Default: does nothing.
     func refused(_ connection: Connection, error: FramingError) throws
 
-    /// The peer will send no more, and all its messages were whole. It may still read. Default: closes the connection,
-    /// after what is queued was sent.
+    /// Called when the peer has ended its stream after a complete message (half-close); it may still read.
+    ///
+    /// Default: closes the connection after queued output is sent.
     func ended(_ connection: Connection) throws
 
-    /// Output was above the high watermark and is below the low one now. Default: nothing.
+    /// Called when output has fallen from above the high watermark to the low one. Default: does nothing.
     func drained(_ connection: Connection) throws
 
-    /// The loop drains, see ``ConnectionHandler/draining(_:)``. Default: closes the connection, after what is queued was
-    /// sent.
+    /// Called when the loop drains; see ``ConnectionHandler/draining(_:)``.
+    ///
+    /// Default: closes the connection after queued output is sent.
     func draining(_ connection: Connection) throws
 
-    /// The connection is gone and its descriptor closed. The last call, and exactly one for each connection that was
-    /// connected. Default: nothing.
+    /// Called once per connection, as the last callback, when the descriptor has been closed.
+    ///
+    /// Default: does nothing.
     func closed(_ connection: Connection, reason: CloseReason)
 }
 
@@ -54,19 +59,21 @@ extension MessageHandler {
     public func connected(_ connection: Connection) {}
     /// Does nothing.
     public func refused(_ connection: Connection, error: FramingError) {}
-    /// Closes the connection, after what is queued was sent.
+    /// Closes the connection after queued output is sent.
     public func ended(_ connection: Connection) { connection.close() }
     /// Does nothing.
     public func drained(_ connection: Connection) {}
-    /// Closes the connection, after what is queued was sent.
+    /// Closes the connection after queued output is sent.
     public func draining(_ connection: Connection) { connection.close() }
     /// Does nothing.
     public func closed(_ connection: Connection, reason: CloseReason) {}
 
-    /// This handler, given the messages that `decoder` finds in what a connection receives: for whoever wants a
-    /// ``ConnectionHandler``. Each connection needs one of its own.
+    /// Returns a connection handler that delivers messages to this handler.
+    ///
+    /// - Parameter decoder: splits the connection's input into messages.
+    /// - Returns: A handler for one connection; each connection needs its own.
     public func framed(by decoder: some MessageDecoder) -> any ConnectionHandler {
-        // A framing of ours has code of its own; any other is called through its protocol.
+        // Built-in framings have specialized code; others are called through the protocol.
         switch decoder {
         case let decoder as LineFraming: LineAdapter(decoder, self)
         case let decoder as DelimiterFraming: DelimiterAdapter(decoder, self)

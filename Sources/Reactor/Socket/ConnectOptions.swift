@@ -1,8 +1,8 @@
-// How a host that may have several addresses is connected to: the times and the order of RFC 8305.
+// The options of a connection attempt to a host that may have several addresses: the delays and the order of RFC 8305.
 
-/// How ``EventLoop/connect(to:options:limits:handler:failed:)`` goes about it.
+/// The options of ``EventLoop/connect(to:options:limits:handler:failed:)``.
 public struct ConnectOptions: Sendable {
-    /// Which of the families is tried first.
+    /// The address family that is tried first.
     public struct FirstFamily: Sendable, Hashable {
         fileprivate enum Value { case asResolved, ipv4, ipv6 }
         fileprivate let value: Value
@@ -15,23 +15,24 @@ public struct ConnectOptions: Sendable {
         public static let ipv6 = FirstFamily(value: .ipv6)
     }
 
-    /// How long all of it may take, from looking up the name to the end of a handshake. Default: 10 s.
+    /// The time limit for the whole attempt, from the name lookup to the end of the handshake. Default: 10 s.
     public var timeout = Duration.seconds(10)
-    /// How long an attempt may be on its way before the next address is tried beside it. Default: 250 ms, as RFC 8305,
-    /// section 5, recommends; less than its minimum of 10 ms counts as that.
+    /// The time after which the next address is tried in parallel with a pending one. Default: 250 ms, as RFC 8305,
+    /// section 5, recommends; values below the RFC's minimum of 10 ms are raised to it.
     public var attemptDelay = Duration.milliseconds(250)
-    /// Which family is tried first; the addresses of both then take turns. Default: as the resolver has it.
+    /// The family that is tried first; after that, both families alternate. Default: the resolver's order.
     public var firstFamily = FirstFamily.asResolved
-    /// This side's address, its port usually 0. Default: `nil`, the kernel's choice.
+    /// The local address to connect from; its port is usually 0. Default: `nil`, chosen by the kernel.
     public var local: SocketAddress?
 
-    /// The defaults.
+    /// Creates options with their default values.
     public init() {}
 
-    /// The time between attempts, within what the RFC allows.
+    /// The delay between attempts, raised to the RFC's minimum.
     var effectiveAttemptDelay: Duration { max(attemptDelay, .milliseconds(10)) }
 
-    /// Addresses in the order of RFC 8305, section 4: the families take turns, each in its own order; none twice.
+    /// Returns distinct addresses in the order of RFC 8305, section 4: families alternate, and each keeps its own
+    /// order.
     func order(_ addresses: [SocketAddress]) -> [SocketAddress] {
         var seen: Set<SocketAddress> = []
         let distinct = addresses.filter { seen.insert($0).inserted }

@@ -1,30 +1,33 @@
-// Connecting to a host with several addresses, some of which may be dead: Happy Eyeballs (RFC 8305). Its attempts are
-// Connectors; the first one that is connected wins, and the others are cancelled.
+// Happy Eyeballs (RFC 8305): connects to a host with several addresses, some of which may be unreachable. Each attempt
+// is a Connector; the first to connect wins, and the others are cancelled.
 //
 //     resolving --addresses--> racing: an attempt every 250 ms, and at once when one fails
 //         |                      |--first one connected--> over (handed on)
-//         |                      |--none is left---------> failing --next turn--> over (told why, of each)
+//         |                      |--all failed-----------> failing --next turn--> over (`failed` gets every reason)
 //         |--no address----------|--timer----------------->  "
-//         +--cancel()------------+-----------------------> over (nobody is told)
+//         +--cancel()------------+-----------------------> over (no callback)
 //
-// Section 3 has both families looked up apart and the first answer used after 50 ms: getaddrinfo(3) answers both at once.
+// RFC 8305, section 3, resolves the families separately and starts on the first reply after 50 ms; getaddrinfo(3)
+// returns both families together.
 
-/// An attempt to connect to one of several addresses. Made by ``EventLoop/connect(to:options:limits:handler:failed:)``.
+/// A pending connection to one of several addresses.
+///
+/// Created by ``EventLoop/connect(to:options:limits:handler:failed:)``.
 public final class ConnectionRace {
     private enum Phase { case resolving, racing, failing, over }
 
-    /// Where to: the host and port that were asked for, or the only address.
+    /// The requested host and port, or the only address.
     public let destination: String
     private let loop: EventLoop
     private let options: ConnectOptions
     private let limits: Limits
     private var phase = Phase.resolving
     private var lookUp: OffloadedWork?
-    /// Addresses that were not tried yet, last first.
+    /// Addresses not tried yet, in reverse order.
     private var left: [SocketAddress] = []
     private var running: [Connector] = []
     private var errors: [SocketError] = []
-    /// It keeps this alive while attempts are on their way, which do not.
+    /// The overall timer; its closure keeps the race alive, because the connectors hold it unowned.
     private var deadline: Timer?
     private var nextAttempt: Timer?
     private let connected: (Connector, consuming OwnedDescriptor) -> Void
@@ -43,7 +46,7 @@ public final class ConnectionRace {
         deadline = loop.schedule(after: options.timeout) { [self] in timedOut() }
     }
 
-    /// Looks up a name and tries its addresses.
+    /// Resolves a name and races its addresses.
     convenience init(
         loop: EventLoop, toHost text: String, options: ConnectOptions, limits: Limits,
         connected: @escaping (Connector, consuming OwnedDescriptor) -> Void, failed: @escaping (SocketError) -> Void
@@ -62,7 +65,7 @@ public final class ConnectionRace {
         }
         self.init(loop: loop, to: text, options: options, limits: limits, connected: connected, failed: failed)
         do throws(OffloadError) {
-            // A name server may take its time to say nothing: a loop that ends has no use for it.
+            // A lookup may block for a long time; a loop that ends does not wait for it.
             lookUp = try loop.offload(
                 { [resolver = loop.resolver] in try resolver.addresses(of: host, port: port) }, isAwaitedAtEnd: false
             ) { [self] result in
@@ -73,7 +76,7 @@ public final class ConnectionRace {
         }
     }
 
-    /// Tries addresses.
+    /// Races the given addresses.
     convenience init(
         loop: EventLoop, to addresses: [SocketAddress], options: ConnectOptions, limits: Limits,
         connected: @escaping (Connector, consuming OwnedDescriptor) -> Void, failed: @escaping (SocketError) -> Void
@@ -83,16 +86,16 @@ public final class ConnectionRace {
         race(addresses)
     }
 
-    /// Whether it has come to an end: connected, failed or cancelled.
+    /// Whether the attempt has connected, failed, or been cancelled.
     public var isOver: Bool { phase == .over }
 
-    /// Gives up, if nothing has come of it yet. Nobody is told.
+    /// Cancels the attempt if it is still pending. No callback is called.
     public func cancel() {
         phase = .over
         stop()
     }
 
-    // MARK: The name
+    // MARK: Name lookup
 
     private func resolved(_ result: Result<[SocketAddress], any Error>) {
         lookUp = nil
@@ -101,7 +104,7 @@ public final class ConnectionRace {
         case .success(let addresses): race(addresses)
         case .failure(let error as SocketError): fail(error)
         case .failure(let error):
-            // What a loop that ends does to its work is no failure of this.
+            // The loop ended and cancelled the lookup: the race has not failed.
             if loop.isShutDown { return cancel() }
             fail(SocketError(.resolve, subject: destination, reason: "\(error)"))
         }
@@ -118,7 +121,7 @@ public final class ConnectionRace {
         attemptNext()
     }
 
-    /// Tries the next address that can be tried at all.
+    /// Starts an attempt with the next address for which a connector can be created.
     private func attemptNext() {
         if let nextAttempt { loop.cancel(nextAttempt) }
         nextAttempt = nil
@@ -137,7 +140,7 @@ public final class ConnectionRace {
             }
             return
         }
-        // A loop that drains has ended those that were running.
+        // A draining loop has already cancelled the pending connectors.
         running.removeAll { !$0.isRegistered }
         if running.isEmpty { fail(summary) }
     }
@@ -155,7 +158,7 @@ public final class ConnectionRace {
         connected(connector, descriptor)
     }
 
-    // MARK: The end
+    // MARK: Ending
 
     private func timedOut() {
         deadline = nil
@@ -171,14 +174,14 @@ public final class ConnectionRace {
         fail(summary)
     }
 
-    /// Why none of the addresses would do.
+    /// The error that describes why every address failed.
     private var summary: SocketError {
         if errors.isEmpty { return SocketError(.connect, subject: destination, reason: "the loop is ending") }
         return errors.count == 1 && "\(errors[0].subject)" == destination
             ? errors[0] : SocketError(.connect, subject: destination, attempts: errors)
     }
 
-    /// Tells in the next turn, for this may be inside the call that began it.
+    /// Reports the failure in the next turn, because this may run inside the caller's `connect`.
     private func fail(_ error: SocketError) {
         guard phase != .over, phase != .failing else { return }
         phase = .failing
@@ -190,7 +193,7 @@ public final class ConnectionRace {
         }
     }
 
-    /// Gives back whatever is on its way.
+    /// Cancels the lookup, the timers and the pending connectors.
     private func stop() {
         lookUp?.cancel()
         lookUp = nil

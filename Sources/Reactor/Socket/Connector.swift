@@ -1,25 +1,27 @@
-// A connect on its way: the socket is ours, the handshake is the kernel's. What becomes of the connected socket is the
-// caller's business.
+// A pending connect: the socket belongs to the connector, the handshake to the kernel. The caller decides what becomes
+// of the connected socket.
 //
-//     waiting --timer: is there room in the accept queue of a Unix socket?--+   (it answers EAGAIN: connect(2))
+//     waiting --timer: retry, the accept queue of the Unix socket was full--+   (EAGAIN, connect(2))
 //         |                                                                 |
 //         v <---------------------------------------------------------------+
-//     connecting --writable, connect says connected--> handed over
-//         |------ the same, but to itself -----------> failed (refused)
-//         |------ writable, connect says why not ----> failed
-//         |------ timer -----------------------------> failed (timed out)
-//         +------ cancel() --------------------------> gone, nobody is told
+//     connecting --writable, connected-----------> handed over
+//         |------ writable, connected to itself -> failed (refused)
+//         |------ writable, connect(2) fails ----> failed
+//         |------ timer -------------------------> failed (timed out)
+//         +------ cancel() ----------------------> cancelled (no callback)
 
 import SystemPackage
 
-/// An attempt to connect. Made by ``EventLoop/connect(to:from:timeout:limits:handler:failed:)``.
+/// A pending connection to one address.
+///
+/// Created by ``EventLoop/connect(to:from:timeout:limits:handler:failed:)``.
 public final class Connector: EventSource {
-    /// Where to.
+    /// The address to connect to.
     public let address: SocketAddress
     private var descriptor: OwnedDescriptor?
     private var timer: Timer?
     private var retryTimer: Timer?
-    /// The descriptor was closed by someone else, and the caller does not know yet.
+    /// Whether foreign code closed the descriptor and the caller has not been notified yet.
     private var isLost = false
     private var retryPause = Duration.milliseconds(1)
     private let connected: (Connector, consuming OwnedDescriptor) -> Void
@@ -41,7 +43,7 @@ public final class Connector: EventSource {
         do throws(SocketError) {
             try loop.checkCapacity(for: socket.name)
             try limits.apply(to: socket.name, kernel, for: address, isListener: false)
-            // A Unix socket without a name is what it is already; binding it would have the kernel choose a name.
+            // An unnamed Unix socket needs no bind; bind(2) would make the kernel choose an abstract name (autobind).
             if let local, local != .unnamedUnix {
                 if local.port == 0 { _ = kernel.setOption(.bindAddressNoPort, of: socket.name, to: 1) }
                 if let errno = kernel.bind(socket.name, to: local).errno {
@@ -68,7 +70,7 @@ public final class Connector: EventSource {
         timer = loop.schedule(after: timeout) { [unowned self] in fail(.timedOut) }
     }
 
-    /// Gives up, if it is still on its way. Nobody is told.
+    /// Cancels the attempt if it is still pending. No callback is called.
     public func cancel() {
         isLost = false
         guard isRegistered else { return }
@@ -78,11 +80,13 @@ public final class Connector: EventSource {
         descriptor.take()?.close(loop.kernel)
     }
 
-    /// Begins to connect; answers why not.
+    /// Starts connecting.
+    ///
+    /// - Returns: The error, or `nil` when the socket is connected or the handshake has begun.
     private static func begin(_ kernel: any SystemCalls, _ socket: FileDescriptor, to address: SocketAddress) -> Errno?
     {
-        // A Unix socket is connected at once or not at all. Another connect, interrupted, goes on by itself and is not
-        // begun again (connect(2), EINTR).
+        // A Unix socket connects at once or not at all. An interrupted TCP connect continues in the kernel and must not
+        // be restarted (connect(2), EINTR).
         let result =
             address.isUnix
             ? retryingInterrupts { kernel.connect(socket, to: address) } : kernel.connect(socket, to: address)
@@ -92,7 +96,7 @@ public final class Connector: EventSource {
         }
     }
 
-    /// The accept queue of a Unix socket was full: no event will tell when it has room.
+    /// Retries after a pause, because no event reports when a full accept queue of a Unix socket has room.
     private func retryLater() {
         retryTimer = loop.schedule(after: retryPause) { [unowned self] in
             retryTimer = nil
@@ -106,15 +110,16 @@ public final class Connector: EventSource {
     }
 
     override func ready(_ readiness: Readiness) {
-        if retryTimer != nil { return }  // that it is not connected, unasked
-        // Asking again says how it went, and sees through spurious readiness: EALREADY is "not yet". A Unix socket that was
-        // begun is connected, and asked again it may answer that the queue is full.
+        if retryTimer != nil { return }  // an unconnected socket reports a hang-up
+        // A second connect(2) returns the outcome and detects spurious readiness (EALREADY: still pending). A Unix
+        // socket is not asked again: it is connected already, and a second connect may fail with EAGAIN if the queue is
+        // full.
         let result =
             address.isUnix ? SystemResult(0) : retryingInterrupts { loop.kernel.connect(name, to: address) }
         switch result.errno {
         case nil, .socketIsConnected:
             if isConnectedToItself {
-                // Without the reset, the port would be kept from its server until the kernel has forgotten the connection.
+                // Without the reset, TIME_WAIT would keep the port from the server that is to listen on it.
                 _ = loop.kernel.setResetOnClose(name)
                 return fail(.connectionRefused)
             }
@@ -122,15 +127,15 @@ public final class Connector: EventSource {
             if let timer { loop.cancel(timer) }
             connected(self, descriptor)
         case .alreadyInProcess, .nowInProgress:
-            // Edge-triggered, the edge that counts is still to come.
+            // Spurious readiness; the edge that reports the outcome is still to come.
             return
         case let errno?:
             fail(errno)
         }
     }
 
-    /// Whether both ends are this socket: no server listens, and the kernel chose the destination's port as this side's,
-    /// so that its own request came back (simultaneous open, RFC 9293, 3.5).
+    /// Whether the socket is connected to itself: no server listens, the kernel chose the destination's port as the
+    /// local port, and the socket received its own SYN (simultaneous open, RFC 9293, 3.5).
     private var isConnectedToItself: Bool {
         var (local, peer) = (SocketAddress.unspecified, SocketAddress.unspecified)
         guard !address.isUnix, loop.kernel.localAddress(of: name, &local).succeeded, local.port == address.port else {

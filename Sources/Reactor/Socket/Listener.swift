@@ -1,27 +1,29 @@
-// A listening socket: binds, accepts within a budget, and gets by when descriptors run out. What becomes of an accepted
-// connection is its delegate's business.
+// A listening socket: binds, accepts within a budget, and survives a shortage of descriptors. Its delegate decides what
+// becomes of an accepted connection.
 //
 //     listening --EMFILE, ENFILE, ENOBUFS, ENOMEM--> paused (10 ms, doubling to 1 s) --timer--> listening
 //         ^                                                                               |
-//         +------------------------- an accept succeeds: the pause is 10 ms again --------+
+//         +------------------------ an accept succeeds: the next pause is 10 ms again ----+
 
 import SystemPackage
 
-/// Takes over what a listener accepts.
+/// Receives the connections that a listener accepts.
 protocol ListenerDelegate: AnyObject {
     func accepted(_ descriptor: consuming OwnedDescriptor, from peer: SocketAddress)
 }
 
-/// A listening socket on an event loop. Made by ``EventLoop/listen(on:limits:handler:)-(SocketAddress,_,_)``.
+/// A listening socket on an event loop.
+///
+/// Created by ``EventLoop/listen(on:limits:handler:)-(SocketAddress,_,_)``.
 public final class Listener: EventSource {
     private static let firstPause = Duration.milliseconds(10)
     private static let longestPause = Duration.seconds(1)
-    /// Connections refused with the reserve descriptor before a pause.
+    /// Connections refused with the reserve descriptor before each pause.
     private static let politeRefusals = 16
 
-    /// Where it listens, with the real port where 0 was asked for.
+    /// The listening address, with the port that the kernel chose for 0.
     public let address: SocketAddress
-    /// What its connections may use up.
+    /// The limits of its connections.
     public private(set) var limits: Limits
     private var acceptsPerTurn: Int
     private let delegate: any ListenerDelegate
@@ -29,10 +31,10 @@ public final class Listener: EventSource {
     private var isQueued = false
     private var pause = Listener.firstPause
     private var pauseTimer: Timer?
-    /// The path that a Unix socket was given, and that goes with it.
+    /// The path of a Unix socket, removed when the listener closes.
     private var path: UnixSocketPath?
 
-    /// Binds and listens.
+    /// Creates a listening socket.
     convenience init(
         loop: EventLoop, on wanted: SocketAddress, limits: Limits, delegate: any ListenerDelegate
     ) throws(SocketError) {
@@ -41,12 +43,14 @@ public final class Listener: EventSource {
         try self.init(loop: loop, adopting: socket, at: address, path: path, limits: limits, delegate: delegate)
     }
 
-    /// Makes a socket that listens.
+    /// Opens a listening socket.
     ///
     /// - Parameters:
-    ///   - address: where; set to where it does, with the real port.
+    ///   - address: the address to bind to; set to the actual one, with the port that the kernel chose.
     ///   - path: set to the path of a Unix socket.
-    ///   - sharing: whether other sockets listen there too (`SO_REUSEPORT`).
+    ///   - sharing: whether other sockets listen on the same address (`SO_REUSEPORT`).
+    /// - Returns: The socket.
+    /// - Throws: ``SocketError`` that names the address.
     static func open(
         on address: inout SocketAddress, path: inout UnixSocketPath?, _ limits: Limits, _ kernel: any SystemCalls,
         sharing: Bool = false
@@ -80,11 +84,11 @@ public final class Listener: EventSource {
         return socket
     }
 
-    /// Refuses names of Unix sockets that the kernel takes and a server should not have.
+    /// Rejects names of Unix sockets that the kernel accepts but that are unsuitable for a server.
     private static func checkName(_ address: SocketAddress) throws(SocketError) {
         if address == .unnamedUnix {
-            // The kernel would choose an abstract name (unix(7), "Autobind feature"), which every user of the machine may
-            // connect to; and an address without a name is a peer's, used by mistake.
+            // The kernel would choose an abstract name (unix(7), "Autobind feature"), to which every user of the
+            // machine may connect. An unnamed address usually is a peer's, passed by mistake.
             throw SocketError(
                 .listen, subject: "a Unix socket without a name", reason: "write unix:/PATH or unix:@NAME")
         }
@@ -95,7 +99,7 @@ public final class Listener: EventSource {
             reason: "the path has \(name.count) bytes, a server's has at most \(SocketAddress.longestServerPath)")
     }
 
-    /// Takes over a socket that listens already, and its path, if that is to go with it.
+    /// Takes over a socket that already listens, and the path that is to be removed with it, if any.
     init(
         loop: EventLoop, adopting socket: consuming OwnedDescriptor, at address: SocketAddress,
         path: UnixSocketPath? = nil, limits: Limits, delegate: any ListenerDelegate
@@ -119,9 +123,9 @@ public final class Listener: EventSource {
         loop.register(self, wanting: .readable)
     }
 
-    /// Has new limits hold for what is accepted from now on: options of the socket, backlog, accepts a turn.
+    /// Applies new limits to connections accepted from now on: socket options, backlog, accepts per turn.
     ///
-    /// - Throws: ``SocketError`` when the system refuses one of them; those before it hold.
+    /// - Throws: ``SocketError`` when the system refuses one of them; earlier ones stay in effect.
     func replaceLimits(_ limits: Limits) throws(SocketError) {
         guard isRegistered else { return }
         self.limits = limits
@@ -129,7 +133,7 @@ public final class Listener: EventSource {
         try Self.configure(name, at: address, limits, loop.kernel)
     }
 
-    /// Has limits hold for a socket that listens already, whatever was set before.
+    /// Applies limits to a socket that already listens, replacing earlier ones.
     static func configure(
         _ socket: FileDescriptor, at address: SocketAddress, _ limits: Limits, _ kernel: any SystemCalls
     ) throws(SocketError) {
@@ -139,16 +143,18 @@ public final class Listener: EventSource {
         }
     }
 
-    /// Leaves the path of a Unix socket to another process that listens with the same socket.
+    /// Leaves the path of a Unix socket to another process that shares the listening socket.
     func leavePath() { path = nil }
 
-    /// Owns the path of a Unix socket from now on, if it is there.
+    /// Takes ownership of the Unix socket's path, if it exists.
     func takePath() {
         if let unixPath = address.unixPath, isRegistered { path = UnixSocketPath(takingOver: unixPath, loop.kernel) }
     }
 
-    /// Stops listening. Connections that were accepted are not concerned; those that the kernel had completed but this
-    /// listener had not accepted are reset. The path of a Unix socket is removed, if it is still this one's.
+    /// Stops listening.
+    ///
+    /// Accepted connections are not affected; the kernel resets those still in the backlog. The path of a Unix socket
+    /// is removed, unless another server has replaced it.
     public func close() {
         guard isRegistered else { return }
         path?.remove(loop.kernel)
@@ -170,15 +176,15 @@ public final class Listener: EventSource {
 
     override func registrationFailed(_ errno: Errno) {
         pauseAccepting(errno)
-        // If it was the pause that was refused, the selector still tells of newcomers; taking out needs no memory.
+        // If the pause itself was refused, the selector still reports incoming connections; removal needs no memory.
         loop.registry.muteIfUnwanted(token, in: loop.selector)
     }
 
     // MARK: Accepting
 
-    /// Newcomers wait until those that are connected have had their turn.
+    /// Queues the listener, so that established connections are served before incoming ones.
     override func ready(_ readiness: Readiness) {
-        if isQueued || pauseTimer != nil { return }  // edge-triggered, newcomers are told although accepting pauses
+        if isQueued || pauseTimer != nil { return }  // edge-triggered: reported even while paused
         isQueued = true
         loop.listenersReady.append(self)
     }
@@ -191,7 +197,7 @@ public final class Listener: EventSource {
             if let errno = result.errno {
                 switch errno.faultClass {
                 case .wouldBlock: return
-                case .peer: continue  // that connection is gone already; the next one is not
+                case .peer: continue  // that connection is already gone; go on with the next
                 default: return pauseAccepting(errno)
                 }
             }
@@ -199,11 +205,11 @@ public final class Listener: EventSource {
             delegate.accepted(OwnedDescriptor(result.descriptor), from: peer)
             if !isRegistered { return }
         }
-        // Level-triggered, the kernel tells again by itself.
+        // Level-triggered selectors report the rest of the backlog by themselves.
         if loop.isEdgeTriggered { loop.lookAgain(at: self, .readable) }
     }
 
-    /// Descriptors or memory ran out: refuse some politely, and look again later.
+    /// Handles a shortage of descriptors or memory: closes some incoming connections, and pauses accepting.
     private func pauseAccepting(_ errno: Errno) {
         loop.counters.acceptPauses += 1
         loop.report(
@@ -221,7 +227,8 @@ public final class Listener: EventSource {
         pause = min(pause * 2, Self.longestPause)
     }
 
-    /// Spends the reserve descriptor on accepting: the client sees an end of stream, and not a wait without end.
+    /// Accepts and closes connections with the reserve descriptor, so that clients see an end of stream instead of a
+    /// hang.
     private func refuseWithReserve() {
         for _ in 0..<Self.politeRefusals {
             guard let reserve = loop.reserve.take() else { break }
@@ -239,7 +246,7 @@ public final class Listener: EventSource {
 }
 
 extension EventLoop {
-    /// Sees to it that there is a descriptor in reserve, if one can be had.
+    /// Opens the reserve descriptor, if possible.
     fileprivate func restoreReserve() {
         if reserve != nil { return }
         let made = kernel.reserveDescriptor()

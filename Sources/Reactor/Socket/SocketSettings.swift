@@ -1,12 +1,12 @@
-// The socket options behind the limits. They are set once, on a listener or before a connect: Linux hands a listener's
-// options on to the sockets it accepts, so a connection costs no system call for them.
+// The socket options behind the limits. They are set once, on a listener or before a connect: on Linux, accepted
+// sockets inherit the listener's options, so connections need no system call for them.
 
 import SystemPackage
 
 extension Limits {
-    /// Sets the options that these limits ask for.
+    /// Sets the socket options for these limits.
     ///
-    /// - Parameter replacing: the socket has had other limits: what these do not ask for is set back.
+    /// - Parameter replacing: whether other limits were applied before; options that these do not set are reset then.
     func apply(
         to socket: FileDescriptor, _ kernel: any SystemCalls, for address: SocketAddress, isListener: Bool = true,
         replacing: Bool = false
@@ -27,7 +27,7 @@ extension Limits {
         }
     }
 
-    /// The options of TCP, which a Unix socket does not know.
+    /// Returns the TCP options, which do not apply to Unix sockets.
     private func transportSettings(isListener: Bool) -> [(SocketOption, Int)] {
         var settings: [(SocketOption, Int)] = []
         if isListener { settings.append((.reuseAddress, 1)) }
@@ -38,7 +38,7 @@ extension Limits {
             settings.append((.keepAliveInterval, keepAlive.interval.whole(Self.second, within: Self.keepAliveSeconds)))
             settings.append((.keepAliveCount, min(max(1, keepAlive.count), 127)))
         }
-        // 0 would leave it to the kernel.
+        // 0 would select the kernel's default.
         if let userTimeout {
             settings.append((.userTimeout, userTimeout.whole(1_000_000, within: 1...Int(Int32.max))))
         }
@@ -46,9 +46,9 @@ extension Limits {
     }
 
     private static let second: Int64 = 1_000_000_000
-    /// What Linux takes (`MAX_TCP_KEEPIDLE`, `MAX_TCP_KEEPINTVL`; `MAX_TCP_KEEPCNT` is 127).
+    /// The range that Linux accepts (`MAX_TCP_KEEPIDLE`, `MAX_TCP_KEEPINTVL`; `MAX_TCP_KEEPCNT` is 127).
     private static let keepAliveSeconds = 1...32_767
 
-    /// ``backlog``, which listen(2) would take for the largest if it were negative.
+    /// ``backlog``, at least 0, because listen(2) treats a negative value as the maximum.
     var effectiveBacklog: Int { max(0, backlog) }
 }

@@ -1,20 +1,20 @@
-// How a listening Unix socket comes by its path, and how the path goes again. A path outlives its server: what a crashed
-// one left behind is replaced, but only if nobody listens there, and never a file that is no socket.
+// Creates and removes the path of a listening Unix socket. A path outlives its server: a stale one is replaced, but
+// only if no server listens on it, and never if it is another type of file.
 //
 //     bind --address in use--> is it a socket? --no---> refused
 //                                  | yes
 //                                  v
-//                              connect --somebody answers--> refused
-//                                  | refused
+//                              connect --connected, or another error--> refused
+//                                  | ECONNREFUSED
 //                                  v
 //                              unlink, bind
 //
-// The directory is locked meanwhile (flock(2)), because a server that has bound and does not listen yet would look like
-// one that has gone.
+// The directory is locked meanwhile (flock(2)), because a server that has bound but does not listen yet would look
+// stale.
 
 import SystemPackage
 
-/// A path that a listening socket made, to be removed by whoever made it.
+/// The path of a listening socket, removed by the listener that created it.
 struct UnixSocketPath {
     private let path: FilePath
     private let status: PathStatus
@@ -24,7 +24,7 @@ struct UnixSocketPath {
         self.status = status
     }
 
-    /// The path of a socket that a predecessor has made; `nil` when it is gone.
+    /// Takes over the path of a predecessor's socket; `nil` if it no longer exists.
     init?(takingOver path: FilePath, _ kernel: any SystemCalls) {
         var status = PathStatus()
         guard kernel.status(of: path, &status).succeeded else { return nil }
@@ -33,7 +33,14 @@ struct UnixSocketPath {
 
     /// Binds a socket to a path and listens.
     ///
-    /// - Parameter permissions: who may connect; `nil` leaves it to the umask.
+    /// - Parameters:
+    ///   - socket: an unbound Unix socket.
+    ///   - address: the address of `path`, for errors.
+    ///   - path: the path to create.
+    ///   - permissions: the mode of the path; `nil` leaves it to the umask.
+    ///   - backlog: the backlog (listen(2)).
+    /// - Returns: The path, to be removed later.
+    /// - Throws: ``SocketError`` that names the address.
     static func listen(
         _ socket: FileDescriptor, on address: SocketAddress, at path: FilePath, permissions: FilePermissions?,
         backlog: Int, _ kernel: any SystemCalls
@@ -43,9 +50,9 @@ struct UnixSocketPath {
         if lock.wouldBlock {
             throw SocketError(.listen, subject: "\(address)", reason: "another server is just starting in \(directory)")
         }
-        // Any other error is no reason to give up: binding says what is wrong with the path.
+        // Other errors are ignored: bind(2) reports what is wrong with the path.
         defer { if lock.succeeded { _ = kernel.unlockDirectory(lock.descriptor) } }
-        // Before there is a path, so that nobody comes through while it is open to all.
+        // Before bind(2), so that the path never exists with wider permissions.
         if let permissions { try check(kernel.setPermissions(permissions, of: socket), address) }
         var bound = kernel.bind(socket, to: address)
         if bound.errno == .addressInUse {
@@ -58,7 +65,7 @@ struct UnixSocketPath {
             var status = PathStatus()
             try check(kernel.status(of: path, &status), address)
             if let permissions, status.permissions != permissions {
-                try check(kernel.setPermissions(permissions, of: path), address)  // the umask took some away
+                try check(kernel.setPermissions(permissions, of: path), address)  // the umask removed some
             }
             return UnixSocketPath(path: path, status: status)
         } catch {
@@ -67,7 +74,7 @@ struct UnixSocketPath {
         }
     }
 
-    /// Removes the path, if it is still the one that was made.
+    /// Removes the path, unless it has been replaced.
     func remove(_ kernel: any SystemCalls) {
         var now = PathStatus()
         guard kernel.status(of: path, &now).succeeded else { return }
@@ -78,7 +85,7 @@ struct UnixSocketPath {
         if let errno = result.errno { throw SocketError(.listen, subject: "\(address)", errno: errno) }
     }
 
-    /// Removes a socket that a server left behind.
+    /// Removes a stale socket.
     private static func removeStale(_ path: FilePath, _ address: SocketAddress, _ kernel: any SystemCalls)
         throws(SocketError)
     {
@@ -89,13 +96,13 @@ struct UnixSocketPath {
         guard status.isSocket else {
             throw SocketError(
                 .listen, subject: "\(address)",
-                reason: "a file that is no socket is there; remove it or choose another path")
+                reason: "the path exists and is not a socket; remove it or choose another path")
         }
         let made = kernel.socket(.stream, for: address)
         try check(made, address)
         let answer = kernel.connect(made.descriptor, to: address)
         _ = kernel.close(made.descriptor)
-        // A full backlog (EAGAIN), another type of socket, no permission: somebody may be there.
+        // Any other error (EAGAIN: full backlog, EPROTOTYPE, EACCES) may mean that a server is listening.
         guard answer.errno == .connectionRefused else {
             throw SocketError(
                 .listen, subject: "\(address)", reason: "another server has it: end that one, or choose another path")

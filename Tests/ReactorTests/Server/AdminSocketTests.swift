@@ -122,10 +122,10 @@ private final class Office {
     @Test(arguments: [
         ("", "no command; try help"), ("   ", "no command; try help"), ("json", "unknown command 'json'; try help"),
         ("STATS", "unknown command 'STATS'; try help"), ("stats now", "stats has too many words; try help"),
-        ("connections +4", "'+4' is no number of connections; use 1 to 200"),
-        ("connections 0", "'0' is no number of connections; use 1 to 200"),
-        ("connections 201", "'201' is no number of connections; use 1 to 200"),
-        ("connections 99999999999999999999", "'99999999999999999999' is no number of connections; use 1 to 200"),
+        ("connections +4", "invalid connection count '+4'; use 1 to 200"),
+        ("connections 0", "invalid connection count '0'; use 1 to 200"),
+        ("connections 201", "invalid connection count '201'; use 1 to 200"),
+        ("connections 99999999999999999999", "invalid connection count '99999999999999999999'; use 1 to 200"),
         ("connections 1 2", "connections has too many words; try help"),
         ("backend kqueue", "unknown back end 'kqueue'; use one of epoll-lt, epoll-et, poll, select, select-unlimited"),
         ("rm -rf /", "unknown command 'rm'; try help"),
@@ -339,7 +339,7 @@ private final class Office {
             #expect(loops.map { $0["backend"] is NSNull } == [false, true, false])
             #expect(
                 try ask("backend poll", 1) == [
-                    "error: loop 2: no reply within 1 s; it changes when its callback returns"
+                    "error: loop 2: no reply within 1 s; it switches when its callback returns"
                 ])
             open()
             // The late loop has changed as well when its reply comes.

@@ -275,7 +275,7 @@ private final class ServerWorld {
         let error = #expect(throws: SocketError.self) {
             _ = try TCPServer(on: .loopback(port: 1), loops: 2).listen(on: world.loop) { _ in { _ in EchoHandler() } }
         }
-        #expect(error?.description == "cannot prepare 2 loops: several loops need threads, and so the real kernel")
+        #expect(error?.description == "cannot prepare 2 loops: several loops need the real kernel's threads; use 1")
         try world.check()
     }
 

@@ -1,30 +1,30 @@
-// Between a listener and its connections, on one loop: asks the policy, keeps the limits of connections in all and an
-// address, makes the connections, and counts them out again when they end.
+// Between a listener and its connections, on one loop: applies the policy and the limits in total and per address,
+// creates the connections, and counts them out when they close.
 //
-//     accepted --> allowed, counted --> connection --closed--> counted out
-//        |     \-> proxy trusted, counted --header--> allowed --> connection
-//        +-----+-----------------------+--------> refused: closed at once, counted out, counted with its reason
+//     accepted --> allowed, counted in --> connection --closed--> counted out
+//        |     \-> proxy trusted, counted in --header--> allowed --> connection
+//        +-----+--------------------------+--------> refused: closed at once, counted out, counted by reason
 
 import SystemPackage
 
-/// Makes the handler of a connection that was accepted. If it throws, the connection is closed.
+/// Creates the handler of an accepted connection. If it throws, the connection is closed.
 public typealias HandlerFactory = (Connection) throws -> any ConnectionHandler
 
-/// Makes connections of what a listener accepts, within limits.
+/// Turns accepted sockets into connections, within limits.
 final class ConnectionAcceptor: ConnectionOwner, ListenerDelegate {
     private unowned let loop: EventLoop
     private let limits: ConnectionLimits
     private let policy: AcceptPolicy
     private let proxies: ProxyProtocol?
     private let makeHandler: HandlerFactory
-    /// The counts of this loop alone; nobody's, where several share theirs.
+    /// This loop's own counts; unused if the loops share theirs.
     private var ownCounts: ConnectionCounts
     private let sharedCounts: Monitor<ConnectionCounts>?
-    /// Whether the limit of an address is on: only then are addresses counted.
+    /// Whether a limit per address is set; only then are addresses counted.
     private var countsAddresses: Bool
-    /// How many connections this loop has, for whoever deals them out.
+    /// The number of this loop's connections, for the distributor.
     private let load: LoopLoad?
-    /// Whether these are the admin socket's connections, which are kept apart from the server's.
+    /// Whether these are the admin socket's connections, which are counted separately.
     var isAdministrative = false
 
     init(
@@ -47,7 +47,7 @@ final class ConnectionAcceptor: ConnectionOwner, ListenerDelegate {
         return body(&ownCounts)
     }
 
-    // MARK: Newcomers
+    // MARK: Incoming connections
 
     func accepted(_ descriptor: consuming OwnedDescriptor, from peer: SocketAddress) {
         load?.add(1)
@@ -69,7 +69,7 @@ final class ConnectionAcceptor: ConnectionOwner, ListenerDelegate {
         }
     }
 
-    /// Counts a newcomer in, or says why it cannot be taken.
+    /// Counts an incoming connection in, or returns why it is refused.
     private func refusal(of peer: SocketAddress, _ descriptor: FileDescriptor) -> (Refusal, String?)? {
         if !policy.allows(peer) { return (.policy, nil) }
         if let refusal = refusal(of: descriptor) { return refusal }
@@ -82,7 +82,7 @@ final class ConnectionAcceptor: ConnectionOwner, ListenerDelegate {
         return reason.map { ($0, nil) }
     }
 
-    /// Counts a proxy's connection in, whose client is not known yet, or says why it cannot be taken.
+    /// Counts in a connection from a proxy, whose client is not known yet, or returns why it is refused.
     private func refusalOfProxy(
         _ peer: SocketAddress, _ descriptor: FileDescriptor, _ proxies: ProxyProtocol
     ) -> (Refusal, String?)? {
@@ -90,7 +90,7 @@ final class ConnectionAcceptor: ConnectionOwner, ListenerDelegate {
         return refusal(of: descriptor) ?? withCounts { $0.enter() }.map { ($0, nil) }
     }
 
-    /// Why the loop cannot take a descriptor.
+    /// Returns why the loop cannot take a descriptor, or `nil`.
     private func refusal(of descriptor: FileDescriptor) -> (Refusal, String?)? {
         if loop.isShutDown { return (.ending, nil) }
         do throws(SocketError) {
@@ -110,7 +110,7 @@ final class ConnectionAcceptor: ConnectionOwner, ListenerDelegate {
         loop.noteRefusal(reason, of: peer, detail)
     }
 
-    // MARK: The end, and new limits
+    // MARK: Closing, and new limits
 
     override func connectionClosed(_ connection: Connection) {
         load?.add(-1)
@@ -122,8 +122,8 @@ final class ConnectionAcceptor: ConnectionOwner, ListenerDelegate {
         }
     }
 
-    /// Has other limits hold: those in all and an address for newcomers, the others for those who are here as well.
-    /// Outside callbacks.
+    /// Replaces the limits. Those in total and per address apply to incoming connections, the others to open ones as
+    /// well. Must be called outside callbacks.
     func replaceLimits(_ new: Limits) {
         limits.replace(with: ConnectionLimits(new))
         let startsCounting = new.connectionsPerAddress != nil && !countsAddresses
@@ -139,11 +139,11 @@ final class ConnectionAcceptor: ConnectionOwner, ListenerDelegate {
                 if startsCounting { counts.add(key) } else { counts.leave(key) }
             }
         }
-        // A shorter time may be over sooner than the timers that are set.
+        // A shorter timeout may expire before the timers that are set.
         forEachConnection { if $0.isRegistered { $0.startDeadlines() } }
     }
 
-    /// Those that were counted in and not yet out: the registered ones, and those whose end is still to be told.
+    /// Visits every connection counted in and not yet out: registered ones, and those whose `closed` is still pending.
     private func forEachConnection(_ body: (Connection) -> Void) {
         for case let connection as Connection in loop.registry.all() where connection.owner === self {
             body(connection)
@@ -183,7 +183,7 @@ extension ConnectionAcceptor: ProxyGreetingDelegate {
 }
 
 extension ConnectionCounts {
-    /// None yet, within these limits.
+    /// Creates empty counts with the maxima of these limits.
     init(_ limits: Limits, on kernel: any SystemCalls) {
         self.init(
             maximum: limits.effectiveConnections(on: kernel), maximumPerAddress: limits.connectionsPerAddress)
@@ -191,7 +191,8 @@ extension ConnectionCounts {
 }
 
 extension Limits {
-    /// ``connections``, or what the process's descriptors allow: 10,000, or 64 less than the soft limit (getrlimit(2)).
+    /// Returns ``connections``, or its default: 10,000, or 64 below the soft descriptor limit (getrlimit(2)), if that
+    /// is less.
     public func effectiveConnections(on kernel: any Kernel = LinuxKernel.shared) -> Int {
         if let connections { return connections }
         let descriptors = kernel.calls.descriptorLimit()

@@ -1,7 +1,7 @@
-// The count of connections, in all and an address, against their limits. A plain value: the loops of a server share one
-// behind a lock, and one loop has it for itself.
+// Counts connections in total and per address against their limits. A plain value: the loops of a server share one
+// behind a lock; a single loop has its own.
 
-/// Connections that are open, and how many may be.
+/// The number of open connections, and its limits.
 struct ConnectionCounts: Sendable {
     var maximum: Int
     var maximumPerAddress: Int?
@@ -13,7 +13,7 @@ struct ConnectionCounts: Sendable {
         self.maximumPerAddress = maximumPerAddress
     }
 
-    /// Counts a newcomer in, or says why not.
+    /// Counts an incoming connection in, or returns why it is refused.
     mutating func enter() -> Refusal? {
         if count >= maximum { return .connectionLimit }
         count += 1
@@ -23,7 +23,7 @@ struct ConnectionCounts: Sendable {
     /// Counts a connection out.
     mutating func leave() { count -= 1 }
 
-    /// Counts a newcomer's address in, or says why not.
+    /// Counts an incoming connection's address in, or returns why it is refused.
     mutating func enter(_ address: UInt64) -> Refusal? {
         let current = countByAddress[address, default: 0]
         if let maximumPerAddress, current >= maximumPerAddress { return .addressLimit }
@@ -31,7 +31,7 @@ struct ConnectionCounts: Sendable {
         return nil
     }
 
-    /// Counts an address in, whatever the limit: its connection is there.
+    /// Counts an open connection's address in, regardless of the limit.
     mutating func add(_ address: UInt64) { countByAddress[address, default: 0] += 1 }
 
     /// Counts an address out.

@@ -1,19 +1,19 @@
-// The commands of the admin socket: what each loop of a server replies to them, and how one answer is made of that.
+// The commands of the admin socket: each loop's report, and the reply that is composed of the reports.
 
-/// A command, as it was written in one line.
+/// A command of the admin socket, one line of text.
 enum AdminCommand: Equatable, Sendable {
     case stats
     case connections(Int)
     case limits
-    /// Which back end the loops have, or that they should have another one.
+    /// Reports the loops' back end, or switches them to another one.
     case backend(Backend?)
     case help
 
-    /// As many as fill a screen a few times over: more would keep the loop from its work.
+    /// The maximum of `connections N`: several screens. More would occupy the loop for too long.
     static let mostConnections = 200
     private static let usualConnections = 20
 
-    /// A line that is no command: what is wrong with it.
+    /// The error for an invalid command.
     struct Mistake: Error, Equatable {
         let text: String
     }
@@ -34,18 +34,18 @@ enum AdminCommand: Equatable, Sendable {
         }
     }
 
-    /// ASCII digits and nothing else: `Int("+4")` is 4.
+    /// Parses ASCII digits only; `Int("+4")` would be 4.
     private static func count(_ word: Substring?) throws(Mistake) -> Int {
         guard let word else { return usualConnections }
         guard word.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }), let count = Int(word),
             1...mostConnections ~= count
-        else { throw Mistake(text: "'\(word)' is no number of connections; use 1 to \(mostConnections)") }
+        else { throw Mistake(text: "invalid connection count '\(word)'; use 1 to \(mostConnections)") }
         return count
     }
 
     private static func backend(_ word: Substring?) throws(Mistake) -> Backend? {
         guard let word else { return nil }
-        // What most mean by it.
+        // The usual meaning: level-triggered epoll.
         if word == "epoll" { return .epoll() }
         guard let backend = Backend(String(word)) else {
             let names = Backend.all.map(\.description).joined(separator: ", ")
@@ -54,7 +54,7 @@ enum AdminCommand: Equatable, Sendable {
         return backend
     }
 
-    /// Whether every loop has to reply, rather than the first one for all.
+    /// Whether every loop reports, or only the first.
     var concernsAllLoops: Bool {
         switch self {
         case .stats, .connections, .backend: true
@@ -82,7 +82,7 @@ enum AdminCommand: Equatable, Sendable {
         }
     }
 
-    /// Makes one answer of what the loops have replied, the first loop first; `nil` of one that has not.
+    /// Composes the reply from the loops' reports, the first loop's first; `nil` for a loop that has not reported.
     func answer(_ reports: [AdminReport?]) throws(Mistake) -> AdminValue {
         switch self {
         case .stats: return AdminLoopReading.statistics(of: reports)
@@ -105,7 +105,7 @@ enum AdminCommand: Equatable, Sendable {
                 if !formers.contains("\(former)") { formers.append("\(former)") }
                 descriptors += count
                 longest = max(longest, time)
-            default: throw Mistake(text: "\(place)no reply within 1 s; it changes when its callback returns")
+            default: throw Mistake(text: "\(place)no reply within 1 s; it switches when its callback returns")
             }
         }
         return .object([
@@ -117,12 +117,12 @@ enum AdminCommand: Equatable, Sendable {
     private static var helpTexts: AdminValue {
         let names = Backend.all.map(\.description).joined(separator: ", ")
         return .object([
-            ("stats", .text("what the loops have counted, and how long their callbacks took")),
-            ("connections [N]", .text("the N with most bytes, 1 to \(mostConnections), else \(usualConnections)")),
-            ("limits", .text("what the connections of each listener may use up")),
-            ("backend [NAME]", .text("which selector the loops have; with a name, changes to it: \(names)")),
-            ("help", .text("this")),
-            ("json", .text("behind any of these, for an answer in one line of JSON")),
+            ("stats", .text("the loops' counters, and the times of their callbacks")),
+            ("connections [N]", .text("the N busiest, 1 to \(mostConnections); default \(usualConnections)")),
+            ("limits", .text("the limits of each listener's connections")),
+            ("backend [NAME]", .text("the loops' selector; with a name, switches to it: \(names)")),
+            ("help", .text("this list")),
+            ("json", .text("after any of these, replies with one line of JSON")),
         ])
     }
 }

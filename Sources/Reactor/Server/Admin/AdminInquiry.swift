@@ -1,8 +1,8 @@
-// A command of the admin socket on its way through the loops of a server. The first loop replies at once; the others are
-// given a task each, on their own threads. A loop that a callback holds up does not hold up the answer, which is wanted
-// most just then: after a second it is given without that loop's part.
+// A command of the admin socket that is pending on the loops of a server. The first loop reports at once; each other
+// loop is given a task on its own thread. A loop that a callback blocks does not block the reply, which matters most
+// just then: after a second, the reply is sent without that loop's report.
 
-/// What one loop replies to a command.
+/// One loop's report for a command.
 enum AdminReport: Sendable {
     case statistics(AdminLoopReading)
     case connections([AdminConnectionReading])
@@ -11,7 +11,7 @@ enum AdminReport: Sendable {
     case value(AdminValue)
 }
 
-/// A command and the loops' replies to it. Belongs to the first loop's thread.
+/// A command and the loops' reports for it. Confined to the first loop's thread.
 final class AdminInquiry {
     private static let patience = Duration.seconds(1)
 
@@ -30,10 +30,10 @@ final class AdminInquiry {
         awaited = loops
     }
 
-    /// Has all loops reply.
+    /// Collects the reports of all loops.
     ///
-    /// - Parameter completion: called once with what each loop has replied, `nil` for a loop that did not; before this
-    ///   returns, when there is one loop.
+    /// - Parameter completion: called once with each loop's report, `nil` for a loop that did not report in time. With
+    ///   one loop, it is called before this returns.
     func start(_ completion: @escaping ([AdminReport?]) -> Void) {
         self.completion = completion
         let bound = LoopBound(self, on: loop)
@@ -42,14 +42,14 @@ final class AdminInquiry {
                 let report = command.report(on: loop)
                 bound.execute { $0.receive(report, from: index + 1) }
             }
-            if !isTaken { awaited -= 1 }  // it has ended
+            if !isTaken { awaited -= 1 }  // that loop has ended
         }
         receive(command.report(on: loop), from: 0)
         guard self.completion != nil else { return }
         timer = loop.schedule(after: Self.patience) { [weak self] in self?.complete() }
     }
 
-    /// Drops the replies that are still to come.
+    /// Ignores the reports that are still pending.
     func cancel() {
         completion = nil
         if let timer { loop.cancel(timer) }
@@ -70,12 +70,12 @@ final class AdminInquiry {
         completion(reports)
     }
 
-    /// All loops have one back end, or each keeps its own: where one cannot change, the others change back.
+    /// Switches the loops back if one of them failed to switch: either all loops change their back end or none does.
     private func undoPartialSwitch() {
         guard reports.contains(where: { if case .failed? = $0 { true } else { false } }) else { return }
         for (index, report) in reports.enumerated() {
             guard case .switched(let former, _, _)? = report else { continue }
-            // It had that back end a moment ago, with the same descriptors.
+            // The loop used that back end a moment ago, with the same descriptors.
             if index == 0 {
                 try? loop.switch(to: former)
             } else {

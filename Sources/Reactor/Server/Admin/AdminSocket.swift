@@ -1,21 +1,24 @@
-// The admin socket: a running server reports about itself, and changes its selector when asked, on a Unix socket that only
-// its own user may connect to. It runs on the server's first loop and speaks for all of them; every answer is bounded.
+// The admin socket: a Unix socket, accessible to the server's own user only, on which a running server reports about
+// itself and switches its selector. It runs on the first loop and speaks for all of them; every reply is bounded.
 //
-//     received --one loop--> answered                  (all loops) --replies, or a second has passed--> answered
-//          +---several: no command is read meanwhile------^
+//     received --one loop-----> replied              (several) --all reports, or 1 s--> replied
+//          +---several loops: reading pauses meanwhile---^
 
 extension EventLoop {
-    /// Accepts commands, one per line, on a Unix socket with mode 0600: `stats`, `connections`, `limits`, `backend NAME`,
-    /// `help`; `json` behind a command asks for one line of JSON. `reactor top` shows it live.
+    /// Serves the admin socket on a Unix socket with mode 0600.
+    ///
+    /// Each line is a command: `stats`, `connections`, `limits`, `backend NAME`, `help`; with `json` after it, the
+    /// reply is one line of JSON. `reactor top` shows it live.
     ///
     ///     $ echo stats | nc -NU /run/server.sock
     ///
-    /// On the first loop of a server with several loops, commands apply to all of them. While a client is connected, times
-    /// are measured (``measuresTimes``). The clients are not counted among the server's connections, nor are their bytes;
-    /// turns, events, receives and sends include theirs. A drain ends it with everything else.
+    /// On the first loop of a server with several loops, commands apply to all of them. While a client is connected,
+    /// times are measured (``measuresTimes``). The admin socket's connections and their bytes are not counted among the
+    /// server's; turns, events, receives and sends include them. A drain closes it with everything else.
+    ///
     /// - Parameters:
-    ///   - path: where; a stale socket there is replaced.
-    ///   - inheritance: what this process was started with; a predecessor's admin socket at `path` is taken over.
+    ///   - path: the path of the socket; a stale one is replaced.
+    ///   - inheritance: the inherited sockets; a predecessor's admin socket at `path` is taken over.
     /// - Returns: The listener; closing it ends the admin socket and removes the path.
     /// - Throws: ``SocketError`` when the path is not available, or is an abstract name, which any user may connect to.
     @discardableResult
@@ -52,15 +55,15 @@ extension EventLoop {
     }
 }
 
-/// One connection to the admin socket.
+/// A connection to the admin socket.
 final class AdminSession: MessageHandler {
     static let mostSessions = 8
-    /// Commands answered in a turn; the rest waits.
+    /// Commands handled per turn; further ones wait.
     static let commandsPerTurn = 8
-    /// A line is a command. What ends with the stream is one too: `printf stats | nc -NU PATH`.
+    /// One command per line. The end of the stream ends a line, too: `printf stats | nc -NU PATH`.
     static let framing = LineFraming(maximum: 256, endOfStreamEndsLine: true)
 
-    /// The command that other loops have not replied to yet.
+    /// The command whose reports from other loops are pending.
     private var inquiry: AdminInquiry?
     private var hasEnded = false
 
@@ -73,7 +76,7 @@ final class AdminSession: MessageHandler {
 
     func refused(_ connection: Connection, error: FramingError) { connection.write("error: \(error)\n") }
 
-    /// The last command's answer is sent first.
+    /// Closes after the reply to the last command.
     func ended(_ connection: Connection) {
         hasEnded = true
         if inquiry == nil { connection.close() }
@@ -111,7 +114,7 @@ final class AdminSession: MessageHandler {
             }
             self?.answered(connection)
         }
-        // Commands are answered in their order: no other one is read meanwhile.
+        // Replies are in the order of the commands, so reading pauses while one is pending.
         if self.inquiry != nil { connection.pauseReading() }
     }
 
@@ -124,8 +127,9 @@ final class AdminSession: MessageHandler {
 }
 
 extension Connection {
-    /// Whether it is one of the admin socket's.
+    /// Whether this is a connection to the admin socket.
     var isAdministrative: Bool {
+        // Safe: the connection retains its handler's box until `closed`, and the box is used only within the closure.
         guard let box = unsafe box else { return false }
         return unsafe box._withUnsafeGuaranteedRef { $0.user is AdminSession }
     }

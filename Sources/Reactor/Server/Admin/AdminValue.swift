@@ -1,7 +1,7 @@
-// What the admin socket answers, as a value that is written in two ways: as lines for people and as one line of JSON
-// (RFC 8259) for programs, so that both always say the same.
+// A reply of the admin socket. It is written either as lines for people or as one line of JSON (RFC 8259) for programs,
+// from the same value, so that both always agree.
 
-/// A piece of an answer.
+/// A value within a reply.
 indirect enum AdminValue: Sendable {
     case text(String)
     case integer(Int)
@@ -10,12 +10,12 @@ indirect enum AdminValue: Sendable {
     case nothing
     case object([(name: String, value: AdminValue)])
     case list([AdminValue])
-    /// A table: each row has the columns' number of values.
+    /// A table; each row has one value per column.
     case table(columns: [String], rows: [[AdminValue]])
 
     // MARK: For programs
 
-    /// One line of JSON, without its end.
+    /// The value as one line of JSON, without a newline.
     var json: String {
         var text = ""
         appendJSON(to: &text)
@@ -68,8 +68,8 @@ indirect enum AdminValue: Sendable {
 
     // MARK: For people
 
-    /// Lines, each with its end: `name: value`, or a table with its columns in line; an empty line between the values of
-    /// a list.
+    /// The value as lines, each with its newline: `name: value`, or a table with aligned columns; an empty line
+    /// separates the values of a list.
     var lines: String {
         switch self {
         case .object(let fields): fields.map { Self.lines(of: $0.value, named: $0.name) }.joined()
@@ -87,7 +87,7 @@ indirect enum AdminValue: Sendable {
         }
     }
 
-    /// A value in one line; control characters, which a handler's type or a socket's path may contain, are left out.
+    /// The value on one line, without control characters, which a handler's type name or a socket's path may contain.
     private var words: String {
         switch self {
         case .text(let words): String(String.UnicodeScalarView(words.unicodeScalars.filter { $0.value >= 32 }))

@@ -1,15 +1,14 @@
-// What a loop keeps for its admin socket: which loops it speaks for, and its own connections, which are none of the
-// server's. Counters of the hot path know nothing of it: what the admin socket's connections added is subtracted when the
-// counters are read.
+// The state of a loop's admin socket: the loops it speaks for, and its own connections, which do not count as the
+// server's. The counters of the hot path are unaware of it: its connections' share is subtracted when they are read.
 
-/// The admin socket of a loop, if there is one, and the loop's successor.
+/// The admin socket of a loop, if any, and the hand-over to the loop's successor.
 final class Administration: LoopCompanion {
-    /// Where commands come in.
+    /// The listener for commands.
     weak var listener: Listener?
-    /// The further loops of the servers whose first loop this is: commands apply to them as well.
+    /// The other loops of the servers whose first loop this is; commands apply to them as well.
     var furtherLoops: [LoopHandle] = []
 
-    /// The process on its way that is to take over.
+    /// The pending hand-over to a successor.
     var handOver: HandOver?
 
     override func loopEnds() {
@@ -17,13 +16,13 @@ final class Administration: LoopCompanion {
         handOver = nil
     }
 
-    // MARK: Its own connections
+    // MARK: The admin socket's connections
 
     private var open: [Connection] = []
-    /// What those that have ended had added to the loop's counters.
+    /// The closed connections' share of the loop's counters.
     private var own = LoopStatistics()
 
-    /// How many are open, or have an end that has not been reported yet.
+    /// The number of connections that are open, or whose `closed` is pending.
     var openCount: Int { own.connectionsOpened - own.connectionsClosed }
 
     func accepted(_ connection: Connection) {
@@ -36,7 +35,7 @@ final class Administration: LoopCompanion {
         own.connectionsClosed += 1
         own.bytesReceived += connection.receivedCount
         own.bytesSent += connection.sentCount
-        // As EventLoop.connectionFinished() counts it.
+        // The same condition as in EventLoop.connectionFinished().
         if connection.loop.isDraining && !connection.loop.isStopping { own.drainsFinished += 1 }
         open.removeAll { $0 === connection }
     }
@@ -46,7 +45,7 @@ final class Administration: LoopCompanion {
         own.refusals[reason] += 1
     }
 
-    /// Counters without the admin socket's own connections and their bytes.
+    /// Returns the counters without the admin socket's connections and their bytes.
     override func shown(_ counters: LoopStatistics) -> LoopStatistics {
         if own.connectionsOpened == 0 && own.connectionsRefused == 0 { return counters }
         var rest = counters
@@ -67,7 +66,7 @@ final class Administration: LoopCompanion {
     private var isMeasuring = false
     private var wasMeasuring = false
 
-    /// Has a loop measure times while a client is connected to the admin socket.
+    /// Makes a loop measure times while a client is connected to the admin socket.
     func sessionBegan(on loop: EventLoop) {
         sessions += 1
         if isMeasuring { return }
@@ -79,7 +78,7 @@ final class Administration: LoopCompanion {
     func sessionEnded(on loop: EventLoop) {
         sessions = max(0, sessions - 1)
         if sessions > 0 { return }
-        // In the next turn, so that this one is measured to its end.
+        // In the next turn, so that the current one is measured completely.
         loop.execute { [self, unowned loop] in
             guard sessions == 0, isMeasuring else { return }
             isMeasuring = false
@@ -89,7 +88,7 @@ final class Administration: LoopCompanion {
 }
 
 extension EventLoop {
-    /// What this loop keeps for administration; made when it is first needed.
+    /// The loop's administration, created on first use.
     var administration: Administration {
         if let administration = companion as? Administration { return administration }
         let made = Administration()

@@ -1,17 +1,17 @@
-// What the admin socket reports of loops. The names of the fields are read by programs: they may become more, but none
-// changes its meaning.
+// The reports of loops on the admin socket. Programs read the field names: fields may be added, but none may change its
+// meaning.
 
-/// The state of a loop at one moment.
+/// A snapshot of a loop's state.
 struct AdminLoopReading: Sendable {
     var backend: Backend
     var uptime: Duration
     var connections = 0, descriptors = 0, timers = 0
     var isDraining = false
     var counted: LoopStatistics
-    /// The back ends of all loops that are summed here.
+    /// The back ends of all loops in this sum.
     var backends = ""
 
-    /// All loops that have replied, as one.
+    /// Returns the sum of all loops that have reported.
     static func sum(of reports: [AdminReport?]) -> AdminLoopReading {
         var sum = AdminLoopReading(backend: .epoll(), uptime: .zero, counted: LoopStatistics())
         var backends: [String] = []
@@ -28,7 +28,7 @@ struct AdminLoopReading: Sendable {
         return sum
     }
 
-    /// All counters, of all loops together; of several, also the most important ones of each. Times are in seconds.
+    /// Returns the summed counters of all loops; of several loops, also each one's main counters. Times are in seconds.
     static func statistics(of reports: [AdminReport?]) -> AdminValue {
         let sum = sum(of: reports)
         guard reports.count > 1 else { return .object(sum.fields) }
@@ -47,7 +47,7 @@ struct AdminLoopReading: Sendable {
         "turns", "events", "slowCallbacks", "lagP99", "lagMax",
     ]
 
-    /// The same for one loop, but for its number.
+    /// This loop's row in the table, without its number.
     private var cells: [AdminValue] {
         [
             .text("\(backend)"), .integer(connections), .integer(descriptors), .integer(timers),
@@ -87,15 +87,15 @@ struct AdminLoopReading: Sendable {
     }
 }
 
-/// A connection at one moment.
+/// A snapshot of a connection.
 struct AdminConnectionReading: Sendable {
-    /// Bytes in both directions: the busiest connections are shown.
+    /// The bytes moved in both directions; the busiest connections are shown.
     let moved: Int
     let cells: [AdminValue]
 
     private static let columns = ["descriptor", "peer", "handler", "state", "received", "sent", "queued", "idle"]
 
-    /// The connections of all loops that moved most bytes; of several loops, each with its loop's number.
+    /// Returns the busiest connections of all loops; of several loops, each with its loop's number.
     static func table(of reports: [AdminReport?], _ count: Int) -> AdminValue {
         var all: [(loop: Int, reading: AdminConnectionReading)] = []
         for (index, report) in reports.enumerated() {
@@ -109,7 +109,7 @@ struct AdminConnectionReading: Sendable {
 }
 
 extension EventLoop {
-    /// The state of this loop.
+    /// A snapshot of this loop.
     var adminReading: AdminLoopReading {
         AdminLoopReading(
             backend: backend, uptime: callbackClock.timeAtStart.duration(to: kernel.now()),
@@ -117,7 +117,7 @@ extension EventLoop {
             timers: timerCount, isDraining: isDraining, counted: statistics)
     }
 
-    /// The connections that moved most bytes, but those of the admin socket.
+    /// Returns this loop's busiest connections, without those of the admin socket.
     func adminConnections(_ count: Int) -> [AdminConnectionReading] {
         let connections = registry.all().compactMap { $0 as? Connection }.filter { !$0.isAdministrative }
         let busiest = connections.sorted { $0.receivedCount + $0.sentCount > $1.receivedCount + $1.sentCount }
@@ -134,7 +134,7 @@ extension EventLoop {
         }
     }
 
-    /// What the connections of each listener may use up.
+    /// The limits of each listener.
     var adminLimits: AdminValue {
         let listeners = registry.all().compactMap { $0 as? Listener }
         return .list(
@@ -159,7 +159,7 @@ extension EventLoop {
 }
 
 extension ConnectionState {
-    /// The state in a word or two.
+    /// The state in one or two words.
     fileprivate var words: String {
         if contains(.lingering) { return "lingering" }
         if contains(.closing) { return "closing" }

@@ -1,22 +1,25 @@
-// How long to wait before trying again: exponential, with full jitter, so that a thousand clients that lost the same server
-// do not come back at the same moment.
+// The pause before a retry: exponential with full jitter, so that a thousand clients that lost the same server do not
+// reconnect at the same moment.
 
-/// The times between attempts: each is chosen at random between nothing and a bound that doubles with every failure.
+/// The pauses between attempts: random, from zero to a bound that doubles with every failure.
 public struct Backoff: Sendable {
     /// The bound after the first failure. Default: 100 ms.
     public var initial = Duration.milliseconds(100)
     /// The largest bound. Default: 30 s.
     public var maximum = Duration.seconds(30)
-    /// How long a connection has to last for the next failure to count as the first. Default: 10 s. A server that accepts
-    /// and closes at once is no server that is well.
+    /// How long a connection has to last for the failures to be reset. Default: 10 s. A server that accepts and closes
+    /// at once is not healthy.
     public var resetAfter = Duration.seconds(10)
-    /// Failures in a row.
+    /// The number of consecutive failures.
     public private(set) var failures = 0
 
-    /// The defaults.
+    /// Creates a backoff with default values.
     public init() {}
 
-    /// Counts a failure; answers how long to wait before the next attempt.
+    /// Counts a failure and returns the pause before the next attempt.
+    ///
+    /// - Parameter random: the source of randomness.
+    /// - Returns: The pause, from zero to the current bound.
     public mutating func nextDelay(using random: inout some RandomNumberGenerator) -> Duration {
         let most = max(0, maximum.wholeNanoseconds)
         var bound = min(most, max(1, initial.wholeNanoseconds))
@@ -27,6 +30,6 @@ public struct Backoff: Sendable {
         return .nanoseconds(Int64(random.next().multipliedFullWidth(by: UInt64(bound) + 1).high))
     }
 
-    /// All is well again.
+    /// Resets the failures after a success.
     public mutating func reset() { failures = 0 }
 }

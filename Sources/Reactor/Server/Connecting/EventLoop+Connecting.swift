@@ -1,18 +1,17 @@
-// Connecting to others: to an address, to the best of several, to a name.
+// Outgoing connections: to an address, to one of several, to a name.
 
 extension EventLoop {
-    /// Connects to a TCP server.
+    /// Connects to a TCP server or a Unix socket.
     ///
     /// - Parameters:
-    ///   - address: where to.
-    ///   - local: this side's address, its port usually 0; `nil` leaves it to the kernel.
-    ///   - timeout: how long the handshake may take. Default: 10 s.
-    ///   - limits: what the connection may use up; ``Limits/firstMessageTime`` is for those who connect to us and does not
-    ///     count here.
-    ///   - handler: makes the handler, when the connection is there.
-    ///   - failed: told, in a later turn, why there will be no connection: refused, timed out, unreachable.
+    ///   - address: the address to connect to.
+    ///   - local: the local address; its port is usually 0. `nil` leaves the choice to the kernel.
+    ///   - timeout: the time limit for the handshake. Default: 10 s.
+    ///   - limits: the connection's limits; ``Limits/firstMessageTime`` applies to accepted connections only.
+    ///   - handler: creates the handler when the connection is established.
+    ///   - failed: called in a later turn when the connection fails: refused, timed out, unreachable.
     /// - Returns: The attempt, which can be cancelled.
-    /// - Throws: ``SocketError`` when the attempt cannot even begin: no descriptors, no ports, no route.
+    /// - Throws: ``SocketError`` when the attempt cannot begin: out of descriptors or ports, no route.
     @discardableResult
     public func connect(
         to address: SocketAddress, from local: SocketAddress? = nil, timeout: Duration = .seconds(10),
@@ -25,18 +24,20 @@ extension EventLoop {
             connected: Self.beginning(ConnectionLimits(limits), owner: nil, handler), failed: failed)
     }
 
-    /// Connects to a host by name, or by address.
+    /// Connects to a host by name or address.
     ///
-    /// The name is looked up by the loop's ``workers``, with its ``resolver``. All of its addresses are tried, one after
-    /// the other and without waiting long for any (Happy Eyeballs, RFC 8305): the first that is connected is used.
+    /// The loop's ``workers`` look the name up with its ``resolver``. Its addresses are tried one after another,
+    /// without waiting long for any (Happy Eyeballs, RFC 8305); the first to connect is used.
+    ///
     /// - Parameters:
-    ///   - destination: `HOST:PORT`, the host a name or a numeric address, IPv6 in brackets; or `unix:PATH`.
-    ///   - options: times, and which family comes first.
-    ///   - limits: what the connection may use up; ``Limits/firstMessageTime`` does not count here.
-    ///   - handler: makes the handler, when the connection is there.
-    ///   - failed: told, in a later turn, why there will be no connection; with several addresses, why of each, in
-    ///     ``SocketError/attempts``.
-    /// - Returns: The attempt, which can be cancelled; nobody is told then, nor when the loop ends before it does.
+    ///   - destination: `HOST:PORT`, the host being a name or a numeric address, IPv6 in brackets; or `unix:PATH`.
+    ///   - options: the timing, and which family comes first.
+    ///   - limits: the connection's limits; ``Limits/firstMessageTime`` is ignored.
+    ///   - handler: creates the handler when the connection is established.
+    ///   - failed: called in a later turn when the connection fails; with several addresses, ``SocketError/attempts``
+    ///     has
+    ///     the error of each.
+    /// - Returns: The attempt. If it is cancelled, or if the loop ends first, neither closure is called.
     /// - Throws: ``SocketError`` when the destination is malformed, or the loop has ended.
     @discardableResult
     public func connect(
@@ -47,8 +48,9 @@ extension EventLoop {
             to: destination, options: options, limits: limits, owner: nil, handler: handler, failed: failed)
     }
 
-    /// Connects to one of several addresses of the same host, as ``connect(to:options:limits:handler:failed:)`` does when
-    /// it has looked them up.
+    /// Connects to one of several addresses of a host.
+    ///
+    /// Works like ``connect(to:options:limits:handler:failed:)`` after the lookup.
     @discardableResult
     public func connect(
         toOneOf addresses: [SocketAddress], options: ConnectOptions = ConnectOptions(), limits: Limits = Limits(),
@@ -71,7 +73,7 @@ extension EventLoop {
             connected: Self.beginning(ConnectionLimits(limits), owner: owner, handler), failed: failed)
     }
 
-    /// What makes a connection of a connected socket.
+    /// Returns a closure that turns a connected socket into a connection.
     private static func beginning(
         _ limits: ConnectionLimits, owner: ConnectionOwner?,
         _ handler: @escaping (Connection) throws -> any ConnectionHandler
@@ -88,7 +90,7 @@ extension EventLoop {
 }
 
 extension Limits {
-    /// The limits of a connection that we make: nobody owes us a first message.
+    /// The limits of an outgoing connection, whose peer need not send a first message.
     fileprivate var ofConnecting: Limits {
         var limits = self
         limits.firstMessageTime = nil

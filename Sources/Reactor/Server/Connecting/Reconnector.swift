@@ -1,13 +1,14 @@
-// A connection that is wanted for good: it is made, and made anew whenever it ends, with growing pauses while nothing comes
-// of it.
+// A persistent connection: it is established, and re-established whenever it ends, with growing pauses after
+// consecutive failures.
 //
 //     connecting --connected--> connected --closed--> waiting --timer--> connecting
 //         +------- failed ------------------------------^
 //     stop(), or the loop drains or ends, from anywhere --> stopped
 
-/// Keeps a connection to a server. Made by ``EventLoop/keepConnected(to:backoff:options:limits:random:handler:failed:)``.
+/// A persistent connection to a server.
 ///
-/// Belongs to its loop's thread. It lives until it is stopped, whether or not anybody holds it.
+/// Created by ``EventLoop/keepConnected(to:backoff:options:limits:random:handler:failed:)``. It is confined to its
+/// loop's thread, and lives until it is stopped, even without a reference to it.
 public final class Reconnector {
     private let loop: EventLoop
     private let options: ConnectOptions
@@ -16,14 +17,15 @@ public final class Reconnector {
     private let failed: (SocketError, Duration) -> Void
     private var backoff: Backoff
     private var random: any RandomNumberGenerator
-    /// Kept by the loop while it lasts: this and what it tells would otherwise keep each other beyond the loop's end.
+    /// The pending attempt. Weak, because the loop retains it; a strong reference would be a cycle beyond the loop's
+    /// end.
     private weak var race: ConnectionRace?
     private var timer: Timer?
     private var connectedAt: MonotonicTime?
 
-    /// Where to.
+    /// The host or address to connect to.
     public let destination: String
-    /// The connection, while there is one.
+    /// The current connection, if established.
     public private(set) weak var connection: Connection?
     /// Whether ``stop()`` was called, or the loop has ended.
     public var isStopped: Bool { wasStopped || loop.isShutDown }
@@ -45,10 +47,10 @@ public final class Reconnector {
         try connect()
     }
 
-    /// Failures in a row: attempts that came to nothing, and connections that ended within ``Backoff/resetAfter``.
+    /// Consecutive failures: failed attempts, and connections that ended within ``Backoff/resetAfter``.
     public var failures: Int { backoff.failures }
 
-    /// Makes no connection any more. One that is there goes on; close it to end it.
+    /// Stops reconnecting. An established connection stays open until it is closed.
     public func stop() {
         wasStopped = true
         race?.cancel()
@@ -73,7 +75,7 @@ public final class Reconnector {
             })
     }
 
-    /// The connection that this made has ended.
+    /// Handles the end of the connection.
     fileprivate func connectionClosed() {
         connection = nil
         if let connectedAt, connectedAt.duration(to: loop.now) >= backoff.resetAfter { backoff.reset() }
@@ -81,7 +83,7 @@ public final class Reconnector {
         retryLater()
     }
 
-    /// Connects after a pause, which it answers.
+    /// Schedules the next attempt and returns the pause before it.
     @discardableResult
     private func retryLater() -> Duration {
         if loop.isDraining || loop.isShutDown { stop() }
@@ -90,13 +92,13 @@ public final class Reconnector {
         timer = loop.schedule(after: delay) { [self] in
             timer = nil
             if loop.isDraining { return stop() }
-            // The destination was parsed once already: only that can fail here.
+            // Only parsing can throw, and the destination has been parsed before.
             do throws(SocketError) { try connect() } catch { failed(error, retryLater()) }
         }
         return delay
     }
 
-    /// Is told when the connection is over, as a connection's owner.
+    /// The connection's owner, notified when it closes.
     private final class Owner: ConnectionOwner {
         private let reconnector: Reconnector
 
@@ -107,18 +109,20 @@ public final class Reconnector {
 }
 
 extension EventLoop {
-    /// Keeps a connection to a server: connects, and connects again whenever the connection has ended or could not be made,
-    /// after a random pause that grows while nothing comes of it.
+    /// Keeps a connection to a server, and reconnects whenever it ends or fails.
+    ///
+    /// Before each new attempt there is a random pause, which grows with consecutive failures.
     ///
     /// - Parameters:
-    ///   - destination: `HOST:PORT` or `unix:PATH`; a name is looked up anew at every attempt.
+    ///   - destination: `HOST:PORT` or `unix:PATH`; a name is looked up again for every attempt.
     ///   - backoff: the pauses. Default: up to 100 ms, doubling to 30 s.
-    ///   - options: how each attempt goes about it.
-    ///   - limits: what a connection may use up.
-    ///   - random: what the pauses are drawn from; a simulation gives its own.
-    ///   - handler: makes the handler of each connection.
-    ///   - failed: told why an attempt came to nothing, and how long the pause is. That a connection ended is told to its
-    ///     handler.
+    ///   - options: the options of each attempt.
+    ///   - limits: the limits of each connection.
+    ///   - random: the source of randomness for the pauses; a simulation passes its own.
+    ///   - handler: creates the handler of each connection.
+    ///   - failed: called with the error of a failed attempt and the pause before the next. The end of an established
+    ///     connection is reported to its handler only.
+    /// - Returns: The reconnector, to stop it.
     /// - Throws: ``SocketError`` when the destination is malformed.
     @discardableResult
     public func keepConnected(

@@ -1,24 +1,26 @@
-// How connections come to the loops of a server: the kernel deals them out, or one loop accepts and hands them on.
+// How connections reach the loops of a server: the kernel distributes them, or one loop accepts and hands them on.
 
 import Synchronization
 import SystemPackage
 
-/// How the connections of a server are divided among its loops.
+/// How a server's connections are distributed among its loops.
 public struct ConnectionDistribution: Sendable, Hashable {
     enum Value { case listenerPerLoop, roundRobin, leastLoaded }
     let value: Value
 
-    /// Each loop has a listener of its own on the same address (`SO_REUSEPORT`, socket(7)), and the kernel deals
-    /// connections out by a hash of their addresses: no loop waits for another, but few connections may be unevenly
-    /// divided. Where that is not to be had, on Unix sockets and on a single inherited socket, ``roundRobin``.
+    /// A listener per loop on the same address (`SO_REUSEPORT`, socket(7)).
+    ///
+    /// The kernel distributes connections by a hash of their addresses: no loop depends on another, but a small number
+    /// of connections may be distributed unevenly. Unix sockets and a single inherited socket do not support this and
+    /// use ``roundRobin``.
     public static let listenerPerLoop = ConnectionDistribution(value: .listenerPerLoop)
-    /// One loop accepts, and hands connections to all in turn.
+    /// One accepting loop that hands connections to all loops in turn.
     public static let roundRobin = ConnectionDistribution(value: .roundRobin)
-    /// One loop accepts, and hands each connection to the loop that has the fewest.
+    /// One accepting loop that hands each connection to the loop with the fewest.
     public static let leastLoaded = ConnectionDistribution(value: .leastLoaded)
 }
 
-/// How many connections a loop has, those on their way to it included.
+/// The number of a loop's connections, including those being handed to it.
 final class LoopLoad: Sendable {
     private let connections = Atomic<Int>(0)
 
@@ -27,7 +29,7 @@ final class LoopLoad: Sendable {
     func add(_ number: Int) { connections.add(number, ordering: .relaxed) }
 }
 
-/// Hands what one loop accepts to the acceptors of all.
+/// Hands the connections that one loop accepts to the acceptors of all loops.
 final class ConnectionDistributor: ListenerDelegate {
     private let loop: EventLoop
     private let members: [LoopBound<ServerMember>]
@@ -60,7 +62,7 @@ final class ConnectionDistributor: ListenerDelegate {
         let start = next
         next = (next + 1) % members.count
         guard takesLeastLoaded else { return start }
-        // From the one after the last on, so that equals take turns.
+        // Starts after the last loop chosen, so that equally loaded loops take turns.
         var best = start
         for step in 1..<members.count {
             let index = (start + step) % members.count

@@ -1,14 +1,15 @@
-// Connections that others make: the listener's end of it, and how any connection begins.
+// Incoming connections: listening, and how any connection begins.
 
 extension EventLoop {
-    /// Listens for TCP connections and makes a handler for each.
+    /// Listens for connections and creates a handler for each.
     ///
     /// - Parameters:
-    ///   - address: where; port 0 lets the kernel choose, see ``Listener/address``. An IPv6 `::` takes IPv4
-    ///     connections too, unless the system is set otherwise.
-    ///   - limits: what the connections may use up, in all and each.
-    ///   - handler: makes the handler of a connection, when it was accepted. If it throws, the connection is closed.
-    /// - Throws: ``SocketError`` that names the address: in use, no permission, no such address, no descriptors.
+    ///   - address: the address to listen on; for port 0 the kernel chooses one, see ``Listener/address``. The IPv6
+    ///     wildcard `::` also accepts IPv4 connections, unless the system is configured otherwise.
+    ///   - limits: the limits of the connections, in total and each.
+    ///   - handler: creates the handler of an accepted connection. If it throws, the connection is closed.
+    /// - Returns: The listener.
+    /// - Throws: ``SocketError`` that names the address: in use, no permission, no such address, out of descriptors.
     @discardableResult
     public func listen(
         on address: SocketAddress, limits: Limits = Limits(),
@@ -18,9 +19,9 @@ extension EventLoop {
         return try Listener(loop: self, on: address, limits: limits, delegate: acceptor)
     }
 
-    /// Listens on a numeric address, as `127.0.0.1:7788` or `[::1]:7788`.
+    /// Listens on a numeric address, such as `127.0.0.1:7788` or `[::1]:7788`.
     ///
-    /// As ``listen(on:limits:handler:)-(SocketAddress,_,_)``; names are looked up with ``SocketAddress/resolve(_:)``.
+    /// Works like ``listen(on:limits:handler:)-(SocketAddress,_,_)``; ``SocketAddress/resolve(_:)`` looks up names.
     @discardableResult
     public func listen(
         on address: String, limits: Limits = Limits(), handler: @escaping HandlerFactory
@@ -30,7 +31,7 @@ extension EventLoop {
 }
 
 extension Connection {
-    /// Gives a registered connection its handler and begins.
+    /// Gives a registered connection its handler and calls `connected`.
     func begin(_ makeHandler: HandlerFactory) {
         let wasDraining = loop.isDraining
         loop.counters.connectionsOpened += 1
@@ -47,8 +48,8 @@ extension Connection {
         if wasDraining && state.isOpen { deliverDraining() }
     }
 
-    /// What came before there was a connection was told to whoever had the descriptor then; edge-triggered it is not told
-    /// again.
+    /// Redispatches the connection if it is edge-triggered: the edge of input that arrived earlier was reported to the
+    /// descriptor's previous source and is not reported again.
     func lookForEarlyBytes() {
         if state.wantsToRead && loop.isEdgeTriggered { loop.lookAgain(at: self, [.readable, .peerClosed]) }
     }

@@ -1,24 +1,24 @@
-// Ending gently, in three phases: no newcomers; a word to those who are here, and time to finish; and a reset for whoever
-// is left when the time is over.
+// Graceful shutdown in three phases: accept nothing new; notify open connections and let them finish; reset the rest at
+// the deadline.
 //
 //     running --drain(within:)--> draining --last connection ended--> stopped
 //                                    +------- deadline: the rest is reset ---^
 
 extension EventLoop {
-    /// Connections that are told in one turn.
+    /// Connections notified per turn.
     private static let toldPerTurn = 512
 
-    /// Stops the loop as soon as its connections have ended.
+    /// Drains the loop: stops it as soon as its connections have finished.
     ///
-    /// Listeners and datagram sockets are closed at once. Every connection's handler is told with ``ConnectionHandler/draining(_:)``, in the
-    /// next turn, which closes it unless the handler does otherwise. What is left at the deadline is reset, and its
-    /// handler told ``CloseReason/Kind/loopEnded``. How many finished and how many did not is in
-    /// ``LoopStatistics/drainsFinished`` and ``LoopStatistics/drainsAborted``. Calling it again does nothing.
+    /// Listeners and datagram sockets are closed at once. In the next turn, ``ConnectionHandler/draining(_:)`` is
+    /// called for every connection; by default it closes the connection. At the deadline the rest is reset with the
+    /// reason ``CloseReason/Kind/loopEnded``. ``LoopStatistics/drainsFinished`` and ``LoopStatistics/drainsAborted``
+    /// count both outcomes. Calling this again has no effect.
     ///
-    /// Blocking work that is running is waited for until the deadline, a name that is looked up not at all
+    /// Blocking work that is running is awaited until the deadline; a name lookup is not awaited
     /// (``offload(_:then:)``).
     ///
-    /// - Parameter time: how long it may take. Default: 5 s.
+    /// - Parameter time: the time until the deadline. Default: 5 s.
     public func drain(within time: Duration = .seconds(5)) {
         if isDraining { return }
         isDraining = true
@@ -39,7 +39,7 @@ extension EventLoop {
         endDrainIfIdle()
     }
 
-    /// Tells handlers, some in each turn.
+    /// Notifies handlers, a limited number per turn.
     private func tellDraining(_ connections: ArraySlice<Connection>) {
         for connection in connections.prefix(Self.toldPerTurn) where connection.state.isOpen {
             connection.deliverDraining()
@@ -48,7 +48,7 @@ extension EventLoop {
         if !rest.isEmpty { execute { [unowned self] in tellDraining(rest) } }
     }
 
-    /// The time is over.
+    /// Resets the remaining connections at the deadline.
     private func abortUnfinished() {
         if isStopping { return }
         let unfinished = connectionCount - administration.openCount
@@ -58,7 +58,7 @@ extension EventLoop {
             if connection.abortAfterDraining() && isServed { aborted += 1 }
         }
         counters.drainsAborted += aborted
-        // Those whose farewell was cut short have sent all that they had to send.
+        // Connections whose lingering was cut short have sent all their output.
         counters.drainsFinished += unfinished - aborted
         stop()
     }

@@ -1,11 +1,18 @@
-// Listening and connecting for those who want messages rather than bytes.
+// Listening and connecting with a framing: handlers receive messages instead of bytes.
 
 extension EventLoop {
-    /// Listens for TCP connections, cuts what they receive into messages, and makes a handler for each connection.
+    /// Listens for connections, splits their input into messages, and creates a handler for each connection.
     ///
-    /// As ``listen(on:limits:handler:)-(SocketAddress,_,_)``. ``Limits/firstMessageTime`` is for a complete message
-    /// here.
-    /// - Parameter framing: how messages are told apart; each connection has its own copy.
+    /// Works like ``listen(on:limits:handler:)-(SocketAddress,_,_)``. ``Limits/firstMessageTime`` applies to the first
+    /// complete message.
+    ///
+    /// - Parameters:
+    ///   - address: the address to listen on.
+    ///   - limits: the limits of the connections, in total and each.
+    ///   - framing: splits the stream into messages; each connection has its own copy.
+    ///   - handler: creates the handler of an accepted connection. If it throws, the connection is closed.
+    /// - Returns: The listener.
+    /// - Throws: ``SocketError`` that names the address.
     @discardableResult
     public func listen(
         on address: SocketAddress, limits: Limits = Limits(), framing: some MessageDecoder,
@@ -14,7 +21,7 @@ extension EventLoop {
         try listen(on: address, limits: limits) { try handler($0).framed(by: framing) }
     }
 
-    /// Listens on a numeric address, as `127.0.0.1:7788` or `[::1]:7788`, and cuts what is received into messages.
+    /// Listens on a numeric address, such as `127.0.0.1:7788` or `[::1]:7788`, and splits input into messages.
     @discardableResult
     public func listen(
         on address: String, limits: Limits = Limits(), framing: some MessageDecoder,
@@ -23,10 +30,11 @@ extension EventLoop {
         try listen(on: SocketAddress(address), limits: limits, framing: framing, handler: handler)
     }
 
-    /// Connects to a TCP server and cuts what it sends into messages.
+    /// Connects to a server and splits the connection's input into messages.
     ///
-    /// As ``connect(to:from:timeout:limits:handler:failed:)``.
-    /// - Parameter framing: how messages are told apart.
+    /// Works like ``connect(to:from:timeout:limits:handler:failed:)``.
+    ///
+    /// - Parameter framing: splits the stream into messages.
     @discardableResult
     public func connect(
         to address: SocketAddress, from local: SocketAddress? = nil, timeout: Duration = .seconds(10),

@@ -1,15 +1,16 @@
-// A restart that loses nothing: sockets are handed to a new process of the same program, and this one drains when the new
-// one serves. In between both serve, from the same queues.
+// A restart without lost connections: the sockets are handed to a new process of the same program, and this one drains
+// once the new one serves. In between, both serve from the same queues.
 //
-//     serving --startSuccessor--> handing over --it serves--> reported; the caller drains
+//     serving --startSuccessor--> handing over --successor ready--> reported; the caller drains
 //        ^                             |
-//        +--- it fails, or we drain ---+   reported; nothing has changed
+//        +--- failure, or a drain -----+   reported; nothing has changed
 
 import SystemPackage
 
 extension EventLoop {
-    /// Starts this program again with sockets and with the loop's admin socket, see
-    /// ``ListeningServer/startSuccessor(arguments:within:_:)``.
+    /// Starts this program again with `sockets` and the loop's admin socket.
+    ///
+    /// See ``ListeningServer/startSuccessor(arguments:within:_:)``.
     func startSuccessor(
         arguments: [String], sockets: [HandedSocket], within time: Duration,
         _ finished: @escaping (Result<Int32, SocketError>) -> Void
@@ -17,7 +18,7 @@ extension EventLoop {
         if isDraining || administration.handOver != nil {
             throw SocketError(
                 .handOver, subject: "a successor",
-                reason: isDraining ? "this server is draining" : "one is on its way already")
+                reason: isDraining ? "this server is draining" : "one is already starting")
         }
         var handed = sockets
         if let admin = administration.listener, admin.isRegistered {
@@ -31,7 +32,7 @@ extension EventLoop {
         }
     }
 
-    /// Starts this program again with datagram sockets, see ``ListeningServer/startSuccessor(arguments:within:_:)``.
+    /// Starts this program again with datagram sockets; see ``ListeningServer/startSuccessor(arguments:within:_:)``.
     package func startSuccessor(
         arguments: [String], datagrams: [DatagramSocket], inheriting inheritance: Inheritance?,
         within time: Duration = .seconds(30), _ finished: @escaping (Result<Int32, SocketError>) -> Void
@@ -43,13 +44,13 @@ extension EventLoop {
         try startSuccessor(arguments: arguments, sockets: handed, within: time, finished)
     }
 
-    /// The datagram sockets that are open on this loop.
+    /// The loop's open datagram sockets.
     package var datagramSockets: [DatagramSocket] { registry.all().compactMap { $0 as? DatagramSocket } }
 
-    /// Ends a successor that does not serve yet: this process was asked to end.
-    package func abandonSuccessor() { administration.handOver?.fail("this server was asked to end meanwhile") }
+    /// Kills a successor that is not ready yet, because this process was asked to stop.
+    package func abandonSuccessor() { administration.handOver?.fail("this server was asked to stop") }
 
-    /// Reports to a predecessor that this process serves.
+    /// Notifies the predecessor that this process serves.
     package func beginService(_ inheritance: Inheritance?) {
         guard let inheritance else { return }
         inheritance.announceReady()
@@ -57,7 +58,7 @@ extension EventLoop {
     }
 }
 
-/// Waits for a successor.
+/// A pending hand-over to a successor.
 final class HandOver {
     private let loop: EventLoop
     private let successor: Successor
@@ -80,7 +81,7 @@ final class HandOver {
             abandon()
             throw error
         }
-        timer = loop.schedule(after: time) { [unowned self] in fail("it did not serve within \(time)") }
+        timer = loop.schedule(after: time) { [unowned self] in fail("it was not ready within \(time)") }
     }
 
     private func look() {
@@ -91,7 +92,7 @@ final class HandOver {
         }
     }
 
-    /// Kills the successor and reports why, in the next turn.
+    /// Kills the successor and reports the reason in the next turn.
     func fail(_ reason: String) {
         successor.abandon()
         end(.failure(SocketError(.handOver, subject: "process \(successor.process)", reason: reason)))
@@ -102,7 +103,7 @@ final class HandOver {
         loop.execute { [self] in finished(result) }
     }
 
-    /// Kills the successor without a report.
+    /// Kills the successor without reporting it.
     func abandon() {
         successor.abandon()
         release()

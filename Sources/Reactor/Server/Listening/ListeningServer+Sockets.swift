@@ -1,18 +1,18 @@
-// The sockets of a server: made or inherited, one for each loop or one for all.
+// The sockets of a server: opened or inherited, one per loop or one for all.
 
 import SystemPackage
 
 extension ListeningServer {
-    /// Opens or takes over what the server listens on, and gives each loop its part.
+    /// Opens or takes over the listening sockets and gives each loop its own.
     ///
-    /// - Returns: The addresses, each once, and the sockets by their names.
-    /// - Throws: ``SocketError`` that names the address; nothing is open then.
+    /// - Returns: The distinct addresses, and the descriptors.
+    /// - Throws: ``SocketError`` that names the address; all sockets are closed then.
     static func open(
         _ server: TCPServer, _ first: ServerMember, _ members: [LoopBound<ServerMember>], _ loads: [LoopLoad]
     ) throws(SocketError) -> (addresses: [SocketAddress], sockets: [FileDescriptor]) {
         let inherited = server.inheritance?.sockets ?? []
         if let other = inherited.first(where: { $0.kind != .stream }) { throw other.refusal() }
-        // Sockets of one address, as many as there are loops, are those of a predecessor with a listener for each.
+        // As many sockets of one address as there are loops: a predecessor's, with a listener per loop.
         let canShare =
             inherited.isEmpty
             ? !server.address.isUnix : inherited.count == members.count && Set(inherited.map(\.address)).count == 1
@@ -47,8 +47,10 @@ extension ListeningServer {
         }
     }
 
-    /// The first socket is bound as if it were the only one, so that an address in use is found out: with SO_REUSEPORT
-    /// from the start, a second server of the same user would share the first one's connections without a word.
+    /// Opens new sockets.
+    ///
+    /// The first is bound without `SO_REUSEPORT`, so that an address in use is detected: with it, a second server of
+    /// the same user would silently share the first one's connections.
     private static func openAnew(
         _ server: TCPServer, _ first: ServerMember, _ members: [LoopBound<ServerMember>],
         _ delegate: any ListenerDelegate, oneEach: Bool

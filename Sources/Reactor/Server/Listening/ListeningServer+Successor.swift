@@ -1,20 +1,23 @@
-// A restart that loses no connection attempt: what a server hands to its successor. How that goes is in
-// EventLoop+Successor.swift.
+// A restart that loses no connection: what a server hands to its successor. EventLoop+Successor.swift has the
+// procedure.
 
 extension ListeningServer {
-    /// Starts this program again, with the listening sockets (`LISTEN_FDS`, sd_listen_fds(3)) and the admin socket, and
-    /// waits until it serves. On the first loop's thread, while the server runs.
+    /// Starts this program again and hands its sockets over: the listening sockets (`LISTEN_FDS`, sd_listen_fds(3)) and
+    /// the admin socket.
     ///
-    /// The new process takes the sockets with ``Inheritance/take()``, and reports in ``run()`` that it serves. The program
-    /// is the file that this one was started from, in its present version. It inherits no other descriptor of the
-    /// framework's, and the standard ones. A drain ends a successor that does not serve yet.
+    /// Call it on the first loop's thread while the server runs. The new process takes the sockets with
+    /// ``Inheritance/take()`` and reports from ``run()`` that it serves. It runs the file that this process was started
+    /// from, in its current version, and inherits the standard descriptors but no others of the framework's. A drain
+    /// kills a successor that is not ready.
     ///
     /// - Parameters:
-    ///   - arguments: its command line, the program's name first.
-    ///   - time: how long it may take to serve; it is killed otherwise. Default: 30 s.
-    ///   - finished: called once, on the first loop's thread, with the number of the process that serves, so that this
-    ///     one can drain; or with the reason why there is none.
-    /// - Throws: ``SocketError`` when it cannot be started, when one is on its way already, and when this server drains.
+    ///   - arguments: the command line, starting with the program's name.
+    ///   - time: the time until the successor has to serve; otherwise it is killed. Default: 30 s.
+    ///   - finished: called once, on the first loop's thread: with the process ID of the successor when it serves, so
+    ///     that
+    ///     this server can drain; or with the error.
+    /// - Throws: ``SocketError`` when the process cannot be started, when another successor is starting, and while this
+    ///   server drains.
     public func startSuccessor(
         arguments: [String], within time: Duration = .seconds(30),
         _ finished: @escaping (Result<Int32, SocketError>) -> Void
@@ -31,8 +34,9 @@ extension ListeningServer {
         }
     }
 
-    /// Reports that this server serves, and owns from now on what its predecessor owned. Before this a failure of this
-    /// process must leave everything to the predecessor, the paths of its Unix sockets included.
+    /// Reports that this server serves, and takes ownership of its predecessor's paths.
+    ///
+    /// Until then a failure of this process leaves everything to the predecessor, including the paths of Unix sockets.
     func beginService() {
         loop.beginService(inheritance)
         let owned = (inheritance?.sockets ?? []).filter { $0.role == .service }.map(\.descriptor)

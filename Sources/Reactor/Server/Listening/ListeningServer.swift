@@ -1,26 +1,27 @@
-// A server that listens: its first loop, which is the caller's, its workers, and how they begin and end together.
+// A listening server: its first loop, which is the caller's, and its workers, which start and end together.
 //
-// They begin in this order, so that a failure leaves nothing behind: all loops; then the sockets; then each loop is given
-// its own. They end together too: whichever loop ends first, unless it was drained, stops the others, for a server with a
-// loop missing would leave connections unanswered that the kernel goes on to deal out to it.
+// They start in this order, so that a failure leaves nothing behind: first all loops, then the sockets, then each loop
+// gets its own. They end together: the first loop that ends without a drain stops the others, because the kernel would
+// go on assigning connections to the missing one.
 
 import SystemPackage
 
-/// A server that listens. Belongs to the thread that made it; others hold its ``handle``.
+/// A listening server.
 ///
-/// It is either run, or shut down.
+/// It is confined to the thread that created it; other threads use its ``handle``. It has to be either run or shut
+/// down.
 public final class ListeningServer {
-    /// The first loop: for signals, timers, and tests that turn it themselves.
+    /// The first loop, for signals, for timers, and for tests that perform turns themselves.
     public let loop: EventLoop
-    /// Where it listens, with the real port where 0 was asked for; the first place, if there are several.
+    /// The listening address, with the port that the kernel chose for 0; the first one if there are several.
     public var address: SocketAddress { addresses[0] }
-    /// Where it listens: one place, or one for each socket that the process was started with.
+    /// The listening addresses: one, or one per inherited socket.
     public let addresses: [SocketAddress]
-    /// What other threads hold of it.
+    /// The server's handle for other threads.
     public let handle: ServerHandle
-    /// The listening sockets, to be handed on; the listeners own them.
+    /// The listening sockets, for a successor; the listeners own them.
     let sockets: [FileDescriptor]
-    /// The first loop's part.
+    /// The first loop's part of the server.
     let firstMember: ServerMember
     private let workers: [ServerWorker]
     let inheritance: Inheritance?
@@ -30,11 +31,11 @@ public final class ListeningServer {
     ) throws(SocketError) {
         let count = max(1, server.loops)
         guard count <= 1024 else {
-            throw SocketError(.prepare, subject: "\(count) loops", reason: "a server has 1 to 1,024")
+            throw SocketError(.prepare, subject: "\(count) loops", reason: "the maximum is 1,024")
         }
         if count > 1 && loop.linux == nil {
             throw SocketError(
-                .prepare, subject: "\(count) loops", reason: "several loops need threads, and so the real kernel")
+                .prepare, subject: "\(count) loops", reason: "several loops need the real kernel's threads; use 1")
         }
         let parts = ServerParts(server, loops: count, on: loop.kernel, prepare)
         let firstMember = try parts.member(on: loop, number: 0)
@@ -68,26 +69,26 @@ public final class ListeningServer {
 
     // MARK: Running
 
-    /// Serves until ``ServerHandle/stop()``, until it is drained, or until one of its loops ends. Everything is shut down
-    /// then, on all threads.
+    /// Serves until ``ServerHandle/stop()``, until it has drained, or until one of its loops ends.
     ///
-    /// If this process took its sockets over from a predecessor (``Inheritance``), that one is told now that it may go.
-    /// - Throws: ``SocketError`` when a loop's selector fails, which no input can bring about.
+    /// Everything is shut down then, on all threads. If this process took its sockets over from a predecessor
+    /// (``Inheritance``), the predecessor is notified first that it may end.
+    /// - Throws: ``SocketError`` when a loop's selector fails, which no input can cause.
     public func run() throws(SocketError) {
         beginService()
         let result = Result { () throws(SocketError) in try loop.run() }
         try end(result)
     }
 
-    /// Ends a server that was not run, or whose first loop was turned by hand.
+    /// Shuts down a server that was not run, or whose first loop was turned by hand.
     public func shutdown() {
         loop.shutdown()
-        // A failure of a loop that was asked to end is of no consequence.
+        // A failure of a loop that is ending anyway has no consequences.
         _ = try? end(.success(()))
     }
 
     private func end(_ result: Result<Void, SocketError>) throws(SocketError) {
-        // Loops that drain have their own deadlines.
+        // Draining loops have their own deadlines.
         if !handle.endings.withLock({ $0.isDraining }) { handle.stop() }
         let failures = workers.compactMap { $0.join() }
         handle.endings.withLock { $0.statistics[0] = loop.statistics }
@@ -95,8 +96,7 @@ public final class ListeningServer {
         if let failure = failures.first { throw failure }
     }
 
-    /// What the loops have counted, when all have ended; of a server that goes on, use
-    /// ``ServerHandle/collectStatistics(_:)``.
+    /// The loops' counters after all have ended; for a running server, use ``ServerHandle/collectStatistics(_:)``.
     public var finalStatistics: ServerStatistics {
         ServerStatistics(loops: handle.endings.withLock { $0.statistics.map { $0 ?? LoopStatistics() } })
     }

@@ -1,21 +1,24 @@
-// A server on threads of its own, for programs whose main thread is no loop: those with an asynchronous `main` above all.
+// A server on threads of its own, for programs whose main thread runs no loop, such as those with an async `main`.
 
-/// A server that runs on threads of its own. Made by ``TCPServer/start(handler:ended:)``.
+/// A server running on threads of its own. Created by ``TCPServer/start(handler:ended:)``.
 public struct RunningServer: Sendable {
-    /// Where it listens, with the real port where 0 was asked for.
+    /// The listening address, with the port that the kernel chose for 0.
     public let address: SocketAddress
-    /// What ends it, and what asks it.
+    /// The handle that stops, drains and queries the server.
     public let handle: ServerHandle
 }
 
 extension TCPServer {
     /// Listens and serves on threads of its own; returns as soon as it listens.
     ///
-    /// The process does not wait for the server: who needs that waits for `ended`.
+    /// The process does not wait for the server; a caller that has to wait uses `ended`.
+    ///
     /// - Parameters:
-    ///   - handler: makes the handler of a connection, on the loop that has it.
-    ///   - ended: called once, when all loops have ended and everything is shut down; on the first loop's thread. A
-    ///     failure is that of a loop's selector.
+    ///   - handler: creates the handler of a connection, on the connection's loop.
+    ///   - ended: called once on the first loop's thread, when all loops have been shut down. A failure is that of a
+    ///     loop's
+    ///     selector.
+    /// - Returns: The running server.
     /// - Throws: ``SocketError`` as ``listen(handler:)`` does; `ended` is not called then.
     public func start(
         handler: @escaping @Sendable (Connection) throws -> any ConnectionHandler,
@@ -24,7 +27,7 @@ extension TCPServer {
         try start(listening: { server throws(SocketError) in try server.listen(handler: handler) }, ended: ended)
     }
 
-    /// The same, for servers that take connections in other ways.
+    /// Starts a server that is created by `listen`.
     func start(
         listening listen: @escaping @Sendable (TCPServer) throws(SocketError) -> ListeningServer,
         ended: @escaping @Sendable (Result<ServerStatistics, SocketError>) -> Void

@@ -1,24 +1,25 @@
-// What other threads hold of a server. Everything here sends tasks to the server's loops and waits for none of them.
+// A server's handle for other threads. Its calls send tasks to the server's loops and wait for none of them.
 
-/// A server, as any thread may see it.
+/// A thread-safe handle of a server.
 ///
-/// Its calls return at once; what they ask for happens on the server's loops. On a server that has ended they do nothing.
+/// Its calls return at once and take effect on the server's loops. After the server has ended they have no effect.
 public struct ServerHandle: Sendable {
     let members: [LoopBound<ServerMember>]
     let endings: Monitor<ServerEndings>
 
-    /// Ends the server now: handlers are told ``CloseReason/Kind/loopEnded``.
+    /// Stops the server at once: its connections close with ``CloseReason/Kind/loopEnded``.
     public func stop() {
         for member in members { member.loop.stop() }
     }
 
-    /// Ends the server gently: no newcomers, then every handler is told with ``ConnectionHandler/draining(_:)``, and what
-    /// is left at the deadline is reset. See ``EventLoop/drain(within:)``.
+    /// Drains the server: accepts nothing new, lets open connections finish, and resets the rest at the deadline.
     ///
-    /// - Parameter time: how long it may take. Default: 5 s.
+    /// See ``EventLoop/drain(within:)``.
+    ///
+    /// - Parameter time: the time until the deadline. Default: 5 s.
     public func drain(within time: Duration = .seconds(5)) {
-        // The first loop may be the one that accepts for all: what it has handed on comes before the others' drain. It
-        // stays until they have ended, for it is the one that signals come to.
+        // The first loop may accept for all loops: the connections it has handed on precede the others' drain. It stays
+        // until the others have ended, because signals are delivered to it.
         members[0].execute { [members, endings] member in
             let isFirst = endings.withLock { endings in
                 defer { endings.isDraining = true }
@@ -31,20 +32,22 @@ public struct ServerHandle: Sendable {
         }
     }
 
-    /// Has other limits hold from now on.
+    /// Replaces the limits.
     ///
-    /// ``Limits/connections`` and ``Limits/connectionsPerAddress`` hold for newcomers: nobody is closed because there are
-    /// too many, and those who are here count. So do the options of sockets, the backlog and
-    /// ``Limits/firstMessageTime``. All other limits hold for open connections as well: a connection that has been idle
-    /// for longer than the new ``Limits/idleTime`` ends. A limit of an address that was `nil` is exact when every loop has
-    /// counted those it has.
+    /// ``Limits/connections`` and ``Limits/connectionsPerAddress`` apply to incoming connections: open ones are
+    /// counted, and none is closed to meet a lower limit. Socket options, the backlog and ``Limits/firstMessageTime``
+    /// apply to incoming connections, too. All other limits also apply to open connections: one that has been idle for
+    /// longer than the new ``Limits/idleTime`` is closed. A limit per address that was `nil` before is exact once every
+    /// loop has counted its connections.
+    ///
+    /// - Parameter limits: the new limits.
     public func replaceLimits(_ limits: Limits) {
         for member in members { member.execute { $0.replaceLimits(limits) } }
     }
 
-    /// Asks all loops for their counters.
+    /// Collects the counters of all loops.
     ///
-    /// - Parameter receive: called once, when all have answered; on a loop's thread.
+    /// - Parameter receive: called once, on a loop's thread, when all loops have replied.
     public func collectStatistics(_ receive: @escaping @Sendable (ServerStatistics) -> Void) {
         let answers = Monitor([LoopStatistics?](repeating: nil, count: members.count))
         let endings = endings
@@ -62,10 +65,10 @@ public struct ServerHandle: Sendable {
     }
 }
 
-/// The counters of a server.
+/// The counters of a server's loops.
 public struct ServerStatistics: Sendable, Hashable {
-    /// Each loop's, the first being that of ``ListeningServer/loop``.
+    /// The counters of each loop; the first is ``ListeningServer/loop``.
     public let loops: [LoopStatistics]
-    /// Their sum.
+    /// The sum over all loops.
     public var total: LoopStatistics { loops.reduce(LoopStatistics(), +) }
 }

@@ -1,4 +1,4 @@
-// One loop of a server and what belongs to it there: its acceptor and its listeners. Lives on the loop's thread.
+// One loop's part of a server: its acceptor and its listeners. Confined to the loop's thread.
 
 import SystemPackage
 
@@ -6,9 +6,9 @@ import SystemPackage
 final class ServerMember {
     unowned let loop: EventLoop
     let acceptor: ConnectionAcceptor
-    /// How many connections it has, for the one that deals them out.
+    /// The number of its connections, for the distributor.
     let load: LoopLoad
-    /// Weak: a listener's delegate may know all members, and would never go.
+    /// A weak reference: a listener's delegate may reference all members, which would be a cycle.
     private struct OwnListener { weak var listener: Listener? }
     private var listeners: [OwnListener] = []
     private var limits: Limits
@@ -28,12 +28,12 @@ final class ServerMember {
 
     func add(_ listener: Listener) { listeners.append(OwnListener(listener: listener)) }
 
-    /// Gives up what it listens with.
+    /// Closes its listeners.
     func closeListeners() {
         for own in listeners { own.listener?.close() }
     }
 
-    /// Owns the paths of inherited Unix sockets from now on.
+    /// Takes ownership of the paths of inherited Unix sockets.
     func takePaths(of sockets: [FileDescriptor]) {
         for case let listener? in listeners.map(\.listener) where sockets.contains(listener.name) {
             listener.takePath()
@@ -45,17 +45,17 @@ final class ServerMember {
         for own in listeners { own.listener?.leavePath() }
     }
 
-    /// Listens with a socket that another thread has made.
+    /// Listens on a socket that another thread has opened.
     func adopt(_ socket: consuming OwnedDescriptor, at address: SocketAddress) {
         do throws(SocketError) {
             add(try Listener(loop: loop, adopting: socket, at: address, limits: limits, delegate: acceptor))
         } catch {
-            // The selector takes no descriptor of this number: the other loops go on without this listener.
+            // The selector cannot watch a descriptor with this number; the other loops serve without this listener.
             loop.report(.outOfResources, error.description)
         }
     }
 
-    /// Has other limits hold.
+    /// Replaces the limits.
     func replaceLimits(_ new: Limits) {
         limits = new
         acceptor.replaceLimits(new)

@@ -1,20 +1,20 @@
-// What the loops of a server share, and how each is made from it: the same for the first loop and for the workers.
+// The state that a server's loops share, and the construction of each loop's part, first loop and workers alike.
 
-/// What the threads of a server know of each other's end.
+/// The shared record of which loops have ended.
 struct ServerEndings: Sendable {
-    /// What the loops that have ended had counted.
+    /// The counters of the loops that have ended.
     var statistics: [LoopStatistics?]
-    /// Whether the server is complete: a loop that ends then ends the others.
+    /// Whether the server is complete, so that the end of one loop ends the others.
     var isComplete = false
-    /// Whether all drain: each loop ends in its own time then.
+    /// Whether all loops drain, so that each ends on its own.
     var isDraining = false
 }
 
-/// What all loops of a server are made from.
+/// The shared parts of a server's loops.
 struct ServerParts: Sendable {
     private let server: TCPServer
     private let prepare: @Sendable (EventLoop) throws -> HandlerFactory
-    /// The counts of all loops together; `nil` where there is one loop, which needs no lock.
+    /// The connection counts of all loops; `nil` with a single loop, which needs no lock.
     private let counts: Monitor<ConnectionCounts>?
     let loads: [LoopLoad]
     let endings: Monitor<ServerEndings>
@@ -30,7 +30,7 @@ struct ServerParts: Sendable {
         endings = Monitor(ServerEndings(statistics: Array(repeating: nil, count: loops)))
     }
 
-    /// A loop's part of the server, on that loop's thread.
+    /// Creates a loop's part of the server, on that loop's thread.
     func member(on loop: EventLoop, number: Int) throws(SocketError) -> ServerMember {
         do {
             return ServerMember(
@@ -42,7 +42,7 @@ struct ServerParts: Sendable {
         }
     }
 
-    /// A further loop on a thread of its own, which tells the first one of its end.
+    /// Starts a further loop on its own thread; its end is reported to the first loop.
     func worker(
         _ number: Int, backend: Backend, first: LoopBound<ServerMember>
     ) throws(SocketError) -> ServerWorker {

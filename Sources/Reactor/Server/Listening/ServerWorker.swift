@@ -1,9 +1,9 @@
-// A further loop of a server, on a thread of its own.
+// A further loop of a server, on its own thread.
 //
-//     starting --loop made, prepared--> serving --stopped, drained, failed--> ended
-//        +------- neither to be had ---> ended
+//     starting --loop created, prepared--> serving --stopped, drained, failed--> ended
+//        +------- either failed -----------> ended
 
-/// A thread with a loop.
+/// A thread that runs a loop.
 final class ServerWorker {
     private enum Stage: Sendable {
         case starting
@@ -17,7 +17,8 @@ final class ServerWorker {
     /// Starts the thread.
     ///
     /// - Parameters:
-    ///   - make: makes the loop and its part of the server, on the thread.
+    ///   - name: the thread's name.
+    ///   - make: creates the loop and its part of the server, on the thread.
     ///   - ended: called on the thread with the loop when it has ended.
     init(
         named name: String, _ make: @escaping @Sendable () throws(SocketError) -> (EventLoop, ServerMember),
@@ -40,16 +41,17 @@ final class ServerWorker {
         }
     }
 
-    /// Waits until it serves.
+    /// Waits until the loop is ready to serve.
     ///
-    /// - Throws: why it does not.
+    /// - Returns: The loop's part of the server.
+    /// - Throws: The error that prevented it.
     func waitUntilServing() throws(SocketError) -> LoopBound<ServerMember> {
         let result: Result<LoopBound<ServerMember>, SocketError> = stage.wait { stage in
             switch stage {
             case .starting: nil
             case .serving(let member): .success(member)
             case .ended(let error):
-                .failure(error ?? SocketError(.prepare, subject: "a loop", reason: "it was stopped at its start"))
+                .failure(error ?? SocketError(.prepare, subject: "a loop", reason: "it was stopped while starting"))
             }
         }
         return try result.get()
@@ -57,7 +59,7 @@ final class ServerWorker {
 
     /// Waits until the thread has ended.
     ///
-    /// - Returns: Why its loop failed; `nil` when it did not.
+    /// - Returns: The loop's error, or `nil`.
     func join() -> SocketError? {
         thread.take()?.join()
         return stage.withLock { stage in

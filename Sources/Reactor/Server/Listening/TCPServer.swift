@@ -1,5 +1,5 @@
-// A server as one value: where it listens, within which limits, for whom, on how many loops. It does nothing before it is
-// asked to listen, and can be asked more than once.
+// A server as a value: its address, limits, policy and number of loops. It does nothing until it is asked to listen,
+// and can be asked more than once.
 
 /// A TCP server: an address, limits, and one or more event loops.
 ///
@@ -7,28 +7,28 @@
 ///     server.limits.idleTime = .seconds(300)
 ///     try server.run { _ in Echo() }
 public struct TCPServer: Sendable {
-    /// Where it listens. Port 0 lets the kernel choose, once for all loops. ``inheritance``, if it has sockets, goes
-    /// before.
+    /// The address to listen on; the kernel chooses one port for all loops if it is 0. Inherited sockets
+    /// (``inheritance``) take precedence.
     public var address: SocketAddress
-    /// How many loops, each on a thread of its own; the first one on the caller's. Default: 1, which is the least;
-    /// at most 1,024.
+    /// The number of loops; the first runs on the caller's thread, the others on their own. Default: 1; at most 1,024.
     public var loops: Int
-    /// How connections are divided among the loops. Default: a listener for each.
+    /// How connections are distributed among the loops. Default: a listener per loop.
     public var distribution = ConnectionDistribution.listenerPerLoop
-    /// How the loops find out what is ready.
+    /// The selector of the loops. Default: level-triggered epoll.
     public var backend: Backend
-    /// The limits; those in all and an address hold over all loops together.
+    /// The limits; those in total and per address apply to all loops together.
     public var limits: Limits
-    /// Who may connect. Default: everyone.
+    /// The access list of client addresses. Default: everyone.
     public var policy = AcceptPolicy.everyone
-    /// Whether connections come through a proxy that says whose they are. Default: `nil`, they do not.
+    /// The PROXY protocol's options; connections have to begin with a header then. Default: `nil`, no header is
+    /// expected.
     public var proxyProtocol: ProxyProtocol?
-    /// Sockets that this process was started with, to be used instead of ``address``; they are the server's from then on.
+    /// Inherited sockets, used instead of ``address``; the server owns them from then on.
     public var inheritance: Inheritance?
-    /// Called with what the operator should know, at most once a second, kind and loop; on the loop's thread.
+    /// Called with reports for the operator, on the loop's thread, at most once per second, kind and loop.
     public var onReport: (@Sendable (LoopReport) -> Void)?
 
-    /// A server on an address.
+    /// Creates a server for an address.
     public init(
         on address: SocketAddress, loops: Int = 1, backend: Backend = .epoll(), limits: Limits = Limits()
     ) {
@@ -38,43 +38,45 @@ public struct TCPServer: Sendable {
         self.limits = limits
     }
 
-    /// A server on a numeric address, as `127.0.0.1:7788` or `[::1]:7788`.
+    /// Creates a server for a numeric address, such as `127.0.0.1:7788` or `[::1]:7788`.
     ///
-    /// - Throws: ``SocketError`` that says what is wrong with the text.
+    /// - Throws: ``SocketError`` when the address is malformed.
     public init(
         on address: String, loops: Int = 1, backend: Backend = .epoll(), limits: Limits = Limits()
     ) throws(SocketError) {
         try self.init(on: SocketAddress(address), loops: loops, backend: backend, limits: limits)
     }
 
-    /// Listens and serves, until a handler stops the loop it is on.
+    /// Listens and serves until it is stopped or drained.
     ///
-    /// - Parameter handler: makes the handler of a connection, on the loop that has it.
+    /// - Parameter handler: creates the handler of a connection, on the connection's loop.
     /// - Throws: ``SocketError`` as ``listen(handler:)`` and ``ListeningServer/run()`` do.
     public func run(handler: @escaping @Sendable (Connection) throws -> any ConnectionHandler) throws(SocketError) {
         try listen(handler: handler).run()
     }
 
-    /// Listens, and starts the loops but the first.
+    /// Listens, and starts all loops but the first.
     ///
-    /// - Parameter handler: makes the handler of a connection, on the loop that has it.
-    /// - Returns: The server, to be run, or shut down.
-    /// - Throws: ``SocketError`` that names the address or the loop; nothing is left of the attempt then.
+    /// - Parameter handler: creates the handler of a connection, on the connection's loop.
+    /// - Returns: The server, to be run or shut down.
+    /// - Throws: ``SocketError`` that names the address or the loop; everything is closed then.
     public func listen(
         handler: @escaping @Sendable (Connection) throws -> any ConnectionHandler
     ) throws(SocketError) -> ListeningServer {
         try listen(preparing: { _ in handler })
     }
 
-    /// Listens, and starts the loops but the first, each prepared in its own way.
+    /// Listens, and starts all loops but the first, with a preparation per loop.
     ///
     /// - Parameters:
-    ///   - loop: the first loop, where it is to be one that is there already; the others are of its back end then. It
-    ///     remains its owner's until the server runs. `nil` makes one.
-    ///   - prepare: called once on each loop's thread, before it takes connections; makes what makes the handlers there.
-    ///     What belongs to the loop, its timers for instance, is made here.
-    /// - Returns: The server, to be run, or shut down.
-    /// - Throws: ``SocketError`` that names the address or the loop; nothing is left of the attempt then.
+    ///   - loop: an existing loop to use as the first one; the others use the same back end. It remains the caller's
+    ///     until
+    ///     the server runs. `nil` creates one.
+    ///   - prepare: called once on each loop's thread, before it accepts connections; returns the loop's handler
+    ///     factory.
+    ///     It may also create what belongs to the loop, such as timers.
+    /// - Returns: The server, to be run or shut down.
+    /// - Throws: ``SocketError`` that names the address or the loop; everything is closed then.
     public func listen(
         on loop: EventLoop? = nil, preparing prepare: @escaping @Sendable (EventLoop) throws -> HandlerFactory
     ) throws(SocketError) -> ListeningServer {

@@ -1,25 +1,24 @@
-// A connection before it is one: accepted from a proxy, and its header not yet there. It looks at what has arrived before
-// it takes it (MSG_PEEK), and takes what belongs to the header only: what follows is the connection's, which finds it in
-// the kernel as if there had never been a header.
+// A connection accepted from a proxy whose header is incomplete. It peeks at the input (MSG_PEEK) and consumes only the
+// header; the rest stays in the kernel for the connection, as if there had been no header.
 //
 //     awaiting --header complete--> handed over
 //        |------ malformed, end, error ---> refused
 //        |------ timer -------------------> refused
-//        +------ the loop ends -----------> gone
+//        +------ end of the loop ---------> refused
 
 import SystemPackage
 
-/// Takes over what becomes of a greeting.
+/// Receives the outcome of a greeting.
 protocol ProxyGreetingDelegate: AnyObject {
-    /// The header is there; the greeting's registration is still in place, to be replaced.
+    /// Called with the complete header; the greeting is still registered, to be replaced by the connection.
     func greeted(_ greeting: ProxyGreeting, _ descriptor: consuming OwnedDescriptor, with header: ProxyHeader)
-    /// The greeting is over and its descriptor closed.
+    /// Called when the greeting has failed and its descriptor is closed.
     func greetingFailed(_ greeting: ProxyGreeting, _ reason: Refusal, _ detail: String)
 }
 
 /// An accepted socket that has to begin with a PROXY header.
 final class ProxyGreeting: EventSource {
-    /// The proxy.
+    /// The proxy's address.
     let peer: SocketAddress
     private let delegate: any ProxyGreetingDelegate
     private var descriptor: OwnedDescriptor?
@@ -43,13 +42,13 @@ final class ProxyGreeting: EventSource {
         while descriptor != nil, readOnce() {}
     }
 
-    /// Takes a piece of the header; answers whether there may be more.
+    /// Reads a piece of the header; returns whether there may be more.
     private func readOnce() -> Bool {
         var piece = [UInt8](repeating: 0, count: ProxyHeader.mostBytes(after: header) - header.count)
         let seen = receive(into: &piece) { loop.kernel.peek(name, into: $0) }
         guard let count = judge(seen) else { return false }
         do throws(ProxyHeaderError) {
-            // Of what was seen, take what the header needs.
+            // Consume only the part that belongs to the header.
             let parsed = try ProxyHeader.parse(header + piece[..<count])
             piece = [UInt8](repeating: 0, count: (parsed?.length ?? header.count + count) - header.count)
             guard let count = judge(receive(into: &piece) { loop.kernel.receive(name, into: $0) }) else { return false }
@@ -70,7 +69,7 @@ final class ProxyGreeting: EventSource {
         }
     }
 
-    /// How many bytes there were; `nil` when there were none, which may be the end.
+    /// Returns the number of bytes received, or `nil` if there were none or the greeting has failed.
     private func judge(_ result: SystemResult) -> Int? {
         if result.rawValue > 0 { return result.rawValue }
         if let errno = result.errno {
@@ -107,7 +106,7 @@ final class ProxyGreeting: EventSource {
         guard let descriptor = descriptor.take() else { return }
         loop.timers.cancel(timer)
         loop.deregister(self, closesAlone: true)
-        // A reset, so that a proxy takes it for a failure and not for an answer.
+        // A reset, so that the proxy treats it as a failure instead of an empty response.
         _ = loop.kernel.setResetOnClose(name)
         descriptor.close(loop.kernel)
         delegate.greetingFailed(self, reason, detail)

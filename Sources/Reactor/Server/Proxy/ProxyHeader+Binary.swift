@@ -1,7 +1,7 @@
-// Version 2 of the PROXY header: fixed fields in network byte order, addresses, and extensions of type, length and value.
+// Version 2 of the PROXY header: fixed fields in network byte order, addresses, and type-length-value extensions.
 
 extension ProxyHeader {
-    /// The extension that holds a checksum over the whole header (`PP2_TYPE_CRC32C`).
+    /// The type of the extension with a checksum over the whole header (`PP2_TYPE_CRC32C`).
     private static let checksumType: UInt8 = 3
     /// Bytes of a Unix socket's name in a header, padded with zeros.
     private static let unixNameLength = 108
@@ -9,7 +9,7 @@ extension ProxyHeader {
     static func parseBinary(_ bytes: [UInt8]) throws(ProxyHeaderError) -> ProxyHeader? {
         guard bytes.count >= binaryPrefix else { return nil }
         let total = mostBytes(after: bytes)
-        // What is wrong for certain is said before more is waited for.
+        // Errors are reported as soon as they are certain, before waiting for more input.
         guard bytes[12] >> 4 == 2 else { throw .version }
         let command = bytes[12] & 15
         guard command <= 1 else { throw .command }
@@ -17,13 +17,13 @@ extension ProxyHeader {
         guard total <= longestBinary else { throw .tooLong }
         let speaksForItself = command == 0
         let addressLength = try speaksForItself ? 0 : addressLength(family: family, transport: transport)
-        // Addresses of datagrams say nothing about this connection. Of a protocol that a receiver does not support, it
-        // takes no addresses, and the connection is the proxy's own (2.2, "automatically falls back to the UNSPEC mode").
+        // Datagram addresses say nothing about this connection. For an unsupported protocol, the receiver ignores the
+        // addresses and treats the connection as the proxy's own (2.2, "automatically falls back to the UNSPEC mode").
         let isStream = transport == 1
         guard binaryPrefix + addressLength <= total else { throw .length }
         guard bytes.count >= total else { return nil }
 
-        // Of a proxy that speaks for itself, everything behind the length is to be ignored.
+        // With the LOCAL command, everything after the length is to be ignored.
         if speaksForItself { return ProxyHeader(version: 2, source: nil, destination: nil, length: total) }
         try checkExtensions(bytes[..<total], from: binaryPrefix + addressLength)
         var reader = Reader(bytes: bytes, offset: binaryPrefix)
@@ -45,10 +45,10 @@ extension ProxyHeader {
         return ProxyHeader(version: 2, source: source, destination: destination, length: total)
     }
 
-    /// Bytes of the addresses of a family.
+    /// Returns the number of address bytes of a family.
     private static func addressLength(family: UInt8, transport: UInt8) throws(ProxyHeaderError) -> Int {
         switch (family, transport) {
-        case (0, 0): 0  // unspecified: the proxy does not know
+        case (0, 0): 0  // unspecified: unknown to the proxy
         case (1, 1), (1, 2): 12
         case (2, 1), (2, 2): 36
         case (3, 1), (3, 2): 2 * unixNameLength
@@ -57,7 +57,7 @@ extension ProxyHeader {
     }
 
     private static func unixAddress(_ field: ArraySlice<UInt8>) throws(ProxyHeaderError) -> SocketAddress {
-        // A path ends at its first zero; an abstract name begins with one, and the padding cannot be told from it.
+        // A path ends at its first zero. An abstract name begins with one and cannot be distinguished from its padding.
         let length =
             field.first == 0
             ? (field.lastIndex { $0 != 0 }.map { $0 + 1 - field.startIndex } ?? 0)
@@ -66,7 +66,7 @@ extension ProxyHeader {
         return SocketAddress(storage: .unix(Array(field.prefix(length))))
     }
 
-    /// Walks over the extensions, which have to end where the header does, and verifies the checksum if there is one.
+    /// Checks that the extensions end where the header does, and verifies the checksum if there is one.
     private static func checkExtensions(_ header: ArraySlice<UInt8>, from start: Int) throws(ProxyHeaderError) {
         var reader = Reader(bytes: Array(header), offset: start)
         var checksumOffset: Int?
@@ -89,7 +89,8 @@ extension ProxyHeader {
         guard crc32c(zeroed) == expected else { throw .checksum }
     }
 
-    /// The Castagnoli checksum (RFC 3720, 12.1), bit by bit: a header a connection is no reason for a table.
+    /// Returns the CRC-32C (Castagnoli) checksum (RFC 3720, 12.1). It works bit by bit; one header per connection does
+    /// not justify a table.
     static func crc32c(_ bytes: [UInt8]) -> UInt32 {
         var remainder = UInt32.max
         for byte in bytes {
@@ -99,7 +100,7 @@ extension ProxyHeader {
         return ~remainder
     }
 
-    /// Numbers in network byte order, one after the other. Whoever reads has checked that they are there.
+    /// A reader of numbers in network byte order. The caller checks the bounds.
     private struct Reader {
         let bytes: [UInt8]
         var offset: Int

@@ -1,4 +1,4 @@
-// Version 1 of the PROXY header: a line of words with exactly one space between them.
+// Version 1 of the PROXY header: a line of words separated by exactly one space.
 
 extension ProxyHeader {
     private static let space = UInt8(ascii: " ")
@@ -11,7 +11,7 @@ extension ProxyHeader {
         }
         guard end > 0, line[end - 1] == 13 else { throw .address }
         let words = line[textStart.count..<end - 1].split(separator: space, omittingEmptySubsequences: false)
-        // Whatever stands behind UNKNOWN is to be ignored.
+        // Everything after UNKNOWN is to be ignored.
         if let first = words.first, first.elementsEqual("UNKNOWN".utf8) {
             return ProxyHeader(version: 1, source: nil, destination: nil, length: end + 1)
         }
@@ -29,7 +29,7 @@ extension ProxyHeader {
     }
 
     private static func address(_ host: ArraySlice<UInt8>, port: ArraySlice<UInt8>, isIPv6: Bool) -> SocketAddress? {
-        // Only what an address is made of becomes a string: no interface's name behind a percent sign, for one.
+        // Only characters of an address are passed on; this excludes an interface name after a percent sign.
         let isMadeOfAddress = host.allSatisfy { byte in
             switch byte {
             case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."): true
@@ -45,7 +45,7 @@ extension ProxyHeader {
         return address
     }
 
-    /// A port in decimal, without a zero in front.
+    /// Parses a decimal port without leading zeros.
     private static func number(_ digits: ArraySlice<UInt8>) -> UInt16? {
         guard let first = digits.first, digits.count <= 5, first != UInt8(ascii: "0") || digits.count == 1 else {
             return nil

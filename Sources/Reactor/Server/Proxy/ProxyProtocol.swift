@@ -1,24 +1,26 @@
-// A listener behind a proxy: who may speak for clients, and how long that may take.
+// A listener behind a proxy: which peers may send headers, and how long they may take.
 
-/// That connections begin with a PROXY header, of version 1 or 2, which says whose they are.
+/// The requirement that connections begin with a PROXY header, version 1 or 2, that conveys the client's address.
 ///
-/// Such a listener takes connections from trusted proxies only; any other is refused, for who may name an address may
-/// name any. ``Connection/peer`` is then the client's address, and so is what the limit of connections an address counts
-/// and ``AcceptPolicy`` is asked about; ``Connection/directPeer`` is the proxy's. Where the proxy speaks for itself
-/// (`LOCAL`, a health check) or does not know (`UNKNOWN`), it is the peer. A header that is malformed, incomplete or late
-/// resets the connection, which is counted and reported, and no handler hears of it.
+/// The listener then accepts connections from trusted proxies only, because a header can claim any address.
+/// ``Connection/peer`` is the client's address, to which the limit per address and the ``AcceptPolicy`` apply;
+/// ``Connection/directPeer`` is the proxy's. If the proxy connects on its own behalf (`LOCAL`, a health check) or does
+/// not know the client (`UNKNOWN`), the peer is the proxy. A connection whose header is malformed, incomplete or late
+/// is reset, counted and reported; no handler is created for it.
 public struct ProxyProtocol: Sendable {
     private var trusted = NetworkTable<Bool>()
-    /// How long a connection may take to its header. Default: 5 s. It counts from the accept, and bytes that drip in do
-    /// not extend it.
+    /// The time that a connection may take to send its header. Default: 5 s. It counts from the accept, and partial
+    /// input does not extend it.
     public var headerTime: Duration = .seconds(5)
 
-    /// - Parameter networks: from where headers are believed. Proxies that connect over a Unix socket are on this
-    ///   machine, and always are.
+    /// Creates the requirement with a list of trusted proxies.
+    ///
+    /// - Parameter networks: the networks of trusted proxies. Proxies that connect over a Unix socket are always
+    ///   trusted, because they are on this machine.
     public init(trusting networks: [IPNetwork]) {
         for network in networks { trusted.set(true, for: network) }
     }
 
-    /// Whether a connection from this address may begin with a header.
+    /// Returns whether a connection from this address may begin with a header.
     public func trusts(_ address: SocketAddress) -> Bool { address.isUnix || trusted.value(for: address) != nil }
 }

@@ -1,20 +1,20 @@
-// Decides which answers of a datagram socket leave. It knows addresses and bytes, and no socket.
+// Decides which replies of a datagram socket are sent. It works on addresses and bytes alone and has no socket.
 //
-//     question, answer --port reflects--> withheld
-//                      --question begins or ends as a recent answer to its source did, beyond that rate--> withheld
-//                      --beyond the rate of its source--> withheld
-//                      --> remembered, leaves
+//     request, reply --source port may reflect--> withheld
+//                    --request begins or ends like a recent reply to its source, above that rate--> withheld
+//                    --above the rate of its source--> withheld
+//                    --> remembered, sent
 
-/// The state of ``AnswerLimits`` for one socket. Belongs to one thread.
+/// The state of ``AnswerLimits`` for one socket. Confined to one thread.
 package final class AnswerGuard {
-    /// Entries of a table of rates: 8 KiB.
+    /// Entries of each rate table: 8 KiB.
     private static let sources = 1024
-    /// Answers that are remembered: more than fit into a receive buffer of Linux's default size twice, so that a loop of
-    /// that many datagrams is recognized, and fewer than a load generator sends before it repeats itself.
+    /// Replies that are remembered. A receive buffer of Linux's default size holds less than half as many datagrams, so
+    /// a loop of that many datagrams is recognized; a load generator sends more before it repeats itself.
     private static let answers = 256
     /// Bytes at either end of a datagram that are compared.
     private static let sample = 32
-    /// The bit that lower-case letters have and upper-case letters have not: an echo may change one into the other.
+    /// The bit that distinguishes lower-case from upper-case ASCII letters; an echo may change the case.
     private static let letters: UInt64 = 0x2020_2020_2020_2020
     private static let firstUnreserved: UInt16 = 1024
 
@@ -22,22 +22,22 @@ package final class AnswerGuard {
     private let port: UInt16
     private var all: Rate
     private var returned: Rate
-    /// The ends of recent answers, each at the place that its own bits name.
+    /// Hashes of the ends of recent replies, each in the slot that its low bits select.
     private var recent: [UInt64] = []
 
-    /// A guard of a socket that is bound to this port.
+    /// Creates a guard for a socket bound to `port`.
     package init(_ limits: AnswerLimits, port: UInt16) {
         (self.limits, self.port) = (limits, port)
         all = Rate(limits.perSecond, burst: limits.perSecond ?? 1)
         returned = Rate(limits.returnedPerSecond, burst: limits.returnedBurst)
     }
 
-    /// Whether a source's port is one that answers by itself, or this socket's own.
+    /// Returns whether a source's port belongs to a service that replies by itself, or is this socket's own port.
     package func isReflecting(_ source: SocketAddress) -> Bool {
         limits.refusesReflectingPorts && (source.port < Self.firstUnreserved || source.port == port)
     }
 
-    /// Whether an answer leaves. An answer that does counts.
+    /// Returns whether a reply may be sent, and counts it if so.
     package func admits(
         _ answer: RawSpan, to source: SocketAddress, question: RawSpan, at now: @autoclosure () -> MonotonicTime
     ) -> Bool {
@@ -54,7 +54,7 @@ package final class AnswerGuard {
         return all.interval == 0 || all.take(entry, of: Self.sources, at: now().nanoseconds)
     }
 
-    // MARK: What was answered
+    // MARK: Recent replies
 
     private func isRecent(_ hash: UInt64) -> Bool { recent[Int(truncatingIfNeeded: hash) & (Self.answers - 1)] == hash }
 
@@ -80,18 +80,18 @@ package final class AnswerGuard {
             rest = rest << 8 | UInt64(bytes.byte(at: offset) | 0x20)
             offset += 1
         }
-        return mix(value, rest) | 1  // never 0, which is an empty place
+        return mix(value, rest) | 1  // never 0, which marks an empty slot
     }
 
     private static func mix(_ source: SocketAddress) -> UInt64 {
         switch source.storage {
         case .ipv4(let address, let port): mix(UInt64(address), UInt64(port))
         case .ipv6(let high, let low, let scope, let port): mix(mix(high, low), UInt64(scope) << 16 | UInt64(port))
-        case .unix: 0  // no datagram comes from there
+        case .unix: 0  // Unix sockets send no UDP datagrams
         }
     }
 
-    /// Both halves of a product: every bit of the operands reaches every bit of the result.
+    /// Returns both halves of the product combined, so that every bit of the operands affects the result.
     private static func mix(_ left: UInt64, _ right: UInt64) -> UInt64 {
         let product = (left ^ 0x9e37_79b9_7f4a_7c15).multipliedFullWidth(by: right ^ 0xe703_7ed1_a0b4_28db)
         return product.high ^ product.low
@@ -99,13 +99,13 @@ package final class AnswerGuard {
 
     // MARK: Rates
 
-    /// So many per second for each entry, and so many at once.
+    /// A token bucket per entry: a rate per second, and a burst.
     private struct Rate {
-        /// Nanoseconds of one; 0 is no limit.
+        /// Nanoseconds per reply; 0 means unlimited.
         let interval: Int64
-        /// Nanoseconds that an entry may take ahead.
+        /// Nanoseconds that an entry may run ahead of the clock.
         private let credit: Int64
-        /// When each entry will have paid for what it took.
+        /// The time at which each entry's debt is paid off, in nanoseconds.
         private var paid: [Int64] = []
 
         init(_ perSecond: Int?, burst: Int) {

@@ -1,4 +1,4 @@
-// What a user of the framework implements: what happens to one datagram socket.
+// The callbacks that an application implements for a datagram socket.
 
 /// Handles the events of one datagram socket, on its loop's thread.
 ///
@@ -8,33 +8,41 @@
 ///         }
 ///     }
 ///
-/// ``received(_:from:on:)`` is the only one that must be there. The calls come one at a time, and none while another of
-/// the same socket is running; ``closed(_:error:)`` is the last.
+/// Only ``received(_:from:on:)`` is required. Calls for one socket never overlap; ``closed(_:error:)`` is the last.
 ///
-/// A call may do anything: send, close this socket or another, stop the loop. A call that throws is reported and counted;
-/// the socket goes on, for the other peers are not concerned. It should not block, for the whole loop waits meanwhile.
+/// A callback may do anything: send, close this or another socket, stop the loop. If it throws, the error is reported
+/// and counted, and the socket stays open, because the other peers are not affected. A callback should not block: it
+/// blocks the whole loop.
 public protocol DatagramHandler: AnyObject {
-    /// A datagram arrived, whole; it may be empty. The bytes are lent: they belong to the socket and are overwritten when
-    /// this returns. Anybody can send a datagram with any sender's address (RFC 2827).
+    /// Called with a complete datagram, which may be empty.
+    ///
+    /// The bytes are borrowed: they belong to the socket and are overwritten when this returns. The sender's address
+    /// may be spoofed (RFC 2827).
     func received(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) throws
 
-    /// A datagram arrived that is longer than ``DatagramOptions/datagramSize``; these are its first bytes. Default:
-    /// nothing, it is only counted.
+    /// Called with the first bytes of a datagram longer than ``DatagramOptions/datagramSize``.
+    ///
+    /// Default: does nothing; the datagram is counted.
     func receivedTruncated(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) throws
 
-    /// Datagrams had to wait (``DatagramSendResult/pressure``), and all have left now. Default: nothing.
+    /// Called when all datagrams queued since ``DatagramSendResult/pressure`` have been sent.
+    ///
+    /// Default: does nothing.
     func drained(_ socket: DatagramSocket) throws
 
-    /// The kernel refused to send a datagram to `peer`, or told that an earlier one did not arrive, which it knows of
-    /// connected sockets only (ICMP, udp(7)); `peer` is that of the socket then. The socket goes on. Default: nothing, it
-    /// is only counted.
+    /// Called when the kernel refuses to send a datagram to `peer`, or reports that an earlier one did not arrive.
     ///
-    /// Whoever sends the same again from here does so once a turn of the loop.
+    /// The kernel reports undelivered datagrams on connected sockets only (ICMP, udp(7)); `peer` is the connected peer
+    /// then. The socket stays open. Default: does nothing; the error is counted.
+    ///
+    /// A handler that sends the same datagram again from here does so once per turn of the loop.
     func failed(_ error: SocketError, peer: SocketAddress?, on socket: DatagramSocket) throws
 
-    /// The socket is gone and its descriptor closed. The last call, and exactly one. Default: nothing.
+    /// Called once, as the last callback, when the descriptor has been closed.
     ///
-    /// - Parameter error: what ended it; `nil` when it was closed here, or the loop ended.
+    /// Default: does nothing.
+    ///
+    /// - Parameter error: the reason; `nil` when the socket was closed locally or the loop ended.
     func closed(_ socket: DatagramSocket, error: SocketError?)
 }
 

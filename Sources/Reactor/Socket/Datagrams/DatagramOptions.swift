@@ -1,9 +1,10 @@
-// What a datagram socket may use up, and how the kernel is to treat it. Everything has a default.
+// The limits of a datagram socket and its socket options. Everything has a default.
 
 import SystemPackage
 
-/// The limits and options of a datagram socket. A number beyond its bounds counts as the nearest that is allowed; the least
-/// is 1 where nothing else is said.
+/// The limits and options of a datagram socket.
+///
+/// A number out of range is clamped to the nearest valid one; the minimum is 1 unless stated otherwise.
 ///
 ///     var options = DatagramOptions()
 ///     options.datagramSize = 9000
@@ -11,51 +12,52 @@ import SystemPackage
 public struct DatagramOptions: Sendable {
     // MARK: Limits
 
-    /// Bytes of a datagram that are received; a longer one is cut and told apart, see
-    /// ``DatagramHandler/receivedTruncated(_:from:on:)``. Default: 2,048, above what one Ethernet frame carries; at most
-    /// 65,535, which no datagram exceeds.
+    /// The largest datagram, in bytes, that is received completely. Default: 2,048, more than an Ethernet frame
+    /// carries; at most 65,535, which no datagram exceeds.
+    ///
+    /// A longer datagram is truncated and delivered to ``DatagramHandler/receivedTruncated(_:from:on:)``.
     public var datagramSize = 2048
-    /// Datagrams received with one system call. Default: 64; at most 1,024.
+    /// Datagrams received per system call. Default: 64; at most 1,024.
     public var batchSize = 64
-    /// Datagrams received in one turn of the loop, a batch more or less. Default: 256.
+    /// Datagrams received per turn of the loop, rounded up to a batch. Default: 256.
     public var datagramsPerTurn = 256
-    /// Datagrams that may wait to be sent; more are dropped and counted. Default: 512; at most 1,024.
+    /// Datagrams that may be queued for sending; more are dropped and counted. Default: 512; at most 1,024.
     public var queuedDatagrams = 512
-    /// Bytes that may wait to be sent; more are dropped and counted. Default: 256 KiB; at least 64 KiB, one datagram, and
-    /// at most 64 KiB for each of ``queuedDatagrams``.
+    /// Bytes that may be queued for sending; more are dropped and counted. Default: 256 KiB; at least 64 KiB, one
+    /// datagram, and at most 64 KiB for each of ``queuedDatagrams``.
     public var queuedBytes = 256 * 1024
-    /// Which answers are withheld, so that no two servers answer each other without end. Holds for sockets that are bound
-    /// and not connected. Default: see ``AnswerLimits``.
+    /// The limits on replies, which keep two servers from replying to each other indefinitely. They apply to sockets
+    /// that are bound and not connected. Default: see ``AnswerLimits``.
     public var answers = AnswerLimits()
 
-    // MARK: The kernel's part
+    // MARK: Socket options
 
-    /// Bytes of the kernel's receive buffer (`SO_RCVBUF`): what arrives when it is full is lost. Default: `nil`, the
-    /// kernel's own choice.
+    /// The size of the kernel's receive buffer in bytes (`SO_RCVBUF`); datagrams that arrive while it is full are lost.
+    /// Default: `nil`, the kernel's default.
     public var receiveBuffer: Int?
-    /// Bytes of the kernel's send buffer (`SO_SNDBUF`). Default: `nil`, the kernel's own choice.
+    /// The size of the kernel's send buffer in bytes (`SO_SNDBUF`). Default: `nil`, the kernel's default.
     public var sendBuffer: Int?
-    /// Datagrams may be sent to broadcast addresses (`SO_BROADCAST`). Default: no.
+    /// Whether datagrams may be sent to broadcast addresses (`SO_BROADCAST`). Default: no.
     public var allowsBroadcast = false
-    /// Others may bind to the same address, if they say so too (`SO_REUSEADDR`): each then receives the multicast that is
-    /// sent there. Default: no.
+    /// Whether other sockets with this option may bind to the same address (`SO_REUSEADDR`); each of them receives the
+    /// multicast sent there. Default: no.
     public var sharesAddress = false
-    /// Others of this user may bind to the same address, if they say so too, and each gets a part of what arrives
-    /// (`SO_REUSEPORT`). Default: no.
+    /// Whether other sockets of this user with this option may bind to the same address; each receives a share of the
+    /// datagrams (`SO_REUSEPORT`). Default: no.
     public var sharesPort = false
-    /// Routers that a multicast datagram may pass, and 1; 0 to 255. Default: `nil`, the kernel's own choice, which is 1.
+    /// The hop limit of outgoing multicast, 0 to 255. Default: `nil`, the kernel's default of 1.
     public var multicastHops: Int?
-    /// Whether multicast is also received on this machine. Default: `nil`, the kernel's own choice, which is yes.
+    /// Whether outgoing multicast is looped back to this machine. Default: `nil`, the kernel's default, which is yes.
     public var multicastLoop: Bool?
-    /// Where multicast leaves through. Default: `nil`, the kernel's own choice.
+    /// The interface that outgoing multicast is sent through. Default: `nil`, chosen by the kernel.
     public var multicastInterface: NetworkInterface?
 
-    /// The defaults.
+    /// Creates options with their default values.
     public init() {}
 
-    /// Sets the options that are to be set.
+    /// Sets the socket options.
     ///
-    /// - Parameter reportsLocalAddress: whether each datagram is received with the address that it was sent to.
+    /// - Parameter reportsLocalAddress: whether each datagram carries its destination address (`IP_PKTINFO`).
     func apply(
         to socket: FileDescriptor, _ kernel: any SystemCalls, for address: SocketAddress, reportsLocalAddress: Bool
     ) throws(SocketError) {
@@ -74,14 +76,14 @@ public struct DatagramOptions: Sendable {
                 throw SocketError(.configure, subject: "\(address)", errno: errno)
             }
         }
-        // Linux would hand this socket the multicast of groups that others on this machine have joined (ip(7)). For IPv6
-        // it can be told otherwise since 4.20.
+        // By default, Linux also delivers multicast of groups that other sockets on this machine have joined (ip(7)).
+        // IPv6 has the option to disable that since Linux 4.20.
         let apart = kernel.setOption(.multicastAll(isIPv6: address.isIPv6), of: socket, to: 0)
         if let errno = apart.errno, errno != .protocolNotAvailable {
             throw SocketError(.configure, subject: "\(address)", errno: errno)
         }
-        // Only a socket that has all addresses cannot know otherwise which one was asked, and so has to answer from there
-        // (RFC 1123, 2.3).
+        // Only a socket bound to the wildcard address needs the datagram's destination address, to reply from it (RFC
+        // 1123, 2.3).
         if reportsLocalAddress {
             let asked = kernel.setOption(.packetInfo(isIPv6: address.isIPv6), of: socket, to: 1)
             if let errno = asked.errno { throw SocketError(.configure, subject: "\(address)", errno: errno) }

@@ -1,8 +1,8 @@
-// Every call of a datagram socket's handler, and what surrounds it: the gathering of what it sends, its errors, its time.
+// Every callback of a datagram socket's handler, with the gathering of what it sends, its errors and its timing.
 // Invariant 1: handlers are called here and nowhere else.
 
 extension DatagramSocket {
-    /// Lends the datagrams of the inbox to the handler, one after the other, and sends what it answered.
+    /// Passes each datagram in the inbox to the handler and sends the replies.
     func deliverBatch() {
         let count = inbox.count
         guard count > 0, let handler else { return }
@@ -10,6 +10,7 @@ extension DatagramSocket {
         var bytes = 0
         state.insert(.delivering)
         for index in 0..<count {
+            // Safe: the inbox is refilled only by `receive`, after this loop; the span is passed on and not stored.
             let datagram = unsafe inbox.bytes(of: index)
             delivered = index
             bytes &+= datagram.count
@@ -35,7 +36,7 @@ extension DatagramSocket {
         settle()
     }
 
-    /// Sends what waits, and tells the handler what came of it. Called whenever one of these may have changed.
+    /// Sends queued datagrams and reports the outcome to the handler. Called whenever either may have changed.
     func settle() {
         flush()
         if !failures.isEmpty { deliverFailures() }
@@ -58,12 +59,12 @@ extension DatagramSocket {
 
     func deliverClosed(_ error: SocketError?) {
         let last = handler
-        handler = nil  // the handler may hold the socket: the circle ends here
+        handler = nil  // the handler may reference the socket: this breaks the cycle
         last?.closed(self, error: error)
         loop.callbackReturned(from: self)
     }
 
-    /// What these calls send leaves at the beginning of the next turn.
+    /// Calls the handler outside a batch; what it sends leaves at the beginning of the next turn.
     private func deliver(_ call: (any DatagramHandler) throws -> Void) {
         guard let handler else { return }
         do { try call(handler) } catch { handlerThrew(error) }

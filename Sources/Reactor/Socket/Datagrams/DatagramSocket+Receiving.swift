@@ -1,9 +1,9 @@
-// From the kernel to the handler: a batch with each call, until a batch is short or the budget of the turn is used up.
+// From the kernel to the handler: receives batches until one is short or the turn's budget is used up.
 
 import SystemPackage
 
 extension DatagramSocket {
-    /// Receives and delivers what there is, within the budget of a turn.
+    /// Receives and delivers datagrams within the turn's budget.
     func receive() {
         var left = datagramsPerTurn
         repeat {
@@ -12,18 +12,18 @@ extension DatagramSocket {
             if result.succeeded {
                 left -= max(1, result.rawValue)
                 deliverBatch()
-                // A short batch emptied the socket. An error that cut it short is told when the next one is asked for.
+                // A short batch emptied the socket. If an error cut it short, the next receive reports it.
                 if !isRegistered || result.rawValue < inbox.capacity { return }
             } else {
                 left -= 1
                 guard judge(result) else { return }
             }
         } while left > 0
-        // Level-triggered, the kernel tells again by itself.
+        // Level-triggered selectors report remaining input by themselves.
         if loop.isEdgeTriggered { loop.lookAgain(at: self, .readable) }
     }
 
-    /// A receive failed; answers whether another may succeed.
+    /// Handles a failed receive; returns whether another receive may succeed.
     @inline(never)
     private func judge(_ result: SystemResult) -> Bool {
         guard let errno = result.errno, errno.faultClass != .wouldBlock else { return false }
@@ -35,7 +35,7 @@ extension DatagramSocket {
             end(SocketError(.receive, subject: "\(address)", errno: errno))
             return false
         default:
-            // What the network said about an earlier datagram. It ends nothing: the peer may be there again.
+            // A network error about an earlier datagram (ICMP). The socket stays open: the peer may come back.
             note(.receive, errno, peer)
             settle()
             return isRegistered

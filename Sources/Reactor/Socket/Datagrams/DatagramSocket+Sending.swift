@@ -1,77 +1,89 @@
-// From the handler to the kernel: what a handler sends while a batch is delivered is gathered and leaves in one call
-// behind it; what the kernel has no room for waits, within limits, and what has no room to wait is dropped and counted.
-// No user code runs in here (invariant 5): what went wrong is told in DatagramSocket+Delivery.swift.
+// From the handler to the kernel: datagrams sent while a batch is delivered are gathered and leave in one call after
+// it. What the kernel does not accept is queued within limits; beyond them it is dropped and counted. No user code runs
+// in here (invariant 5); DatagramSocket+Delivery.swift reports the failures.
 //
-//     send --handler running--> outbox --batch is over--> sendmmsg --EAGAIN--> waits --writable--> sendmmsg
-//       |                         |                           +---ENOBUFS--> waits --10 ms-----> sendmmsg
-//       +------ anyone else ------+------ next turn ------> sendmmsg
+//     send --in `received`--> outbox --end of the batch--> sendmmsg --EAGAIN--> queued --writable--> sendmmsg
+//       |                       |                             +---ENOBUFS--> queued --10 ms-----> sendmmsg
+//       +------ elsewhere ------+------ next turn ---------> sendmmsg
 
 import SystemPackage
 
-/// What became of a datagram that was to be sent. None of these says that it arrived.
+/// The outcome of sending a datagram. No outcome implies that it arrived.
 public struct DatagramSendResult: Sendable, Hashable {
     private let value: UInt8
 
-    /// Taken; send on.
+    /// Accepted; the caller may send on.
     public static let taken = DatagramSendResult(value: 0)
-    /// Taken, but the kernel has no room, and it waits with others: hold back until ``DatagramHandler/drained(_:)``.
+    /// Accepted and queued, because the kernel has no room: stop sending until ``DatagramHandler/drained(_:)``.
     public static let pressure = DatagramSendResult(value: 1)
-    /// Not taken: as many as may wait do. Counted in ``DatagramStatistics/dropped``.
+    /// Not accepted, because the queue is full. Counted in ``DatagramStatistics/dropped``.
     public static let dropped = DatagramSendResult(value: 2)
-    /// Not taken: longer than any datagram (65,507 bytes over IPv4, 65,527 over IPv6). Counted in
+    /// Not accepted, because no datagram can be that long (65,507 bytes over IPv4, 65,527 over IPv6). Counted in
     /// ``DatagramStatistics/dropped``, and reported to ``DatagramHandler/failed(_:peer:on:)`` (`EMSGSIZE`).
     public static let tooLarge = DatagramSendResult(value: 3)
-    /// Not taken: the socket is over.
+    /// Not accepted, because the socket is closed.
     public static let closed = DatagramSendResult(value: 4)
-    /// Not taken: an answer beyond what ``DatagramOptions/answers`` allows. Counted in ``DatagramStatistics/withheld``.
+    /// Not accepted: a reply above the ``AnswerLimits``. Counted in ``DatagramStatistics/withheld``.
     public static let withheld = DatagramSendResult(value: 5)
 }
 
 extension DatagramSocket {
-    /// What a length of 16 bits leaves for the payload (RFC 768, RFC 791, RFC 8200).
+    /// The largest payloads that a 16-bit length allows (RFC 768, RFC 791, RFC 8200).
     private static let longestIPv4 = 65_535 - 20 - 8
     private static let longestIPv6 = 65_535 - 8
-    /// Errors that are kept for the handler; more are only counted.
+    /// The number of errors that are kept for the handler; further ones are only counted.
     private static let failuresKept = 64
 
-    /// Sends a datagram to an address, without blocking; the bytes are copied before this returns.
+    /// Sends a datagram to an address without blocking; the bytes are copied before this returns.
     ///
-    /// Those of one callback leave together when it returns, the others at the beginning of the next turn. If the kernel
-    /// refuses one then, ``DatagramHandler/failed(_:peer:on:)`` says so: no route, too large for it, a broadcast address
-    /// without ``DatagramOptions/allowsBroadcast``, an address of another family.
+    /// The datagrams of one callback leave together when it returns, others at the beginning of the next turn. If the
+    /// kernel refuses one then, it is reported to ``DatagramHandler/failed(_:peer:on:)``: no route, too large for the
+    /// path, a broadcast address without ``DatagramOptions/allowsBroadcast``, an address of another family.
     ///
-    /// To the source of the datagram that the handler is called with, this sends an answer: it leaves from the address
-    /// that was asked, also where the socket is bound to all of them, and within ``DatagramOptions/answers``.
+    /// A datagram to the source of the one that is being handled is a reply: it leaves from the address that the
+    /// request was sent to, even if the socket is bound to the wildcard address, and is subject to the
+    /// ``AnswerLimits``.
+    ///
+    /// - Parameters:
+    ///   - bytes: the payload.
+    ///   - address: the destination.
+    /// - Returns: Whether the datagram was accepted.
     @discardableResult
     public func send(_ bytes: RawSpan, to address: SocketAddress) -> DatagramSendResult {
         if address.isUnix { return refuse(.addressFamilyNotSupported, address) }
         if delivered >= 0 && (answerGuard != nil || isWildcard) && inbox.address(of: delivered) == address {
             let local = isWildcard ? localAddress(of: delivered) : nil
+            // Safe: the question is read before the inbox is refilled, and is not stored.
             return unsafe answer(bytes, to: address, from: local, question: inbox.bytes(of: delivered).bytes)
         }
         return enqueue(bytes, to: address)
     }
 
-    /// Sends a datagram to an address, from one address of this machine.
+    /// Sends a datagram to an address, from one of this machine's addresses.
     ///
-    /// - Parameter local: the address that it leaves from, usually an ``arrivalAddress``; its port is the socket's. Of
-    ///   meaning only where the socket is bound to all addresses; `nil` leaves the choice to the kernel.
+    /// - Parameters:
+    ///   - bytes: the payload.
+    ///   - address: the destination.
+    ///   - local: the source address, usually an ``arrivalAddress``; its port is ignored, the socket's is used. It has
+    ///     an
+    ///     effect only on a socket bound to the wildcard address; `nil` leaves the choice to the kernel.
+    /// - Returns: Whether the datagram was accepted.
     @discardableResult
     public func send(_ bytes: RawSpan, to address: SocketAddress, from local: SocketAddress?) -> DatagramSendResult {
         if address.isUnix { return refuse(.addressFamilyNotSupported, address) }
         return enqueue(bytes, to: address, from: local)
     }
 
-    /// Sends an array's bytes to an address, from one address of this machine.
+    /// Sends an array's bytes to an address, from one of this machine's addresses.
     @discardableResult
     public func send(_ bytes: [UInt8], to address: SocketAddress, from local: SocketAddress?) -> DatagramSendResult {
         // Safe: a UInt8 has no padding that would be uninitialized.
         unsafe send(bytes.span.bytes, to: address, from: local)
     }
 
-    /// Where the datagram that the handler is called with was sent to: the address of this machine that an answer leaves
-    /// from, for an answer that is sent later. `nil` while the handler is not called, and where the datagram was sent to an
-    /// IPv6 group.
+    /// The local address that the datagram being handled was sent to, for use with a reply that is sent later.
+    ///
+    /// `nil` outside ``DatagramHandler/received(_:from:on:)``, and when the datagram was sent to an IPv6 group.
     public var arrivalAddress: SocketAddress? {
         guard delivered >= 0 else { return nil }
         return isWildcard ? localAddress(of: delivered) : address
@@ -83,7 +95,7 @@ extension DatagramSocket {
         return local
     }
 
-    /// Sends an answer, if it may leave.
+    /// Sends a reply if the limits permit it.
     func answer(_ bytes: RawSpan, to source: SocketAddress, from local: SocketAddress?, question: RawSpan)
         -> DatagramSendResult
     {
@@ -94,7 +106,7 @@ extension DatagramSocket {
         return enqueue(bytes, to: source, from: local)
     }
 
-    /// Sends a datagram to the peer that the socket is connected to.
+    /// Sends a datagram to the peer of a connected socket.
     @discardableResult
     public func send(_ bytes: RawSpan) -> DatagramSendResult { enqueue(bytes, to: nil) }
 
@@ -104,7 +116,7 @@ extension DatagramSocket {
         unsafe send(text.utf8Span.span.bytes, to: address)  // safe: a UInt8 has no padding that would be uninitialized
     }
 
-    /// Sends a string's UTF-8 bytes to the peer that the socket is connected to.
+    /// Sends a string's UTF-8 bytes to the peer of a connected socket.
     @discardableResult
     public func send(_ text: String) -> DatagramSendResult { unsafe send(text.utf8Span.span.bytes) }  // safe: as above
 
@@ -128,7 +140,7 @@ extension DatagramSocket {
                 return drop(.dropped)
             }
         }
-        // Almost always: the handler answers, and nothing waits.
+        // The common case: a reply from a callback, with an empty queue.
         if state == .delivering { return .taken }
         guard state.isDisjoint(with: .cannotSend) else {
             state.insert(.owesDrained)
@@ -144,7 +156,7 @@ extension DatagramSocket {
         return count > (isIPv6 ? Self.longestIPv6 : Self.longestIPv4)
     }
 
-    /// Reported as the kernel would: the handler learns it as it learns of a datagram that is too large for a path.
+    /// Reports an oversized datagram as the kernel would report one that is too large for the path.
     @inline(never)
     private func refuseTooLarge(_ address: SocketAddress?) -> DatagramSendResult {
         note(.send, .messageTooLong, address ?? peer)
@@ -158,7 +170,7 @@ extension DatagramSocket {
         return result
     }
 
-    /// What the kernel cannot be asked is told as if it had refused it.
+    /// Reports an address that the kernel cannot be given as if the kernel had refused it.
     @inline(never)
     private func refuse(_ errno: Errno, _ address: SocketAddress) -> DatagramSendResult {
         guard isRegistered else { return .closed }
@@ -167,16 +179,16 @@ extension DatagramSocket {
         return drop(.dropped)
     }
 
-    /// Has the socket flushed when the turn is over; while a batch is delivered, that is done behind it.
+    /// Schedules a flush for the next turn; a batch being delivered is flushed after it anyway.
     func askForFlush() {
         guard state.isDisjoint(with: [.unflushed, .delivering]) else { return }
         state.insert(.unflushed)
         loop.unflushed.append(self)
     }
 
-    /// Sends what waits, unless the kernel has no room.
+    /// Sends queued datagrams until the kernel has no room.
     func flush() {
-        // What the kernel said of a datagram, unless it meant an earlier one.
+        // The error of the first queued datagram, which may be about an earlier one.
         var doubtful: Errno?
         while !outbox.isEmpty && state.isDisjoint(with: .cannotSend) {
             let result = retryingInterrupts { loop.kernel.sendDatagrams(name, outbox) }
@@ -202,9 +214,10 @@ extension DatagramSocket {
         loop.counters.bytesSent &+= bytes
     }
 
-    /// The kernel did not take the first datagram. Answers its error if that may be about an earlier one, and so this one
-    /// is to be tried again: a connected socket is told then that nobody was there, and the datagram is not even looked at
-    /// (udp(7)).
+    /// Handles the kernel's refusal of the first queued datagram.
+    ///
+    /// A connected socket reports an earlier datagram's error (`ECONNREFUSED`) in place of sending this one (udp(7)).
+    /// - Returns: The error if it may be about an earlier datagram, so that this one is tried again; `nil` otherwise.
     @inline(never)
     private func judge(_ errno: Errno, _ doubtful: Errno?) -> Errno? {
         switch errno.faultClass {
@@ -213,7 +226,8 @@ extension DatagramSocket {
             updateInterest()
             return doubtful
         case .resources:
-            // The queue of an interface is full (ENOBUFS) though the socket is writable: no event would tell.
+            // An interface's queue is full (ENOBUFS) while the socket is writable, so no event reports when it has
+            // room.
             state.insert(.outOfBuffers)
             retryLater { socket in
                 socket.state.remove(.outOfBuffers)
@@ -222,7 +236,7 @@ extension DatagramSocket {
             return doubtful
         default:
             if peer != nil && doubtful == nil { return errno }
-            // This datagram and no other: too large for the path (EMSGSIZE), no route to there, forbidden.
+            // About this datagram alone: too large for the path (EMSGSIZE), no route, forbidden.
             note(.send, errno, outbox.address(of: 0) ?? peer)
             outbox.removeFirst(1)
             counters.dropped += 1
@@ -230,7 +244,7 @@ extension DatagramSocket {
         }
     }
 
-    /// Keeps an error for the handler.
+    /// Records an error for the handler.
     func note(_ operation: SocketError.Operation, _ errno: Errno, _ peer: SocketAddress?) {
         counters.failures += 1
         if failures.count < Self.failuresKept {

@@ -1,55 +1,57 @@
-// A UDP socket: what it is made of, how it comes to be and how it ends. How it receives and how it sends stands in the
-// files beside this one; every call of its handler is in DatagramSocket+Delivery.swift.
+// A UDP socket: its state, its creation and its end. Receiving and sending are in the files beside this one; every call
+// of its handler is in DatagramSocket+Delivery.swift.
 //
-//     open --close(), the loop's end, an error that no datagram explains--> closing: deregistered
-//          --end of the turn--> what waits is sent or dropped, descriptor closed, `closed` told
+//     open --close(), end of the loop, an error unrelated to a datagram--> closing: deregistered
+//          --end of the turn--> queue sent or dropped, descriptor closed, `closed` called
 
 public import SystemPackage
 
-/// A UDP socket on an event loop. Made by ``EventLoop/bindDatagrams(on:options:handler:)-(SocketAddress,_,_)`` and
-/// ``EventLoop/connectDatagrams(to:from:options:handler:)``.
+/// A UDP socket on an event loop.
 ///
-/// Used on its loop's thread only. Calls after the end do nothing.
+/// Created by ``EventLoop/bindDatagrams(on:options:handler:)-(SocketAddress,_,_)`` and
+/// ``EventLoop/connectDatagrams(to:from:options:handler:)``. It may be used on its loop's thread only. Calls on a
+/// closed socket do nothing.
 public final class DatagramSocket: EventSource {
     struct State: OptionSet {
         let rawValue: UInt8
-        /// A batch is being delivered: what the handler sends leaves when it is over.
+        /// A batch is being delivered; what the handler sends leaves after it.
         static let delivering = State(rawValue: 1)
-        /// In the loop's list of those that have something to send.
+        /// In the loop's list of sources with unflushed output.
         static let unflushed = State(rawValue: 2)
-        /// The kernel has no room: waiting for it to become writable.
+        /// The kernel's send buffer is full; waiting for writability.
         static let blocked = State(rawValue: 4)
-        /// The kernel has no buffers, and no event tells when it has: waiting for a timer.
+        /// The kernel has no buffers, and no event reports when it has; waiting for a timer.
         static let outOfBuffers = State(rawValue: 8)
-        /// The kernel had no memory to receive or to watch with: nothing is watched until a timer fires.
+        /// The kernel has no memory to receive or to watch; not watched until a timer fires.
         static let outOfMemory = State(rawValue: 16)
-        /// Pressure was told, and that it is over was not.
+        /// Pressure was reported, and `drained` has not been called since.
         static let owesDrained = State(rawValue: 32)
 
         static let cannotSend: State = [.blocked, .outOfBuffers]
     }
 
-    /// An error that the handler has not been told yet.
+    /// An error that has not been reported to the handler yet.
     struct Failure {
         let operation: SocketError.Operation
         let errno: Errno
         let peer: SocketAddress?
     }
 
-    /// How long to wait when the kernel has no buffers or no memory.
+    /// The pause before a retry when the kernel has no buffers or no memory.
     static let retryInterval = Duration.milliseconds(10)
 
-    /// Where it was bound when it was made, with the real port where 0 was asked for; port 0 of one that was not bound.
+    /// The address that the socket was bound to when created, with the port that the kernel chose for 0; port 0 if
+    /// unbound.
     public let address: SocketAddress
-    /// The one peer that it is connected to, if it is.
+    /// The peer of a connected socket, or `nil`.
     public let peer: SocketAddress?
-    /// What it has counted.
+    /// The socket's counters.
     public var statistics: DatagramStatistics { counters }
-    /// Datagrams that were sent here and not yet taken by the kernel.
+    /// The number of datagrams queued for sending.
     public var queuedDatagrams: Int { outbox.count }
-    /// Whether the socket is over: its descriptor is closed, or about to be.
+    /// Whether the socket is closed: its descriptor is closed, or will be at the end of the turn.
     public var isClosed: Bool { !isRegistered }
-    /// The socket's descriptor, for options and for looking at it; the socket goes on owning it. `nil` when it is over.
+    /// The descriptor, for reading or setting socket options; the socket keeps its ownership. `nil` when closed.
     public var fileDescriptor: FileDescriptor? { isRegistered ? name : nil }
 
     var state: State = []
@@ -58,21 +60,22 @@ public final class DatagramSocket: EventSource {
     let inbox: DatagramInbox
     let outbox: DatagramOutbox
     let datagramsPerTurn: Int
-    /// Which answers leave; `nil` when all do.
+    /// The guard of replies; `nil` if they are unlimited.
     let answerGuard: AnswerGuard?
-    /// Bound to all addresses of the machine: each datagram says which one it was sent to.
+    /// Whether the socket is bound to the wildcard address, so that each datagram carries its destination address.
     let isWildcard: Bool
-    /// The place in the inbox of the datagram that the handler is called with; -1 when it is not.
+    /// The index in the inbox of the datagram being handled; -1 if none.
     var delivered = -1
     var failures: [Failure] = []
     private var descriptor: OwnedDescriptor?
     private var closeError: SocketError?
 
-    /// Binds, and connects if there is a peer; with neither, the kernel binds it when it first sends.
+    /// Creates a socket, binds it, and connects it if there is a peer; without both, the kernel binds it at the first
+    /// send.
     ///
     /// - Parameters:
-    ///   - family: any address of the family, where there is no other that says so.
-    ///   - inherited: a descriptor that is bound to `wanted` already, to be used and owned from now on; closed when this
+    ///   - family: any address of the family, if there is neither a local address nor a peer.
+    ///   - inherited: a descriptor already bound to `wanted`. The socket takes its ownership, and closes it if this
     ///     throws.
     init(
         loop: EventLoop, on wanted: SocketAddress?, peer: SocketAddress?, family: SocketAddress = .unspecified,
@@ -124,14 +127,15 @@ public final class DatagramSocket: EventSource {
 
     // MARK: Ending
 
-    /// Closes the socket at the end of this turn; what waits is sent if the kernel has room for it, or dropped.
+    /// Closes the socket at the end of this turn; queued datagrams are sent if the kernel has room, and otherwise
+    /// dropped.
     public func close() { end(nil) }
 
-    /// Begins the end.
+    /// Begins closing.
     func end(_ error: SocketError?) {
         guard isRegistered else { return }
         closeError = error
-        // The descriptor may have been handed out, and a duplicate of it be open.
+        // The descriptor may have been lent out, so a duplicate may be open.
         loop.deregister(self, closesAlone: false)
         loop.closing.append(self)
     }
@@ -147,7 +151,7 @@ public final class DatagramSocket: EventSource {
     }
 
     override func finishClosing() {
-        state.subtract(.cannotSend)  // once more, for there is no later
+        state.subtract(.cannotSend)  // last attempt to send
         flush()
         counters.dropped += outbox.count
         outbox.removeAll()
@@ -163,7 +167,7 @@ public final class DatagramSocket: EventSource {
             settle()
             updateInterest()
         }
-        // An error is told by receiving, like everything else.
+        // Receiving reports errors, too.
         if readiness != .writable && isRegistered && !state.contains(.outOfMemory) { receive() }
     }
 
@@ -174,14 +178,14 @@ public final class DatagramSocket: EventSource {
 
     override var reportName: String { "\(handler.map { "\(type(of: $0))" } ?? "datagram socket") on \(address)" }
 
-    /// Tells the registry what the socket waits for.
+    /// Sets the registry's interest in the socket.
     func updateInterest() {
         guard isRegistered else { return }
         let interest: Interest = state.contains(.blocked) ? [.readable, .writable] : .readable
         loop.setInterest(state.contains(.outOfMemory) ? [] : interest, of: self)
     }
 
-    /// The kernel has no memory: nothing is watched for a little while.
+    /// Stops watching for a short time, because the kernel has no memory.
     func pauseWatching() {
         if state.contains(.outOfMemory) { return }
         state.insert(.outOfMemory)
@@ -189,18 +193,18 @@ public final class DatagramSocket: EventSource {
         retryLater { socket in
             socket.state.remove(.outOfMemory)
             socket.updateInterest()
-            // An edge that came meanwhile is not told again: look as if it had come now.
+            // An edge may have been missed during the pause; it is not reported again.
             if socket.loop.isEdgeTriggered { socket.loop.lookAgain(at: socket, [.readable, .writable]) }
         }
     }
 
     override func registrationFailed(_ errno: Errno) {
         pauseWatching()
-        // The selector may still tell of what nobody waits for any more; taking out needs no memory.
+        // The selector may still report readiness that is no longer wanted; removal needs no memory.
         loop.registry.muteIfUnwanted(token, in: loop.selector)
     }
 
-    /// Calls `resume` in a little while, if the socket is still there.
+    /// Calls `resume` after a short pause, if the socket is still open.
     func retryLater(_ resume: @escaping (DatagramSocket) -> Void) {
         loop.schedule(after: Self.retryInterval) { [weak self] in
             if let self, isRegistered { resume(self) }

@@ -1,14 +1,16 @@
-// The ways in which datagram sockets come to be: bound to an address, for many peers; connected to one; or neither.
+// Creates datagram sockets: bound to an address, for many peers; connected to one; or neither.
 
 extension EventLoop {
-    /// Receives and sends UDP datagrams on an address.
+    /// Binds a UDP socket to an address.
     ///
     /// - Parameters:
-    ///   - address: where; port 0 lets the kernel choose, see ``DatagramSocket/address``. An IPv6 `::` takes IPv4
-    ///     datagrams too, unless the system is set otherwise.
-    ///   - options: what the socket may use up, and how the kernel is to treat it.
-    ///   - handler: handles what arrives from all peers.
-    /// - Throws: ``SocketError`` that names the address: in use, no permission, no such address, no descriptors.
+    ///   - address: the local address; for port 0 the kernel chooses one, see ``DatagramSocket/address``. The IPv6
+    ///     wildcard
+    ///     `::` also receives IPv4 datagrams, unless the system is configured otherwise.
+    ///   - options: the socket's limits and options.
+    ///   - handler: handles the datagrams of all peers.
+    /// - Returns: The socket.
+    /// - Throws: ``SocketError`` that names the address: in use, no permission, no such address, out of descriptors.
     @discardableResult
     public func bindDatagrams(
         on address: SocketAddress, options: DatagramOptions = DatagramOptions(), handler: any DatagramHandler
@@ -16,7 +18,7 @@ extension EventLoop {
         try DatagramSocket(loop: self, on: address, peer: nil, options: options, handler: handler)
     }
 
-    /// Receives and sends UDP datagrams on a numeric address, as `127.0.0.1:7788` or `[::1]:7788`.
+    /// Binds a UDP socket to a numeric address, such as `127.0.0.1:7788` or `[::1]:7788`.
     @discardableResult
     public func bindDatagrams(
         on address: String, options: DatagramOptions = DatagramOptions(), handler: any DatagramHandler
@@ -24,15 +26,16 @@ extension EventLoop {
         try bindDatagrams(on: SocketAddress(address), options: options, handler: handler)
     }
 
-    /// Receives and sends UDP datagrams on a socket that this process was started with, which is the loop's from then on.
+    /// Takes over a UDP socket that this process inherited; the loop owns it from then on.
     ///
     /// - Parameters:
     ///   - socket: a datagram socket of an ``Inheritance``.
-    ///   - peer: the one peer to connect it to; `nil` for many peers.
-    ///   - options: what the socket may use up, and how the kernel is to treat it.
-    ///   - handler: handles what arrives.
-    /// - Throws: ``SocketError`` that names the socket: it is a stream socket, which stays open; or the system
-    ///   refuses an option, and the socket is closed.
+    ///   - peer: the peer to connect it to; `nil` for many peers.
+    ///   - options: the socket's limits and options.
+    ///   - handler: handles the datagrams.
+    /// - Returns: The socket.
+    /// - Throws: ``SocketError`` that names the socket. A stream socket is refused and stays open; if the system
+    ///   refuses an option, the socket is closed.
     @discardableResult
     public func adoptDatagrams(
         _ socket: InheritedSocket, connectingTo peer: SocketAddress? = nil,
@@ -44,15 +47,18 @@ extension EventLoop {
             handler: handler)
     }
 
-    /// Exchanges UDP datagrams with one peer: only its datagrams are received, and when nobody is there, the kernel may
-    /// tell (``DatagramHandler/failed(_:peer:on:)``). Nothing is sent for this.
+    /// Connects a UDP socket to one peer, without sending anything.
+    ///
+    /// Only the peer's datagrams are received, and the kernel may report that the peer's port is closed
+    /// (``DatagramHandler/failed(_:peer:on:)``).
     ///
     /// - Parameters:
     ///   - peer: the peer.
-    ///   - local: this side's address, its port usually 0; `nil` leaves it to the kernel.
-    ///   - options: what the socket may use up, and how the kernel is to treat it.
-    ///   - handler: handles what the peer sends.
-    /// - Throws: ``SocketError`` that names the address: no route, no permission, no descriptors.
+    ///   - local: the local address; its port is usually 0. `nil` leaves the choice to the kernel.
+    ///   - options: the socket's limits and options.
+    ///   - handler: handles the peer's datagrams.
+    /// - Returns: The socket.
+    /// - Throws: ``SocketError`` that names the address: no route, no permission, out of descriptors.
     @discardableResult
     public func connectDatagrams(
         to peer: SocketAddress, from local: SocketAddress? = nil, options: DatagramOptions = DatagramOptions(),
@@ -61,14 +67,14 @@ extension EventLoop {
         try DatagramSocket(loop: self, on: local, peer: peer, options: options, handler: handler)
     }
 
-    /// Makes a UDP socket that has no address yet: the kernel gives it one when it first sends, and nothing can reach it
-    /// before that (ip(7)).
+    /// Creates an unbound UDP socket: the kernel binds it at the first send, and nothing can reach it before (ip(7)).
     ///
     /// - Parameters:
-    ///   - address: any address of the family that it is to send to; what it says otherwise does not count.
-    ///   - options: what the socket may use up, and how the kernel is to treat it.
-    ///   - handler: handles what arrives from all peers.
-    /// - Throws: ``SocketError``: no descriptors, no such family on this machine.
+    ///   - address: any address of the family to send to; the rest of it is ignored.
+    ///   - options: the socket's limits and options.
+    ///   - handler: handles the datagrams of all peers.
+    /// - Returns: The socket.
+    /// - Throws: ``SocketError``: out of descriptors, address family not supported by this machine.
     @discardableResult
     public func openDatagrams(
         like address: SocketAddress, options: DatagramOptions = DatagramOptions(), handler: any DatagramHandler
