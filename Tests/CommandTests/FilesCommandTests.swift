@@ -186,7 +186,7 @@
                             #expect(folders.names("served").count == 2)
                             for name in folders.names("served") {
                                 let get = try await Program.run("files", "get", living, name, folders.local)
-                                #expect(get.error.contains("reserved for files that are not complete"), "\(get.error)")
+                                #expect(get.error.contains("reserved for incomplete files"), "\(get.error)")
                             }
                             #expect(try await Program.run("files", "list", living).output == "")
                         }
