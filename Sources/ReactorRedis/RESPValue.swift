@@ -18,7 +18,9 @@ public enum RESPValue: Hashable, Sendable {
 
     /// Parses the value in a message delivered by ``RESPFraming``.
     ///
-    /// - Throws: ``FramingError`` if the message does not begin with a complete value.
+    /// Relies on the checks of the framing: a string that is cut off traps.
+    ///
+    /// - Throws: ``FramingError`` if the line that begins a value is incomplete or malformed.
     public init(_ message: RawSpan) throws(FramingError) {
         var offset = 0
         try self.init(message, at: &offset)

@@ -7,11 +7,11 @@ public import Reactor
 
 /// Receives the events of a ``RedisLink``, on its loop's thread.
 public protocol RedisLinkHandler: AnyObject {
-    /// The link is up: it is subscribed, and messages can be published.
+    /// Called when the link is up: it is subscribed, and messages can be published.
     func linkIsUp()
-    /// The link was lost, or an attempt to connect failed. The link reconnects by itself.
+    /// Called when the link is lost, or an attempt to connect has failed. The link reconnects by itself.
     func linkIsDown(_ reason: String)
-    /// A message arrived on the channel. Messages that this link published arrive, too.
+    /// Called for each message on the channel, including those that this link published.
     func linkReceived(_ payload: [UInt8])
 }
 
@@ -127,7 +127,7 @@ public final class RedisLink {
         }
         guard case .array(let elements?) = value, elements.count == 3, case .bulk(let kind?) = elements[0],
             elements[1] == .bulk(channel)
-        else { throw RedisFault("Redis sent a message of another channel") }
+        else { throw RedisFault("Redis sent an unexpected message") }
         switch (String(decoding: kind, as: UTF8.self), elements[2]) {
         case ("message", .bulk(let payload?)): owner?.linkReceived(payload)
         case ("subscribe", .integer):

@@ -17,7 +17,7 @@ enum ChatCommand: Hashable {
         "/nick NAME       change your name to NAME",
         "/join ROOM       enter ROOM, created if necessary; you are in one room at a time",
         "/leave           return to the lobby",
-        "/msg NAME TEXT   send TEXT to one member only; NAME@SERVER for a member of another server",
+        "/msg NAME TEXT   send TEXT to one member; NAME@SERVER if on another server",
         "/who             list the members of this room",
         "/rooms           list the rooms",
         "/quit            leave the chat",
