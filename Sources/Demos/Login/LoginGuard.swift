@@ -101,8 +101,8 @@ public final class LoginGuard: Sendable {
         }
     }
 
-    /// Makes room in a full table: expired entries first, then those that need not wait now. Pending attempts stay;
-    /// their number is bounded by the threads of the pool and its queue.
+    /// Makes room in a full table: removes expired entries; failing that, addresses that need not wait now; failing that,
+    /// all others. Pending attempts stay; their number is bounded by the threads of the pool and its queue.
     private func forget(_ entries: inout [UInt64: Entry], _ now: MonotonicTime) {
         let count = entries.count
         entries = entries.filter { $0.value.underWay > 0 || $0.value.last.duration(to: now) <= memory }
