@@ -1,13 +1,13 @@
-// Where a value of Redis's protocol ends, without a copy and without a promise believed: what a length claims is compared
-// with what is allowed before anything is done about it, and each byte is looked at once, however it arrives.
+// Finds where a RESP value ends, without copying and without trusting the peer: a claimed length is compared with the
+// limits before anything is allocated, and each byte is scanned once, however the input is split.
 //
 //     +text\r\n   -text\r\n   :number\r\n          a line
-//     $length\r\n bytes \r\n                       as many bytes; $-1\r\n is none
-//     *count\r\n value value ...                   as many values, which may be arrays again; *-1\r\n is none
+//     $length\r\n bytes \r\n                       that many bytes; $-1\r\n is the null string
+//     *count\r\n value value ...                   that many values, possibly nested arrays; *-1\r\n is the null array
 
 public import Reactor
 
-/// A line that begins a value.
+/// The line that begins a value.
 struct RESPHeader {
     enum Kind: UInt8 {
         case simple = 0x2b
@@ -19,19 +19,21 @@ struct RESPHeader {
 
     static let maximumLine = 1_024
     let kind: Kind
-    /// Where the text behind the first byte lies, and where the line ends.
+    /// The range of the text between the type byte and the line's CRLF.
     let text: Range<Int>
     var end: Int { text.upperBound + 2 }
 
-    /// - Throws: ``FramingError`` where there is no whole and sound line.
+    /// Parses the complete line at an offset.
+    ///
+    /// - Throws: ``FramingError`` if the line is incomplete or malformed.
     init(_ bytes: RawSpan, at offset: Int) throws(FramingError) {
         guard let header = try RESPHeader(ifWhole: bytes, at: offset, searched: offset) else {
-            throw FramingError(.truncated, "a value without its end")
+            throw FramingError(.truncated, "an incomplete value")
         }
         self = header
     }
 
-    /// `nil` while the line is not there as a whole; `searched` says from where on its end may be.
+    /// Parses the line at an offset; `nil` if it is still incomplete. No newline precedes `searched`.
     init?(ifWhole bytes: RawSpan, at offset: Int, searched: Int) throws(FramingError) {
         guard offset < bytes.byteCount else { return nil }
         guard let kind = Kind(rawValue: bytes.byte(at: offset)) else {
@@ -40,17 +42,17 @@ struct RESPHeader {
         let last = min(bytes.byteCount, offset + Self.maximumLine)
         guard let newline = (max(offset, searched)..<last).first(where: { bytes.byte(at: $0) == UInt8(ascii: "\n") })
         else {
-            if bytes.byteCount - offset >= Self.maximumLine { throw FramingError(.tooLong, "a line without its end") }
+            if bytes.byteCount - offset >= Self.maximumLine { throw FramingError(.tooLong, "an unterminated line") }
             return nil
         }
         guard newline > offset + 1, bytes.byte(at: newline - 1) == UInt8(ascii: "\r") else {
-            throw FramingError(.malformed, "a newline without its carriage return")
+            throw FramingError(.malformed, "a newline without a carriage return")
         }
         self.kind = kind
         text = offset + 1..<newline - 1
     }
 
-    /// The length that the line claims; `nil` for -1, which is nothing at all.
+    /// Returns the length that the line claims; `nil` for -1, the null value.
     func length(_ bytes: RawSpan) throws(FramingError) -> Int? {
         let value = try integer(bytes)
         if value == -1 { return nil }
@@ -60,7 +62,7 @@ struct RESPHeader {
         return length
     }
 
-    /// The number that the line is: digits with nothing before them but a minus, and no zero that means nothing.
+    /// Returns the line's number: decimal digits with an optional minus sign, without leading zeros or `-0`.
     func integer(_ bytes: RawSpan) throws(FramingError) -> Int64 {
         let isNegative = !text.isEmpty && bytes.byte(at: text.lowerBound) == UInt8(ascii: "-")
         let digits = isNegative ? text.dropFirst() : text
@@ -70,7 +72,7 @@ struct RESPHeader {
             let digit = Int64(bytes.byte(at: index)) - 48
             let (sum, carried) = scaled.subtractingReportingOverflow(digit)
             guard 0...9 ~= digit, !overflow, !carried else { throw Self.noNumber }
-            value = sum  // below zero, where there is one number more
+            value = sum  // accumulated as a negative, because `Int64.min` has no positive counterpart
         }
         let isPadded = digits.count > 1 && bytes.byte(at: digits.lowerBound) == UInt8(ascii: "0")
         guard !digits.isEmpty, !isPadded, isNegative || value > .min, !(isNegative && value == 0) else {
@@ -79,34 +81,34 @@ struct RESPHeader {
         return isNegative ? value : -value
     }
 
-    private static var noNumber: FramingError { FramingError(.malformed, "a number that is none") }
+    private static var noNumber: FramingError { FramingError(.malformed, "a malformed number") }
 }
 
-/// The framing of Redis's replies, version 2 of its protocol (redis.io, "Redis serialization protocol specification"). A
-/// message is one whole value, which ``RESPValue/init(_:)`` reads.
+/// The framing of version 2 of the Redis serialization protocol (redis.io, "Redis serialization protocol
+/// specification"). Each message is one complete value, which ``RESPValue/init(_:)`` parses.
 ///
 ///     try loop.connect(to: "127.0.0.1:6379", framing: RESPFraming()) { _ in Client() }
 public struct RESPFraming: MessageDecoder {
-    /// Arrays nested in each other, at most.
+    /// The maximum nesting depth of arrays.
     public static let maximumDepth = 4
-    /// Elements of one array, at most.
+    /// The maximum number of elements in one array.
     public static let maximumElements = 1_024
-    /// Bytes of one string, at most.
+    /// The maximum length of one string, in bytes.
     public let maximumString: Int
-    /// Bytes of a whole value, at most.
+    /// The maximum length of a complete value, in bytes.
     public let maximum: Int
 
-    /// What the arrays that have begun still lack, the innermost last.
+    /// The number of values that each open array still lacks, innermost last.
     private var missing: [Int] = []
-    /// Where the value that is looked at begins, and from where on it was not searched yet.
+    /// The start of the value being scanned, and the position up to which it has been searched.
     private var start = 0
     private var searched = 0
 
-    /// A framing with these limits.
+    /// Creates a framing with these limits.
     ///
     /// - Parameters:
-    ///   - maximumString: bytes of a string. Default: 64 KiB.
-    ///   - maximum: bytes of a whole value. Default: 256 KiB.
+    ///   - maximumString: the maximum length of a string, in bytes. Default: 64 KiB.
+    ///   - maximum: the maximum length of a complete value, in bytes. Default: 256 KiB.
     public init(maximumString: Int = 64 * 1024, maximum: Int = 256 * 1024) {
         self.maximumString = maximumString
         self.maximum = maximum
@@ -134,19 +136,19 @@ public struct RESPFraming: MessageDecoder {
                 if let count = try header.length(bytes), count > 0 {
                     if count > Self.maximumElements { throw FramingError(.tooLong, "an array of \(count) values") }
                     if missing.count >= Self.maximumDepth {
-                        throw FramingError(.malformed, "too many arrays in arrays")
+                        throw FramingError(.malformed, "arrays nested too deeply")
                     }
-                    missing.append(count + 1)  // this header counts as one, below
+                    missing.append(count + 1)  // plus one for this header, which isWhole() counts
                 }
             }
             if end > maximum { throw FramingError(.tooLong, "a value of more than \(maximum) bytes") }
-            // Asked again, the header is read again: it is a line of few bytes.
+            // The next call parses this header again; it is a short line.
             guard bytes.byteCount >= end else {
                 searched = start
                 return .incomplete(needed: end)
             }
             if end > header.end, bytes.byte(at: end - 2) != UInt8(ascii: "\r") || bytes.byte(at: end - 1) != 10 {
-                throw FramingError(.invalidLength, "a string of another length than it claims")
+                throw FramingError(.invalidLength, "a string whose length differs from its header")
             }
             (start, searched) = (end, end)
             if isWhole() {
@@ -156,7 +158,7 @@ public struct RESPFraming: MessageDecoder {
         }
     }
 
-    /// A value is complete: are all that it is a part of, too?
+    /// Accounts for a completed value and returns whether every enclosing array is complete, too.
     private mutating func isWhole() -> Bool {
         while let last = missing.last {
             if last > 1 {

@@ -1,24 +1,26 @@
-// Values of the Redis serialization protocol, version 2 (redis.io, "Redis serialization protocol specification"), read from
-// a whole message whose bounds RESPFraming has found and checked; and commands, which are arrays of strings.
+// Values of the Redis serialization protocol, version 2 (redis.io, "Redis serialization protocol specification"),
+// parsed from a complete message whose bounds RESPFraming has checked; and commands, which are arrays of strings.
 
 public import Reactor
 
-/// A value of Redis's protocol, version 2.
+/// A value of the Redis serialization protocol, version 2.
 public enum RESPValue: Hashable, Sendable {
     /// A status, such as `OK`.
     case simple([UInt8])
-    /// An error, in Redis's words.
+    /// An error, as Redis worded it.
     case error([UInt8])
     /// A signed 64-bit integer.
     case integer(Int64)
-    /// A string of any bytes; `nil` is the null string.
+    /// A binary-safe string; `nil` is the null string.
     case bulk([UInt8]?)
     /// An array of values; `nil` is the null array, which differs from an empty one.
     case array([RESPValue]?)
 
-    /// Reads the value in a message of ``RESPFraming``.
+    /// Parses the value in a message delivered by ``RESPFraming``.
     ///
-    /// - Throws: ``FramingError`` if the message is not one whole value.
+    /// Relies on the checks of the framing: a string that is cut off traps.
+    ///
+    /// - Throws: ``FramingError`` if the line that begins a value is incomplete or malformed.
     public init(_ message: RawSpan) throws(FramingError) {
         var offset = 0
         try self.init(message, at: &offset)
@@ -49,7 +51,7 @@ public enum RESPValue: Hashable, Sendable {
         }
     }
 
-    /// Returns a command as Redis reads it: an array of strings.
+    /// Returns the encoding of a command: an array of bulk strings.
     public static func command(_ words: [UInt8]...) -> [UInt8] {
         var bytes = Array("*\(words.count)\r\n".utf8)
         for word in words {

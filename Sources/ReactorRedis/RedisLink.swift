@@ -1,28 +1,28 @@
-// The way to a Redis server: one connection that listens to a channel and one that publishes to it, for one that listens
-// may do nothing else. Each is made anew for as long as the link is wanted; the link is up while both are there.
+// A link to a Redis server over two connections, one that subscribes and one that publishes, because a subscribed
+// connection accepts no other commands. Each is reestablished while the link is wanted; the link is up while both are.
 //
-//     down --subscribed, and the publisher connected--> up --one of them lost, silent, or answered with an error--> down
+//     down --subscribed, publisher connected--> up --either connection lost, silent, or answered with an error--> down
 
 public import Reactor
 
 /// Receives the events of a ``RedisLink``, on its loop's thread.
 public protocol RedisLinkHandler: AnyObject {
-    /// The link is up: it is subscribed, and messages can be published.
+    /// Called when the link is up: it is subscribed, and messages can be published.
     func linkIsUp()
-    /// The link was lost, or an attempt to connect failed. The link tries again by itself.
+    /// Called when the link is lost, or an attempt to connect has failed. The link reconnects by itself.
     func linkIsDown(_ reason: String)
-    /// A message arrived on the channel. The link's own messages arrive too.
+    /// Called for each message on the channel, including those that this link published.
     func linkReceived(_ payload: [UInt8])
 }
 
-/// A link to one channel of a Redis server, subscribed to it and able to publish to it. Messages published while it is down,
-/// or while more than ``maximumQueue`` bytes wait, are dropped and counted.
+/// A link to one channel of a Redis server: it subscribes to the channel and publishes to it. Messages published while
+/// it is down, or while more than ``maximumQueue`` bytes are queued, are dropped and counted.
 ///
-/// Belongs to its loop's thread.
+/// Confined to its loop's thread.
 public final class RedisLink {
-    /// Bytes that may wait for Redis to take them.
+    /// The high watermark of each connection's output queue, in bytes.
     public static let maximumQueue = 512 * 1024
-    /// A link that receives nothing for this long is considered dead; the owner publishes more often than that.
+    /// The idle timeout: a link that receives nothing for this long is considered dead. Publish more often than this.
     public static let silence = Duration.seconds(15)
 
     private let loop: EventLoop
@@ -43,14 +43,14 @@ public final class RedisLink {
     /// Messages that were handed to Redis.
     public private(set) var published = 0
 
-    /// A link that is not started yet.
+    /// Creates a link; ``start()`` connects it.
     ///
     /// - Parameters:
-    ///   - loop: the loop that it runs on.
+    ///   - loop: the loop that runs the link.
     ///   - destination: the Redis server, `host:port`.
     ///   - channel: the channel to subscribe and publish to.
     ///   - owner: receives the events; held weakly.
-    ///   - random: spreads the pauses between attempts.
+    ///   - random: the source of jitter for the delays between attempts.
     public init(
         loop: EventLoop, to destination: String, channel: String, owner: any RedisLinkHandler,
         random: any RandomNumberGenerator
@@ -64,7 +64,7 @@ public final class RedisLink {
 
     // MARK: Going up and down
 
-    /// Connects, now and whenever a connection is lost.
+    /// Connects, and reconnects whenever a connection is lost.
     ///
     /// - Throws: `SocketError` if the destination is malformed.
     public func start() throws(SocketError) {
@@ -74,7 +74,7 @@ public final class RedisLink {
         limits.outputLimit = 2 * Self.maximumQueue
         var options = ConnectOptions()
         options.timeout = .seconds(2)
-        // Redis is near, and many wait for it: it is tried often.
+        // Redis is close by and clients are waiting for it, so reconnect quickly.
         var backoff = Backoff()
         (backoff.initial, backoff.maximum, backoff.resetAfter) = (.milliseconds(50), .milliseconds(500), .seconds(5))
         for role in [RedisConnection.Role.subscriber, .publisher] {
@@ -86,7 +86,7 @@ public final class RedisLink {
         }
     }
 
-    /// Ends the link after the published messages have been sent.
+    /// Ends the link once queued messages have been sent.
     public func stop() {
         for reconnector in reconnectors { reconnector.stop() }
         isUp = false
@@ -105,7 +105,7 @@ public final class RedisLink {
         if reconnectors.allSatisfy({ !$0.isStopped }) { owner?.linkIsDown(reason) }
     }
 
-    // MARK: What the connections tell
+    // MARK: Callbacks of the connections
 
     fileprivate func connected(_ role: RedisConnection.Role, _ connection: Connection) {
         switch role {
@@ -118,22 +118,22 @@ public final class RedisLink {
         }
     }
 
-    /// - Throws: `RedisFault` for what ends the connection.
+    /// - Throws: `RedisFault` if the connection has to be closed.
     fileprivate func received(_ value: RESPValue, _ role: RedisConnection.Role) throws(RedisFault) {
-        if case .error(let words) = value { throw RedisFault("Redis says: \(PrintableText.sanitized(words))") }
+        if case .error(let words) = value { throw RedisFault("Redis reports: \(PrintableText.sanitized(words))") }
         if role == .publisher {
-            guard case .integer = value else { throw RedisFault("Redis answers PUBLISH with what is no number") }
+            guard case .integer = value else { throw RedisFault("Redis sent a malformed reply to PUBLISH") }
             return
         }
         guard case .array(let elements?) = value, elements.count == 3, case .bulk(let kind?) = elements[0],
             elements[1] == .bulk(channel)
-        else { throw RedisFault("Redis sends what nobody has subscribed to") }
+        else { throw RedisFault("Redis sent an unexpected message") }
         switch (String(decoding: kind, as: UTF8.self), elements[2]) {
         case ("message", .bulk(let payload?)): owner?.linkReceived(payload)
         case ("subscribe", .integer):
             isSubscribed = true
             becomeUp()
-        default: throw RedisFault("Redis sends what nobody has subscribed to")
+        default: throw RedisFault("Redis sent an unexpected push message")
         }
     }
 
@@ -161,7 +161,7 @@ public final class RedisLink {
     }
 }
 
-/// What Redis says that keeps a link from working, in words.
+/// The reason why a reply of Redis takes the link down.
 private struct RedisFault: Error, CustomStringConvertible {
     let description: String
 

@@ -1,5 +1,5 @@
-// What is in a served directory: names, kinds, sizes. Links are listed as what they are and not as what they lead to, and
-// files that are not there yet are not listed at all.
+// Directory listings: names, kinds and sizes. Symbolic links are listed as such, without being followed; incomplete
+// files are omitted.
 
 import CReactor
 import Reactor
@@ -11,33 +11,33 @@ import SystemPackage
     import Glibc
 #endif
 
-/// One name in a directory.
+/// An entry of a directory.
 public struct DirectoryEntry: Sendable, Hashable {
-    /// What a name stands for.
+    /// The kind of an entry.
     public enum Kind: String, Sendable, Hashable {
         case file, directory, other
     }
 
-    /// The name, as the file system has it; it need not be UTF-8.
+    /// The name as the file system stores it; not necessarily valid UTF-8.
     public let name: [UInt8]
-    /// The name as text: bytes that are not UTF-8 and control characters as `\xHH`.
+    /// The name as text; invalid UTF-8 and control characters are escaped as `\xHH`.
     public var escapedName: String { FileName.text(name) }
-    /// What it stands for; a link is `other`.
+    /// The kind of file; a symbolic link is `other`.
     public let kind: Kind
-    /// The size in bytes of a file.
+    /// The size of a file, in bytes.
     public let size: Int
-    /// When it was last changed, in seconds since 1970.
+    /// The time of the last modification, in seconds since 1970.
     public let modified: Int
 
-    /// An entry, for stores that are no directory.
+    /// Creates an entry, for stores other than directories.
     public init(name: [UInt8], kind: Kind, size: Int, modified: Int) {
         (self.name, self.kind, self.size, self.modified) = (name, kind, size, modified)
     }
 
-    /// Looks at a name in a directory; `nil` when it is not there.
+    /// Looks a name up in a directory; `nil` if the name does not exist.
     init?(_ name: [UInt8], in directory: FileDescriptor) {
         var status = creactor_file_status()
-        // Safe: the status is written before the call returns.
+        // Safe: the name ends with a zero byte and lives for the call, which fills the status before it returns.
         let result = unsafe (name + [0]).withName { unsafe creactor_status_in(directory.rawValue, $0, &status) }
         guard result.succeeded else { return nil }
         self.name = name
@@ -48,12 +48,14 @@ public struct DirectoryEntry: Sendable, Hashable {
 }
 
 extension ServedDirectory {
-    /// What is in a directory below the root, sorted by name. Reads the disk: not for a loop's thread.
+    /// Returns the entries of a directory below the root, sorted by name. Blocks on the disk: do not call it on a
+    /// loop's thread.
     ///
     /// - Parameters:
     ///   - path: the directory; empty for the root.
-    ///   - limit: how many names at most.
+    ///   - limit: the maximum number of entries.
     /// - Returns: The entries, and whether there were more.
+    /// - Throws: ``FileAccessError`` if the directory cannot be opened.
     public func entries(of path: [UInt8], limit: Int) throws(FileAccessError) -> ([DirectoryEntry], hasMore: Bool) {
         var reader = try DirectoryReader(try open(path, flags: O_RDONLY | O_DIRECTORY))
         var entries: [DirectoryEntry] = []

@@ -1,4 +1,4 @@
-// Reading a directory, name by name (readdir(3)). Owns the stream.
+// Reads the names in a directory one by one (readdir(3)). Owns the directory stream.
 
 import Reactor
 import SystemPackage
@@ -9,20 +9,21 @@ import SystemPackage
     import Glibc
 #endif
 
-/// The names in an open directory, in the order of the file system, without `.` and `..`.
-// Safe: the stream is the reader's own, and lives as long.
+/// The names in an open directory, in file-system order, without `.` and `..`.
+// Safe: the reader owns the stream, which is closed only when the reader is destroyed.
 @safe package struct DirectoryReader: ~Copyable {
-    /// What the file system says that a name stands for.
+    /// The kind of an entry as the file system reports it (`d_type`).
     package enum Hint { case file, directory, other, unknown }
 
     private let stream: OpaquePointer
-    /// The directory; closed with the reader.
+    /// The directory's descriptor; closed with the reader.
     package let directory: FileDescriptor
 
-    /// Takes an open directory over.
+    /// Takes ownership of an open directory.
     ///
-    /// - Throws: ``FileAccessError``; the descriptor is closed then.
+    /// - Throws: ``FileAccessError``; the descriptor is closed in that case.
     package init(_ directory: FileDescriptor) throws(FileAccessError) {
+        // Safe: the descriptor is open, and on success the stream owns it.
         guard let stream = unsafe fdopendir(directory.rawValue) else {
             let cause = Errno(rawValue: errno)
             try? directory.close()
@@ -32,11 +33,12 @@ import SystemPackage
         self.directory = directory
     }
 
+    // Safe: the reader owns the stream, and nothing uses it afterwards.
     deinit { unsafe closedir(stream) }
 
-    /// The next name; `nil` at the end, or when the directory cannot be read further.
+    /// Returns the next name; `nil` at the end, or if the directory cannot be read any further.
     package mutating func next() -> (name: [UInt8], hint: Hint)? {
-        // Safe: an entry is valid until the next one is read, and its name ends with a zero byte.
+        // Safe: an entry is valid until the next call of readdir(3), and its name ends with a zero byte.
         while let entry = unsafe readdir(stream) {
             let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
                 let bytes = unsafe UnsafeRawPointer(pointer).assumingMemoryBound(to: UInt8.self)

@@ -1,51 +1,51 @@
-// Why a file is not to be had, as far as whoever asks for it over a network may know.
+// Why a file cannot be accessed, in as much detail as a remote peer may learn.
 
 public import SystemPackage
 
-/// A file that could not be opened.
+/// An error of opening, creating or writing a file.
 public struct FileAccessError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// Why not, in a few words: each protocol has answers of its own for them.
+    /// The kind of failure, from which each protocol chooses its own error code.
     public struct Kind: Sendable, Hashable {
         enum Value { case notFound, notPermitted, noFile, invalidName, reservedName, exists, noSpace, busy, failed }
         let value: Value
 
-        /// There is no such file, or its path leads out of the directory: who asks is not told which.
+        /// The file does not exist, or its path leads out of the directory; the peer does not learn which.
         public static let notFound = Kind(value: .notFound)
-        /// The server may not open it, or the directory may not be written to.
+        /// The server lacks the permission to open the file, or to write to the directory.
         public static let notPermitted = Kind(value: .notPermitted)
-        /// What is there is no regular file: a directory, a device, a pipe, a socket.
+        /// The path names something other than a regular file: a directory, a device, a pipe, a socket.
         public static let noFile = Kind(value: .noFile)
-        /// No file can have such a name.
+        /// The name is not valid for a file.
         public static let invalidName = Kind(value: .invalidName)
-        /// The server uses such names for files that are not complete.
+        /// The name is reserved for the server's incomplete files.
         public static let reservedName = Kind(value: .reservedName)
-        /// There is one already.
+        /// The name is already in use.
         public static let exists = Kind(value: .exists)
-        /// The disk is full, or a quota is used up.
+        /// The disk is full, or a quota is exhausted.
         public static let noSpace = Kind(value: .noSpace)
-        /// Too many files are open, of the process or of the system; a later attempt may succeed.
+        /// The limit of open files, of the process or of the system, is reached; a later attempt may succeed.
         public static let busy = Kind(value: .busy)
-        /// Anything else: a broken disk.
+        /// Any other failure, such as an I/O error.
         public static let failed = Kind(value: .failed)
     }
 
-    /// Why not.
+    /// The kind of failure.
     public let kind: Kind
-    /// What the system said; for the operator, not for the peer.
+    /// The system's error number; for the operator, not for the peer.
     public let errno: Errno?
 
-    /// An error of this kind.
+    /// Creates an error of a kind.
     public init(_ kind: Kind, errno: Errno? = nil) {
         self.kind = kind
         self.errno = errno
     }
 
-    /// What the system's answer means (openat2(2), rename(2), write(2)).
+    /// Creates the error that corresponds to an error number (openat2(2), rename(2), write(2)).
     public init(_ errno: Errno) {
         let kind: Kind =
             switch errno {
-            // EXDEV is openat2's word for a path that leads out of the directory, ELOOP for links without end and for
-            // those of /proc.
+            // openat2(2) reports EXDEV for a path that leads out of the directory, and ELOOP for symbolic link loops
+            // and the magic links of /proc.
             case .noSuchFileOrDirectory, .notDirectory, .improperLink, .tooManySymbolicLinkLevels: .notFound
             case .permissionDenied, .notPermitted, .readOnlyFileSystem: .notPermitted
             case .isDirectory, .noSuchAddressOrDevice: .noFile
@@ -58,18 +58,18 @@ public struct FileAccessError: Error, Sendable, Hashable, CustomStringConvertibl
         self.init(kind, errno: errno)
     }
 
-    /// A few words for the peer.
+    /// The failure in a few words, for the peer.
     public var description: String {
         switch kind.value {
-        case .notFound: "there is no such file"
+        case .notFound: "no such file"
         case .notPermitted: "permission denied"
-        case .noFile: "it is no regular file"
-        case .invalidName: "no file can have this name"
-        case .reservedName: "this name is reserved for files that are not complete"
-        case .exists: "there is one already"
+        case .noFile: "not a regular file"
+        case .invalidName: "invalid file name"
+        case .reservedName: "this name is reserved for incomplete files"
+        case .exists: "file already exists"
         case .noSpace: "no space is left"
         case .busy: "too many files are open; try again later"
-        case .failed: "it cannot be opened now"
+        case .failed: "the file cannot be accessed"
         }
     }
 }

@@ -1,21 +1,22 @@
-// How many files may be open at once for connections. A connection that sends or takes a file needs descriptors besides its
-// socket; those of files are counted apart, so that they never take the last one from a connection.
+// A limit of the files that connections may have open at once. A connection that sends or receives a file needs
+// descriptors besides its socket; files are counted separately, so that they never use up the descriptors that
+// connections need.
 
 import Synchronization
 
-/// Places for files that are open at once, of all loops of a server.
+/// A limit of the files open at once, shared by all loops of a server.
 public final class FileBudget: Sendable {
-    /// Files that are open at once at most.
+    /// The maximum number of files open at once.
     public let limit: Int
     private let used = Atomic<Int>(0)
 
-    /// A budget of so many files.
+    /// Creates a budget of that many files.
     public init(_ limit: Int) { self.limit = limit }
 
-    /// Files that are open now.
+    /// The number of files open now.
     public var openFiles: Int { used.load(ordering: .relaxed) }
 
-    /// Takes a place for a file that is about to be opened; `nil` when all are taken.
+    /// Reserves a place for a file about to be opened; `nil` if all are taken.
     public func take() -> FilePlace? {
         guard used.wrappingAdd(1, ordering: .relaxed).oldValue < limit else {
             giveBack()
@@ -27,7 +28,7 @@ public final class FileBudget: Sendable {
     fileprivate func giveBack() { used.wrappingSubtract(1, ordering: .relaxed) }
 }
 
-/// A place for an open file. Given back with the last reference to it: keep it as long as the descriptor is open.
+/// A reserved place for an open file, returned with its last reference: keep one as long as the descriptor is open.
 public final class FilePlace: Sendable {
     private let budget: FileBudget
 

@@ -1,14 +1,14 @@
-// Names of files as text. Linux takes any bytes but `/` and zero; what is not UTF-8 is shown escaped, so that no two names of
-// a directory look alike and none disappears from a list.
+// File names as text. Linux allows any bytes but `/` and NUL; those that are not valid UTF-8 are escaped, so that names
+// remain distinguishable and none is missing from a listing.
 
-/// Names of files as text.
+/// File names as text.
 package enum FileName {
-    /// The name as text: bytes that are not UTF-8 and control characters as `\xHH`.
+    /// Returns a name as text; invalid UTF-8 and control characters are escaped as `\xHH`.
     package static func text(_ name: some Collection<UInt8>) -> String {
         var result = ""
         var rest = Array(name)[...]
         while let byte = rest.first {
-            // The longest UTF-8 sequence has four bytes.
+            // A UTF-8 sequence has at most four bytes.
             let length = (1...4).first { count in
                 count <= rest.count && String(validating: rest.prefix(count), as: UTF8.self) != nil
             }

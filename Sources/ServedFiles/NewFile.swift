@@ -1,12 +1,12 @@
-// A file on its way into a served directory: it has a temporary name until it is complete, so that nobody is ever given
-// half of it. Owns the file's descriptor and that of the directory it is in; its names are single components of that
-// directory, so that no link that is put in the way meanwhile can lead them elsewhere.
+// A file being written into a served directory, under a temporary name until it is complete, so that no client is
+// served an incomplete file. Owns the descriptors of the file and of its directory. Its names are single path
+// components of that directory, so that no symbolic link planted meanwhile can redirect them.
 //
-//     create --> being written --commit()--> there under its name, or gone, with an error
-//                      +-------discard()---> gone
+//     create --> being written --commit()--> in place under its name, or removed, with an error
+//                      +-------discard()---> removed
 //
-// The writer holds a lock on the file (flock(2)), which ends with its process: a temporary name without a lock belongs to a
-// server that was killed (ServedDirectory+Cleaning.swift).
+// The writer holds a lock on the file (flock(2)), which ends with its process: a temporary name whose lock is free was
+// left behind by a killed server (ServedDirectory+Cleaning.swift).
 
 import CReactor
 import Reactor
@@ -18,38 +18,39 @@ public import SystemPackage
     import Glibc
 #endif
 
-/// A file that is being written and is not there yet. Whoever has it commits or discards it; dropping it traps.
+/// A file being written, not visible under its name yet. Its owner must commit or discard it; dropping it traps.
 public struct NewFile: ~Copyable {
     /// The file, empty and open for reading and writing.
     public let descriptor: FileDescriptor
     private let file: OwnedDescriptor
     private let parent: OwnedDescriptor
-    /// Both end with a zero byte.
+    /// Both names end with a zero byte.
     private let temporaryName: [UInt8]
     private let name: [UInt8]
 
-    /// What the names of files that are not there yet begin with.
+    /// The prefix of temporary names.
     static let prefix = Array(".reactor-".utf8)
     static let suffix = Array(".part".utf8)
-    /// The longest name of one file (limits.h, `NAME_MAX`).
+    /// The maximum length of a file name, in bytes (limits.h, `NAME_MAX`).
     private static let longestName = 255
 
-    /// Makes the file in its directory, under a temporary name.
+    /// Creates the file in its directory, under a temporary name.
     init(_ name: [UInt8], in parent: consuming OwnedDescriptor) throws(FileAccessError) {
         let place = parent.name.rawValue
         while true {
             let temporary = Self.temporaryName()
+            // Safe: the name ends with a zero byte and lives for the call.
             let result = unsafe temporary.withName { unsafe creactor_create_in(place, $0, 0o666) }
             if let errno = result.errno {
-                // Another file has this name: with 64 random bits, only in a directory of somebody who tries them all.
+                // A collision of 64 random bits happens only in a directory whose owner provokes it.
                 if errno == .interrupted || errno == .fileExists { continue }
                 parent.close(LinuxKernel.shared)
                 throw FileAccessError(errno)
             }
             descriptor = result.descriptor
             file = OwnedDescriptor(result.descriptor)
-            // Without contention: no other process opens a name that it does not know. A file system that has no locks has
-            // no cleaning either.
+            // Uncontended: no other process opens a name that it does not know. On a file system without locks,
+            // abandoned files are never removed.
             _ = flock(result.descriptor.rawValue, LOCK_EX | LOCK_NB)
             self.parent = parent
             temporaryName = temporary
@@ -58,11 +59,12 @@ public struct NewFile: ~Copyable {
         }
     }
 
-    /// Gives the file its name, after what was written is on the disk (fdatasync(2)); it is discarded when that fails.
+    /// Gives the file its name; if that fails, the file is discarded.
     ///
     /// - Parameters:
-    ///   - replacing: whether a regular file that has the name already is replaced. Nothing else ever is.
-    ///   - isDurable: whether the contents are on the disk before the name is; may take as long as the disk does.
+    ///   - replacing: whether a regular file that has the name already is replaced; anything else never is.
+    ///   - isDurable: whether to flush the contents to the disk first (fdatasync(2)), which may block. Default: no.
+    /// - Throws: ``FileAccessError``.
     public consuming func commit(replacing: Bool, isDurable: Bool = false) throws(FileAccessError) {
         let errno = isDurable ? SystemResult(rawValue: creactor_sync(descriptor.rawValue)).errno : nil
         let error = errno.map { FileAccessError($0) } ?? rename(replacing: replacing)
@@ -75,6 +77,7 @@ public struct NewFile: ~Copyable {
 
     /// Removes the file.
     public consuming func discard() {
+        // Safe: the name ends with a zero byte and lives for the call.
         _ = unsafe temporaryName.withName { unsafe creactor_remove_in(parent.name.rawValue, $0) }
         close()
     }
@@ -84,18 +87,19 @@ public struct NewFile: ~Copyable {
         parent.close(LinuxKernel.shared)
     }
 
-    /// Answers what went wrong.
+    /// Renames the file; returns the error, if any.
     private borrowing func rename(replacing: Bool) -> FileAccessError? {
         let place = parent.name.rawValue
         if replacing {
-            // A link, a pipe or a device is not what a peer means to write to.
+            // A peer never intends to replace a symbolic link, a pipe or a device.
             var status = creactor_file_status()
+            // Safe: the name ends with a zero byte and lives for the call, which fills the status before it returns.
             let found = unsafe name.withName { unsafe creactor_status_in(place, $0, &status) }
             if found.succeeded && !status.isRegular { return FileAccessError(.noFile) }
         }
+        // Safe: both names end with a zero byte and live for the call.
         let result = unsafe temporaryName.withName { from in
             unsafe name.withName { to in
-                // Safe: both names live for the call.
                 unsafe SystemResult(
                     rawValue: replacing ? creactor_replace_in(place, from, to) : creactor_rename_in(place, from, to))
             }
@@ -103,25 +107,25 @@ public struct NewFile: ~Copyable {
         return result.errno.map { FileAccessError($0) }
     }
 
-    /// Whether this can be the name of one file.
+    /// Returns whether the bytes are a valid name of a file: one path component.
     static func isName(_ name: [UInt8]) -> Bool {
         let dot = UInt8(ascii: ".")
         return !name.isEmpty && name != [dot] && name != [dot, dot] && name.count <= longestName
             && !name.contains(0) && !name.contains(UInt8(ascii: "/"))
     }
 
-    /// Whether a file has this name that is not there yet, or was left behind by a server that was killed. No client may use
-    /// such a name.
+    /// Returns whether a name is that of an incomplete file, being written or left behind by a killed server. Clients
+    /// may not use such names.
     static func isTemporary(_ name: some BidirectionalCollection<UInt8>) -> Bool {
         name.starts(with: prefix) && name.suffix(suffix.count).elementsEqual(suffix)
     }
 
-    /// Whether a part of this path is such a name.
+    /// Returns whether any component of a path is such a name.
     static func hasTemporaryPart(_ path: some BidirectionalCollection<UInt8>) -> Bool {
         path.split(separator: UInt8(ascii: "/")).contains { isTemporary($0) }
     }
 
-    /// Whether this is exactly what ``init(_:in:)`` names a file: 1 to 13 digits to the base 36 between prefix and suffix.
+    /// Returns whether ``init(_:in:)`` can have created a name: 1 to 13 base-36 digits between prefix and suffix.
     static func isOwnName(_ name: [UInt8]) -> Bool {
         guard isTemporary(name), name.count > prefix.count + suffix.count else { return false }
         let digits = name[prefix.count..<name.count - suffix.count]
@@ -129,7 +133,7 @@ public struct NewFile: ~Copyable {
         return digits.count <= mostDigits && digits.allSatisfy { numerals.contains($0) || letters.contains($0) }
     }
 
-    /// Digits of the largest number of 64 bits to the base 36.
+    /// The number of base-36 digits of the largest 64-bit number.
     private static let mostDigits = 13
 
     private static func temporaryName() -> [UInt8] {
@@ -139,9 +143,9 @@ public struct NewFile: ~Copyable {
 }
 
 extension [UInt8] {
-    /// Lends a name that ends with a zero byte to a system call.
+    /// Passes a name that ends with a zero byte to a system call.
     func withName(_ call: (UnsafePointer<CChar>) -> Int) -> SystemResult {
-        // Safe: the bytes live for the call, and a byte is a byte.
+        // Safe: the bytes live for the call, are not empty, and any byte is a valid CChar.
         unsafe withUnsafeBytes { bytes in
             unsafe SystemResult(rawValue: call(bytes.assumingMemoryBound(to: CChar.self).baseAddress!))
         }

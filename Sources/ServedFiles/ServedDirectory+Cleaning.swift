@@ -1,6 +1,6 @@
-// Removing what a killed server has left behind: files that have a temporary name and no writer. A file is removed only if
-// all of this holds: the name is one of ours, it is a regular file of this user, nothing was written to it for some time, and
-// its lock is free, which a living writer holds (NewFile.swift).
+// Removes the incomplete files that a killed server has left behind. A file is removed only if all of these hold: its
+// name is one that NewFile creates, it is a regular file of this user, nothing was written to it for some time, and its
+// lock is free, which a live writer would hold (NewFile.swift).
 
 import CReactor
 import Reactor
@@ -13,26 +13,26 @@ import SystemPackage
 #endif
 
 extension ServedDirectory {
-    /// How long a file of a killed writer stays, so that one that was made this moment, and is not locked yet, is safe. Longer
-    /// than an upload may be silent.
+    /// The minimum age of an abandoned file, which protects a file that was just created and is not locked yet. Longer
+    /// than an upload may be idle.
     public static let abandonedAge = Duration.seconds(900)
 
-    /// Names that are read at most: a directory of millions of files is not worth the time.
+    /// The maximum number of names read, which bounds the time spent in huge directories.
     private static let mostNames = 1_000_000
 
-    /// Removes files that were on their way when their writer was killed. Links are not followed. Reads the disk: not for a
-    /// loop's thread.
+    /// Removes files whose writer was killed before it committed them. Symbolic links are not followed. Blocks on the
+    /// disk: do not call it on a loop's thread.
     ///
     /// - Parameters:
-    ///   - age: how long a file has not been written to. Default: 15 min.
-    ///   - isRecursive: whether directories below are cleaned as well.
-    /// - Returns: How many files were removed.
+    ///   - age: the minimum time since a file was last written to. Default: 15 min.
+    ///   - isRecursive: whether to clean subdirectories as well. Default: yes.
+    /// - Returns: The number of files removed.
     @discardableResult
     public func removeAbandonedFiles(olderThan age: Duration = abandonedAge, isRecursive: Bool = true) -> Int {
         var (removed, seen) = (0, 0)
         var paths: [[UInt8]] = [[]]
         while let path = paths.popLast(), seen < Self.mostNames {
-            // One directory at a time is open, however deep the tree is.
+            // Only one directory is open at a time, however deep the tree is.
             guard let directory = try? open(path, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW),
                 var reader = try? DirectoryReader(directory)
             else { continue }
@@ -59,9 +59,9 @@ extension ServedDirectory {
             Duration.seconds(time(nil) - status.st_mtim.tv_sec) >= age,
             flock(result.descriptor.rawValue, LOCK_EX | LOCK_NB) == 0
         else { return false }
-        // A writer may have given the file its name, and unlocked it, since the directory was read; then nothing has this one.
+        // Since the directory was read, a writer may have committed the file and unlocked it; the name is gone then.
         var now = creactor_file_status()
-        // Safe: as above, and the status is written before the call returns.
+        // Safe: as above, and the call fills the status before it returns.
         let found = unsafe name.withName { unsafe creactor_status_in(directory.rawValue, $0, &now) }
         guard found.succeeded, now.inode == UInt64(truncatingIfNeeded: status.inode.rawValue) else { return false }
         return unsafe name.withName { unsafe creactor_remove_in(directory.rawValue, $0) }.succeeded

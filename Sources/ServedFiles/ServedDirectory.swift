@@ -1,58 +1,60 @@
-// A directory that is shown to strangers: its files can be opened, and nothing outside of it can be reached, whatever a
-// name says and wherever symbolic links lead (openat2(2), RESOLVE_BENEATH). The root is opened once; a directory that is
-// renamed or replaced afterwards stays the one that was meant. Owns the root's descriptor.
+// A directory served to untrusted peers: its files can be opened, and nothing outside of it can be reached, whatever a
+// name contains and wherever symbolic links point (openat2(2), RESOLVE_BENEATH). The root is opened once, so renaming
+// or replacing the directory afterwards does not redirect it. Owns the root's descriptor.
 
 import CReactor
 public import Reactor
 public import SystemPackage
 
-/// A regular file that was opened for reading; whoever has it closes its descriptor.
+/// A regular file open for reading; the owner must close it or take its descriptor.
 @frozen public struct ServedFile: ~Copyable {
-    /// The file.
+    /// The file's descriptor.
     public var descriptor: OwnedDescriptor
-    /// Its version, when it was opened.
+    /// The file's version when it was opened.
     public let version: FileVersion
-    /// Its size in bytes, when it was opened.
+    /// The file's size when it was opened, in bytes.
     public var size: Int { version.size }
 
-    /// A file that was opened.
+    /// Creates a served file from an open descriptor and its version.
     public init(_ descriptor: consuming OwnedDescriptor, _ version: FileVersion) {
         self.descriptor = descriptor
         self.version = version
     }
 
-    /// Gives the descriptor away, to ``Connection/sendFile(_:from:count:completed:)`` for instance.
+    /// Gives up the descriptor, for example to ``Connection/sendFile(_:from:count:completed:)``.
     public consuming func takeDescriptor() -> OwnedDescriptor { descriptor }
 
     /// Closes the file.
     public consuming func close() { descriptor.close() }
 }
 
-/// Where a server finds its files: a directory, or in tests what stands for one.
+/// A source of files: a directory, or a substitute in tests.
 public protocol FileStore: AnyObject {
     /// Opens a regular file for reading.
     ///
-    /// - Parameter path: below the store, with `/` between its parts; bytes, because that is what Linux takes.
+    /// - Parameter path: relative to the store, components separated by `/`; bytes, as Linux has no encoding of names.
     /// - Throws: ``FileAccessError``; ``FileAccessError/Kind/noFile`` for a directory.
     func open(_ path: [UInt8]) throws(FileAccessError) -> ServedFile
 }
 
-/// A directory whose regular files may be read by anybody.
+/// A directory whose regular files any client may read.
 public final class ServedDirectory: FileStore, Sendable {
-    /// The longest path that Linux takes, with the zero byte at its end (limits.h, `PATH_MAX`).
+    /// The maximum length of a path on Linux, with its zero byte (limits.h, `PATH_MAX`).
     private static let longestPath = 4096
 
-    /// `O_PATH`: a place and not its contents, which takes no permission to read.
+    /// `O_PATH`: opens the directory as a location only, which needs no read permission.
     private static let placeOnly = FileDescriptor.AccessMode(rawValue: 0o10000000)
 
     static let slash = UInt8(ascii: "/")
-    /// How a directory is opened as a place.
+    /// The open(2) flags for a directory used as a location.
     static let placeFlags = O_DIRECTORY | CInt(0o10000000)
 
-    /// The directory, open as a starting point only.
+    /// The directory's descriptor, usable only as the starting point of paths.
     public let root: FileDescriptor
 
-    /// Opens a directory, links on its way followed.
+    /// Opens a directory; symbolic links on the way to it are followed.
+    ///
+    /// - Throws: ``FileAccessError``.
     public init(_ path: FilePath) throws(FileAccessError) {
         do {
             root = try FileDescriptor.open(path, Self.placeOnly, options: [.directory, .closeOnExec])
@@ -63,7 +65,7 @@ public final class ServedDirectory: FileStore, Sendable {
 
     deinit { try? root.close() }
 
-    /// Opens a regular file for reading. Never waits for a pipe's other end, and opens no device.
+    /// Opens a regular file for reading. Never blocks on a pipe, and opens no device.
     public func open(_ path: [UInt8]) throws(FileAccessError) -> ServedFile {
         let file = OwnedDescriptor(try open(path, flags: O_RDONLY))
         let status: Stat
@@ -80,20 +82,20 @@ public final class ServedDirectory: FileStore, Sendable {
         return ServedFile(file, FileVersion(status))
     }
 
-    /// Opens what is at a path below the directory, whatever it is.
+    /// Opens whatever is at a path below the directory.
     ///
     /// - Parameters:
-    ///   - path: as in ``open(_:)``; slashes before it are left out.
-    ///   - flags: as open(2) takes them.
-    ///   - permissions: of a file that is made.
-    /// - Returns: The descriptor, which is the caller's to close.
+    ///   - path: as in ``open(_:)``; leading slashes are ignored.
+    ///   - flags: the flags of open(2).
+    ///   - permissions: the permissions of a created file.
+    /// - Returns: The descriptor, which the caller closes.
     package func open(_ path: [UInt8], flags: CInt, permissions: FilePermissions = []) throws(FileAccessError)
         -> FileDescriptor
     {
         let relative = path.drop { $0 == Self.slash }
         guard !relative.contains(0), relative.count < Self.longestPath else { throw FileAccessError(.invalidName) }
         guard !NewFile.hasTemporaryPart(relative) else { throw FileAccessError(.reservedName) }
-        // The directory itself is one of its paths.
+        // An empty path is the directory itself.
         let name = (relative.isEmpty ? [UInt8(ascii: ".")] : Array(relative)) + [0]
         while true {
             // Safe: the bytes end with a zero and live for the call.
@@ -104,7 +106,7 @@ public final class ServedDirectory: FileStore, Sendable {
                         UInt32(permissions.rawValue)))
             }
             guard let errno = result.errno else { return result.descriptor }
-            // EAGAIN: something was renamed meanwhile, so that the kernel cannot tell whether the path leads out.
+            // EAGAIN: a concurrent rename keeps the kernel from deciding whether the path leads out.
             if errno != .interrupted && errno != .resourceTemporarilyUnavailable { throw FileAccessError(errno) }
         }
     }

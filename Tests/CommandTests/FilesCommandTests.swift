@@ -92,15 +92,15 @@
             try folders.write("secret", 1000)
             _ = try await Self.serve(folders) { address in
                 let cases: [([String], String)] = [
-                    (["get", address, "nothing", folders.local + "/x"], "there is no such file"),
-                    (["get", address, "../secret", folders.local + "/x"], "there is no such file"),
-                    (["get", address, ".", folders.local + "/x"], "it is no regular file"),
+                    (["get", address, "nothing", folders.local + "/x"], "no such file"),
+                    (["get", address, "../secret", folders.local + "/x"], "no such file"),
+                    (["get", address, ".", folders.local + "/x"], "not a regular file"),
                     (["get", address, "old", folders.local + "/mine"], "--replace"),
                     (["get", address, "old", folders.path + "/nowhere/x"], "cannot write"),
                     (["put", address, folders.local + "/mine"], "--writable"),
                     (["put", address, folders.local + "/nothing"], "cannot read"),
                     (["put", address, "/dev/null"], "cannot read"),
-                    (["list", address, ".."], "there is no such file"),
+                    (["list", address, ".."], "no such file"),
                 ]
                 for (arguments, words) in cases {
                     let outcome = try await Program.run(Program.reactor, ["files"] + arguments)
@@ -186,7 +186,7 @@
                             #expect(folders.names("served").count == 2)
                             for name in folders.names("served") {
                                 let get = try await Program.run("files", "get", living, name, folders.local)
-                                #expect(get.error.contains("reserved for files that are not complete"), "\(get.error)")
+                                #expect(get.error.contains("reserved for incomplete files"), "\(get.error)")
                             }
                             #expect(try await Program.run("files", "list", living).output == "")
                         }

@@ -43,7 +43,7 @@ import Testing
             #expect(well.status == .exited(0) && well.error == "", "\(well.error)")
             #expect(
                 well.output
-                    == "user:\npassword:\n* welcome, anna; what you write comes back, quit ends\nhello\n")
+                    == "user:\npassword:\n* welcome, anna; your lines are echoed, quit ends\nhello\n")
             // A user who is added is known at once, and a new password counts.
             _ = try await users.add("bob", "very long " + String(repeating: "ü", count: 200))
             _ = try await users.add("anna", "other", "--replace")

@@ -76,6 +76,6 @@ import Testing
             let names = try directory.entries(of: Array(path.utf8), limit: 1000).0.map(\.name)
             #expect(!names.contains { NewFile.isTemporary($0) })
         }
-        #expect("\(FileAccessError(.reservedName))" == "this name is reserved for files that are not complete")
+        #expect("\(FileAccessError(.reservedName))" == "this name is reserved for incomplete files")
     }
 }

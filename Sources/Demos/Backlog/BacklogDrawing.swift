@@ -1,37 +1,37 @@
-// The queue as it fills, a row for each event, and in words why the kernel does so.
+// Draws the accept queue as it fills, one row per event, and explains the kernel's behavior in words.
 
 import SystemPackage
 
-/// Draws an experiment.
+/// Renders an experiment as text.
 public struct BacklogDrawing: Sendable {
-    /// Places that are drawn one by one; a longer queue is only counted.
+    /// The longest queue that is drawn place by place; of a longer one only the length is shown.
     private static let mostPlaces = 32
     private static let wordsWidth = 47
-    /// Connects that hang and are named; of more, the number is told.
+    /// The number of hanging connects listed; of further ones only the count is shown.
     private static let mostHanging = 8
 
     private let isUnix: Bool
     private let backlog: Int
-    /// How many connections may wait: one more than the backlog.
+    /// The capacity of the queue: one more than the backlog.
     private let places: Int
 
-    /// A drawing of an experiment whose queue has room for so many connections.
+    /// Creates the drawing of an experiment.
     ///
-    /// - Parameter systemLimit: the most that the system takes for a backlog (`net.core.somaxconn`).
+    /// - Parameter systemLimit: the system's limit of a backlog (`net.core.somaxconn`); `nil` if unknown.
     public init(_ plan: BacklogPlan, systemLimit: Int?) {
         isUnix = plan.address.isUnix
         backlog = plan.backlog
         places = min(plan.backlog, systemLimit ?? plan.backlog) + 1
     }
 
-    /// What the columns are.
+    /// The header row, which names the columns.
     public var header: String {
         "    time  \(pad("what happens", Self.wordsWidth))\(pad("queue", width))\(isUnix ? "" : "  SYN_SENT")"
     }
 
     private var width: Int { places <= Self.mostPlaces ? places + 2 : 2 * "\(places)".count + 4 }
 
-    /// The row of an event.
+    /// Returns the row of an event.
     public func row(_ event: BacklogEvent) -> String {
         let queue = event.queue.map(bar) ?? ""
         var row = "\(time(event.milliseconds))  \(pad(words(event), Self.wordsWidth))\(pad(queue, width))"
@@ -57,7 +57,7 @@ public struct BacklogDrawing: Sendable {
         case .hanging: return "\(connect) gets no answer: SYN_SENT"
         case .turnedAway: return "\(connect) is turned away\(reason)"
         case .refused:
-            // That nobody listens is what the word says already.
+            // ECONNREFUSED adds nothing to "is refused".
             return "\(connect) is refused after \(seconds(event.waited))"
                 + (event.reason == "\(Errno.connectionRefused)" ? "" : reason)
         case .accepted: return "accept takes connection \(event.connect)"
@@ -73,7 +73,7 @@ public struct BacklogDrawing: Sendable {
         return "[" + String(repeating: "#", count: filled) + String(repeating: ".", count: places - filled) + "]"
     }
 
-    /// What came of it, and why.
+    /// Returns the explanation that follows the rows: the outcome and its reasons.
     public func explanation(_ outcome: BacklogOutcome, _ events: [BacklogEvent]) -> String {
         var parts = [summary(outcome), Self.always(backlog, places), isUnix ? Self.unix : Self.tcp]
         if events.contains(where: { $0.onlyClient > 0 }) { parts.append(Self.onlyClient) }
@@ -83,39 +83,39 @@ public struct BacklogDrawing: Sendable {
 
     private static func always(_ backlog: Int, _ places: Int) -> String {
         """
-        listen(fd, \(backlog)) keeps \(places) until accept(2) takes them, one more than it says:
-        Linux looks whether the queue is longer than the backlog before it adds to it. What is in
-        the queue is connected, and may send, before the program has accepted anything
+        listen(fd, \(backlog)) queues \(places) connections until accept(2) takes them, one more than it
+        says: Linux checks whether the queue is longer than the backlog before it adds to it. A
+        queued connection is established, and may send, before the program has accepted any
         (listen(2)).
         """
     }
 
     private static let unix = """
-        A Unix socket is connected by connect(2) itself or not at all. Where the queue is full, a
-        non-blocking connect fails at once with EAGAIN, and nothing tells when there is room: the
-        program tries again, here after each accept. A blocking one waits in connect(2) (unix(7)).
+        connect(2) on a Unix socket succeeds at once or not at all. If the queue is full, a
+        non-blocking connect fails at once with EAGAIN, and no event signals that there is room:
+        the program retries, here after each accept. A blocking connect waits (unix(7)).
         """
 
     private static let tcp = """
-        A SYN that finds the queue full is dropped, without an answer. The client's kernel sends
-        it again after a second, and then again and again (tcp(7), tcp_syn_retries): such a
-        connect is not refused, it hangs, until its SYN finds room. Nobody is told, and nobody
-        waits in line: whoever's SYN comes at the right moment is next.
+        A SYN that finds the queue full is dropped without a reply. The client's kernel sends it
+        again after a second, with growing pauses (tcp(7), tcp_syn_retries): such a connect is not
+        refused, it hangs until a SYN finds room. The server reports nothing, and hanging connects
+        have no order: the one whose SYN arrives at the right moment is next.
         """
 
     private static let onlyClient = """
-        Some were connected for the client only: their SYNs found room, but when their handshakes
-        ended the queue was full. The server forgets such an end, and sends its own SYN again
+        Some are connected for the client only: their SYNs found room, but the queue was full when
+        their handshakes ended. The server ignores the client's last step and repeats its own reply
         until there is room. With tcp_abort_on_overflow set to 1 it resets them instead (tcp(7)).
         """
 
     private static let tcpClosed = """
-        When a listener closes, what waits in its queue is reset. What hangs learns of it with its
-        next SYN: nobody listens there any more, and that is refused.
+        When a listener closes, the connections in its queue are reset. A hanging connect learns of
+        it with its next SYN, which is refused because no socket listens there any more.
         """
 
     private static let unixClosed = """
-        When a listener closes, what waits in its queue is reset.
+        When a listener closes, the connections in its queue are reset.
         """
 
     private func summary(_ outcome: BacklogOutcome) -> String {
@@ -126,7 +126,7 @@ public struct BacklogDrawing: Sendable {
         if outcome.accepted > 0 { parts.append("\(outcome.accepted) accepted") }
         if outcome.refused > 0 { parts.append("\(outcome.refused) refused") }
         if outcome.reset > 0 { parts.append("\(outcome.reset) lost with the listener") }
-        if outcome.unfinished > 0 { parts.append("\(outcome.unfinished) not done when the time was over") }
+        if outcome.unfinished > 0 { parts.append("\(outcome.unfinished) unfinished at the time limit") }
         return parts.joined(separator: "; ") + "."
     }
 
@@ -134,7 +134,7 @@ public struct BacklogDrawing: Sendable {
 
     private func seconds(_ milliseconds: Double) -> String { decimal(milliseconds) + " s" }
 
-    /// Milliseconds as seconds with three digits.
+    /// Returns milliseconds as seconds with three decimals.
     private func decimal(_ milliseconds: Double) -> String {
         let whole = Int(milliseconds.rounded())
         let rest = String(whole % 1000)

@@ -1,34 +1,34 @@
-// A listener with a queue of a given length that nobody empties for a while, and clients that connect to it, all on one
-// loop. It speaks to the kernel itself, because the framework's listener accepts whatever comes. It owns all descriptors.
+// A listener with a backlog of a given length that accepts nothing for a while, and clients that connect to it, all on
+// one loop. It uses system calls directly, because the framework's listener accepts at once. It owns all descriptors.
 //
-//     holding: connect, connect, ... --hold time--> accepting, one at a time --nobody waits--> over
-//                                    +--closes----> closed: resets, refusals --nobody waits--> over
-//         and from each of them, after the limit ----------------------------------------------> over
+//     holding: connect, connect, ... --hold time--> accepting, one at a time --none waits--> over
+//                                    +--closes----> closed: resets, refusals --none waits--> over
+//         and from each of them, at the time limit ----------------------------------------> over
 //
 //     a connect:  began --> connected --accept--> accepted
-//                   |--no answer--> hanging --the SYN, sent again, finds room--> connected
-//                   |--EAGAIN (Unix)--> turned away --tries again after an accept--> connected
+//                   |--no reply--> hanging --a retransmitted SYN finds room--> connected
+//                   |--EAGAIN (Unix)--> turned away --retried after an accept--> connected
 //                   +--any error--> refused          connected --the listener closes--> reset
 
 public import Reactor
 public import SystemPackage
 
-/// Fills the accept queue of a listener, and tells what happens.
+/// An experiment that fills the accept queue of a listener and reports each event.
 public final class BacklogExperiment {
-    /// How long an answer may take before a connect counts as hanging: a handshake on one machine takes microseconds.
+    /// How long a connect may be pending before it counts as hanging: a loopback handshake takes microseconds.
     private static let grace = Duration.milliseconds(20)
-    /// How long all is left as it is when every connect was tried, unless the plan says when to go on.
+    /// The pause after the last connect, unless the plan has a hold time.
     private static let pauseBeforeAccepting = Duration.milliseconds(500)
 
     private let loop: EventLoop
     private let plan: BacklogPlan
-    /// Asks the kernel how many wait to be accepted; `nil` where it cannot say.
+    /// Returns the length of a listener's accept queue; `nil` if the kernel does not report it.
     private let queueLength: (FileDescriptor) -> Int?
     private let happened: (BacklogEvent) -> Void
     private var ended: ((Result<BacklogOutcome, SocketError>) -> Void)?
 
     private var listener: OwnedDescriptor?
-    /// Where it listens.
+    /// The address that the listener is bound to.
     public private(set) var address: SocketAddress
     private var start = MonotonicTime(nanoseconds: 0)
     private var isHolding = true
@@ -36,13 +36,15 @@ public final class BacklogExperiment {
     private var timers: [Timer] = []
     private var outcome = BacklogOutcome()
 
-    /// An experiment on a loop.
+    /// Creates an experiment on a loop.
     ///
     /// - Parameters:
-    ///   - queueLength: asks the kernel how many connections of a listener wait to be accepted; `nil` if it cannot say, and
-    ///     what is connected and not accepted counts instead.
-    ///   - happened: told each event.
-    ///   - ended: told once, when all is closed.
+    ///   - plan: what to do, and when.
+    ///   - loop: the loop that runs it.
+    ///   - queueLength: returns the length of a listener's accept queue; if it returns `nil`, established connections
+    ///     that are not accepted yet are counted instead.
+    ///   - happened: called for each event.
+    ///   - ended: called once, after all descriptors are closed.
     public init(
         _ plan: BacklogPlan, on loop: EventLoop, queueLength: @escaping (FileDescriptor) -> Int? = { _ in nil },
         happened: @escaping (BacklogEvent) -> Void, ended: @escaping (Result<BacklogOutcome, SocketError>) -> Void
@@ -55,7 +57,9 @@ public final class BacklogExperiment {
         address = plan.address
     }
 
-    /// Listens, and begins to connect in the next turn.
+    /// Listens, and starts to connect in the next turn of the loop.
+    ///
+    /// - Throws: `SocketError` if the listener cannot be opened.
     public func begin() throws(SocketError) {
         let made = loop.kernel.socket(.stream, for: address)
         if let errno = made.errno { throw SocketError(.open, subject: "\(address)", errno: errno) }
@@ -100,7 +104,7 @@ public final class BacklogExperiment {
         switch ask(name) {
         case nil, .socketIsConnected?: settle(connect, .connected)
         case .nowInProgress?, .alreadyInProcess?:
-            // A handshake on one machine is over by now, if there is room.
+            // A loopback handshake has completed by now if the queue has room.
             askHowItWent(connect, name)
             if connect.state == .began { wait(for: connect, name) }
         case .resourceTemporarilyUnavailable? where address.isUnix: settle(connect, .turnedAway, "EAGAIN")
@@ -116,13 +120,13 @@ public final class BacklogExperiment {
         }
         timers.append(
             loop.schedule(after: Self.grace) { [self] in
-                // On a busy machine the answer may be there and not yet have been told.
+                // On a busy machine the result may be available although its event has not been dispatched yet.
                 if connect.state == .began { askHowItWent(connect, name) }
                 if connect.state == .began { tell(connect, .hanging) }
             })
     }
 
-    /// Asking again says how it went: `EALREADY` is "not yet" (connect(2)).
+    /// Queries the progress by calling connect(2) again: `EALREADY` means that it is still pending.
     private func askHowItWent(_ connect: BacklogConnect, _ name: FileDescriptor) {
         switch ask(name) {
         case nil, .socketIsConnected?: settle(connect, .connected)
@@ -131,7 +135,7 @@ public final class BacklogExperiment {
         }
     }
 
-    /// connect(2). One that is interrupted goes on by itself, and says so when it is asked again.
+    /// Calls connect(2). An interrupted attempt continues in the background, and the next call returns its state.
     private func ask(_ name: FileDescriptor) -> Errno? {
         var result = loop.kernel.connect(name, to: address)
         while result.wasInterrupted { result = loop.kernel.connect(name, to: address) }
@@ -162,25 +166,25 @@ public final class BacklogExperiment {
         var peer = SocketAddress.unspecified
         let result = loop.kernel.accept(name, peer: &peer)
         guard result.succeeded else {
-            // Nobody waits, was interrupted, or was gone before: the next time will tell.
+            // The queue is empty, the call was interrupted, or the peer has gone: the timer retries.
             let isOurs = [.tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory].contains(result.errno)
             if isOurs, let errno = result.errno { fail(SocketError(.accept, subject: "\(address)", errno: errno)) }
             return
         }
-        // A Unix client has no name; the queue is first in, first out.
+        // A Unix client has no address; the queue is first in, first out.
         guard
             let connect = connects.first(where: {
                 $0.state != .accepted && (address.isUnix ? $0.state == .connected : $0.local == peer)
             })
         else {
-            // A stranger, who has found the port.
+            // An unrelated client that found the port.
             OwnedDescriptor(result.descriptor).close(loop.kernel)
             return
         }
         connect.accepted = OwnedDescriptor(result.descriptor)
         outcome.accepted += 1
         tell(connect, .accepted)
-        // The kernel sends a SYN again by itself; whoever was turned away has to try again.
+        // The kernel retransmits a SYN by itself; a connect that failed with EAGAIN has to be retried here.
         if let first = connects.first(where: { $0.state == .turnedAway }) { begin(first) }
         finishIfNobodyWaits()
     }
@@ -211,7 +215,7 @@ public final class BacklogExperiment {
         }
     }
 
-    // MARK: Telling
+    // MARK: Reporting
 
     private func tell(_ connect: BacklogConnect, _ kind: BacklogEvent.Kind, _ reason: String? = nil) {
         connect.state = kind
@@ -247,7 +251,7 @@ public final class BacklogExperiment {
 
     private func fail(_ error: SocketError) { conclude(.failure(error)) }
 
-    /// Ends it early, without a result, also when its loop has ended already. After the end it does nothing.
+    /// Ends the experiment without a result, even after its loop has ended. Does nothing after the end.
     public func cancel() {
         guard ended.take() != nil else { return }
         closeAll()
@@ -266,7 +270,7 @@ public final class BacklogExperiment {
     }
 }
 
-/// One of the connects.
+/// One connect of the experiment.
 private final class BacklogConnect {
     let number: Int
     let began: MonotonicTime
@@ -297,7 +301,7 @@ private final class BacklogConnect {
 }
 
 extension BacklogEvent.Kind {
-    /// Whether a connect in this state may still come to something, but is not connected.
+    /// Whether a connect in this state is pending: neither connected nor failed.
     fileprivate var isWaiting: Bool { self == .began || self == .hanging || self == .turnedAway }
 }
 

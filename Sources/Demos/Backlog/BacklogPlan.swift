@@ -1,82 +1,82 @@
-// What is tried about the queue of a listener, and what is seen meanwhile: values, which know no socket.
+// The parameters of a backlog experiment, its events and its outcome: plain values, independent of sockets.
 
 public import Reactor
 
-/// An experiment with a listener that takes its time.
+/// The parameters of an experiment with a listener that delays its accepts.
 public struct BacklogPlan: Sendable {
-    /// Where it listens. Default: a loopback port that the kernel chooses.
+    /// The address to listen on. Default: a loopback port chosen by the kernel.
     public var address = SocketAddress.loopback(port: 0)
-    /// What listen(2) is given.
+    /// The backlog passed to listen(2). Default: 3.
     public var backlog = 3
-    /// How many connects there are.
+    /// The number of connects. Default: 8.
     public var connects = 8
-    /// The time between two connects.
+    /// The time between two connects. Default: 100 ms.
     public var connectPause = Duration.milliseconds(100)
-    /// How long nothing is accepted, from the beginning. Default: `nil`, until all connects were tried, and half a second more.
+    /// How long nothing is accepted, from the beginning. Default: `nil`, until half a second after the last connect.
     public var holdTime: Duration?
-    /// The time between two accepts after that.
+    /// The time between two accepts after the hold time. Default: 200 ms.
     public var acceptPause = Duration.milliseconds(200)
-    /// Whether the listener is closed after the hold time, instead of accepting.
+    /// Whether the listener is closed after the hold time, instead of accepting. Default: no.
     public var closes = false
-    /// When it ends in any case, from the beginning.
+    /// The time limit, from the beginning. Default: 10 s.
     public var limit = Duration.seconds(10)
 
-    /// The defaults.
+    /// Creates the default plan.
     public init() {}
 }
 
-/// Something that happened to one of the connects, or to the listener.
+/// An event of one connect, or of the listener.
 public struct BacklogEvent: Sendable, Encodable {
-    /// What.
+    /// The kind of an event.
     public enum Kind: String, Sendable, Encodable {
-        /// connect(2) was called, and nothing is known yet; never told.
+        /// connect(2) was called, and the result is still open; never reported.
         case began
-        /// connect(2) has succeeded, or its handshake has.
+        /// The connection is established.
         case connected
-        /// There is no answer yet: the socket is in the state SYN_SENT.
+        /// The SYN got no reply so far: the socket is in the state SYN_SENT.
         case hanging
         /// `EAGAIN`: the queue of a Unix socket is full.
         case turnedAway
         /// `ECONNREFUSED`, or another error.
         case refused
-        /// accept(2) has taken it out of the queue.
+        /// accept(2) has taken the connection from the queue.
         case accepted
         /// The listener was closed.
         case closed
-        /// A connection that was in the queue of a listener that was closed.
+        /// A queued connection was reset because its listener was closed.
         case reset
     }
 
-    /// What happened.
+    /// The kind of event.
     public let kind: Kind
-    /// To which connect, from 1 on; 0 for the listener.
+    /// The number of the connect, from 1; 0 for the listener.
     public let connect: Int
     /// Milliseconds since the beginning.
     public let milliseconds: Double
     /// Milliseconds since this connect began; 0 for the listener.
     public let waited: Double
-    /// The error, where there is one.
+    /// The error, if any.
     public let reason: String?
-    /// How many wait to be accepted now, as the kernel counts them; `nil` when the listener is closed.
+    /// The length of the accept queue, as the kernel reports it; `nil` once the listener is closed.
     public let queue: Int?
-    /// How many are connected for the client, but not in the queue.
+    /// The number of connections established for the client only, outside of the queue.
     public let onlyClient: Int
-    /// The connects that hang now.
+    /// The numbers of the connects that are hanging.
     public let hanging: [Int]
 }
 
-/// How it ended.
+/// The outcome of an experiment.
 public struct BacklogOutcome: Sendable, Encodable {
-    /// Connects that were in the queue, or would have been, before the first accept.
+    /// Connects established before the first accept.
     public var connectedWhileHeld = 0
-    /// Connects that hung, or were turned away, before the first accept.
+    /// Connects hanging, or turned away, before the first accept.
     public var waitingWhileHeld = 0
-    /// Connects that were accepted.
+    /// Connections accepted.
     public var accepted = 0
-    /// Connects that were refused.
+    /// Connects refused.
     public var refused = 0
-    /// Connections that were lost with the listener.
+    /// Connections lost with the listener.
     public var reset = 0
-    /// Connects that still waited at the end.
+    /// Connects still pending at the end.
     public var unfinished = 0
 }

@@ -1,15 +1,15 @@
-// The other end of a chat's connection: lines from the server in, lines to it out, in order and no faster than they may
-// come. It knows no terminal and no pipe.
+// The client's side of a chat connection: passes the server's lines on, and sends lines in order and within an
+// allowance. It is independent of terminals and pipes.
 //
 //     send --> waiting lines --allowance--> connection          finish(): half-close once they are sent, then a short wait
 
 public import Reactor
 
-/// A connection to a chat server, as a client sees it.
+/// The handler of a client's connection to a chat server.
 public final class ChatClient: MessageHandler {
-    /// Lines of this side that may wait, before ``wantsLines`` says no.
+    /// The number of queued lines at which ``wantsLines`` becomes `false`.
     private static let mostWaiting = 64
-    /// How long the server may take to end the conversation after this side has.
+    /// How long the server may take to close after this side's half-close.
     private static let grace = Duration.seconds(2)
 
     private let loop: EventLoop
@@ -20,15 +20,16 @@ public final class ChatClient: MessageHandler {
     private var waiting: [[UInt8]] = []
     private var timer: Timer?
     private var isFinishing = false
-    /// Called when ``wantsLines`` has become true again.
+    /// Called when ``wantsLines`` becomes `true` again.
     public var becameHungry: (() -> Void)?
 
-    /// A client.
+    /// Creates a client.
     ///
     /// - Parameters:
-    ///   - allowance: how fast to send; `nil` sends at once, as a human writes.
-    ///   - line: called with each line of the server, in which every character is a visible one.
-    ///   - ended: called when the conversation is over.
+    ///   - loop: the loop of the connection.
+    ///   - allowance: the rate at which lines are sent; `nil` for no limit. Default: `nil`, for a human typist.
+    ///   - line: called with each line of the server, sanitized for a terminal.
+    ///   - ended: called when the connection has ended.
     public init(
         on loop: EventLoop, allowance: TokenBucket? = nil, line: @escaping (String) -> Void,
         ended: @escaping (CloseReason) -> Void
@@ -39,18 +40,18 @@ public final class ChatClient: MessageHandler {
         self.ended = ended
     }
 
-    /// Whether there is room for more lines to be sent.
+    /// Whether the queue has room for more lines.
     public var wantsLines: Bool { waiting.count < Self.mostWaiting }
 
-    /// Sends a line as soon as it may be.
+    /// Sends a line as soon as the allowance permits.
     public func send(_ line: some Sequence<UInt8>) {
         guard !isFinishing else { return }
         waiting.append(line + [UInt8(ascii: "\n")])
         flush()
     }
 
-    /// There will be no more lines: ends this side's stream when all are sent. What the server still has to say is taken
-    /// until it ends the conversation, or for two seconds.
+    /// Half-closes the connection once all lines are sent. Lines of the server are still received until it closes, for
+    /// two seconds at most.
     public func finish() {
         isFinishing = true
         flush()
@@ -82,20 +83,20 @@ public final class ChatClient: MessageHandler {
         }
     }
 
-    // MARK: The connection's calls
+    // MARK: Callbacks of the connection
 
-    /// Sends what was written before.
+    /// Sends the lines queued so far.
     public func connected(_ connection: Connection) {
         self.connection = connection
         flush()
     }
 
-    /// A line from the server.
+    /// Passes a line of the server on.
     public func received(message: RawSpan, on connection: Connection) {
         lineArrived(ChatText.visible(Array(message)))
     }
 
-    /// The end.
+    /// Reports the end of the connection.
     public func closed(_ connection: Connection, reason: CloseReason) {
         self.connection = nil
         if let timer { loop.cancel(timer) }

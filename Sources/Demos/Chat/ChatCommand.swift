@@ -1,7 +1,7 @@
-// What a line means: a command if it begins with a slash, something said if not. The parser knows words, not who or what
-// they stand for.
+// Parses a member's line: a command if it begins with a slash, otherwise a message to the room. The parser knows the
+// syntax only, not which names exist.
 
-/// A line of a member's, understood.
+/// A parsed line of a member.
 enum ChatCommand: Hashable {
     case say(String)
     case nick(String)
@@ -14,19 +14,19 @@ enum ChatCommand: Hashable {
     case quit
 
     static let helpLines = [
-        "/nick NAME       be called NAME",
-        "/join ROOM       go into a room, which is made if there is none; everybody is in one",
-        "/leave           go back into the lobby",
-        "/msg NAME TEXT   say something to one member, of whatever room; NAME@SERVER for one of another server",
-        "/who             who is in this room",
-        "/rooms           which rooms there are",
-        "/quit            leave",
-        "//TEXT           say something that begins with a slash",
+        "/nick NAME       change your name to NAME",
+        "/join ROOM       enter ROOM, created if necessary; you are in one room at a time",
+        "/leave           return to the lobby",
+        "/msg NAME TEXT   send TEXT to one member; NAME@SERVER if on another server",
+        "/who             list the members of this room",
+        "/rooms           list the rooms",
+        "/quit            leave the chat",
+        "//TEXT           say a line that begins with a slash",
     ]
 
-    /// Understands a line.
+    /// Parses a line.
     ///
-    /// - Throws: ``ChatRefusal`` that says how the command is used.
+    /// - Throws: ``ChatRefusal`` with the usage of the command.
     init(_ line: String) throws(ChatRefusal) {
         guard line.hasPrefix("/") else {
             self = .say(line)
@@ -49,11 +49,11 @@ enum ChatCommand: Hashable {
         case "rooms": self = .rooms
         case "help": self = .help
         case "quit": self = .quit
-        default: throw ChatRefusal("there is no command /\(word); /help lists those there are")
+        default: throw ChatRefusal("unknown command /\(word); /help lists the commands")
         }
     }
 
-    /// The first word, and what follows it.
+    /// Splits off the first word.
     private static func split(_ text: Substring) -> (Substring, Substring) {
         let text = text.drop { $0 == " " }
         let word = text.prefix { $0 != " " }

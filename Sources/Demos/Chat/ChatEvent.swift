@@ -1,10 +1,10 @@
-// What servers tell each other, and how it is written: fields of text with a tab between them, which no text of a member
-// may contain. Whoever can write to the backplane can write anything, so what is read is checked like a stranger's line.
+// Events that servers exchange, and their encoding: text fields separated by tabs, which no text of a member can
+// contain. Any client of the backplane can write to it, so events are validated like the lines of members.
 //
 //     version  origin  server  verb  fields of the verb ...
 //     1        5f3a..  b       said  lobby  anna  hello
 
-/// Something that happened on one server and concerns the others.
+/// An event on one server that concerns the others.
 struct ChatEvent: Equatable {
     enum Content: Equatable {
         case said(room: ChatName, by: ChatName, text: String)
@@ -12,22 +12,22 @@ struct ChatEvent: Equatable {
         case left(room: ChatName, ChatName, ChatParting)
         case renamed(room: ChatName, from: ChatName, to: ChatName)
         case whispered(to: ChatName, at: String, by: ChatName, text: String)
-        /// A server has come, or has come back: what was known of it is void, and all others say who is with them.
+        /// A server has started or reconnected: what was known of it is void, and the others announce their members.
         case hello
-        /// Members who are in a room; so many at once as a message holds.
+        /// Members of a room; as many as fit into one event.
         case here(room: ChatName, [ChatName])
         case alive
         case gone
     }
 
-    /// Which process this is from: a random number, so that a server knows its own words.
+    /// The random number of the sending process, by which a server recognizes its own events.
     let origin: UInt64
-    /// What the server is called.
+    /// The name of the sending server.
     let server: String
     let content: Content
 
     static let maximumBytes = 8 * 1024
-    /// Names in one ``Content/here(room:_:)``: 64 of the longest fit.
+    /// The maximum number of names in one ``Content/here(room:_:)``: 64 of the longest fit.
     static let namesAtOnce = 64
     private static let version = "1"
 
@@ -60,18 +60,20 @@ struct ChatEvent: Equatable {
         self.content = content
     }
 
-    /// - Parameter limits: what holds for a member's own lines, and so for what others say.
-    /// - Throws: ``ChatRefusal`` for anything that no server of this version and with these limits has written.
+    /// Decodes an event.
+    ///
+    /// - Parameter limits: the limits of a member's own lines, which apply to other servers' lines, too.
+    /// - Throws: ``ChatRefusal`` for anything that a server of this version with these limits would not send.
     init(_ bytes: [UInt8], _ limits: ChatLimits = ChatLimits()) throws(ChatRefusal) {
         if bytes.count > Self.maximumBytes { throw ChatRefusal("an event of \(bytes.count) bytes") }
         var fields: [String] = []
         for field in bytes.split(separator: UInt8(ascii: "\t"), omittingEmptySubsequences: false) {
             fields.append(try ChatText.decode(Array(field)))
         }
-        guard fields.count >= 4, fields[0] == Self.version else { throw ChatRefusal("no event of version 1") }
+        guard fields.count >= 4, fields[0] == Self.version else { throw ChatRefusal("an event of another version") }
         guard 1...16 ~= fields[1].utf8.count, fields[1].utf8.allSatisfy(Self.isHexadecimal),
             let origin = UInt64(fields[1], radix: 16), ChatServer.isName(fields[2])
-        else { throw ChatRefusal("an event of nobody") }
+        else { throw ChatRefusal("an event with a malformed origin or server name") }
         self.init(origin: origin, server: fields[2], try Self.content(fields[3], Array(fields[4...]), limits))
     }
 
@@ -79,7 +81,7 @@ struct ChatEvent: Equatable {
         UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte || UInt8(ascii: "a")...UInt8(ascii: "f") ~= byte
     }
 
-    /// Text as a member could have said it: not blank, no longer than a line.
+    /// Returns a field as a line that a member could have sent: not blank, and not too long.
     private static func text(_ field: String, _ limits: ChatLimits) throws(ChatRefusal) -> String {
         let count = field.utf8.count
         if count > limits.lineBytes { throw ChatRefusal("a line of \(count) bytes, of at most \(limits.lineBytes)") }
@@ -96,7 +98,7 @@ struct ChatEvent: Equatable {
                 room: try ChatName(fields[0]), by: try ChatName(fields[1]), text: try text(fields[2], limits))
         case ("joined", 2): return .joined(room: try ChatName(fields[0]), try ChatName(fields[1]))
         case ("left", 3):
-            guard let parting = ChatParting(rawValue: fields[2]) else { throw ChatRefusal("no way to part") }
+            guard let parting = ChatParting(rawValue: fields[2]) else { throw ChatRefusal("an unknown way to leave") }
             return .left(room: try ChatName(fields[0]), try ChatName(fields[1]), parting)
         case ("renamed", 3):
             return .renamed(room: try ChatName(fields[0]), from: try ChatName(fields[1]), to: try ChatName(fields[2]))
@@ -112,7 +114,7 @@ struct ChatEvent: Equatable {
         case ("hello", 0): return .hello
         case ("alive", 0): return .alive
         case ("gone", 0): return .gone
-        default: throw ChatRefusal("an event that nobody knows")
+        default: throw ChatRefusal("an unknown event")
         }
     }
 }

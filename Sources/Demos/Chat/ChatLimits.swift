@@ -1,35 +1,35 @@
-// What a chat may use up; nothing in it grows without a bound.
+// The limits of a chat; every resource has one.
 
-/// The limits of a chat server. What a connection may use up is in `Limits`.
+/// The limits of a chat server. Those of its connections are in `Limits`.
 public struct ChatLimits: Sendable {
-    /// Members of one room on this server. Default: 2,000; each of them costs every message a write.
+    /// The maximum number of members per room on this server. Default: 2,000; each costs one write per message.
     public var membersPerRoom = 2_000
-    /// Rooms at once. Default: 200. One that the last member leaves is gone, with its history.
+    /// The maximum number of rooms. Default: 200. An empty room is removed with its history.
     public var rooms = 200
-    /// Lines of a room that newcomers are shown. Default: 20.
+    /// The number of lines that a room keeps and sends to members who enter. Default: 20.
     public var history = 20
-    /// Bytes of a line. Default: 1,024; a longer one ends its member's connection.
+    /// The maximum length of a line, in bytes. Default: 1,024; a longer line ends the connection.
     public var lineBytes = 1_024
-    /// Lines a second that a member may send for long. Default: 5.
+    /// The sustained rate of a member's lines, per second. Default: 5.
     public var linesPerSecond = 5
-    /// Lines that it may send at once after a silence. Default: 10.
+    /// The number of lines that a member may send at once after a silence. Default: 10.
     public var burst = 10
-    /// Lines beyond that which are thrown away, after a warning, before their sender is dropped. Default: 20.
+    /// The number of excess lines that are discarded, after a warning, before the member is dropped. Default: 20.
     public var excess = 20
-    /// Joins, leaves and changes of name that a room reports one by one, per second for long. Default: 5; what is beyond is
-    /// counted into one line.
+    /// The sustained rate of joins, leaves and renames that a room announces one by one, per second. Default: 5; the
+    /// rest is summarized in one line.
     public var noticesPerSecond = 5
-    /// How many of them it reports at once after a silence. Default: 20.
+    /// The number of them that it announces at once after a silence. Default: 20.
     public var noticeBurst = 20
-    /// Members that one address lets in per second for long; an IPv6 /64 is one address, and loopback has no limit.
-    /// Default: 10.
+    /// The sustained rate of new members per address, per second; an IPv6 /64 counts as one address, and loopback is
+    /// exempt. Default: 10.
     public var entriesPerSecond = 10
-    /// How many of them at once after a silence. Default: 100.
+    /// The number of new members per address at once after a silence. Default: 100.
     public var entryBurst = 100
-    /// How long a member's output may stay above its watermark before the member is dropped. Default: 2 s. It is not
-    /// zero because a burst may put a member there who reads as fast as anybody could.
+    /// How long a member's output may stay above its high watermark before the member is dropped. Default: 2 s. It is
+    /// not zero, because a burst may exceed the watermark of even the fastest reader.
     public var patience = Duration.seconds(2)
 
-    /// The defaults.
+    /// Creates the default limits.
     public init() {}
 }

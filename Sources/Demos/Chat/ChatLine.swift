@@ -1,15 +1,15 @@
-// The lines that members are sent. The first character says what a line is, and no name may contain it, so that nobody
-// can write a line that looks like another kind.
+// The lines that the server sends. The first character determines the kind of a line, and no name may contain it, so
+// that no member can forge a line of another kind.
 
-/// Lines of the protocol, as bytes: made once, written to everybody.
+/// The lines of the protocol as bytes: encoded once, written to every recipient.
 enum ChatLine {
-    /// Something said in the room: `<anna> hello`.
+    /// Returns a line said in the room: `<anna> hello`.
     static func said(by name: String, _ text: String) -> [UInt8] { bytes("<\(name)> \(text)") }
-    /// Something said to one member: `[anna] hello`.
+    /// Returns a private line: `[anna] hello`.
     static func whispered(by name: String, _ text: String) -> [UInt8] { bytes("[\(name)] \(text)") }
-    /// What happened: `* bob joined lobby`.
+    /// Returns a notice: `* bob joined lobby`.
     static func notice(_ text: String) -> [UInt8] { bytes("* \(text)") }
-    /// What will not happen: `! there is no such room`.
+    /// Returns a refusal: `! lobby is full`.
     static func refusal(_ text: String) -> [UInt8] { bytes("! \(text)") }
 
     private static func bytes(_ text: String) -> [UInt8] {
@@ -20,7 +20,7 @@ enum ChatLine {
         return bytes
     }
 
-    /// Names in one line, the first of them only when they are many.
+    /// Returns up to 100 names as text, and the number of further ones.
     static func list(_ names: some Collection<String>) -> String {
         let shown = names.prefix(100).joined(separator: ", ")
         return names.count > 100 ? "\(shown) and \(names.count - 100) more" : shown

@@ -1,18 +1,18 @@
-// Who takes part: one member for each connection, and the connection as the chat sees it.
+// The members of a chat: one per connection, and the connection as the chat sees it.
 
 import Reactor
 
-/// Where a member's lines go. What a chat needs of a connection; neither of the two calls comes back into the chat.
+/// The connection of a member, as far as the chat needs it. Neither call reenters the chat.
 protocol ChatPeer: AnyObject {
-    /// Sends bytes, as fast as the member takes them. Who is too slow is told to the chat later.
+    /// Queues bytes for the member. A member that reads too slowly is reported to the chat later.
     func send(_ bytes: [UInt8])
-    /// Sends what was given, and ends.
+    /// Closes the connection after sending queued output.
     func close()
-    /// The peer's address as limits count it; `nil` where there is no limit.
+    /// The peer's address as a key for limits; `nil` if it is exempt.
     var limitKey: UInt64? { get }
 }
 
-/// Why a member is gone, as the others read it.
+/// Why a member has left, as shown to the others and sent to other servers.
 enum ChatParting: String {
     case left = "left"
     case lost = "lost the connection"
@@ -23,15 +23,15 @@ enum ChatParting: String {
     case shutdown = "left with the server"
 }
 
-/// One who is connected: without a name at first, then in exactly one room.
+/// A connected client: nameless at first, then in exactly one room.
 final class ChatMember {
     let peer: any ChatPeer
     var name: ChatName?
     var room: ChatRoom?
-    /// Where it stands in its room.
+    /// The position in the room's list of members.
     var index = 0
     var allowance: TokenBucket
-    /// Lines beyond the allowance, less those within it since.
+    /// The number of lines beyond the allowance, less those within it since.
     var excess = 0
     var isGone = false
 

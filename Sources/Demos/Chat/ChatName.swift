@@ -1,26 +1,28 @@
-// The names of members and of rooms: what may be one, and when two are the same.
+// The names of members and rooms: which are valid, and which are equal.
 
-/// A name: 1 to 24 visible characters without a space, so that it can stand in a line and be told from what surrounds it.
+/// A name: 1 to 24 visible characters without a space, so that its end in a line is unambiguous.
 ///
-/// Two names are the same when they differ in nothing but case, or in how an accent is composed. Letters of different
-/// scripts that look alike are different.
+/// Names that differ only in case, or in the composition of an accent, are equal. Similar letters of different scripts
+/// are distinct.
 struct ChatName: Hashable, Sendable, CustomStringConvertible {
     static let maximumCharacters = 24
-    /// Accents can be piled up on one character.
+    /// The maximum length in bytes: a single character can carry any number of accents.
     static let maximumBytes = 96
 
-    /// As its owner writes it.
+    /// The name as its owner spelled it.
     let description: String
     private let key: String
 
-    /// - Throws: ``ChatRefusal`` that says what a name is.
+    /// Creates a name.
+    ///
+    /// - Throws: ``ChatRefusal`` if the text is not a valid name, with the rule that it breaks.
     init(_ text: some StringProtocol) throws(ChatRefusal) {
         guard let first = text.unicodeScalars.first else { throw ChatRefusal("a name has at least one character") }
         guard text.utf8.count <= Self.maximumBytes, text.count <= Self.maximumCharacters else {
             throw ChatRefusal("a name has at most \(Self.maximumCharacters) characters")
         }
         guard text.unicodeScalars.allSatisfy(Self.mayContain), !Self.isMark(first) else {
-            throw ChatRefusal("a name is made of letters, digits, '-', '_', '.' and pictures")
+            throw ChatRefusal("a name consists of letters, digits, '-', '_', '.' and symbols")
         }
         description = String(text)
         key = description.lowercased()

@@ -1,13 +1,13 @@
-// Bounds on what comings and goings cost others. A client that connects, gives a name and leaves, hundreds of times a second,
-// would have two lines written to every member each time: a room reports so many changes one by one, and counts the rest
-// into one line; an address lets so many members in.
+// Limits of the cost of joins and leaves. Without them, a client that connects, enters and leaves hundreds of times per
+// second would cause two lines to every member each time. A room announces changes one by one up to a rate and
+// summarizes the rest in one line; an address lets members in at a limited rate.
 
 import Reactor
 
 /// A change that a room's members are notified of.
 enum ChatChange { case joined, left, renamed }
 
-/// What a room reports of its changes.
+/// The announcements of a room's changes.
 struct ChatNotices {
     private var allowance: TokenBucket
     private var pending: (joined: Int, left: Int, renamed: Int) = (0, 0, 0)
@@ -16,10 +16,10 @@ struct ChatNotices {
         allowance = TokenBucket(perSecond: limits.noticesPerSecond, burst: limits.noticeBurst)
     }
 
-    /// Whether changes were counted that no line has reported yet.
+    /// Whether changes are counted that have not been announced yet.
     var isBehind: Bool { pending != (0, 0, 0) }
 
-    /// Whether a change may have a line of its own; it is counted otherwise.
+    /// Returns whether a change gets a line of its own; counts it otherwise.
     mutating func admit(_ change: ChatChange, _ count: Int, at now: MonotonicTime) -> Bool {
         if !isBehind && allowance.take(at: now) { return true }
         switch change {
@@ -30,7 +30,7 @@ struct ChatNotices {
         return false
     }
 
-    /// The counted changes in words, once there is a token for that line; `nil` before, or when there are none.
+    /// Returns the summary of counted changes if the rate permits one more line; `nil` otherwise, or without changes.
     mutating func summary(of room: ChatName, at now: MonotonicTime) -> String? {
         guard isBehind, allowance.take(at: now) else { return nil }
         let counts = [(pending.joined, "joined"), (pending.left, "left"), (pending.renamed, "changed names")]
@@ -40,13 +40,13 @@ struct ChatNotices {
     }
 }
 
-/// How many members each address lets in.
+/// The rate of new members per address.
 struct ChatEntrances {
-    /// Addresses that are remembered.
+    /// The maximum number of addresses tracked.
     static let mostAddresses = 4_096
     private let full: TokenBucket
     private var allowances: [UInt64: TokenBucket] = [:]
-    /// That of all addresses for which there is no room.
+    /// The bucket that all untracked addresses share.
     private var rest: TokenBucket
 
     init(_ limits: ChatLimits) {
@@ -54,7 +54,7 @@ struct ChatEntrances {
         rest = full
     }
 
-    /// Whether an address may let another member in now.
+    /// Returns whether an address may let another member in now.
     mutating func admit(_ address: UInt64, at now: MonotonicTime) -> Bool {
         if allowances[address] == nil && allowances.count >= Self.mostAddresses {
             allowances = allowances.filter { !$0.value.isFull(at: now) }

@@ -1,13 +1,13 @@
-// A room: its members on this server, and the last lines for those who come.
+// A room: its members on this server, and its recent lines.
 
-/// A room. It knows who is in it and passes lines on; what a line means is not its business.
+/// A room. It keeps members and passes lines on; it does not interpret them.
 final class ChatRoom {
     let name: ChatName
-    /// What it reports of those who come and go.
+    /// The announcements of joins, leaves and renames.
     var notices: ChatNotices
     private(set) var members: [ChatMember] = []
     private let historyLimit: Int
-    /// The last lines; once it is full the oldest is at `oldest`.
+    /// The recent lines as a ring: once it is full, the oldest is at `oldest`.
     private var lines: [[UInt8]] = []
     private var oldest = 0
 
@@ -23,7 +23,7 @@ final class ChatRoom {
         members.append(member)
     }
 
-    /// Takes a member out, in constant time: the last one takes its place.
+    /// Removes a member in constant time: the last member takes its position.
     func remove(_ member: ChatMember) {
         precondition(member.room === self, "a member of another room")
         let last = members.removeLast()
@@ -34,14 +34,14 @@ final class ChatRoom {
         member.room = nil
     }
 
-    /// Sends everybody the same bytes, but for the one who need not be told. Answers how many got them.
+    /// Sends the same bytes to all members but one; returns the number of recipients.
     @discardableResult
     func send(_ line: [UInt8], except one: ChatMember? = nil) -> Int {
         for member in members where member !== one { member.peer.send(line) }
         return members.count - (one?.room === self ? 1 : 0)
     }
 
-    /// Keeps a line for those who come later.
+    /// Adds a line to the history.
     func remember(_ line: [UInt8]) {
         if lines.count < historyLimit {
             lines.append(line)
@@ -51,6 +51,6 @@ final class ChatRoom {
         }
     }
 
-    /// The last lines, the oldest first.
+    /// The recent lines, oldest first.
     var history: [[UInt8]] { Array(lines[oldest...] + lines[..<oldest]) }
 }

@@ -1,17 +1,17 @@
-// A chat of several servers: what one of them does with what the others tell. Each room is the sum of the servers' rooms of
-// that name. A member of another server is called `anna@b`, so that names need be unique on their own server only.
+// A chat across several servers: how one of them handles the events of the others. A room comprises the rooms of that
+// name on all servers. A member of another server is shown as `anna@b`, so that names are unique per server only.
 
 import Reactor
 
-/// The way to the other servers. At most once: what cannot be told now is never told.
+/// The connection to the other servers. Delivery is at most once: events published while it is down are lost.
 protocol ChatBackplane: AnyObject {
     func publish(_ content: ChatEvent.Content)
 }
 
 extension ChatServer {
-    /// Another server has told something.
+    /// Handles an event of another server.
     ///
-    /// - Returns: Whether the event was of any use: it is not if there are too many servers, or one has this one's name.
+    /// - Returns: `false` if the event was ignored, because of too many servers or a server with this one's name.
     @discardableResult
     func receive(_ event: ChatEvent, at now: MonotonicTime) -> Bool {
         let (origin, server) = (event.origin, event.server)
@@ -28,10 +28,10 @@ extension ChatServer {
         case .renamed(let room, let old, let new):
             remote.remove(old, from: room, at: origin)
             remote.put(new, in: room, at: origin)
-            announce(.renamed, "\(old)@\(server) is called \(new)@\(server) now", in: rooms[room], at: now)
+            announce(.renamed, "\(old)@\(server) is now called \(new)@\(server)", in: rooms[room], at: now)
         case .whispered(let to, at: name, by: let by, text: let text):
             members[to]?.peer.send(ChatLine.whispered(by: "\(by)@\(server)", text))
-        case .whispered: break  // for somebody else
+        case .whispered: break  // addressed to another server
         case .hello:
             remote.forget(origin)
             _ = remote.hear(origin, server, at: now)
@@ -44,7 +44,7 @@ extension ChatServer {
         return true
     }
 
-    /// Says who is here, for servers that have just come.
+    /// Publishes the members of this server, for servers that have just connected.
     func publishMembers() {
         for room in rooms.values {
             let names = room.members.compactMap(\.name)
@@ -55,22 +55,22 @@ extension ChatServer {
         }
     }
 
-    /// Forgets servers that were not heard of since a moment.
+    /// Forgets the servers that have been silent since a point in time.
     func forgetServers(silentSince moment: MonotonicTime, at now: MonotonicTime) {
         for server in remote.silent(since: moment) { forget(server.origin, server.name, at: now) }
     }
 
-    /// The way to the others is there again, or lost. Members are told, once.
+    /// Notifies the members, once, that the backplane is available again or lost.
     func backplaneChanged(isThere: Bool) {
         if !isThere { remote.forgetAll() }
         let line = ChatLine.notice(
             isThere
                 ? "other servers can be reached again"
-                : "other servers cannot be reached; this one goes on alone, and they will not see what you write")
+                : "other servers cannot be reached; their members will not see what you write")
         for member in members.values { member.peer.send(line) }
     }
 
-    /// One line a room, not one for each of perhaps a thousand.
+    /// Forgets a server, with one line per room rather than one per member.
     private func forget(_ origin: UInt64, _ server: String, at now: MonotonicTime) {
         for (room, count) in remote.forget(origin) {
             announce(

@@ -1,9 +1,9 @@
-// What a room's members read about those who come and go: one line each, or one for many.
+// The announcements of joins, leaves and renames to the members of a room: one line each, or one line for many.
 
 import Reactor
 
 extension ChatServer {
-    /// Reports a change to those who are in a room, or counts it when there are too many at once.
+    /// Announces a change to the members of a room, or counts it if there are too many at once.
     func announce(
         _ change: ChatChange, counting count: Int = 1, _ text: String, in room: ChatRoom?, at now: MonotonicTime
     ) {
@@ -17,7 +17,7 @@ extension ChatServer {
         }
     }
 
-    /// Reports what rooms have counted, as far as they may by now.
+    /// Announces the counted changes of all rooms, as far as the rate permits.
     func settle(at now: MonotonicTime) {
         isSettling = false
         for room in rooms.values {

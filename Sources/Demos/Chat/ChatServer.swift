@@ -1,55 +1,55 @@
-// The chat: who is here, in which room, and what becomes of a line. It knows no socket and no clock: lines and the time
-// come in, lines go out to peers. What other servers have to do with it is in ChatServer+Backplane.swift.
+// The chat: its members, its rooms, and the handling of lines. It is independent of sockets and clocks: lines and the
+// time are passed in, lines go out to peers. Events of other servers are handled in ChatServer+Backplane.swift.
 //
-//     connected, nameless --a name that is free--> in the lobby --/join, /leave--> in another room
-//          |                                            |                              |
-//          +-------- /quit, lost, idle, too slow, flooding ----------------------------+--> gone
+//     connected, nameless --an unused name--> in the lobby --/join, /leave--> in another room
+//          |                                       |                              |
+//          +-------- /quit, lost, idle, too slow, flooding -----------------------+--> gone
 
 import Reactor
 
-/// A chat server, apart from its connections.
+/// A chat server, independent of its connections.
 ///
-/// Belongs to its loop's thread. ``ChatSession`` connects it with the network.
+/// Confined to its loop's thread. ``ChatSession`` connects it to the network.
 public final class ChatServer {
-    /// What has happened so far.
+    /// Counters since the start.
     public struct Statistics: Sendable {
-        /// Lines said in rooms, here and elsewhere.
+        /// Lines said in rooms, on this server and on others.
         public internal(set) var said = 0
-        /// Copies of lines given to members.
+        /// Copies of lines sent to members.
         public internal(set) var delivered = 0
-        /// Members dropped because they did not read.
+        /// Members dropped because they read too slowly.
         public internal(set) var droppedAsSlow = 0
-        /// Members dropped because they wrote too much.
+        /// Members dropped because they sent too many lines.
         public internal(set) var droppedAsFlood = 0
-        /// Joins, leaves and changes of name that had no line of their own: there were too many at once.
+        /// Joins, leaves and renames that were summarized, because there were too many at once.
         public internal(set) var countedChanges = 0
-        /// Names refused because their address let too many members in.
+        /// Names refused because their address let in too many members.
         public internal(set) var refusedEntries = 0
     }
 
-    /// What this server is called where there are others: members of theirs are shown as `anna@name`.
+    /// The name of this server among several: its members are shown elsewhere as `anna@name`.
     public let name: String
     let limits: ChatLimits
-    /// What has happened so far.
+    /// Counters since the start.
     public internal(set) var statistics = Statistics()
 
     var rooms: [ChatName: ChatRoom] = [:]
     var members: [ChatName: ChatMember] = [:]
     let remote = RemoteMembers()
-    /// The other servers, if there are any.
+    /// The connection to the other servers; `nil` without any.
     weak var backplane: (any ChatBackplane)?
     private var isEnding = false
     private let lobby: ChatRoom
     private var entrances: ChatEntrances
-    /// Calls ``settle(at:)`` after a while: a chat has no clock.
+    /// Schedules a call of ``settle(at:)``, because the chat has no clock.
     var settleLater: ((Duration) -> Void)?
     var isSettling = false
 
-    /// A chat without members.
+    /// Creates a chat without members.
     ///
     /// - Parameters:
-    ///   - name: what to call this server, see ``isName(_:)``.
-    ///   - limits: what the chat may use up.
+    ///   - name: the name of this server; must satisfy ``isName(_:)``.
+    ///   - limits: the limits of the chat.
     public init(name: String = "chat", limits: ChatLimits = ChatLimits()) {
         precondition(Self.isName(name), "a server's name has 1 to 16 lower-case letters, digits or '-'")
         self.name = name
@@ -58,29 +58,29 @@ public final class ChatServer {
         do throws(ChatRefusal) {
             lobby = ChatRoom(try ChatName("lobby"), limits)
         } catch {
-            preconditionFailure("lobby is a name")
+            preconditionFailure("'lobby' must be a valid name")
         }
         rooms[lobby.name] = lobby
     }
 
-    /// Whether a server may be called so: 1 to 16 lower-case letters, digits and `-`.
+    /// Returns whether a text is a valid server name: 1 to 16 lower-case letters, digits and `-`.
     public static func isName(_ text: String) -> Bool {
         1...16 ~= text.utf8.count
             && text.unicodeScalars.allSatisfy { "a"..."z" ~= $0 || "0"..."9" ~= $0 || $0 == "-" }
     }
 
-    /// Members that have a name.
+    /// The number of members with a name.
     public var memberCount: Int { members.count }
 
-    // MARK: Coming and going
+    // MARK: Entering and leaving
 
-    /// Somebody is connected.
+    /// Adds the member of a new connection.
     func connect(_ peer: any ChatPeer) -> ChatMember {
-        peer.send(ChatLine.notice("this is the chat server \(name); write your name to come in, /help for help"))
+        peer.send(ChatLine.notice("this is the chat server \(name); enter your name to join, /help for help"))
         return ChatMember(peer, limits)
     }
 
-    /// Somebody is gone, or is to be. Calling it again does nothing.
+    /// Removes a member that has gone or is about to. A second call does nothing.
     func disconnect(_ member: ChatMember, _ parting: ChatParting, at now: MonotonicTime) {
         guard !member.isGone else { return }
         member.isGone = true
@@ -91,18 +91,18 @@ public final class ChatServer {
         leave(room, member, name, parting, at: now)
     }
 
-    /// Takes leave of everybody; whoever holds the connections ends them then.
+    /// Says goodbye to all members; the owner of the connections closes them afterwards.
     public func shutdown() {
         guard !isEnding else { return }
         isEnding = true
-        let farewell = ChatLine.notice("this server ends; goodbye")
+        let farewell = ChatLine.notice("this server is closing; goodbye")
         for member in members.values { member.peer.send(farewell) }
         backplane?.publish(.gone)
     }
 
     // MARK: Lines
 
-    /// A member has sent a line.
+    /// Handles a line of a member.
     func receive(_ line: [UInt8], from member: ChatMember, at now: MonotonicTime) {
         guard !member.isGone, isWithinAllowance(member, now) else { return }
         do throws(ChatRefusal) {
@@ -118,8 +118,8 @@ public final class ChatServer {
         }
     }
 
-    /// Counts a line; who sends too many is warned, and dropped in the end. A line within the allowance makes up for one
-    /// beyond it, so that somebody who sends more than twice as many for long is dropped, too.
+    /// Counts a line; a member with excess lines is warned, and finally dropped. A line within the allowance offsets
+    /// one beyond it, so that a sustained rate of more than twice the allowance ends in a drop, too.
     private func isWithinAllowance(_ member: ChatMember, _ now: MonotonicTime) -> Bool {
         if member.allowance.take(at: now) {
             member.excess = max(0, member.excess - 1)
@@ -127,16 +127,16 @@ public final class ChatServer {
         }
         member.excess += 1
         if member.excess == 1 {
-            member.peer.send(ChatLine.refusal("slow down: what you write now is thrown away"))
+            member.peer.send(ChatLine.refusal("slow down: your lines are being discarded"))
         } else if member.excess > limits.excess {
-            member.peer.send(ChatLine.refusal("you write too much and are dropped"))
+            member.peer.send(ChatLine.refusal("you sent too many lines and are dropped"))
             member.peer.close()
             disconnect(member, .flooding, at: now)
         }
         return false
     }
 
-    /// The first lines of somebody who has no name yet.
+    /// Handles a line of a member without a name.
     private func introduce(_ member: ChatMember, _ text: String, _ now: MonotonicTime) throws(ChatRefusal) {
         let wanted: String
         switch try ChatCommand(text) {
@@ -144,13 +144,13 @@ public final class ChatServer {
         case .say(let words): wanted = String(words.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
         case .help: return help(member)
         case .quit: return quit(member, now)
-        default: throw ChatRefusal("write your name first")
+        default: throw ChatRefusal("enter your name first")
         }
         let name = try freeName(wanted, for: member)
         if lobby.members.count >= limits.membersPerRoom { throw ChatRefusal("the lobby is full; try again later") }
         if let address = member.peer.limitKey, !entrances.admit(address, at: now) {
             statistics.refusedEntries += 1
-            throw ChatRefusal("too many come in from your address; wait a moment and write your name again")
+            throw ChatRefusal("too many members join from your address; wait a moment and enter your name again")
         }
         member.name = name
         members[name] = member
@@ -181,7 +181,7 @@ public final class ChatServer {
         backplane?.publish(.said(room: room.name, by: name, text: text))
     }
 
-    /// Something said: one array of bytes for everybody, and for those who come later.
+    /// Delivers a line said in a room: the same bytes to every recipient and to the history.
     func deliver(_ line: [UInt8], in room: ChatRoom, except sender: ChatMember? = nil) {
         statistics.said += 1
         statistics.delivered += room.send(line, except: sender)
@@ -195,26 +195,26 @@ public final class ChatServer {
         members[old] = nil
         members[new] = member
         member.name = new
-        announce(.renamed, "\(old) is called \(new) now", in: room, at: now)
+        announce(.renamed, "\(old) is now called \(new)", in: room, at: now)
         backplane?.publish(.renamed(room: room.name, from: old, to: new))
     }
 
     private func move(
         _ member: ChatMember, _ name: ChatName, from room: ChatRoom, to wanted: ChatName, _ now: MonotonicTime
     ) throws(ChatRefusal) {
-        if wanted == room.name { throw ChatRefusal("you are in \(room.name)") }
+        if wanted == room.name { throw ChatRefusal("you are already in \(room.name)") }
         let next = try findRoom(wanted)
         leave(room, member, name, .left, at: now)
         enter(next, member, name, now)
     }
 
-    /// A room that has a place, made if there is none of that name.
+    /// Returns the room of a name if it has room, creating it if necessary.
     private func findRoom(_ name: ChatName) throws(ChatRefusal) -> ChatRoom {
         if let room = rooms[name] {
             if room.members.count >= limits.membersPerRoom { throw ChatRefusal("\(room.name) is full") }
             return room
         }
-        if rooms.count >= limits.rooms { throw ChatRefusal("there are \(rooms.count) rooms, and no more can be made") }
+        if rooms.count >= limits.rooms { throw ChatRefusal("the limit of \(rooms.count) rooms is reached") }
         let room = ChatRoom(name, limits)
         rooms[name] = room
         return room
@@ -228,12 +228,12 @@ public final class ChatServer {
         if parts.count == 2, parts[1] != self.name {
             let server = String(parts[1])
             guard let backplane, remote.room(of: receiver, at: server) != nil else {
-                throw ChatRefusal("nobody is called \(receiver)@\(ChatServer.isName(server) ? server : "?") now")
+                throw ChatRefusal("no member is called \(receiver)@\(ChatServer.isName(server) ? server : "?")")
             }
             backplane.publish(.whispered(to: receiver, at: server, by: name, text: text))
             return
         }
-        guard let other = members[receiver] else { throw ChatRefusal("nobody is called \(receiver) here") }
+        guard let other = members[receiver] else { throw ChatRefusal("no member is called \(receiver)") }
         other.peer.send(ChatLine.whispered(by: name.description, text))
     }
 
@@ -261,10 +261,10 @@ public final class ChatServer {
 
     // MARK: Names and rooms
 
-    /// A name that nobody else has here.
+    /// Returns a name, unless another member of this server has it.
     private func freeName(_ text: String, for member: ChatMember) throws(ChatRefusal) -> ChatName {
         let name = try ChatName(text)
-        if let other = members[name], other !== member { throw ChatRefusal("somebody is called \(name) already") }
+        if let other = members[name], other !== member { throw ChatRefusal("the name \(name) is taken") }
         return name
     }
 

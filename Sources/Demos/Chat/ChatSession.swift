@@ -1,8 +1,8 @@
-// Between a connection and the chat: lines in, lines out, and the policy for those who do not read. Here is the network;
-// what a line means is the chat's business.
+// Connects a connection to the chat: passes lines in both directions and drops members that read too slowly. The chat
+// interprets the lines.
 //
-//     keeping up --a write says "pressure"--> behind --drained--> keeping up
-//                                               +---- still behind after `patience`, or above the hard limit --> dropped
+//     keeping up --a write returns pressure--> behind --drained--> keeping up
+//                                                +---- still behind after patience, or over the hard limit --> dropped
 
 public import Reactor
 
@@ -11,16 +11,16 @@ public final class ChatSession: MessageHandler, ChatPeer {
     private let chat: ChatServer
     private var connection: Connection?
     private var member: ChatMember?
-    /// Runs while the member is behind.
+    /// The timer that runs while the member's output is above its high watermark.
     private var patience: Timer?
 
-    /// A session with a chat.
+    /// Creates the handler of a new connection.
     public init(_ chat: ChatServer) { self.chat = chat }
 
-    /// The framing that goes with it: lines of bounded length.
+    /// Returns the framing of the protocol: lines of bounded length.
     public static func framing(_ limits: ChatLimits) -> LineFraming { LineFraming(maximum: limits.lineBytes) }
 
-    /// Greets.
+    /// Adds a member to the chat.
     public func connected(_ connection: Connection) {
         self.connection = connection
         if chat.settleLater == nil {
@@ -31,7 +31,7 @@ public final class ChatSession: MessageHandler, ChatPeer {
         member = chat.connect(self)
     }
 
-    /// Gives the line to the chat, without what telnet has added.
+    /// Passes a line to the chat, without telnet commands.
     public func received(message: RawSpan, on connection: Connection) {
         guard let member else { return }
         var line = Array(message)
@@ -43,29 +43,29 @@ public final class ChatSession: MessageHandler, ChatPeer {
         chat.receive(line, from: member, at: connection.loop.now)
     }
 
-    /// Says why the connection ends. The room need not wait until it has.
+    /// Reports why the connection ends, and removes the member at once.
     public func refused(_ connection: Connection, error: FramingError) {
         switch error.kind {
         case .tooLong: send(ChatLine.refusal("a line has at most \(chat.limits.lineBytes) bytes; goodbye"))
-        // Half a line may be half a command of a sender that died.
-        default: send(ChatLine.refusal("your last line has no end, so nobody has seen it; goodbye"))
+        // An incomplete line may be the beginning of a command whose sender died.
+        default: send(ChatLine.refusal("your last line was incomplete and was not sent; goodbye"))
         }
         if let member { chat.disconnect(member, .brokenLine, at: connection.loop.now) }
     }
 
-    /// The member reads again.
+    /// Stops the timer: the member has caught up.
     public func drained(_ connection: Connection) {
         if let patience { connection.loop.cancel(patience) }
         patience = nil
     }
 
-    /// The server ends: the first who is told of it says so to all.
+    /// Shuts the chat down: the first session to be drained says goodbye to all members.
     public func draining(_ connection: Connection) {
         chat.shutdown()
         connection.close()
     }
 
-    /// The member is gone, if it is not already.
+    /// Removes the member, if it is still in the chat.
     public func closed(_ connection: Connection, reason: CloseReason) {
         drained(connection)
         if let member { chat.disconnect(member, Self.parting(reason), at: connection.loop.now) }
@@ -82,7 +82,7 @@ public final class ChatSession: MessageHandler, ChatPeer {
         }
     }
 
-    // MARK: What the chat asks for
+    // MARK: Calls of the chat
 
     func send(_ bytes: [UInt8]) {
         guard let connection, connection.write(bytes) == .pressure, patience == nil else { return }
@@ -96,7 +96,7 @@ public final class ChatSession: MessageHandler, ChatPeer {
         return peer.limitKey
     }
 
-    /// A last word would only wait behind all that was not read.
+    /// Drops a member without a farewell, which would only queue behind the unread output.
     private func drop() {
         patience = nil
         guard let connection, let member, connection.isOpen else { return }

@@ -1,17 +1,17 @@
-// A line that is being written on a terminal: keys in, text out, and how to show it. It knows no terminal: the bytes of keys
-// come from one in raw mode, and what it answers is written to one by somebody else.
+// A line being edited on a terminal: takes keys, keeps the text, and renders it. It is independent of the terminal: the
+// caller passes the bytes of a terminal in raw mode and writes the rendering.
 //
-//     byte --> text: UTF-8, collected until a character is whole
+//     byte --> text: UTF-8, collected until a character is complete
 //          --> control: a key by itself
-//          --> ESC [ digits ; letter, ESC O letter: an arrow, Home, End, Delete; unknown ones are swallowed whole
+//          --> ESC [ digits ; letter, ESC O letter: an arrow, Home, End, Delete; unknown sequences are discarded
 
-/// The editor of one line, with those that were written before.
+/// An editor of one line, with a history.
 public struct LineEditor: Sendable {
-    /// What a key has led to, besides a change of the line.
+    /// The effect of a key, other than a change of the line.
     public enum Event: Sendable, Hashable {
         /// A line is complete.
         case line(String)
-        /// ctrl-D on an empty line: there will be no more.
+        /// ctrl-D on an empty line: the end of input.
         case ended
         /// ctrl-C.
         case interrupted
@@ -28,21 +28,21 @@ public struct LineEditor: Sendable {
     private var partial: [UInt8] = []
 
     private var history: [String] = []
-    /// Which line of the history is shown; its count for the one that is new.
+    /// The position in the history of the line shown; the history's count for the new line.
     private var position = 0
     private var unfinished: [Character] = []
 
-    /// An editor with an empty line.
+    /// Creates an editor with an empty line.
     ///
-    /// - Parameter maximumBytes: how long a line may become; further text is not taken.
+    /// - Parameter maximumBytes: the maximum length of a line, in bytes; further text is ignored. Default: 1,024.
     public init(maximumBytes: Int = 1_024) { self.maximumBytes = maximumBytes }
 
-    /// The line as it is.
+    /// The current line.
     public var text: String { String(characters) }
 
     // MARK: Keys
 
-    /// Takes the bytes of keys; answers what they led to.
+    /// Processes the bytes of keys; returns the events that they caused.
     public mutating func receive(_ bytes: some Sequence<UInt8>) -> [Event] {
         var events: [Event] = []
         for byte in bytes {
@@ -65,7 +65,7 @@ public struct LineEditor: Sendable {
                 state = .text
                 finishSequence(byte)
             } else if byte < 0x20 {
-                state = .text  // no sequence after all
+                state = .text  // not a valid sequence
                 return control(byte)
             } else if parameters.count < 16 {
                 parameters.append(byte)
@@ -126,7 +126,7 @@ public struct LineEditor: Sendable {
         partial.append(byte)
         if byte < 0x80 { partial = [byte] }
         guard let text = String(validating: partial, as: UTF8.self) else {
-            // A character has four bytes at most; what is not one by then never will be.
+            // A character has at most four bytes; an invalid sequence of that length cannot become valid.
             if partial.count >= 4 { partial = [] }
             return nil
         }
@@ -134,7 +134,7 @@ public struct LineEditor: Sendable {
         guard text.unicodeScalars.allSatisfy(ChatText.isVisible),
             String(characters).utf8.count + text.utf8.count <= maximumBytes
         else { return nil }
-        // An accent becomes one with the character before it.
+        // A combining accent merges with the character before it.
         let before = Array(String(characters[..<cursor]) + text)
         characters.replaceSubrange(..<cursor, with: before)
         cursor = before.count
@@ -170,10 +170,10 @@ public struct LineEditor: Sendable {
         cursor = characters.count
     }
 
-    // MARK: Showing it
+    // MARK: Rendering
 
-    /// What a terminal is sent to show the prompt and the line in one row, whatever stood in that row: the part round the
-    /// cursor, if the line is too long.
+    /// Returns the terminal output that shows the prompt and the line in one row, replacing what the row contained. Of
+    /// a line that is too long, the part around the cursor is shown.
     public func rendering(prompt: String, columns: Int) -> String {
         let room = max(4, columns - TextWidth.of(prompt) - 1)
         var first = 0
@@ -193,6 +193,6 @@ public struct LineEditor: Sendable {
         return Self.erasure + prompt + String(characters[first..<last]) + back
     }
 
-    /// What a terminal is sent to empty the row.
+    /// The terminal output that clears the row.
     public static let erasure = "\r\u{1b}[K"
 }

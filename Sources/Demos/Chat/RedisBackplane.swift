@@ -1,14 +1,14 @@
-// The backplane of a chat through one channel of Redis: events out, events in, and signs of life in between. Delivery is at
-// most once, as Redis's publish/subscribe is: what is said while the link is down is said on this server only.
+// The backplane of a chat through a channel of Redis: events in both directions, and heartbeats. As in Redis's
+// publish/subscribe, delivery is at most once: lines said while the link is down stay on this server.
 
 public import Reactor
 public import ReactorRedis
 
-/// Joins a chat's rooms with those of other servers through Redis's publish/subscribe.
+/// A backplane that joins a chat's rooms with those of other servers through Redis's publish/subscribe.
 ///
-/// Belongs to its loop's thread; the chat does not keep it.
+/// Confined to its loop's thread; the chat holds it weakly.
 public final class RedisBackplane: ChatBackplane, RedisLinkHandler {
-    /// How often this server says that it is there, and when another one that has not done so is forgotten.
+    /// The interval of heartbeats, and the silence after which another server is forgotten.
     private static let (pulse, patience) = (Duration.seconds(5), Duration.seconds(16))
 
     private let loop: EventLoop
@@ -18,22 +18,24 @@ public final class RedisBackplane: ChatBackplane, RedisLinkHandler {
     private let report: (String) -> Void
     private var link: RedisLink?
     private var pulseTimer: Timer?
-    /// Since when nothing goes through, and what had been dropped by then; `nil` while all is well, and at the start.
+    /// When the link was lost, and the number of events dropped by then; `nil` while it works, and at the start.
     private var loss: (since: MonotonicTime, dropped: Int)?
-    /// Whether this server has heard itself: what it publishes comes through to those who listen.
+    /// Whether this server has received its own event, which proves that publishing works.
     private var isWorking = false
     private var hasReportedNonsense = false
-    /// Events of others that were of no use: malformed, or of a server with this one's name.
+    /// Events of other servers that were refused: malformed, or from a server with this one's name.
     public private(set) var refused = 0
 
-    /// Joins a chat with others, from now on and for as long as its loop runs.
+    /// Joins a chat with other servers, from now on and for as long as its loop runs.
     ///
     /// - Parameters:
-    ///   - destination: where Redis is, `HOST:PORT`; a name is looked up anew at every attempt.
-    ///   - channel: the channel that the servers of this chat have in common.
-    ///   - random: for this server's origin and for the pauses between attempts.
-    ///   - report: told, in one line, that the link is lost and that it is back, once each.
-    /// - Throws: `SocketError` when the destination is malformed.
+    ///   - chat: the chat of this server.
+    ///   - destination: the Redis server, `HOST:PORT`; a name is resolved again at every attempt.
+    ///   - channel: the channel that the servers of this chat share. Default: `reactor-chat`.
+    ///   - loop: the loop of the chat.
+    ///   - random: the source of this server's origin and of the jitter of reconnects.
+    ///   - report: called with one line when the link is lost, and when it is back.
+    /// - Throws: `SocketError` if the destination is malformed.
     public init(
         _ chat: ChatServer, through destination: String, channel: String = "reactor-chat", on loop: EventLoop,
         random: any RandomNumberGenerator = SystemRandomNumberGenerator(), report: @escaping (String) -> Void
@@ -50,16 +52,16 @@ public final class RedisBackplane: ChatBackplane, RedisLinkHandler {
         pulseTimer = loop.schedule(after: Self.pulse, repeating: Self.pulse) { [weak self] in self?.beat() }
     }
 
-    /// Events that were given to Redis.
+    /// Events handed to Redis.
     public var published: Int { link?.published ?? 0 }
 
-    /// Events that were dropped because there was no link, or too much waited.
+    /// Events dropped because the link was down or its queue full.
     public var dropped: Int { link?.dropped ?? 0 }
 
-    /// Whether what is published comes through.
+    /// Whether published events reach Redis and come back.
     public var isUp: Bool { isWorking }
 
-    /// Ends the link. What was published before is sent.
+    /// Ends the link after queued events have been sent.
     public func stop() {
         if let pulseTimer { loop.cancel(pulseTimer) }
         pulseTimer = nil
@@ -70,20 +72,20 @@ public final class RedisBackplane: ChatBackplane, RedisLinkHandler {
         link?.publish(ChatEvent(origin: origin, server: chat.name, content).bytes)
     }
 
-    /// Says that this server is there. It hears that itself, so that a Redis which hangs is noticed.
+    /// Publishes a heartbeat. This server receives it, too, so that a hanging Redis is noticed.
     private func beat() {
         if link?.isUp == true { publish(.alive) }
         chat.forgetServers(silentSince: loop.now.advanced(by: .zero - Self.patience), at: loop.now)
     }
 
-    // MARK: What the link tells
+    // MARK: Callbacks of the link
 
     public func linkIsUp() {
         publish(.hello)
         chat.publishMembers()
     }
 
-    /// The first word of its own that came back: only now is it sure that Redis lets this server publish.
+    /// Called for the first own event received: only now is it certain that Redis lets this server publish.
     private func heardItself() {
         isWorking = true
         guard let loss else { return report("joined with other servers through Redis at \(destination)") }
@@ -94,12 +96,12 @@ public final class RedisBackplane: ChatBackplane, RedisLinkHandler {
         chat.backplaneChanged(isThere: true)
     }
 
-    /// Reported once, however many attempts come to nothing.
+    /// Reports the loss once, however many attempts fail afterwards.
     public func linkIsDown(_ reason: String) {
         isWorking = false
         if loss != nil { return }
         loss = (loop.now, dropped)
-        report("no Redis at \(destination) (\(reason)); this server's rooms go on, and the link is tried again")
+        report("no Redis at \(destination) (\(reason)); this server's rooms stay open, and it reconnects by itself")
         chat.backplaneChanged(isThere: false)
     }
 
@@ -112,15 +114,15 @@ public final class RedisBackplane: ChatBackplane, RedisLinkHandler {
             if !isWorking { heardItself() }
             return
         }
-        if event.server == chat.name { return refuse("another server is called \(chat.name), too") }
-        if !chat.receive(event, at: loop.now) { refuse("there are too many servers, or one has changed its name") }
+        if event.server == chat.name { return refuse("another server has the same name, \(chat.name)") }
+        if !chat.receive(event, at: loop.now) { refuse("too many servers, or a server has changed its name") }
     }
 
-    /// Nonsense is counted, and reported once: whoever sends it once sends it often.
+    /// Counts a refused event. Only the first one is reported, because a faulty sender repeats itself.
     private func refuse(_ reason: String) {
         refused += 1
         if hasReportedNonsense { return }
         hasReportedNonsense = true
-        report("an event from Redis was refused, and so will others be: \(reason)")
+        report("refused an event from Redis: \(reason); further ones are only counted")
     }
 }

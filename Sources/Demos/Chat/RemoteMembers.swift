@@ -1,5 +1,5 @@
-// Who is on the other servers, as far as they have said so: for /who and for private messages. It is hearsay: a server
-// that is not heard of for a while is forgotten with all its members.
+// The members of other servers, as announced by these: for /who and for private messages. A server that is silent for a
+// while is forgotten with all its members.
 
 import Reactor
 
@@ -12,13 +12,13 @@ final class RemoteMembers {
     }
 
     static let maximumServers = 64
-    /// On all of them together.
+    /// The maximum number of members of all other servers together.
     static let maximumMembers = 20_000
     private var memberCount = 0
     private var servers: [UInt64: Server] = [:]
 
-    /// Notes that a server is there. `false` when there are too many to take notice of another one, or when the process
-    /// had another server name before: no process changes that.
+    /// Records a sign of life of a server. Returns `false` if there are too many servers to track it, or if the process
+    /// had another server name before, which no correct process changes.
     func hear(_ origin: UInt64, _ name: String, at now: MonotonicTime) -> Bool {
         if let known = servers[origin]?.name, known != name { return false }
         if servers[origin] == nil {
@@ -30,7 +30,7 @@ final class RemoteMembers {
     }
 
     func put(_ member: ChatName, in room: ChatName, at origin: UInt64) {
-        // Only looked at: a copy of the server would have all its members copied by the change below.
+        // Without a copy of the entry, which would make the change below copy all members of the server.
         guard let isNew = servers[origin].map({ $0.rooms[member] == nil }) else { return }
         if isNew {
             if memberCount >= Self.maximumMembers { return }
@@ -39,14 +39,14 @@ final class RemoteMembers {
         servers[origin]?.rooms[member] = room
     }
 
-    /// Takes a member out of a room; one who is in another by now stays there.
+    /// Removes a member from a room, unless it is in another one by now.
     func remove(_ member: ChatName, from room: ChatName, at origin: UInt64) {
         guard servers[origin]?.rooms[member] == room else { return }
         servers[origin]?.rooms[member] = nil
         memberCount -= 1
     }
 
-    /// Forgets a server; answers in which rooms it had how many members.
+    /// Forgets a server; returns the number of its members per room.
     @discardableResult
     func forget(_ origin: UInt64) -> [ChatName: Int] {
         guard let server = servers.removeValue(forKey: origin) else { return [:] }
@@ -59,12 +59,12 @@ final class RemoteMembers {
         memberCount = 0
     }
 
-    /// Servers that were not heard of since a moment.
+    /// Returns the servers that have been silent since a point in time.
     func silent(since moment: MonotonicTime) -> [(origin: UInt64, name: String)] {
         servers.filter { $0.value.lastHeard < moment }.map { ($0.key, $0.value.name) }
     }
 
-    // MARK: Asking
+    // MARK: Queries
 
     func room(of member: ChatName, at server: String) -> ChatName? {
         servers.values.lazy.filter { $0.name == server }.compactMap { $0.rooms[member] }.first
@@ -74,7 +74,7 @@ final class RemoteMembers {
         servers.values.reduce(0) { $0 + $1.rooms.values.count { $0 == room } }
     }
 
-    /// The names of those who are in a room, as `anna@b`.
+    /// Returns the names of the members of a room, as `anna@b`.
     func names(in room: ChatName) -> [String] {
         servers.values.flatMap { server in server.rooms.filter { $0.value == room }.map { "\($0.key)@\(server.name)" } }
     }

@@ -1,14 +1,14 @@
-// What telnet(1) sends besides text: commands that begin with the byte 255, "interpret as command" (RFC 854). A chat has no
-// options, so each offer and each demand is declined, which is an answer that telnet may be waiting for.
+// Removes telnet(1) commands, which begin with the byte 255, "interpret as command" (RFC 854). The chat supports no
+// options, so each offer and each request is declined, because telnet may be waiting for a reply.
 
-/// Takes telnet's commands out of a line.
+/// A filter of telnet commands.
 enum TelnetFilter {
     private static let (subEnd, subBegin): (UInt8, UInt8) = (240, 250)
     private static let (will, wont, demand, dont): (UInt8, UInt8, UInt8, UInt8) = (251, 252, 253, 254)
-    /// The byte that begins a command; in UTF-8 it occurs nowhere.
+    /// The byte that begins a command; it never occurs in UTF-8.
     static let interpret: UInt8 = 255
 
-    /// The line without the commands, and what to answer to them: no more bytes than the line had.
+    /// Returns the line without commands, and the reply to them, which is no longer than the line.
     static func strip(_ line: [UInt8]) -> (text: [UInt8], answer: [UInt8]) {
         var (text, answer): ([UInt8], [UInt8]) = ([], [])
         var index = 0
@@ -21,10 +21,10 @@ enum TelnetFilter {
             }
             switch byte(1) {
             case interpret:
-                text.append(interpret)  // an escaped one: data, and no UTF-8
+                text.append(interpret)  // an escaped 255: data, and invalid as UTF-8
                 index += 2
             case will, wont, demand, dont:
-                // Only what would change something is declined: an answer to an answer would never end.
+                // Decline only what would change an option: replying to replies would never end.
                 if let option = byte(2) {
                     if byte(1) == demand { answer += [interpret, wont, option] }
                     if byte(1) == will { answer += [interpret, dont, option] }

@@ -1,27 +1,27 @@
-// How often something may happen: so many at once, and so many a second for long.
+// A rate limit: a burst at once, and a sustained rate per second.
 
 public import Reactor
 
-/// A bucket that holds a number of tokens, from which one is taken for each event, and which is filled again with time.
+/// A token bucket: each event takes one token, and tokens are replenished at a constant rate.
 public struct TokenBucket: Sendable {
     private let capacity: Int64
-    /// Nanoseconds in which a token comes.
+    /// The time in which one token is added, in nanoseconds.
     private let interval: Int64
-    /// When the bucket was, or will be, empty: it is the time since then that counts, so that no fraction is lost.
+    /// The time at which the bucket was, or will be, empty; tokens are derived from it, so that no fraction is lost.
     private var emptyAt: MonotonicTime
 
-    /// A full bucket.
+    /// Creates a full bucket.
     ///
     /// - Parameters:
-    ///   - perSecond: tokens that come in a second; at least 1, at most a thousand million.
-    ///   - burst: tokens that it holds; at least 1.
+    ///   - perSecond: the tokens added per second; clamped to 1 to 1,000,000,000.
+    ///   - burst: the capacity, in tokens; clamped to 1 to 1,000,000.
     public init(perSecond: Int, burst: Int) {
         interval = 1_000_000_000 / Int64(min(max(1, perSecond), 1_000_000_000))
         capacity = Int64(min(max(1, burst), 1_000_000))
         emptyAt = MonotonicTime(nanoseconds: .min / 2)
     }
 
-    /// Takes a token; `false` when there is none.
+    /// Takes a token; returns `false` if the bucket is empty.
     public mutating func take(at now: MonotonicTime) -> Bool {
         let full = MonotonicTime(nanoseconds: now.nanoseconds &- capacity &* interval)
         let since = max(emptyAt, full)
@@ -30,12 +30,12 @@ public struct TokenBucket: Sendable {
         return true
     }
 
-    /// Whether it holds as many tokens as it can.
+    /// Returns whether the bucket is full.
     func isFull(at now: MonotonicTime) -> Bool {
         emptyAt.nanoseconds <= now.nanoseconds &- capacity &* interval
     }
 
-    /// How long it takes until there is a token.
+    /// Returns the time until a token is available.
     public func wait(at now: MonotonicTime) -> Duration {
         let full = MonotonicTime(nanoseconds: now.nanoseconds &- capacity &* interval)
         return .nanoseconds(max(0, interval &- (now.nanoseconds &- max(emptyAt, full).nanoseconds)))

@@ -1,27 +1,27 @@
-// The little server that greets, answers and takes its leave: the smallest one in which a connection remembers something.
-// It knows lines and no socket; what it remembers of each connection are the two counts in `Dialogue`.
+// A small server that greets, replies and says goodbye: the smallest example of state per connection. It handles lines
+// and knows no socket; the state of each connection is the two counts in `Dialogue`.
 //
-//     connected --greeting--> talking --a message: its answer--> talking
-//                                |---- the stop word, or the peer ends: leave --> closed
+//     connected --greeting--> talking --a message: its reply--> talking
+//                                |---- the stop word, or half-close: farewell --> closed
 
 public import Reactor
 
-/// What a dialogue is about: the same for all connections.
+/// The rules of a dialogue, shared by all connections.
 public struct DialogueRules: Sendable {
-    /// Bytes of a message, and of the word that takes a character's place. Both bound the answer, 64 KiB at most.
+    /// The maximum length of a message and of the replacement, in bytes; they bound a reply to 64 KiB.
     public static let (longestMessage, longestWord) = (1024, 64)
 
-    /// The character that is replaced wherever it stands, as UTF-8.
+    /// The character to replace, as UTF-8.
     let character: [UInt8]
-    /// What it is replaced by.
+    /// The replacement.
     let word: [UInt8]
     /// The message that ends the dialogue.
     let stop: [UInt8]
-    /// What a newcomer is told.
+    /// The first line that a client receives.
     let greeting: String
 
-    /// The rules of a dialogue; `nil` where nobody could follow them: an empty or too long word, one that ends a line, or a
-    /// stop word that is no single line.
+    /// Creates the rules of a dialogue; `nil` if they cannot work: if a text is empty, too long, or contains a
+    /// character that is not printable, such as a newline.
     public init?(replacing character: Character = "o", by word: String = "zero", until stop: String = "bye") {
         let all = [String(character), word, stop]
         guard all.allSatisfy({ !$0.isEmpty && $0.unicodeScalars.allSatisfy(PrintableText.isPrintable) }),
@@ -32,8 +32,8 @@ public struct DialogueRules: Sendable {
         greeting = "hello; I answer with '\(word)' for each '\(character)', until you say '\(stop)'\n"
     }
 
-    /// A message with the word in place of the character, and how often. In UTF-8 no character begins within another one,
-    /// so bytes are all that has to be compared.
+    /// Returns the message with each occurrence of the character replaced, and their number. Comparing bytes is enough,
+    /// because in UTF-8 no character begins within another one.
     func answer(to message: [UInt8]) -> (text: [UInt8], count: Int) {
         var (text, count, index) = ([UInt8](), 0, 0)
         while index < message.count {
@@ -50,24 +50,24 @@ public struct DialogueRules: Sendable {
     }
 }
 
-/// A dialogue with one peer, line by line.
+/// The handler of a dialogue with one peer, line by line.
 public final class Dialogue: MessageHandler {
     private let rules: DialogueRules
     private let lines = LineFraming(maximum: DialogueRules.longestMessage)
-    // What it remembers of its peer.
+    // The state of the connection.
     private var messages = 0
     private var replaced = 0
 
-    /// A dialogue that has not begun.
+    /// Creates the handler of a new connection.
     public init(_ rules: DialogueRules) { self.rules = rules }
 
-    /// The framing that goes with it.
+    /// The framing of a dialogue.
     public static var framing: LineFraming { LineFraming(maximum: DialogueRules.longestMessage) }
 
-    /// Greets.
+    /// Sends the greeting.
     public func connected(_ connection: Connection) { connection.write(rules.greeting) }
 
-    /// Answers, or takes its leave.
+    /// Replies, or says goodbye after the stop word.
     public func received(message: RawSpan, on connection: Connection) throws {
         let message = Array(message)
         if message == rules.stop { return leave(connection) }
@@ -77,15 +77,15 @@ public final class Dialogue: MessageHandler {
         try lines.write(answer.text, to: connection)
     }
 
-    /// Says what is wrong; the connection closes then.
+    /// Reports malformed input; the connection closes afterwards.
     public func refused(_ connection: Connection, error: FramingError) {
         connection.write("goodbye; \(error)\n")
     }
 
-    /// The peer has said all it wanted to, and may still hear.
+    /// Says goodbye after a half-close: the peer may still read.
     public func ended(_ connection: Connection) { leave(connection) }
 
-    /// The server ends.
+    /// Says goodbye when the server shuts down.
     public func draining(_ connection: Connection) { leave(connection) }
 
     private func leave(_ connection: Connection) {

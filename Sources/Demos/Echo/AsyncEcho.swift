@@ -1,15 +1,15 @@
-// The echo once more, as a task that waits for bytes: straight-line code, one task a connection.
+// The echo server in the async style: straight-line code, one task per connection.
 
 public import Reactor
 
-/// The echo as a closure for ``Reactor/EventLoop/serve(on:limits:drainTime:listening:_:)``.
+/// Echo servers as closures for ``Reactor/EventLoop/serve(on:limits:drainTime:listening:_:)``.
 public enum AsyncEcho {
-    /// Sends the bytes back, until the peer has no more.
+    /// Echoes bytes until the end of the stream.
     public nonisolated(nonsending) static func serve(_ connection: AsyncConnection) async throws {
         while try await connection.read({ connection.base.write($0) }) { try await connection.waitForRoom() }
     }
 
-    /// Sends the bytes back with the ASCII letters a to z as A to Z.
+    /// Echoes bytes, with the ASCII letters a to z in upper case.
     public nonisolated(nonsending) static func serveInUpperCase(_ connection: AsyncConnection) async throws {
         var buffer = [UInt8](repeating: 0, count: 1024)
         while let count = try await connection.read(into: &buffer) {
@@ -20,12 +20,12 @@ public enum AsyncEcho {
         }
     }
 
-    /// Sends each line back.
+    /// Echoes lines.
     public nonisolated(nonsending) static func serveLines(_ connection: AsyncConnection) async throws {
         for try await line in connection.lines() { try await connection.write(line + "\n") }
     }
 
-    /// Makes what sends each line back behind the time that a clock says it is.
+    /// Returns a closure that echoes each line, preceded by the time of a clock.
     public static func serveLinesWithTime(
         clock: @escaping @Sendable () -> WallTime
     ) -> nonisolated(nonsending) @Sendable (AsyncConnection) async throws -> Void {

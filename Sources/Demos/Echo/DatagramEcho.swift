@@ -1,35 +1,35 @@
-// The simplest datagram server there is: every datagram goes back to its sender.
+// The simplest datagram server: it sends every datagram back to its sender.
 
 public import Reactor
 
-/// Answers every datagram with the same datagram, a truncated one with what came of it.
+/// A server that echoes every datagram, and of a truncated one the part received.
 ///
-/// Anybody can send in another's name, who then gets the answer. An echo answers with no more than it was sent, so that it
-/// is no amplifier; still it belongs on loopback or behind a filter (RFC 862).
+/// A sender's address can be forged, in which case the reply goes to a third party. An echo is never longer than its
+/// request and hence amplifies nothing; it still belongs on loopback or behind a filter (RFC 862).
 public final class DatagramEcho: DatagramHandler {
-    /// An echo.
+    /// Creates an echo server.
     public init() {}
 
-    /// Sends the datagram back.
+    /// Echoes a datagram.
     public func received(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) {
         socket.send(bytes, to: peer)
     }
 
-    /// Sends back what was received.
+    /// Echoes the part of a datagram that was received.
     public func receivedTruncated(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) {
         socket.send(bytes, to: peer)
     }
 }
 
-/// Answers every datagram with the same datagram, but the ASCII letters a to z with A to Z.
+/// A server that echoes every datagram, with the ASCII letters a to z in upper case.
 public final class UpperCaseDatagramEcho: DatagramHandler {
-    /// The answer, in memory that is used again and again.
+    /// The reply, in a reused buffer.
     private var answer: [UInt8] = []
 
-    /// An echo in upper case.
+    /// Creates an upper-case echo server.
     public init() {}
 
-    /// Sends the datagram back.
+    /// Echoes a datagram in upper case.
     public func received(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) {
         answer.removeAll(keepingCapacity: true)
         for index in 0..<bytes.byteCount {

@@ -1,30 +1,30 @@
-// The simplest server there is: what comes in goes out again.
+// The simplest server: it sends back every byte that it receives.
 
 public import Reactor
 
-/// Answers every byte with the same byte.
+/// A server that echoes every byte.
 public final class Echo: ConnectionHandler {
-    /// An echo.
+    /// Creates an echo server.
     public init() {}
 
-    /// Sends the bytes back.
+    /// Echoes the input.
     public func received(_ bytes: RawSpan, on connection: Connection) {
         connection.write(bytes)
     }
 
-    /// Closes, but first answers whoever has just come and not said anything yet.
+    /// Closes the connection, unless it is so new that its first input is still expected.
     public func draining(_ connection: Connection) {
         if connection.bytesReceived > 0 { connection.close() }
     }
 }
 
-/// Answers every byte with the same byte, but the ASCII letters a to z with A to Z.
+/// A server that echoes every byte, with the ASCII letters a to z in upper case.
 public final class UpperCaseEcho: ConnectionHandler {
-    /// An echo in upper case.
+    /// Creates an upper-case echo server.
     public init() {}
 
-    /// Sends the bytes back, piece by piece through a buffer of fixed size, so that nothing is allocated; the pieces leave
-    /// together.
+    /// Echoes the input in upper case, in pieces through a buffer of fixed size, so that nothing is allocated; the
+    /// pieces are flushed together.
     public func received(_ bytes: RawSpan, on connection: Connection) {
         var piece = InlineArray<4096, UInt8>(repeating: 0)
         var offset = 0
@@ -39,7 +39,7 @@ public final class UpperCaseEcho: ConnectionHandler {
         }
     }
 
-    /// Closes, but first answers whoever has just come and not said anything yet.
+    /// Closes the connection, unless it is so new that its first input is still expected.
     public func draining(_ connection: Connection) {
         if connection.bytesReceived > 0 { connection.close() }
     }

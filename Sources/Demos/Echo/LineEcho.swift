@@ -1,21 +1,21 @@
-// The simplest server of messages: a line comes in and goes out again.
+// The simplest message server: it sends back every line that it receives.
 
 public import Reactor
 
-/// Answers every line with the same line.
+/// A server that echoes every line.
 public final class LineEcho: MessageHandler {
     private let lines = LineFraming()
 
-    /// An echo of lines.
+    /// Creates an echo server of lines.
     public init() {}
 
-    /// Sends the line back. One that ends with a carriage return and comes with another cannot be told apart from its
-    /// end, and closes the connection.
+    /// Echoes a line. A line whose content ends with a carriage return cannot be distinguished from one with the line
+    /// ending CR LF; it closes the connection.
     public func received(message: RawSpan, on connection: Connection) throws {
         try lines.write(message, to: connection)
     }
 
-    /// Closes, but first answers whoever has just come and not said anything yet.
+    /// Closes the connection, unless it is so new that its first input is still expected.
     public func draining(_ connection: Connection) {
         if connection.bytesReceived > 0 { connection.close() }
     }

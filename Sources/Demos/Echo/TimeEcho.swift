@@ -1,18 +1,18 @@
-// The echo that says when: each message goes back behind the time of day. The clock is given in from outside.
+// Echo servers that precede each message with the time of day. The clock is passed in.
 
 public import Reactor
 
-/// Answers every line with the time and the same line.
+/// A server that echoes every line, preceded by the time.
 public final class TimeEcho: MessageHandler {
     private let lines = LineFraming()
     private let clock: @Sendable () -> WallTime
-    /// The answer, in memory that is used again and again.
+    /// The reply, in a reused buffer.
     private var answer: [UInt8] = []
 
-    /// An echo of lines that asks this clock.
+    /// Creates a server that uses this clock.
     public init(clock: @escaping @Sendable () -> WallTime) { self.clock = clock }
 
-    /// Sends the line back behind the time.
+    /// Echoes a line, preceded by the time.
     public func received(message: RawSpan, on connection: Connection) throws {
         answer.removeAll(keepingCapacity: true)
         answer += clock().text.utf8
@@ -21,27 +21,27 @@ public final class TimeEcho: MessageHandler {
         try lines.write(answer, to: connection)
     }
 
-    /// Closes, but first answers whoever has just come and not said anything yet.
+    /// Closes the connection, unless it is so new that its first input is still expected.
     public func draining(_ connection: Connection) {
         if connection.bytesReceived > 0 { connection.close() }
     }
 }
 
-/// Answers every datagram with the time and the same datagram.
+/// A server that echoes every datagram, preceded by the time.
 ///
-/// The answer is 25 bytes longer than the question, and anybody can ask in another's name: this belongs on loopback or
-/// behind a filter even more than ``DatagramEcho`` does.
+/// A reply is 25 bytes longer than its request, and a sender's address can be forged: this server belongs on loopback
+/// or behind a filter even more than ``DatagramEcho`` does.
 public final class TimeDatagramEcho: DatagramHandler {
-    /// No datagram over IPv4 has more bytes.
+    /// The maximum length of a datagram over IPv4, in bytes.
     private static let longestDatagram = 65_507
     private let clock: @Sendable () -> WallTime
-    /// The answer, in memory that is used again and again.
+    /// The reply, in a reused buffer.
     private var answer: [UInt8] = []
 
-    /// An echo of datagrams that asks this clock.
+    /// Creates a server that uses this clock.
     public init(clock: @escaping @Sendable () -> WallTime) { self.clock = clock }
 
-    /// Sends the datagram back behind the time, as far as there is room for both.
+    /// Echoes a datagram, preceded by the time and cut to the maximum length.
     public func received(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) {
         answer.removeAll(keepingCapacity: true)
         answer += clock().text.utf8
@@ -52,7 +52,7 @@ public final class TimeDatagramEcho: DatagramHandler {
         socket.send(answer, to: peer)
     }
 
-    /// Sends back what was received.
+    /// Echoes the part of a datagram that was received.
     public func receivedTruncated(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) {
         received(bytes, from: peer, on: socket)
     }

@@ -1,15 +1,15 @@
-// A moment of the wall clock as text. The calendar is counted by hand; whoever has a clock says what time it is, so that a
-// test can say so, too. The loop's own time is another thing and never moves backwards.
+// A point in wall-clock time as text. The calendar is computed here; the time is passed in, so that tests can choose
+// it. The loop's monotonic clock is independent of it and never moves backwards.
 
-/// A moment in Coordinated Universal Time.
+/// A point in Coordinated Universal Time.
 public struct WallTime: Sendable, Hashable {
-    /// Seconds since the beginning of 1970, without leap seconds (POSIX.1, 4.19).
+    /// Seconds since 1970-01-01T00:00:00Z, without leap seconds (POSIX.1, 4.19).
     public let seconds: Int
-    /// The part of the second that has passed, 0 to 999,999,999.
+    /// Nanoseconds within the second, 0 to 999,999,999.
     public let nanoseconds: Int
 
-    /// A moment. What lies outside of the years 0 to 9999, which is all that the text has room for, becomes the nearest of
-    /// these: a clock may be set to anything.
+    /// Creates a point in time. Times outside of the years 0 to 9999, to which the text is limited, are clamped: a
+    /// system clock may be set to anything.
     public init(seconds: Int, nanoseconds: Int = 0) {
         self.seconds = min(max(seconds, Self.first), Self.last)
         self.nanoseconds = min(max(nanoseconds, 0), 999_999_999)
@@ -17,10 +17,10 @@ public struct WallTime: Sendable, Hashable {
 
     private static let first = -62_167_219_200
     private static let last = 253_402_300_799
-    /// Days from 1 March of the year 0 to 1970. Years that begin in March have their leap day at the end.
+    /// Days from 0000-03-01 to 1970-01-01. Years that begin in March have their leap day at the end.
     private static let daysToEpoch = 719_468
 
-    /// The moment to the millisecond, 24 bytes: `2026-11-28T19:07:30.123Z` (RFC 3339).
+    /// The time in milliseconds, 24 bytes: `2026-11-28T19:07:30.123Z` (RFC 3339).
     public var text: String {
         let ofDay = ((seconds % 86_400) + 86_400) % 86_400
         let (year, month, day) = Self.date(days: (seconds - ofDay) / 86_400)
@@ -29,16 +29,16 @@ public struct WallTime: Sendable, Hashable {
         return "\(date)T\(time).\(Self.digits(nanoseconds / 1_000_000, 3))Z"
     }
 
-    /// The date so many days after the beginning of 1970 in the Gregorian calendar.
+    /// Returns the Gregorian date of a number of days since 1970-01-01.
     private static func date(days: Int) -> (year: Int, month: Int, day: Int) {
-        // 400 years have 146,097 days, whichever they are; one more cycle keeps what is divided above zero.
+        // Any 400 years have 146,097 days; adding a cycle keeps the dividends positive.
         let sinceMarch = days + daysToEpoch + 146_097
         let cycle = sinceMarch / 146_097
         let ofCycle = sinceMarch % 146_097
-        // Without the leap days before it, each year has 365.
+        // Less the leap days before it, each year has 365 days.
         let year = (ofCycle - ofCycle / 1460 + ofCycle / 36_524 - ofCycle / 146_096) / 365
         let ofYear = ofCycle - (365 * year + year / 4 - year / 100)
-        // From March on, the months have 153 days in every five.
+        // From March on, every five months have 153 days.
         let month = (5 * ofYear + 2) / 153
         let day = ofYear - (153 * month + 2) / 5 + 1
         let isNextYear = month >= 10

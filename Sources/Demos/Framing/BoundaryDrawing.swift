@@ -1,15 +1,15 @@
-// The bytes of a try, drawn: sixteen a row, in hexadecimal digits and as text, what marks a boundary in brackets.
+// Draws the bytes of an experiment: sixteen per row, in hexadecimal and as text, with the framing's bytes in brackets.
 
-/// Draws what was sent and what arrived.
+/// Renders what was sent and what arrived.
 public enum BoundaryDrawing {
     private static let bytesPerRow = 16
 
-    /// A message as it was given: its text, its bytes.
+    /// Returns the rows of the messages as given.
     public static func messages(_ messages: [[UInt8]]) -> [String] {
         messages.enumerated().flatMap { rows($0.element, title: "message \($0.offset + 1)") }
     }
 
-    /// The stream as the framing makes it, a row for each message, what it adds in brackets.
+    /// Returns the rows of the framed stream, per message, with the bytes that the framing adds in brackets.
     public static func wire(_ plan: BoundaryPlan) -> [String] {
         plan.messages.enumerated().flatMap { number, message -> [String] in
             guard let (before, behind) = plan.framing.marks(around: message) else { return [] }
@@ -19,12 +19,12 @@ public enum BoundaryDrawing {
         }
     }
 
-    /// What each receive brought.
+    /// Returns the rows of the bytes of each receive.
     public static func receives(_ result: BoundaryResult) -> [String] {
         result.receives.enumerated().flatMap { rows($0.element, title: "receive \($0.offset + 1)") }
     }
 
-    /// In one line, what the receiver made of it.
+    /// Returns the outcome in one line: what the receiver found.
     public static func verdict(_ result: BoundaryResult) -> String {
         let sent = count(result.plan.messages.count, "message")
         let receives = count(result.receives.count, "receive")
@@ -32,10 +32,10 @@ public enum BoundaryDrawing {
         return "\(sent) sent, \(receives), \(found) found: \(result.isAsSent ? "as sent" : "not what was sent")"
     }
 
-    /// A number of things.
+    /// Returns a number with a noun in singular or plural.
     static func count(_ number: Int, _ thing: String) -> String { "\(number) \(thing)\(number == 1 ? "" : "s")" }
 
-    /// Bytes in rows; the first one has the title.
+    /// Returns bytes as rows; the first row has the title.
     static func rows(_ bytes: [UInt8], marked: Set<Int> = [], title: String) -> [String] {
         if bytes.isEmpty { return ["  \(pad(title, 12)) (no bytes)"] }
         return stride(from: 0, to: bytes.count, by: bytesPerRow).map { start in
@@ -55,14 +55,14 @@ public enum BoundaryDrawing {
         }
     }
 
-    /// Bytes as a program reads them.
+    /// Returns bytes in hexadecimal, without spaces.
     public static func hex(_ bytes: [UInt8]) -> String { bytes.map(digits).joined() }
 
     private static func digits(_ byte: UInt8) -> String {
         (byte < 16 ? "0" : "") + String(byte, radix: 16)
     }
 
-    /// ASCII as it is, a dot for every other byte.
+    /// Returns bytes as ASCII, with a dot for each byte that is not printable.
     private static func text(_ bytes: ArraySlice<UInt8>) -> String {
         String(decoding: bytes.map { (0x20..<0x7f).contains($0) ? $0 : UInt8(ascii: ".") }, as: UTF8.self)
     }

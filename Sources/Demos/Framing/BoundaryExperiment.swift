@@ -1,14 +1,14 @@
-// One try: both ends of a real connection on one loop, the messages on their way from one to the other, and a note of every
-// receive. It owns the listener and both connections, and is over when they are.
+// One experiment: both ends of a real connection on one loop, the messages in transit from one to the other, and a
+// record of every receive. It owns the listener and both connections, and is over when they are closed.
 //
-//     listening --both ends are there--> sending --all is sent--> finished --the receiver has read the end--> over
-//          +-------+---- refused, reset, too late -----------------------------------------------------> failed
+//     listening --both connected--> sending --all sent--> finished --the receiver has read the end--> over
+//          +-------+---- refused, reset, timed out --------------------------------------------> failed
 
 public import Reactor
 
-/// Sends messages over a loopback connection and notes how they arrive.
+/// An experiment that sends messages over a loopback connection and records how they arrive.
 public final class BoundaryExperiment {
-    /// Long for a machine that talks to itself.
+    /// The time limit, generous for a loopback connection.
     private static let patience = Duration.seconds(10)
 
     private let loop: EventLoop
@@ -23,9 +23,7 @@ public final class BoundaryExperiment {
     private var receives: [[UInt8]] = []
     private var messages: [[UInt8]] = []
 
-    /// A try on a loop.
-    ///
-    /// - Parameter told: told once what came of it, when all is closed.
+    /// Creates an experiment on a loop. The callback is called once with the outcome, after all descriptors are closed.
     public init(_ plan: BoundaryPlan, on loop: EventLoop, told: @escaping (Result<BoundaryResult, SocketError>) -> Void)
     {
         self.loop = loop
@@ -34,13 +32,13 @@ public final class BoundaryExperiment {
         self.told = told
     }
 
-    /// Begins.
+    /// Starts the experiment.
     ///
-    /// - Throws: ``SocketError`` when no connection can even be tried.
+    /// - Throws: ``SocketError`` if the listener or the connection cannot be opened.
     public func begin() throws(SocketError) {
         let listener = try loop.listen(on: .loopback(port: 0)) { [self] _ in ReceivingEnd(self) }
         self.listener = listener
-        timer = loop.schedule(after: Self.patience) { [self] in fail("it takes too long") }
+        timer = loop.schedule(after: Self.patience) { [self] in fail("timed out") }
         do throws(SocketError) {
             try loop.connect(
                 to: listener.address, handler: { [self] _ in SendingEnd(self) },
@@ -51,7 +49,7 @@ public final class BoundaryExperiment {
         }
     }
 
-    /// The framing's own handler, which notes messages; `nil` where what a receive brings is the message.
+    /// Returns a handler of the framing that records messages; `nil` if each receive counts as a message.
     fileprivate func makeFramed() -> (any ConnectionHandler)? {
         switch plan.framing {
         case .raw: nil
@@ -60,7 +58,7 @@ public final class BoundaryExperiment {
         }
     }
 
-    // MARK: The way of the bytes
+    // MARK: Sending and receiving
 
     fileprivate func connected(sender connection: Connection) {
         sender = connection
@@ -73,7 +71,7 @@ public final class BoundaryExperiment {
         if sender != nil { sendNext() }
     }
 
-    /// One send a turn of the loop: what is written in one turn would leave together.
+    /// Performs one send per turn of the loop: writes of the same turn would be flushed together.
     private func sendNext() {
         loop.execute { [self] in
             guard let sender, let receiver else { return }
@@ -128,7 +126,7 @@ public final class BoundaryExperiment {
     }
 }
 
-/// Where the messages come from.
+/// The sender of the messages.
 private final class SendingEnd: ConnectionHandler {
     private let experiment: BoundaryExperiment
 
@@ -139,7 +137,7 @@ private final class SendingEnd: ConnectionHandler {
     func closed(_ connection: Connection, reason: CloseReason) { experiment.closed(connection, reason) }
 }
 
-/// Where they arrive: every receive is noted, and given to the framing, if there is one.
+/// The receiver: every receive is recorded, and passed to the framing, if any.
 private final class ReceivingEnd: ConnectionHandler {
     private let experiment: BoundaryExperiment
     private let framed: (any ConnectionHandler)?
@@ -177,7 +175,7 @@ private final class ReceivingEnd: ConnectionHandler {
     }
 }
 
-/// What the framing finds.
+/// The messages that the framing finds.
 private final class MessageCollector: MessageHandler {
     private let experiment: BoundaryExperiment
 

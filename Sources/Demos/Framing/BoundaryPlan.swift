@@ -1,21 +1,21 @@
-// What is tried about the boundaries of messages, and what came of it: values, which know no connection.
+// The parameters of a message-boundary experiment and its result: plain values, independent of connections.
 
-/// How messages are told apart in a stream, or that they are not.
+/// How messages are delimited in a stream, if at all.
 public enum BoundaryFraming: String, CaseIterable, Sendable, Encodable {
-    /// Not at all: what one receive brings is taken for a message.
+    /// Not delimited: the bytes of one receive are taken for a message.
     case raw
-    /// Each ends with a newline.
+    /// Each message ends with a newline.
     case lines
-    /// Each comes behind its length, 32 bits in network byte order.
+    /// Each message follows its length, 32 bits in network byte order.
     case length
 
-    /// What comes before and behind a message on the wire; `nil` where the framing cannot carry it.
+    /// Returns the bytes before and after a message on the wire; `nil` if the framing cannot carry it.
     func marks(around message: [UInt8]) -> (before: [UInt8], behind: [UInt8])? {
         let newline = UInt8(ascii: "\n")
         switch self {
         case .raw: return ([], [])
         case .lines:
-            // A carriage return at its end would be taken for a part of the line's end.
+            // A carriage return at the end of a message would be taken for part of the line ending.
             if message.contains(newline) || message.last == UInt8(ascii: "\r") { return nil }
             return ([], [newline])
         case .length:
@@ -25,46 +25,47 @@ public enum BoundaryFraming: String, CaseIterable, Sendable, Encodable {
     }
 }
 
-/// How the bytes come to the receiver.
+/// How the bytes reach the receiver.
 public enum BoundaryDelivery: Sendable, Hashable {
-    /// Each message is sent by itself, one right after the other; the receiver reads when all of them are there.
+    /// Each message is sent separately, one right after the other; the receiver reads after all of them have arrived.
     case readLate
-    /// The stream is cut into pieces of so many bytes, as a network may do; the receiver reads each as it comes.
+    /// The stream is cut into pieces of a size, as a network may do; the receiver reads each as it arrives.
     case cut(every: Int)
 }
 
-/// One try.
+/// The parameters of an experiment.
 public struct BoundaryPlan: Sendable {
-    /// What is sent, in order.
+    /// The messages, in order.
     public let messages: [[UInt8]]
-    /// How it is framed.
+    /// Their framing.
     public let framing: BoundaryFraming
-    /// How it arrives.
+    /// Their delivery.
     public let delivery: BoundaryDelivery
 
-    /// Bytes of all messages, which fit into any socket's buffers, so that a receiver may read late.
+    /// The maximum total length of the messages, in bytes, which fits into any socket's buffers, so that the receiver
+    /// may read late.
     public static let mostBytes = 16 * 1024
-    /// How many messages there may be.
+    /// The maximum number of messages.
     public static let mostMessages = 64
 
-    /// A plan.
+    /// Creates a plan.
     public init(_ messages: [[UInt8]], _ framing: BoundaryFraming, _ delivery: BoundaryDelivery) {
         self.messages = messages
         self.framing = framing
         self.delivery = delivery
     }
 
-    /// The first message that the framing cannot carry, counted from 1.
+    /// The number of the first message that the framing cannot carry, from 1; `nil` if it can carry all.
     public var unsendable: Int? { messages.firstIndex { framing.marks(around: $0) == nil }.map { $0 + 1 } }
 
-    /// What each message is on the wire; of one that cannot be carried, nothing.
+    /// Each message as framed on the wire; empty for one that the framing cannot carry.
     var wire: [[UInt8]] {
         messages.map { message in
             framing.marks(around: message).map { $0.before + message + $0.behind } ?? []
         }
     }
 
-    /// What is given to one send each.
+    /// The bytes of each send.
     var sends: [[UInt8]] {
         guard case .cut(let size) = delivery else { return wire.filter { !$0.isEmpty } }
         let stream = Array(wire.joined())
@@ -74,15 +75,15 @@ public struct BoundaryPlan: Sendable {
     }
 }
 
-/// What came of a try.
+/// The result of an experiment.
 public struct BoundaryResult: Sendable {
-    /// What was tried.
+    /// The parameters.
     public let plan: BoundaryPlan
-    /// What each receive brought.
+    /// The bytes of each receive.
     public let receives: [[UInt8]]
-    /// What the receiver took for messages.
+    /// The messages that the receiver found.
     public let messages: [[UInt8]]
 
-    /// Whether the messages came as they were sent.
+    /// Whether the messages arrived as they were sent.
     public var isAsSent: Bool { messages == plan.messages }
 }

@@ -1,25 +1,25 @@
-// Wrong tries, counted by address: who guesses waits longer and longer, on however many connections. A try counts as wrong from
-// its beginning until its outcome is known, so that tries at the same moment are no more than tries one after the other.
-// What is kept is bounded, and forgotten when it is old. Any loop may use it.
+// Limits password guessing by address: failed attempts make an address wait longer and longer, on any number of
+// connections. A pending attempt counts as failed until its outcome is known, so that concurrent attempts gain nothing
+// over sequential ones. The table is bounded, and old entries expire. Thread-safe.
 //
 //     begin --admitted--> being checked --end(wasWrong)--> counted, or not
-//       +--busy: as many are being checked as may be wrong; one of them has to end first
-//       +--wait: too many were wrong
+//       +--busy: as many attempts are pending as may fail; one of them has to end first
+//       +--wait: too many attempts have failed
 
 public import Reactor
 import Synchronization
 
-/// Counts wrong tries.
+/// A limit of failed login attempts per address.
 public final class LoginGuard: Sendable {
     private struct Entry {
         var failures = 0
-        /// Tries whose outcome is not known.
+        /// The number of pending attempts.
         var underWay = 0
         var allowedAt = MonotonicTime(nanoseconds: 0)
         var last = MonotonicTime(nanoseconds: 0)
     }
 
-    /// Wrong tries that an address has without a wait.
+    /// The number of failed attempts per address without a wait.
     private let freeTries: Int
     private let firstWait: Duration
     private let longestWait: Duration
@@ -27,14 +27,14 @@ public final class LoginGuard: Sendable {
     private let mostAddresses: Int
     private let entries = Mutex<[UInt64: Entry]>([:])
 
-    /// A guard.
+    /// Creates a guard.
     ///
     /// - Parameters:
-    ///   - freeTries: wrong tries of an address that are not waited for. Default: 3.
-    ///   - firstWait: the wait after them; each one more doubles it. Default: 1 s.
-    ///   - longestWait: Default: 5 min.
-    ///   - memory: how long an address that makes no more wrong tries is remembered. Default: 15 min.
-    ///   - mostAddresses: how many are remembered. Default: 10,000.
+    ///   - freeTries: the number of failed attempts per address without a wait. Default: 3.
+    ///   - firstWait: the wait after them, doubled by each further failure. Default: 1 s.
+    ///   - longestWait: the maximum wait. Default: 5 min.
+    ///   - memory: how long an address is remembered after its last failure. Default: 15 min.
+    ///   - mostAddresses: the maximum number of addresses remembered. Default: 10,000.
     public init(
         freeTries: Int = 3, firstWait: Duration = .seconds(1), longestWait: Duration = .seconds(300),
         memory: Duration = .seconds(900), mostAddresses: Int = 10_000
@@ -46,17 +46,17 @@ public final class LoginGuard: Sendable {
         self.mostAddresses = mostAddresses
     }
 
-    /// What an address may do.
+    /// The decision about an attempt.
     public enum Admission: Sendable, Hashable {
-        /// A try may begin, and has begun: ``end(_:wasWrong:at:)`` has to follow.
+        /// The attempt has begun; ``end(_:wasWrong:at:)`` must follow.
         case admitted
-        /// As many tries of the address are under way as may be wrong: when one of them has ended, another may begin.
+        /// As many attempts of the address are pending as may fail; another one may begin after one has ended.
         case busy
-        /// Too many tries were wrong: none may begin for so long.
+        /// Too many attempts have failed; none may begin for this long.
         case wait(Duration)
     }
 
-    /// Begins a try of an address, unless it has to wait.
+    /// Begins an attempt of an address, unless it has to wait.
     public func begin(_ address: SocketAddress, at now: MonotonicTime) -> Admission {
         entries.withLock { entries in
             let key = Self.key(address)
@@ -64,7 +64,7 @@ public final class LoginGuard: Sendable {
             var entry = entries[key] ?? Entry(last: now)
             if entry.last.duration(to: now) > memory { entry = Entry(underWay: entry.underWay) }
             if entry.allowedAt > now { return .wait(now.duration(to: entry.allowedAt)) }
-            // After the tries that are free, one at a time, each after its wait.
+            // After the free attempts, one at a time, each after its wait.
             guard entry.failures + entry.underWay < freeTries || entry.underWay == 0 else { return .busy }
             entry.underWay += 1
             entry.last = now
@@ -73,7 +73,7 @@ public final class LoginGuard: Sendable {
         }
     }
 
-    /// Ends a try that has begun.
+    /// Ends an attempt.
     public func end(_ address: SocketAddress, wasWrong: Bool, at now: MonotonicTime) {
         entries.withLock { entries in
             let key = Self.key(address)
@@ -93,7 +93,7 @@ public final class LoginGuard: Sendable {
         }
     }
 
-    /// How long an address has to wait before its next try; `nil` when it need not.
+    /// Returns how long an address has to wait before its next attempt; `nil` if it need not wait.
     public func wait(of address: SocketAddress, at now: MonotonicTime) -> Duration? {
         entries.withLock { entries in
             guard let entry = entries[Self.key(address)], entry.allowedAt > now else { return nil }
@@ -101,8 +101,8 @@ public final class LoginGuard: Sendable {
         }
     }
 
-    /// Makes room: what is old goes, and if that is nothing, all do who need not wait now. Tries under way stay, of which
-    /// there are no more than threads and places in their queue.
+    /// Makes room in a full table: removes expired entries; failing that, addresses that need not wait now; failing that,
+    /// all others. Pending attempts stay; their number is bounded by the threads of the pool and its queue.
     private func forget(_ entries: inout [UInt64: Entry], _ now: MonotonicTime) {
         let count = entries.count
         entries = entries.filter { $0.value.underWay > 0 || $0.value.last.duration(to: now) <= memory }
@@ -110,6 +110,6 @@ public final class LoginGuard: Sendable {
         if entries.count == count { entries = entries.filter { $0.value.underWay > 0 } }
     }
 
-    /// An address as limits count it; all peers of a Unix socket are one.
+    /// Returns the key of an address for limits; all peers of a Unix socket share one.
     private static func key(_ address: SocketAddress) -> UInt64 { address.limitKey ?? 0 }
 }

@@ -1,37 +1,37 @@
-// One connection that logs in: lines in, lines out. Passwords are checked elsewhere, by threads that may block; nothing is
-// read from the client meanwhile. Who is in has an echo.
+// One connection that logs in, line by line. Threads of the pool check passwords, because that blocks; reading is
+// paused meanwhile. A client that is logged in has an echo server.
 //
-//     name <--------------------------------- wrong, and tries left; or no thread had time ---+
-//       +--line--> password --line--> checking -----------------------------------------------+
+//     name <--------------------------------- wrong, with attempts left; or the pool was full -+
+//       +--line--> password --line--> checking ------------------------------------------------+
 //       |                    (before it, waiting while others of the address are being checked)
-//       |                                +--right--> in: every line is answered with itself, "quit" ends
-//       |                                +--wrong, no try left--> closed
-//       +-- too slow, an address that has to wait: told, closed
+//       |                                +--right--> in: every line is echoed, "quit" ends
+//       |                                +--wrong, no attempt left--> closed
+//       +-- too slow, or an address that has to wait: reported, closed
 
 public import Reactor
 
-/// What a login grants, and for how long.
+/// The limits of a login.
 public struct LoginLimits: Sendable {
-    /// Tries a connection. Default: 3.
+    /// The maximum number of attempts per connection. Default: 3.
     public var tries = 3
-    /// How long a client may take to log in. Default: 60 s.
+    /// The maximum time from connecting to logging in. Default: 60 s.
     public var time = Duration.seconds(60)
-    /// The longest line, in bytes: crypt(3) takes no longer password. Default: 511.
+    /// The maximum length of a line, in bytes: crypt(3) accepts no longer password. Default: 511.
     public var lineBytes = 511
 
-    /// The defaults.
+    /// Creates the default limits.
     public init() {}
 }
 
-/// The handler of a client's connection.
+/// The connection handler of a login.
 public final class LoginSession: MessageHandler {
     private enum Stage { case name, password, waiting, checking, `in`, over }
-    /// After which a session asks again whether its try may begin, while other tries of its address are under way.
+    /// The interval at which a session asks the guard again while other attempts of its address are pending.
     private static let pause = Duration.milliseconds(10)
 
-    /// What the server says when it wants a name, and when it wants a password: a client hides what is typed then.
+    /// The prompt for a name. At ``passwordPrompt``, a client hides what is typed.
     public static let namePrompt = "user:"
-    /// See ``namePrompt``.
+    /// The prompt for a password.
     public static let passwordPrompt = "password:"
 
     private let verifier: any PasswordVerifier
@@ -43,12 +43,12 @@ public final class LoginSession: MessageHandler {
     private var deadline: Timer?
     private var isDraining = false
 
-    /// A session.
+    /// Creates the handler of a new connection.
     ///
     /// - Parameters:
-    ///   - verifier: knows the passwords.
-    ///   - guardian: counts wrong tries, for all sessions.
-    ///   - limits: what is granted.
+    ///   - verifier: checks passwords.
+    ///   - guardian: counts failed attempts, across all sessions.
+    ///   - limits: the limits of the login.
     public init(_ verifier: any PasswordVerifier, _ guardian: LoginGuard, limits: LoginLimits = LoginLimits()) {
         self.verifier = verifier
         self.guardian = guardian
@@ -56,20 +56,20 @@ public final class LoginSession: MessageHandler {
         triesLeft = limits.tries
     }
 
-    /// The framing that goes with it.
+    /// Returns the framing of the protocol.
     public static func framing(_ limits: LoginLimits = LoginLimits()) -> LineFraming {
         LineFraming(maximum: limits.lineBytes)
     }
 
-    /// Asks for a name.
+    /// Prompts for a name.
     public func connected(_ connection: Connection) {
         deadline = connection.loop.schedule(after: limits.time) { [weak self] in
-            self?.end("! that took too long; goodbye", connection)
+            self?.end("! the login timed out; goodbye", connection)
         }
         askForName(connection)
     }
 
-    /// Takes a name, a password, or a line to be answered.
+    /// Handles a name, a password, or a line to echo.
     public func received(message: RawSpan, on connection: Connection) {
         switch stage {
         case .name:
@@ -82,22 +82,22 @@ public final class LoginSession: MessageHandler {
         }
     }
 
-    /// Says why the connection ends.
+    /// Reports why the connection ends.
     public func refused(_ connection: Connection, error: FramingError) {
         switch error.kind {
         case .tooLong: say("! a line has at most \(limits.lineBytes) bytes; goodbye", connection)
-        // Half a password is a wrong one, and half a line is not the client's.
-        default: say("! the last line has no end and was not read; goodbye", connection)
+        // An incomplete password is wrong, and an incomplete line may be truncated.
+        default: say("! the last line was incomplete and was ignored; goodbye", connection)
         }
     }
 
-    /// Whoever is being checked has an answer first.
+    /// Closes the connection, after the result of a password check in progress.
     public func draining(_ connection: Connection) {
         isDraining = true
-        if stage != .checking { end("* the server ends; goodbye", connection) }
+        if stage != .checking { end("* the server is closing; goodbye", connection) }
     }
 
-    /// The session is over.
+    /// Ends the session.
     public func closed(_ connection: Connection, reason: CloseReason) {
         stage = .over
         if let deadline { connection.loop.cancel(deadline) }
@@ -108,7 +108,7 @@ public final class LoginSession: MessageHandler {
     private func askForName(_ connection: Connection) {
         stage = .name
         if let wait = guardian.wait(of: connection.peer, at: connection.loop.now) {
-            // Seconds, rounded up.
+            // Rounded up to whole seconds.
             let seconds = wait.components.seconds + 1
             return end("! too many wrong passwords from your address; try again in \(seconds) s", connection)
         }
@@ -121,7 +121,7 @@ public final class LoginSession: MessageHandler {
         begin(password, connection)
     }
 
-    /// Has the password checked as soon as the guard admits the try.
+    /// Starts the check of a password as soon as the guard admits the attempt.
     private func begin(_ password: [UInt8], _ connection: Connection) {
         let (loop, peer) = (connection.loop, connection.peer)
         guard stage == .waiting else { return }
@@ -131,7 +131,7 @@ public final class LoginSession: MessageHandler {
             loop.schedule(after: Self.pause) { [weak self] in self?.begin(password, connection) }
             return
         case .wait:
-            // Others of this address were wrong since the name was asked for.
+            // Other attempts of this address have failed since the prompt for the name.
             goOn(connection)
             return askForName(connection)
         }
@@ -141,13 +141,13 @@ public final class LoginSession: MessageHandler {
                 verifier.verify(user: user, password: password)
             } then: { [self] outcome in
                 let verdict = (try? outcome.get()) ?? .unavailable
-                // Also of a client who is gone: nobody guesses for free by not waiting for the answer.
+                // Also for a client that has disconnected: not waiting for the result must not make guessing free.
                 guardian.end(peer, wasWrong: verdict == .wrong, at: loop.now)
                 if stage == .checking { told(verdict, connection) }
             }
         } catch {
             guardian.end(peer, wasWrong: false, at: loop.now)
-            say("! too many are logging in at this moment; try again", connection)
+            say("! too many logins in progress; try again", connection)
             goOn(connection)
             askForName(connection)
         }
@@ -160,7 +160,7 @@ public final class LoginSession: MessageHandler {
             stage = .in
             if let deadline { connection.loop.cancel(deadline) }
             deadline = nil
-            connection.write(Array("* welcome, ".utf8) + user + Array("; what you write comes back, quit ends\n".utf8))
+            connection.write(Array("* welcome, ".utf8) + user + Array("; your lines are echoed, quit ends\n".utf8))
         case .wrong:
             triesLeft -= 1
             if triesLeft == 0 { return end("! wrong user or password; goodbye", connection) }
@@ -169,7 +169,7 @@ public final class LoginSession: MessageHandler {
         case .unavailable:
             return end("! passwords cannot be checked now; goodbye", connection)
         }
-        if isDraining { end("* the server ends; goodbye", connection) }
+        if isDraining { end("* the server is closing; goodbye", connection) }
     }
 
     private func goOn(_ connection: Connection) {
@@ -177,7 +177,7 @@ public final class LoginSession: MessageHandler {
         connection.resumeReading()
     }
 
-    // MARK: Being in
+    // MARK: Logged in
 
     private func answer(_ line: [UInt8], _ connection: Connection) {
         if line == Array("quit".utf8) { return end("* goodbye", connection) }

@@ -1,25 +1,26 @@
-// What a login asks about a name and a password. The answer takes as long for a name that nobody has as for a wrong
-// password; how it comes about, and what hashes, is not known here.
+// The interface through which a login checks passwords. A check takes as long for an unknown name as for a wrong
+// password; the implementation and its hash function are elsewhere.
 
-/// Knows passwords. Its calls block, for milliseconds and longer, and come from threads of the loop's pool.
+/// A verifier of passwords. Its methods block, for milliseconds and longer; they are called on threads of the loop's
+/// pool.
 public protocol PasswordVerifier: AnyObject, Sendable {
-    /// Whether a user has this password.
+    /// Returns whether a user has this password.
     func verify(user: [UInt8], password: [UInt8]) -> LoginVerdict
 }
 
-/// What became of a try.
+/// The result of a password check.
 public enum LoginVerdict: Sendable, Hashable {
-    /// The user has this password.
+    /// The password is the user's.
     case right
-    /// There is no such user, or this is not the password: who asks is not told which.
+    /// The user is unknown or the password is wrong; the client does not learn which.
     case wrong
-    /// The users' file cannot be read.
+    /// The user file cannot be read.
     case unavailable
 }
 
-/// Comparing secrets.
+/// Comparison of secrets.
 public enum ConstantTime {
-    /// Whether two texts are equal, in a time that depends on their lengths only and not on where they differ.
+    /// Returns whether two texts are equal, in a time that depends on their lengths only.
     public static func areEqual(_ first: [UInt8], _ second: [UInt8]) -> Bool {
         var difference: UInt8 = first.count == second.count ? 0 : 1
         for index in 0..<min(first.count, second.count) { difference |= first[index] ^ second[index] }

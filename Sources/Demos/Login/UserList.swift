@@ -1,46 +1,46 @@
-// The users' file: a line a user, NAME:HASH, as crypt(5) writes hashes. Bytes in, bytes out; no file is opened here. A line
-// that is malformed or locked concerns its own user and no other.
+// The user file: one user per line, NAME:HASH, with hashes as in crypt(5). Parses bytes and opens no file. A malformed
+// or locked line affects its own user only.
 
-/// Names and their hashes.
+/// The users and their password hashes.
 public struct UserList: Sendable {
-    /// A line of the file that lets nobody in.
+    /// A line of the file that prevents a login.
     public struct Problem: Sendable, Hashable, CustomStringConvertible {
-        /// The line's number, from 1 on.
+        /// The line number, from 1.
         public let line: Int
-        /// What it says, or what is wrong with it, and whom it locks.
+        /// The content or the defect of the line, and the user that it locks out.
         public let text: String
 
-        /// As an operator reads it.
+        /// The problem in words, for the operator.
         public var description: String { "line \(line) \(text)" }
     }
 
-    /// What a line is.
+    /// A parsed line.
     enum Line: Equatable {
-        /// A comment, or nothing.
+        /// An empty line or a comment.
         case none
         /// A user and a hash.
         case user([UInt8], hash: [UInt8])
-        /// A user who cannot log in, and why.
+        /// A user who cannot log in, and the reason.
         case locked([UInt8], because: String)
-        /// Neither.
+        /// A malformed line.
         case malformed(String)
     }
 
-    /// The longest hash that crypt(3) makes.
+    /// The maximum length of a hash of crypt(3), in bytes.
     private static let longestHash = 384
-    /// What stands in front of a hash, or in its place, of a locked user (passwd(5), shadow(5)).
+    /// The mark before or instead of a locked user's hash (passwd(5), shadow(5)).
     static let lockMark = UInt8(ascii: "!")
     private static let otherLockMark = UInt8(ascii: "*")
 
     private var hashes: [[UInt8]: [UInt8]] = [:]
     private var names: [[UInt8]] = []
-    /// Lines that let nobody in, in their order.
+    /// The lines that prevent a login, in order.
     public private(set) var problems: [Problem] = []
 
-    /// Nobody.
+    /// Creates an empty list.
     public init() {}
 
-    /// Reads a file. Empty lines and those that begin with `#` say nothing; a line may end with CR LF.
+    /// Parses a file. Empty lines and those that begin with `#` are ignored; lines may end with CR LF.
     public init(parsing bytes: [UInt8]) {
         var seen: [[UInt8]: Int] = [:]
         for (index, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
@@ -49,8 +49,8 @@ public struct UserList: Sendable {
             case .none: continue
             case .malformed(let reason): problems.append(Problem(line: number, text: "\(reason), and is ignored"))
             case .user(let name, _) where seen[name] != nil, .locked(let name, _) where seen[name] != nil:
-                // Which of them counts cannot be known.
-                let text = Self.locking(name, "names the user of line \(seen[name] ?? 0) again")
+                // Which of the two lines is intended is unknown.
+                let text = Self.locking(name, "repeats the user of line \(seen[name] ?? 0)")
                 problems.append(Problem(line: number, text: text))
                 hashes[name] = nil
             case .user(let name, let hash):
@@ -68,13 +68,13 @@ public struct UserList: Sendable {
         "\(reason): \(String(decoding: name, as: UTF8.self)) cannot log in"
     }
 
-    /// A user's hash; `nil` for a name that nobody has, and for a locked user.
+    /// Returns a user's hash; `nil` for an unknown name or a locked user.
     public func hash(of name: [UInt8]) -> [UInt8]? { hashes[name] }
 
-    /// A hash that costs what that of a user costs, for names that nobody has; `nil` when there is no user.
+    /// A hash as costly as a user's, to check for unknown names; `nil` for an empty list.
     public var anyHash: [UInt8]? { names.first.flatMap { hashes[$0] } }
 
-    /// How many users can log in.
+    /// The number of users who can log in.
     public var count: Int { names.count }
 
     private mutating func set(_ hash: [UInt8], of name: [UInt8]) {
@@ -83,7 +83,7 @@ public struct UserList: Sendable {
 
     // MARK: Lines
 
-    /// Reads one line, without the newline at its end.
+    /// Parses one line, without its newline.
     static func parse(_ line: ArraySlice<UInt8>) -> Line {
         let line = line.last == UInt8(ascii: "\r") ? line.dropLast() : line
         if line.isEmpty || line.first == UInt8(ascii: "#") { return .none }
@@ -92,16 +92,16 @@ public struct UserList: Sendable {
         guard isName(name) else { return .malformed("has no valid user name") }
         if isHash(hash) { return .user(name, hash: hash) }
         if hash.first == lockMark || hash.first == otherLockMark { return .locked(name, because: "is locked") }
-        return .locked(name, because: "has no hash of crypt(3)")
+        return .locked(name, because: "has no crypt(3) hash")
     }
 
-    /// Whether this is a hash as crypt(5) writes them.
+    /// Returns whether the bytes look like a hash of crypt(5).
     static func isHash(_ hash: some BidirectionalCollection<UInt8>) -> Bool {
         hash.first == UInt8(ascii: "$") && hash.count < longestHash
             && hash.allSatisfy { (0x21...0x7e).contains($0) && $0 != UInt8(ascii: ":") }
     }
 
-    /// Whether a user may be called so: 1 to 32 letters, digits, `-`, `_`, `.`, all ASCII.
+    /// Returns whether the bytes are a valid user name: 1 to 32 ASCII letters, digits, `-`, `_`, `.`.
     public static func isName(_ name: [UInt8]) -> Bool {
         let marks = Array("-_.".utf8)
         return (1...32).contains(name.count)

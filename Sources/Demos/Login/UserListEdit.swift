@@ -1,30 +1,32 @@
-// Changes of the users' file, as bytes: the lines of one user change, and every other line stays as it is, byte for byte,
-// comments, empty lines and malformed ones included.
+// Edits of the user file, as bytes: only the lines of one user change; all others, including comments, empty and
+// malformed lines, are kept byte for byte.
 
-/// A change of one user's line.
+/// An edit of one user's line.
 public enum UserListEdit: Sendable {
-    /// Adds a user with a hash, or gives an existing one another, which unlocks it.
+    /// Adds a user with a hash, or replaces the hash of an existing one, which unlocks the user.
     case set(hash: [UInt8], replacing: Bool)
-    /// Locks a user: `!` in front of the hash (passwd(1), `-l`).
+    /// Locks a user by `!` before the hash (passwd(1), `-l`).
     case lock
-    /// Takes that back.
+    /// Unlocks a user.
     case unlock
 
-    /// A change that cannot be made.
+    /// A failed edit.
     public enum Failure: Error, Sendable, Hashable {
-        /// The user is there already, and may not be replaced.
+        /// The user exists already and may not be replaced.
         case exists
-        /// There is no such user.
+        /// The user does not exist.
         case notFound
-        /// The user has no hash that unlocking would bring back.
+        /// The user has no hash that could be unlocked.
         case noHash
     }
 
-    /// The file after the change.
+    /// Returns the file after the edit.
+    ///
+    /// - Throws: ``Failure``.
     public func apply(to file: [UInt8], _ name: [UInt8]) throws(Failure) -> [UInt8] {
         let newline = UInt8(ascii: "\n")
         var lines = file.split(separator: newline, omittingEmptySubsequences: false)
-        // The last line ends with the file, where that does not end with a newline.
+        // Without a newline at the end of the file, the last element is a line of its own.
         let isEnded = lines.last?.isEmpty ?? true
         if isEnded { lines = lines.dropLast() }
         var result: [UInt8] = []
@@ -36,7 +38,7 @@ public enum UserListEdit: Sendable {
                 if !isLast || isEnded { result.append(newline) }
                 continue
             }
-            // A second line of the same user goes: which of the two counts cannot be known.
+            // Remove a second line of the same user: which of the two is intended is unknown.
             if isDone { continue }
             isDone = true
             let ending = line.last == UInt8(ascii: "\r") ? [UInt8(ascii: "\r"), newline] : [newline]
@@ -50,7 +52,7 @@ public enum UserListEdit: Sendable {
         return result + name + [UInt8(ascii: ":")] + hash + [newline]
     }
 
-    /// Another hash in place of this one.
+    /// Returns the hash that replaces a user's.
     private func changed(_ old: [UInt8]) throws(Failure) -> [UInt8] {
         switch self {
         case .set(let hash, let replacing):
@@ -64,7 +66,7 @@ public enum UserListEdit: Sendable {
         }
     }
 
-    /// The user that a line is about.
+    /// Returns the user of a line, if any.
     private static func name(of line: ArraySlice<UInt8>) -> [UInt8]? {
         switch UserList.parse(line) {
         case .user(let name, _), .locked(let name, _): name

@@ -1,16 +1,16 @@
-// An address as the wire has it: four or sixteen bytes in network byte order, and the same as text (inet_pton(3)).
+// An address as on the wire: four or sixteen bytes in network byte order, and its text form (inet_pton(3)).
 
 import CReactor
 
 /// The bytes of an IPv4 or IPv6 address.
 public struct AddressBytes: Sendable, Hashable {
-    /// Four or sixteen bytes, the most significant first.
+    /// Four or sixteen bytes, most significant first.
     public let bytes: [UInt8]
 
-    /// The bytes of an address that is written as text; `nil` for what is none, as 127.1 or 0177.0.0.1, which the older
-    /// inet_aton(3) would take.
+    /// Parses an address; `nil` if the text is not a numeric address, including forms that only the older inet_aton(3)
+    /// accepts, such as 127.1 or 0177.0.0.1.
     public init?(text: String) {
-        if text.utf8.contains(0) { return nil }  // the C library would read only what is before it
+        if text.utf8.contains(0) { return nil }  // the C library would ignore the rest
         for (family, count) in [(AF_INET, 4), (AF_INET6, 16)] {
             var bytes = [UInt8](repeating: 0, count: count)
             // Safe: the C library writes as many bytes as the family's addresses have.
@@ -22,8 +22,8 @@ public struct AddressBytes: Sendable, Hashable {
         return nil
     }
 
-    /// Bytes that are written as hexadecimal digits: `7f000001`, `7f 00 00 01` or `0x7f000001`; `nil` for what is none, or
-    /// has another length than an address.
+    /// Parses hexadecimal digits: `7f000001`, `7f 00 00 01` or `0x7f000001`; `nil` if they are malformed or do not have
+    /// the length of an address.
     public init?(hex: String) {
         var digits: [UInt8] = []
         for byte in (hex.hasPrefix("0x") ? hex.dropFirst(2) : hex[...]).utf8 {
@@ -39,24 +39,23 @@ public struct AddressBytes: Sendable, Hashable {
         bytes = stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
     }
 
-    /// Whether these are the bytes of an IPv6 address.
+    /// Whether this is an IPv6 address.
     public var isIPv6: Bool { bytes.count == 16 }
 
     /// The address as text (inet_ntop(3), RFC 5952).
     public var text: String {
+        // Safe: the call receives the capacity, which exceeds INET6_ADDRSTRLEN; the text ends with a zero byte.
         unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { text in
-            // Safe: the capacity is told, and is above INET6_ADDRSTRLEN; the text ends with a zero byte.
             let family = isIPv6 ? AF_INET6 : AF_INET
             guard unsafe inet_ntop(family, bytes, text.baseAddress, 64) != nil else { return "?" }
             return unsafe String(cString: text.baseAddress!)
         }
     }
 
-    /// The bytes as digits with spaces: `7f 00 00 01`.
+    /// The bytes in hexadecimal, separated by spaces: `7f 00 00 01`.
     public var hex: String { Self.hex(bytes) }
 
-    /// The number that the bytes of an IPv4 address are, read as they should be, and read by a little-endian machine that
-    /// forgets to turn them round (ntohl(3)).
+    /// An IPv4 address as a number: correct, and as a little-endian machine reads it without ntohl(3); `nil` for IPv6.
     public var numbers: (network: UInt32, littleEndian: UInt32)? {
         if isIPv6 { return nil }
         let number = bytes.reduce(UInt32(0)) { $0 << 8 | UInt32($1) }

@@ -1,27 +1,27 @@
-// The look-ups of the network-programming texts, from names to numbers and back. They may block for seconds, so whoever
-// has a loop has them done by its workers (`LookUpRun`).
+// The classic lookups of network programming, from names to numbers and back. They may block for seconds, so programs
+// with a loop run them on its pool (`LookUpRun`).
 
 public import Reactor
 
-/// Something that was found; what does not belong to the kind of look-up is `nil`.
+/// The result of a lookup; fields that do not apply to the kind of lookup are `nil`.
 public struct LookUpResult: Sendable, Hashable, Encodable {
     /// The name of a host or of a service.
     public var name: String?
-    /// Other names of the same service.
+    /// The aliases of a service.
     public var aliases: [String]?
     /// An address as text.
     public var address: String?
     /// `IPv4` or `IPv6`.
     public var family: String?
-    /// A port.
+    /// A port number.
     public var port: UInt16?
     /// `tcp` or `udp`.
     public var transport: String?
-    /// The bytes of the address or the port as the wire has them.
+    /// The bytes of the address or the port in network byte order, in hexadecimal.
     public var networkBytes: String?
-    /// An IPv4 address as a number, and as a little-endian machine reads its bytes.
+    /// An IPv4 address as a number.
     public var number: UInt32?
-    /// The same, not turned round.
+    /// The same bytes as a little-endian machine reads them without conversion.
     public var littleEndianNumber: UInt32?
 
     init() {}
@@ -34,12 +34,14 @@ public struct LookUpResult: Sendable, Hashable, Encodable {
     }
 }
 
-/// The look-ups. All may block, but for those of text and bytes.
+/// The lookups. All may block, except the conversions between text and bytes.
 public enum LookUp {
-    /// Which addresses of a host are wanted.
+    /// The address family of a lookup.
     public enum Family: Sendable { case any, ipv4, ipv6 }
 
-    /// The addresses of a host, in the order in which they should be tried (getaddrinfo(3), RFC 6724).
+    /// Returns the addresses of a host, in the order in which to try them (getaddrinfo(3), RFC 6724).
+    ///
+    /// - Throws: `SocketError` if the name has no address of the family.
     public static func host(
         _ name: String, _ family: Family, _ resolver: any NameResolver
     ) throws(SocketError) -> [LookUpResult] {
@@ -48,34 +50,40 @@ public enum LookUp {
         let wanted = found.filter { family == .any || $0.isIPv6 == (family == .ipv6) }
         if wanted.isEmpty { throw failure(name, "it has no \(family == .ipv6 ? "IPv6" : "IPv4") address") }
         return wanted.compactMap { address in
-            // An interface behind % is no part of the bytes.
+            // The interface after % is not part of the bytes.
             let text = address.host
             return AddressBytes(text: String(text.prefix { $0 != "%" })).map { LookUpResult($0, text: text) }
         }
     }
 
-    /// The name of an address (getnameinfo(3)).
+    /// Returns the name of an address (getnameinfo(3)).
+    ///
+    /// - Throws: `SocketError` if the address is malformed or has no name.
     public static func address(_ text: String) throws(SocketError) -> [LookUpResult] {
         guard SocketAddress(host: text, port: 0) != nil else { throw failure(text, "it is not a numeric address") }
         var result = LookUpResult()
-        // Whoever answers for an address may name it as they like.
+        // The owner of an address chooses its name and is not trusted.
         result.name = PrintableText.sanitized(try SystemNames.name(ofHost: text).utf8)
         result.address = text
         return [result]
     }
 
-    /// The ports of a service, `NAME` or `NAME/tcp` (getservbyname(3), services(5)).
+    /// Returns the ports of a service, `NAME` or `NAME/tcp` (getservbyname(3), services(5)).
+    ///
+    /// - Throws: `SocketError` if the service is unknown.
     public static func service(_ text: String) throws(SocketError) -> [LookUpResult] {
         let (name, transports) = try split(text)
         let found = transports.compactMap { SystemNames.service(named: name, $0) }
-        if found.isEmpty { throw failure(text, "no service of this name is known here; see /etc/services") }
+        if found.isEmpty { throw failure(text, "unknown service; see /etc/services") }
         return found
     }
 
-    /// The service of a port, `PORT` or `PORT/tcp` (getservbyport(3), services(5)).
+    /// Returns the service of a port, `PORT` or `PORT/tcp` (getservbyport(3), services(5)).
+    ///
+    /// - Throws: `SocketError` if the port is malformed or unknown.
     public static func port(_ text: String) throws(SocketError) -> [LookUpResult] {
         let (digits, transports) = try split(text)
-        // Digit by digit, because UInt16("+4") is 4.
+        // Check each digit, because UInt16("+4") is 4.
         guard digits.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }), let port = UInt16(digits) else {
             throw failure(text, "\"\(digits)\" is not a port; ports are 0 to 65535")
         }
@@ -84,18 +92,22 @@ public enum LookUp {
         return found
     }
 
-    /// The bytes of an address that is written as text (inet_pton(3)).
+    /// Returns the bytes of a numeric address (inet_pton(3)).
+    ///
+    /// - Throws: `SocketError` if the address is malformed.
     public static func bytes(of text: String) throws(SocketError) -> [LookUpResult] {
         guard let address = AddressBytes(text: text) else {
-            throw failure(text, "it is not a numeric address, as 192.0.2.1 or 2001:db8::1")
+            throw failure(text, "it is not a numeric address, such as 192.0.2.1 or 2001:db8::1")
         }
         return [LookUpResult(address)]
     }
 
-    /// The address that bytes are (inet_ntop(3)).
+    /// Returns the address that hexadecimal bytes represent (inet_ntop(3)).
+    ///
+    /// - Throws: `SocketError` if the bytes are malformed.
     public static func text(of hex: String) throws(SocketError) -> [LookUpResult] {
         guard let address = AddressBytes(hex: hex) else {
-            throw failure(hex, "write 4 or 16 bytes in hexadecimal digits, as 7f000001 or '7f 00 00 01'")
+            throw failure(hex, "write 4 or 16 bytes in hexadecimal digits, such as 7f000001 or '7f 00 00 01'")
         }
         return [LookUpResult(address)]
     }
@@ -107,7 +119,7 @@ public enum LookUp {
         }
         if parts.count == 1 { return (first, ["tcp", "udp"]) }
         guard parts.count == 2, ["tcp", "udp"].contains(parts[1]) else {
-            throw failure(text, "behind the slash comes tcp or udp")
+            throw failure(text, "use tcp or udp after the slash")
         }
         return (first, [parts[1]])
     }

@@ -1,21 +1,21 @@
-// Several look-ups at once, done by a loop's workers, because each may block; the answers are told in the order of the
-// questions.
+// Runs several lookups at once on a loop's pool, because each may block, and reports their results in the order of the
+// queries.
 
 public import Reactor
 
-/// What came of one question.
+/// The outcome of one query.
 public struct LookUpAnswer: Sendable, Encodable {
-    /// What was asked.
+    /// The query.
     public let query: String
-    /// What was found; empty where there is an error.
+    /// The results; empty after an error.
     public let results: [LookUpResult]
-    /// Why nothing was found, in one line.
+    /// The error in one line; `nil` after a success.
     public let error: String?
 }
 
-/// Look-ups off the loop.
+/// A run of lookups off the loop.
 public final class LookUpRun {
-    /// Look-ups at once: fewer than a pool of workers takes.
+    /// The maximum number of concurrent lookups, fewer than the pool's threads.
     private static let mostAtOnce = 4
 
     private let loop: EventLoop
@@ -27,12 +27,14 @@ public final class LookUpRun {
     private var begun = 0
     private var told = 0
 
-    /// Look-ups on a loop.
+    /// Creates a run on a loop.
     ///
     /// - Parameters:
-    ///   - work: looks one thing up; called by a worker, where it may block.
-    ///   - answered: told each answer, in the order of the questions.
-    ///   - ended: told that there are no more.
+    ///   - queries: the queries.
+    ///   - loop: the loop whose pool runs them.
+    ///   - work: performs one lookup; called on a thread of the pool, where it may block.
+    ///   - answered: called with each outcome, in the order of the queries.
+    ///   - ended: called after the last outcome.
     public init(
         _ queries: [String], on loop: EventLoop,
         work: @escaping @Sendable (String) throws(SocketError) -> [LookUpResult],
@@ -42,13 +44,13 @@ public final class LookUpRun {
         (self.work, self.answered, self.ended) = (work, answered, ended)
     }
 
-    /// Begins. Nothing is told before the next turn.
+    /// Starts the run. No callback is called before the next turn of the loop.
     public func begin() {
         if queries.isEmpty { loop.execute { [self] in ended() } }
         for _ in 0..<min(Self.mostAtOnce, queries.count) { beginNext() }
     }
 
-    /// The question that is waited for; `nil` when all are answered.
+    /// The first query without an outcome; `nil` when all are complete.
     public var awaited: String? { told < queries.count ? queries[told] : nil }
 
     private func beginNext() {

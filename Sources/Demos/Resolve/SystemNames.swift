@@ -1,23 +1,29 @@
-// The C library's look-ups that no other room needs: names of addresses, services and their ports. The variants that
-// share nothing between threads.
+// Lookups of the C library that only this folder uses: names of addresses, services and their ports. Only reentrant
+// variants are used.
 
 import CReactor
 import Reactor
 
-/// What the system's databases know (nsswitch.conf(5)).
+/// The system's name databases (nsswitch.conf(5)).
 enum SystemNames {
-    /// Room for a service's names; a line of services(5) is far shorter.
+    /// The size of the buffer for a service entry, in bytes; a line of services(5) is far shorter.
     private static let bufferSize = 4096
 
-    /// The name of a host by its numeric address.
+    /// Returns the host name of a numeric address.
+    ///
+    /// - Throws: `SocketError` if the lookup fails.
     static func name(ofHost host: String) throws(SocketError) -> String {
+        // Safe: hints is a zeroed addrinfo with two integer fields set, as getaddrinfo(3) requires.
         var hints = unsafe addrinfo()
         unsafe hints.ai_flags = AI_NUMERICHOST
         unsafe hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
         var list: UnsafeMutablePointer<addrinfo>? = nil
+        // Safe: the host ends with a zero byte, and the call sets the list on success.
         var code = unsafe getaddrinfo(host, nil, &hints, &list)
+        // FIXME: after a failure the list is null, which glibc's freeaddrinfo(3) ignores and musl's dereferences.
         defer { unsafe freeaddrinfo(list) }
         var name = ""
+        // Safe: after a success the list has an entry; the name fits the capacity passed and ends with a zero byte.
         if code == 0, let entry = unsafe list?.pointee {
             code = unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 1025) { text in  // NI_MAXHOST
                 let code = unsafe getnameinfo(
@@ -27,22 +33,25 @@ enum SystemNames {
             }
         }
         guard code == 0 else {
-            // The words for "no name" are about names and services.
+            // The C library's text for EAI_NONAME also mentions services. Safe: gai_strerror(3) returns a static
+            // string.
             let reason = code == EAI_NONAME ? "it has no name" : unsafe String(cString: gai_strerror(code))
             throw LookUp.failure(host, reason)
         }
         return name
     }
 
-    /// A service by its name.
+    /// Returns a service by its name.
     static func service(named name: String, _ transport: String) -> LookUpResult? {
+        // FIXME: with musl, s_name points to this call's copy of the name, and found() reads it after the call.
         unsafe found { entry, buffer, count, result in
             unsafe getservbyname_r(name, transport, entry, buffer, count, result)
         }
     }
 
-    /// A service by its port.
+    /// Returns a service by its port.
     static func service(at port: UInt16, _ transport: String) -> LookUpResult? {
+        // Safe: found() passes the buffer and its size.
         unsafe found { entry, buffer, count, result in
             unsafe getservbyport_r(CInt(port.bigEndian), transport, entry, buffer, count, result)
         }
@@ -54,17 +63,17 @@ enum SystemNames {
             UnsafeMutablePointer<UnsafeMutablePointer<servent>?>
         ) -> CInt
     ) -> LookUpResult? {
+        // Safe with glibc: the call receives the capacity, and all that the entry points to is in the buffer or static.
         unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: bufferSize) { buffer in
             var entry = unsafe servent()
             var result: UnsafeMutablePointer<servent>?
-            // Safe: the capacity is told, and all that the entry points to lies in the buffer, which is here until the end.
             guard unsafe call(&entry, buffer.baseAddress, buffer.count, &result) == 0, unsafe result != nil else {
                 return nil
             }
             var found = LookUpResult()
             found.name = unsafe entry.s_name.map { unsafe String(cString: $0) }
             found.transport = unsafe entry.s_proto.map { unsafe String(cString: $0) }
-            // An int that holds a port in network byte order (getservbyname(3)).
+            // An int with a port in network byte order (getservbyname(3)).
             let port = unsafe UInt16(bigEndian: UInt16(truncatingIfNeeded: entry.s_port))
             found.port = port
             found.networkBytes = AddressBytes.hex([UInt8(port >> 8), UInt8(port & 255)])

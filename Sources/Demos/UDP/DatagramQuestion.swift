@@ -1,19 +1,19 @@
-// The sender of the teaching texts: it sends, and collects what is answered within a time, by one peer or by everybody
-// whom a broadcast or a multicast reached.
+// The sender of the teaching texts: sends datagrams and collects replies for a time, from one peer or from all that a
+// broadcast or a multicast reached.
 //
-//     ask --sent--> waiting --as many answers as were expected, a refusal, or the time is over--> ended is told
+//     ask --sent--> waiting --the expected number of replies, a refusal, or a timeout--> ended() is called
 
 public import Reactor
 
-/// Sends datagrams and collects the answers.
+/// A handler that sends datagrams and collects replies.
 public final class DatagramQuestion: DatagramHandler {
-    /// How it ended.
+    /// How a question ended.
     public enum Outcome: Sendable, Equatable {
-        /// As many answers as were expected.
+        /// The expected number of replies arrived.
         case complete
         /// The time is over.
         case timeOver
-        /// The kernel refused to send, or tells that nobody is there.
+        /// The kernel refused to send, or reported that the destination is unreachable.
         case failed(String)
     }
 
@@ -24,19 +24,19 @@ public final class DatagramQuestion: DatagramHandler {
     private weak var socket: DatagramSocket?
     private var question: [UInt8] = []
     private var target: SocketAddress?
-    /// Datagrams that the socket has not taken yet: there was no room for them.
+    /// The datagrams not sent yet, because the socket had no room for them.
     public private(set) var unsent = 0
-    /// What has been answered.
+    /// The replies so far.
     public private(set) var answers: [DatagramArrival] = []
-    /// Answers that are kept; who floods is cut off.
+    /// The maximum number of replies kept, as a protection against floods.
     private static let mostAnswers = 10_000
 
-    /// A question.
+    /// Creates a question.
     ///
     /// - Parameters:
-    ///   - expected: ends when there are so many answers.
-    ///   - answered: told of each.
-    ///   - ended: told once.
+    ///   - expected: the number of replies after which it ends.
+    ///   - answered: called for each reply.
+    ///   - ended: called once.
     public init(
         expecting expected: Int, answered: @escaping (DatagramArrival, _ after: Duration) -> Void,
         ended: @escaping (Outcome) -> Void
@@ -44,11 +44,14 @@ public final class DatagramQuestion: DatagramHandler {
         (self.expected, self.answered, self.ended) = (min(expected, Self.mostAnswers), answered, ended)
     }
 
-    /// Sends on a socket whose handler this is.
+    /// Sends the question on a socket whose handler this is.
     ///
     /// - Parameters:
-    ///   - address: `nil` for the peer that it is connected to.
-    ///   - time: how long answers are waited for.
+    ///   - bytes: the content of the datagram.
+    ///   - count: how many times to send it.
+    ///   - address: the destination; `nil` for the peer of a connected socket.
+    ///   - socket: the socket.
+    ///   - time: how long to wait for replies.
     public func ask(
         _ bytes: [UInt8], count: Int, to address: SocketAddress?, on socket: DatagramSocket, within time: Duration
     ) {
@@ -59,8 +62,8 @@ public final class DatagramQuestion: DatagramHandler {
         socket.loop.schedule(after: time) { [weak self] in self?.end(.timeOver) }
     }
 
-    /// Sends as many as there is room for; ``drained(_:)`` goes on. What can never be sent is reported to
-    /// ``failed(_:peer:on:)``.
+    /// Sends as many datagrams as the socket has room for; ``drained(_:)`` continues. One that can never be sent is
+    /// reported to ``failed(_:peer:on:)``.
     private func sendRest(on socket: DatagramSocket) {
         while unsent > 0 {
             let result: DatagramSendResult
@@ -80,22 +83,22 @@ public final class DatagramQuestion: DatagramHandler {
         }
     }
 
-    /// There is room again.
+    /// Continues to send: the socket has room again.
     public func drained(_ socket: DatagramSocket) { sendRest(on: socket) }
 
-    /// An answer.
+    /// Records a reply.
     public func received(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) {
         take(bytes, from: peer, on: socket, isTruncated: false)
     }
 
-    /// The beginning of one.
+    /// Records the part of a reply that was received.
     public func receivedTruncated(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) {
         take(bytes, from: peer, on: socket, isTruncated: true)
     }
 
     private func take(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket, isTruncated: Bool) {
         guard ended != nil else { return }
-        // Safe: the bytes are copied while they are lent.
+        // Safe: the bytes are copied during the call.
         let copy = unsafe bytes.withUnsafeBytes { unsafe Array($0) }
         let arrival = DatagramArrival(peer: peer, bytes: copy, isTruncated: isTruncated, time: socket.loop.now)
         answers.append(arrival)
@@ -103,12 +106,12 @@ public final class DatagramQuestion: DatagramHandler {
         if answers.count >= expected { end(.complete) }
     }
 
-    /// What the kernel says of what was sent.
+    /// Ends with the error that the kernel reported for a datagram.
     public func failed(_ error: SocketError, peer: SocketAddress?, on socket: DatagramSocket) {
         end(.failed("\(error)"))
     }
 
-    /// The loop has ended.
+    /// Ends because the socket was closed.
     public func closed(_ socket: DatagramSocket, error: SocketError?) {
         end(error.map { .failed("\($0)") } ?? .timeOver)
     }

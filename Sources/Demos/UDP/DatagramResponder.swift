@@ -1,43 +1,43 @@
-// The receiver of the teaching texts: it shows each datagram as it came, and answers it if it is to. It knows no clock and
-// no output; both are given.
+// The receiver of the teaching texts: shows each datagram as it arrives, and optionally replies. Clock and output are
+// passed in.
 
 public import Reactor
 
-/// A datagram that arrived.
+/// A received datagram.
 public struct DatagramArrival: Sendable, Hashable {
-    /// Who sent it, or says so: anybody can send a datagram with any sender's address.
+    /// The claimed sender: the source address of a datagram can be forged.
     public let peer: SocketAddress
-    /// What was received of it.
+    /// The bytes received.
     public let bytes: [UInt8]
-    /// Whether it was longer than what is received.
+    /// Whether the datagram was longer than the buffer.
     public let isTruncated: Bool
-    /// When, on the loop's clock.
+    /// The time of arrival, on the loop's clock.
     public let time: MonotonicTime
 
-    /// The bytes as one line that is fit for a terminal.
+    /// The bytes as one line, sanitized for a terminal.
     public var text: String { PrintableText.sanitized(bytes) }
 }
 
-/// Shows datagrams, and answers them.
+/// A handler that shows datagrams and replies to them.
 public final class DatagramResponder: DatagramHandler {
     private let answer: ((DatagramArrival) -> String)?
     private let arrived: (DatagramArrival, _ answer: String?) -> Void
     private let prefix: [UInt8]
 
-    /// The answers that a receiver gives to one source, where a person asks.
+    /// The limits of replies to one source, sufficient for a human sender.
     public static let answerLimits: AnswerLimits = {
         var limits = AnswerLimits()
         limits.perSecond = 1000
         return limits
     }()
 
-    /// A receiver.
+    /// Creates a receiver.
     ///
     /// - Parameters:
-    ///   - prefix: what every answer begins with. What contains it is never answered: two servers would otherwise answer
-    ///     each other without end, once a datagram has been sent to one of them in the other's name.
-    ///   - answer: what to answer, without the prefix; `nil` answers nothing.
-    ///   - arrived: told of every datagram, and of its answer if it has one.
+    ///   - prefix: the beginning of every reply. Datagrams that contain it get no reply: otherwise one datagram with a
+    ///     forged sender could make two servers reply to each other indefinitely.
+    ///   - answer: returns the reply without the prefix; `nil` for no replies.
+    ///   - arrived: called for every datagram, with the reply, if any.
     public init(
         prefix: String = "", answer: ((DatagramArrival) -> String)? = nil,
         arrived: @escaping (DatagramArrival, _ answer: String?) -> Void
@@ -45,8 +45,8 @@ public final class DatagramResponder: DatagramHandler {
         (self.prefix, self.answer, self.arrived) = (Array(prefix.utf8), answer, arrived)
     }
 
-    /// Whether this is an answer of a server like this one: alone, behind what another server has put in front of it, or
-    /// cut off within its prefix.
+    /// Returns whether a datagram is a reply of a server like this one: as such, after the prefix of another server, or
+    /// truncated within the prefix.
     private func isAnswer(_ arrival: DatagramArrival) -> Bool {
         guard !prefix.isEmpty else { return false }
         if arrival.isTruncated && prefix.starts(with: arrival.bytes) { return true }
@@ -54,18 +54,18 @@ public final class DatagramResponder: DatagramHandler {
         return last >= 0 && (0...last).contains { arrival.bytes[$0...].starts(with: prefix) }
     }
 
-    /// Shows it, and answers it.
+    /// Shows a datagram and replies to it.
     public func received(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) {
         take(bytes, from: peer, on: socket, isTruncated: false)
     }
 
-    /// Shows what there is of it, and answers that.
+    /// Shows the received part of a datagram and replies to it.
     public func receivedTruncated(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) {
         take(bytes, from: peer, on: socket, isTruncated: true)
     }
 
     private func take(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket, isTruncated: Bool) {
-        // Safe: the bytes are copied while they are lent.
+        // Safe: the bytes are copied during the call.
         let copy = unsafe bytes.withUnsafeBytes { unsafe Array($0) }
         let arrival = DatagramArrival(peer: peer, bytes: copy, isTruncated: isTruncated, time: socket.loop.now)
         var text: String?
@@ -73,26 +73,26 @@ public final class DatagramResponder: DatagramHandler {
             let words = String(decoding: prefix, as: UTF8.self) + answer(arrival)
             switch socket.send(words, to: peer) {
             case .taken, .pressure: text = words
-            default: break  // withheld or dropped, which the socket counts
+            default: break  // withheld or dropped, as the socket's counters show
             }
         }
         arrived(arrival, text)
     }
 }
 
-/// The time of day for whoever asks (as RFC 867 has it, in a form that programs can read).
+/// Replies with the time of day (as in RFC 867, in a machine-readable form).
 public enum TimeAnswer {
-    /// What its answers begin with.
+    /// The prefix of the replies.
     public static let prefix = "time: "
 
-    /// The answer to a datagram: the time, whose datagram it was, and how much of it arrived.
+    /// Returns the reply to a datagram: the time, the sender, and the number of bytes received.
     public static func words(for arrival: DatagramArrival, at time: WallTime) -> String {
         "\(time.text), you are \(arrival.peer), \(arrival.bytes.count) bytes\(arrival.isTruncated ? ", cut" : "")"
     }
 }
 
-/// What a listener answers a broadcast with.
+/// Replies to broadcasts that discover listeners.
 public enum PresenceAnswer {
-    /// What its answers begin with.
+    /// The prefix of the replies.
     public static let prefix = "here: "
 }

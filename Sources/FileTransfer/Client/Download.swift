@@ -1,22 +1,22 @@
-// A file on its way to this side. It has another name until it is complete and its hash is the server's; when the
-// connection is lost before, what has arrived stays under that name, and the next attempt goes on behind it.
+// A file being downloaded. It has a temporary name until it is complete and its hash matches the server's; if the
+// connection is lost before that, the partial file is kept under that name, and the next attempt resumes it.
 //
-//     hashing what is there --> asked --sending--> arriving --all of it--> awaiting the hash --> flushing --equal--> over
-//            ^                   |                    |                                            +--other: removed
-//            +-- begin anew -----+ changed            +--lost: what is there is kept
+//     hashing the partial --> asked --sending--> arriving --complete--> awaiting the hash --> flushing --equal--> over
+//            ^                  |                    |                                          +--different: removed
+//            +--- start over ---+ changed            +--lost: the partial file is kept
 
 import Reactor
 public import ServedFiles
 
-/// The place of a download on this side. Its calls may block and come from threads of the pool.
+/// The local destination of a download. Its methods may block; they are called on threads of the pool.
 public protocol DownloadTarget: FileSink {
-    /// What is there of an earlier attempt.
+    /// Returns the partial file that an earlier attempt left; empty if there was no such attempt.
     func partial() throws(FileAccessError) -> any StoredFile
-    /// Throws that away.
+    /// Discards the partial file.
     func reset() throws(FileAccessError)
 }
 
-/// Gets a file.
+/// An operation that downloads a file, resuming an earlier attempt if possible.
 public final class Download: TransferOperation {
     private let name: String
     private let target: any DownloadTarget
@@ -29,14 +29,14 @@ public final class Download: TransferOperation {
     private var isOver = false
     private var isLost = false
 
-    /// A download.
+    /// Creates a download.
     ///
     /// - Parameters:
-    ///   - name: the file at the server.
-    ///   - target: where to.
-    ///   - hash: what computes hashes.
-    ///   - replaces: whether a file of the name on this side is replaced.
-    ///   - completed: told the header of the file, or why there is none.
+    ///   - name: the file's name on the server.
+    ///   - target: the local destination.
+    ///   - hash: the hash implementation.
+    ///   - replaces: whether to replace a local file of the name.
+    ///   - completed: called with the header of the file, or with the error.
     public init(
         _ name: String, to target: any DownloadTarget, hash: any TransferHash.Type, replaces: Bool,
         completed: @escaping (Result<TransferHeader, TransferError>) -> Void
@@ -48,10 +48,10 @@ public final class Download: TransferOperation {
         self.completed = completed
     }
 
-    /// Bytes that are there, and in all; `nil` before the server has said how many.
+    /// The bytes present, and the total size; `nil` before the server has sent the size.
     public var progress: (done: Int, total: Int)? { reply.size.map { (file?.received ?? 0, $0) } }
 
-    /// How many bytes were there from an earlier attempt.
+    /// The number of bytes present from an earlier attempt.
     public var resumedAt: Int { offset }
 
     override func begin(_ client: TransferClient) {
@@ -92,7 +92,7 @@ public final class Download: TransferOperation {
         if reply.size == nil {
             guard let size = header.size, let length = header.contentLength, header.offset ?? 0 == offset,
                 size - offset == length
-            else { return fail(TransferError(.malformed, "the server's sizes do not fit together")) }
+            else { return fail(TransferError(.malformed, "the server sent inconsistent sizes")) }
             reply = header
         } else if let hash = header.sha256 {
             finish(hash)
@@ -101,7 +101,7 @@ public final class Download: TransferOperation {
         }
     }
 
-    /// The server's file is another one by now.
+    /// Starts over, because the server's file has changed.
     private func beginAnew() {
         guard let loop = client?.loop else { return }
         let target = target
@@ -119,7 +119,7 @@ public final class Download: TransferOperation {
         guard let file, let client else { return }
         file.take(bytes)
         if let error = file.failure {
-            // What is on its way cannot be stopped otherwise.
+            // Only a reset stops the content that is still on its way.
             end(.failure(error))
             return client.abort()
         }
@@ -134,7 +134,7 @@ public final class Download: TransferOperation {
             if let failure { return end(.failure(failure)) }
             guard file.hash.hexadecimal == hash else {
                 file.discard()
-                let text = "what arrived is not what the server has: the SHA-256 differs; nothing was kept"
+                let text = "the SHA-256 differs from the server's; the file was not kept"
                 return end(.failure(TransferError(.mismatch, text)))
             }
             reply.sha256 = hash
@@ -147,7 +147,7 @@ public final class Download: TransferOperation {
         }
     }
 
-    /// A refusal, before anything has arrived or in place of the hash: an empty file is not left behind.
+    /// Handles a refusal before the content or in place of the hash, without leaving an empty file behind.
     private func fail(_ error: TransferError) {
         if file?.received ?? 0 == 0 { file?.discard() }
         end(.failure(error))
@@ -166,7 +166,7 @@ public final class Download: TransferOperation {
             self.file?.discard()
             return end(.failure(error))
         }
-        // What has arrived is written, so that it need not be sent again.
+        // Write what has arrived, so that it need not be sent again.
         file.flush { [self] _ in end(.failure(error)) }
     }
 }

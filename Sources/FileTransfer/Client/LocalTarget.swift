@@ -1,5 +1,5 @@
-// Where a download goes on the user's own disk: a file beside the one that is wanted, with `.part` behind its name, which
-// gets the name when it is complete. Locked, so that two downloads do not write one file.
+// The local destination of a download: a file next to the requested one, named with the suffix `.part`, which is
+// renamed when it is complete. It is locked, so that two downloads never write to the same file.
 
 import CReactor
 import Reactor
@@ -12,17 +12,17 @@ public import SystemPackage
     import Glibc
 #endif
 
-// Safe to share: one piece of work at a time has it, and whoever drops it last.
-/// A file of the user's own that is downloaded.
+// Safe to share: only one piece of work uses it at a time, and it is destroyed after the last one.
+/// A local file as the destination of a download.
 public final class LocalTarget: DownloadTarget, @unchecked Sendable {
     private let path: FilePath
     private let partPath: FilePath
     private let descriptor: FileDescriptor
     private var isCommitted = false
 
-    /// Opens the file beside; what an earlier attempt has left is kept.
+    /// Opens the partial file; what an earlier attempt left in it is kept.
     ///
-    /// - Throws: ``FileAccessError``; ``FileAccessError/Kind/exists`` when another download writes it.
+    /// - Throws: ``FileAccessError``; ``FileAccessError/Kind/exists`` if another download is writing to it.
     public init(_ path: FilePath) throws(FileAccessError) {
         self.path = path
         partPath = FilePath(path.string + ".part")
@@ -40,34 +40,35 @@ public final class LocalTarget: DownloadTarget, @unchecked Sendable {
     }
 
     deinit {
-        // An attempt to which nothing came leaves nothing.
+        // An attempt that received nothing leaves no file behind.
         if !isCommitted, let status = try? Stat(descriptor), status.size == 0 { discard() }
         try? descriptor.close()
     }
 
-    /// What is there of an earlier attempt.
+    /// Returns the partial file that an earlier attempt left; empty if there was no such attempt.
     public func partial() throws(FileAccessError) -> any StoredFile {
         let result = SystemResult(rawValue: creactor_duplicate(descriptor.rawValue))
         if let errno = result.errno { throw FileAccessError(errno) }
         return try OpenFile(OwnedDescriptor(result.descriptor))
     }
 
-    /// Throws away what is there.
+    /// Discards the contents of the partial file.
     public func reset() throws(FileAccessError) {
         do { try descriptor.resize(to: 0) } catch { throw FileAccessError(error as? Errno ?? .ioError) }
     }
 
     /// Writes at an offset (pwrite(2)).
     public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileAccessError) {
+        // Safe: the caller's bytes are valid for the call.
         try unsafe descriptor.writeAll(bytes, at: offset)
     }
 
-    /// Gives the file its name.
+    /// Renames the complete file to its final name.
     public func commit(replacing: Bool) throws(FileAccessError) {
         let here: CInt = -100  // AT_FDCWD
+        // Safe: both paths live for the call.
         let result = unsafe partPath.withPlatformString { part in
             unsafe path.withPlatformString { path in
-                // Safe: both live for the call.
                 unsafe SystemResult(
                     rawValue: replacing ? creactor_replace_in(here, part, path) : creactor_rename_in(here, part, path))
             }
@@ -76,6 +77,6 @@ public final class LocalTarget: DownloadTarget, @unchecked Sendable {
         isCommitted = true
     }
 
-    /// Removes the file beside.
+    /// Removes the partial file.
     public func discard() { unsafe partPath.withPlatformString { _ = unsafe creactor_remove_in(-100, $0) } }
 }

@@ -1,25 +1,25 @@
-// The client's end of a connection: one operation at a time, which is told what the server answers. What operations do is
-// in the files beside this one; when a user wants which, is the command line's.
+// The client's side of a connection: it runs one operation at a time and passes the server's replies to it. The
+// operations are in the neighboring files; the command line decides when to start which.
 
 public import Reactor
 
-/// Something that a client does: begun once, told what comes, and over when it has told its outcome.
+/// An operation of a client: begun once, fed with the server's replies, and over once it has reported its outcome.
 public class TransferOperation {
     fileprivate(set) weak var client: TransferClient?
 
-    /// The connection is this operation's now.
+    /// Starts the operation, which owns the connection from now on.
     func begin(_ client: TransferClient) {}
-    /// A header came.
+    /// Called when a header arrives.
     func received(_ header: TransferHeader) {}
-    /// A part of its content came.
+    /// Called for each piece of a frame's content.
     func received(_ bytes: RawSpan) {}
-    /// All of its content is there.
+    /// Called when the content of the frame is complete.
     func contentEnded() {}
-    /// The connection is over.
+    /// Called when the connection has ended.
     func lost(_ error: TransferError) {}
 }
 
-/// The handler of a client's connection.
+/// The connection handler of a client.
 public final class TransferClient: ConnectionHandler {
     private let connected: (TransferClient) -> Void
     private let ended: (TransferError) -> Void
@@ -28,29 +28,29 @@ public final class TransferClient: ConnectionHandler {
     private var operation: TransferOperation?
     private var held: [UInt8] = []
     private var isPaused = false
-    /// Why the connection is over.
+    /// The reason why the connection ended; `nil` while it is open.
     public private(set) var failure: TransferError?
 
-    /// A client.
+    /// Creates a client.
     ///
     /// - Parameters:
-    ///   - connected: called when there is a connection.
-    ///   - ended: called when it is over, whoever ended it, after the operation was told.
+    ///   - connected: called when the connection is established.
+    ///   - ended: called when the connection has ended for any reason, after the operation was notified.
     public init(connected: @escaping (TransferClient) -> Void, ended: @escaping (TransferError) -> Void) {
         self.connected = connected
         self.ended = ended
     }
 
-    /// Begins an operation; there must be no other.
+    /// Starts an operation; no other one may be in progress.
     public func begin(_ operation: TransferOperation) {
-        precondition(self.operation == nil, "an operation is going on")
+        precondition(self.operation == nil, "another operation is in progress")
         self.operation = operation
         operation.client = self
         if let failure { return finish { operation.lost(failure) } }
         operation.begin(self)
     }
 
-    /// Sends what was written, then closes.
+    /// Closes the connection after sending queued output.
     public func close() { connection?.close() }
 
     /// Resets the connection.
@@ -58,10 +58,10 @@ public final class TransferClient: ConnectionHandler {
 
     // MARK: For operations
 
-    /// The loop of the connection.
+    /// The loop of the connection; `nil` after it has ended.
     var loop: EventLoop? { connection?.loop }
 
-    /// Bytes of a file that were given away to be sent and are not sent yet.
+    /// The bytes of files that are queued and not sent yet.
     var queuedFileBytes: Int { connection?.queuedFileBytes ?? 0 }
 
     func send(_ header: TransferHeader, content: [UInt8] = []) {
@@ -85,21 +85,21 @@ public final class TransferClient: ConnectionHandler {
         connection?.resumeReading()
     }
 
-    /// The operation is over, and tells so.
+    /// Ends the operation, then reports its outcome.
     func finish(_ tell: () -> Void) {
         operation = nil
         tell()
     }
 
-    // MARK: The connection's calls
+    // MARK: Callbacks of the connection
 
-    /// There is a connection.
+    /// Stores the connection and notifies the owner.
     public func connected(_ connection: Connection) {
         self.connection = connection
         connected(self)
     }
 
-    /// Gives the operation what the server has sent.
+    /// Parses input and passes it to the operation.
     public func received(_ bytes: RawSpan, on connection: Connection) {
         var offset = 0
         do throws(TransferError) {
@@ -112,16 +112,16 @@ public final class TransferClient: ConnectionHandler {
                 }
             }
         } catch {
-            failure = TransferError(.malformed, "the server sent what is no frame: \(error)")
+            failure = TransferError(.malformed, "the server sent a malformed frame: \(error)")
             return connection.abort()
         }
         guard isPaused else { return }
-        unsafe held = bytes.extracting(offset...).withUnsafeBytes { unsafe Array($0) }  // safe: any byte is one
+        unsafe held = bytes.extracting(offset...).withUnsafeBytes { unsafe Array($0) }  // safe: the bytes are copied
         connection.pauseReading()
         connection.holdInput()
     }
 
-    /// Goes on with what was held.
+    /// Processes the held input.
     public func resumed(_ connection: Connection) {
         let bytes = held
         held = []
@@ -129,7 +129,7 @@ public final class TransferClient: ConnectionHandler {
         unsafe received(bytes.span.bytes, on: connection)
     }
 
-    /// Tells the operation, and whoever made the client.
+    /// Notifies the operation and the owner.
     public func closed(_ connection: Connection, reason: CloseReason) {
         self.connection = nil
         let failure = failure ?? TransferError(.interrupted, "the connection ended: \(reason)")
@@ -139,17 +139,17 @@ public final class TransferClient: ConnectionHandler {
     }
 }
 
-/// A request that is answered with a header and a little content: a list, a message, a farewell.
+/// A request whose reply is a header with a small content: a list, an echoed message, a farewell.
 public final class TransferRequest: TransferOperation {
-    /// The answer.
+    /// A server's reply.
     public struct Reply: Sendable {
-        /// Its header.
+        /// The reply's header.
         public let header: TransferHeader
-        /// Its content.
+        /// The reply's content.
         public let content: [UInt8]
     }
 
-    /// More content than any answer has.
+    /// The maximum content of a reply, in bytes.
     private static let mostContent = 16 * 1024 * 1024
     private let header: TransferHeader
     private let content: [UInt8]
@@ -157,7 +157,12 @@ public final class TransferRequest: TransferOperation {
     private var reply: TransferHeader?
     private var replyContent: [UInt8] = []
 
-    /// A request.
+    /// Creates a request.
+    ///
+    /// - Parameters:
+    ///   - header: the header to send.
+    ///   - content: the content to send. Default: none.
+    ///   - completed: called with the reply, or with the error.
     public init(
         _ header: TransferHeader, content: [UInt8] = [], completed: @escaping (Result<Reply, TransferError>) -> Void
     ) {
@@ -178,7 +183,7 @@ public final class TransferRequest: TransferOperation {
     }
 
     override func received(_ bytes: RawSpan) {
-        unsafe bytes.withUnsafeBytes { unsafe replyContent.append(contentsOf: $0) }  // safe: any byte is one
+        unsafe bytes.withUnsafeBytes { unsafe replyContent.append(contentsOf: $0) }  // safe: the bytes are copied
     }
 
     override func contentEnded() {

@@ -1,13 +1,13 @@
-// A file on its way to the server: asks whether it is wanted and from where on, sends it (sendfile(2)) and hashes it
-// meanwhile, and says the hash at the end.
+// A file being uploaded: asks whether the server accepts it and from which offset, sends it (sendfile(2)) while hashing
+// it, and sends the hash last.
 //
-//     asking --ready--> hashing what the server has --equal, or from the beginning--> sending and hashing --> sealed --> over
-//        +-- refused: over                                    (refused at any time: over, the connection is reset)
+//     asking --ready--> hashing the server's part --equal, or from the start--> sending and hashing --> sealed --> over
+//        +-- refused: over                               (refused at any time: over, the connection is reset)
 
 import Reactor
 import ServedFiles
 
-/// Puts a file.
+/// An operation that uploads a file, resuming an earlier attempt if possible.
 public final class Upload: TransferOperation {
     private let name: String
     private let file: any StoredFile
@@ -19,14 +19,14 @@ public final class Upload: TransferOperation {
     private enum Stage { case asking, checking, sending, sealed, over }
     private var stage = Stage.asking
 
-    /// An upload.
+    /// Creates an upload.
     ///
     /// - Parameters:
-    ///   - file: what to send.
-    ///   - name: how the server is to call it.
-    ///   - hash: what computes hashes.
-    ///   - replaces: whether a file of this name at the server is replaced.
-    ///   - completed: told the server's answer, or why it was not stored.
+    ///   - file: the file to send.
+    ///   - name: its name on the server.
+    ///   - hash: the hash implementation.
+    ///   - replaces: whether to replace a file of this name on the server.
+    ///   - completed: called with the server's reply, or with the reason why the file was not stored.
     public init(
         _ file: any StoredFile, as name: String, hash: any TransferHash.Type, replaces: Bool,
         completed: @escaping (Result<TransferHeader, TransferError>) -> Void
@@ -38,7 +38,7 @@ public final class Upload: TransferOperation {
         self.completed = completed
     }
 
-    /// Bytes that are sent, and in all.
+    /// The bytes sent, and the total size; `nil` before the content is sent.
     public var progress: (done: Int, total: Int)? {
         switch stage {
         case .asking, .checking: nil
@@ -46,7 +46,7 @@ public final class Upload: TransferOperation {
         }
     }
 
-    /// How many bytes the server had from an earlier attempt.
+    /// The number of bytes that the server had from an earlier attempt.
     public var resumedAt: Int { offset }
 
     override func begin(_ client: TransferClient) {
@@ -59,7 +59,7 @@ public final class Upload: TransferOperation {
         if let error = header.refusal {
             let isInTheMiddle = stage == .sending
             end(.failure(error))
-            // The rest of the file is still promised.
+            // The rest of the announced content is still queued.
             if isInTheMiddle { client?.abort() }
             return
         }
@@ -68,12 +68,12 @@ public final class Upload: TransferOperation {
             stage = .checking
             check(header.offset ?? 0, header.prefixSHA256)
         case .sealed: end(.success(header))
-        case .checking, .sending: end(.failure(TransferError(.malformed, "the server answered before it was asked")))
+        case .checking, .sending: end(.failure(TransferError(.malformed, "the server sent an unexpected reply")))
         case .over: return
         }
     }
 
-    /// Goes on where the server has stopped, if it has the beginning of this file.
+    /// Resumes where the server's part ends, if that is the beginning of this file; starts over otherwise.
     private func check(_ kept: Int, _ prefix: String?) {
         guard let loop = client?.loop else { return }
         let hashing = FileHashing(loop, file, RunningHash(hashType))

@@ -1,22 +1,22 @@
-// Cutting a stream into frames. Knows no socket: bytes go in, headers and pieces of content come out, and nothing is kept
-// but a header that is not complete, as far as it has come.
+// Splits a stream into frames. Independent of sockets: bytes go in, headers and pieces of content come out, and only an
+// incomplete header is buffered.
 //
-//     prefix --four bytes--> header --all of it--> content --all of it--> prefix
-//        +--- a length that no header has: refused         +-- none: at once
+//     prefix --four bytes--> header --complete--> content --complete--> prefix
+//        +--- invalid length: refused                +-- no content: at once
 
 import Reactor
 
-/// Cuts a stream into frames.
+/// A parser that splits a stream into frames.
 public struct FrameParser {
-    /// What comes next in a stream.
+    /// The next part of a stream.
     public enum Part: Sendable, Hashable {
-        /// More bytes are needed.
+        /// More input is needed.
         case nothing
-        /// A frame begins.
+        /// A frame begins, with this header.
         case header(TransferHeader)
-        /// A part of its content: where it is among the bytes that were given.
+        /// A piece of the frame's content: its range in the bytes passed in.
         case content(Range<Int>)
-        /// The frame is over.
+        /// The frame is complete.
         case end
     }
 
@@ -29,13 +29,13 @@ public struct FrameParser {
     private var state = State.prefix(count: 0)
     private var prefix = InlineArray<4, UInt8>(repeating: 0)
     private var collected: [UInt8] = []
-    /// The form of the last frame that began.
+    /// The form of the latest frame.
     public private(set) var form = FrameForm.four
 
-    /// A parser at the beginning of a stream.
+    /// Creates a parser at the beginning of a stream.
     public init() {}
 
-    /// Whether a frame has begun whose header is not complete.
+    /// Whether a header is incomplete.
     public var isInHeader: Bool {
         switch state {
         case .prefix(let count): count > 0
@@ -44,18 +44,19 @@ public struct FrameParser {
         }
     }
 
-    /// Whether the stream may end here.
+    /// Whether the parser is between two frames, where a stream may end.
     public var isBetweenFrames: Bool {
         if case .prefix(0) = state { return true }
         return false
     }
 
-    /// Takes the next part from lent bytes.
+    /// Parses the next part of the input.
     ///
     /// - Parameters:
-    ///   - bytes: what was received.
-    ///   - offset: where to begin; moved behind what was taken.
-    /// - Throws: ``TransferError/Code/malformed``; nothing can be made of the stream then.
+    ///   - bytes: the input.
+    ///   - offset: where to begin; moved past the bytes consumed.
+    /// - Returns: The part, or ``Part/nothing`` if more input is needed.
+    /// - Throws: ``TransferError`` with ``TransferError/Code/malformed``; the stream cannot be parsed any further.
     public mutating func next(in bytes: RawSpan, at offset: inout Int) throws(TransferError) -> Part {
         while true {
             switch state {
@@ -87,12 +88,12 @@ public struct FrameParser {
         }
     }
 
-    /// The length is there: it is compared before anything is made of it, and memory is taken as bytes arrive.
+    /// Checks the claimed length before relying on it; memory grows only as bytes arrive.
     private mutating func beginHeader() throws(TransferError) {
         let (form, length) = FrameForm.read(prefix)
         guard length >= 2 && length <= FrameForm.longestHeader else {
             throw TransferError(
-                .malformed, "a header of \(length) bytes, where 2 to \(FrameForm.longestHeader) are allowed")
+                .malformed, "invalid header length \(length); use 2 to \(FrameForm.longestHeader) bytes")
         }
         self.form = form
         for index in form.width..<FrameForm.prefixLength { collected.append(prefix[index]) }

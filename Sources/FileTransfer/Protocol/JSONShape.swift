@@ -1,13 +1,15 @@
-// A look at JSON before a parser sees it: byte by byte, without memory. Whoever nests a thousand arrays finds out here
-// that thirty-two are enough, and not in the recursion of somebody else's parser.
+// Checks JSON before it is parsed: byte by byte, without allocating. Excessive nesting is rejected here rather than in
+// the recursion of a third-party parser.
 
-/// What a header has to look like from afar.
+/// The structure that a header must have before it is parsed.
 enum JSONShape {
-    /// How many objects and arrays may be inside each other.
+    /// The maximum nesting depth of objects and arrays.
     static let deepest = 32
 
-    /// Checks that the bytes are one object, not too deep, with all brackets closed; what is between them is the
-    /// parser's.
+    /// Checks that the bytes are one object, nested no deeper than allowed, with all brackets closed; the rest is left
+    /// to the parser.
+    ///
+    /// - Throws: ``TransferError`` with the code ``TransferError/Code/malformed``.
     static func check(_ bytes: [UInt8]) throws(TransferError) {
         var depth = 0
         var isInString = false
@@ -26,9 +28,9 @@ enum JSONShape {
             }
             switch byte {
             case UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "\n"), UInt8(ascii: "\r"): continue
-            case _ where isOver: throw TransferError(.malformed, "something follows the header's object")
+            case _ where isOver: throw TransferError(.malformed, "unexpected bytes after the header's JSON object")
             case UInt8(ascii: "{"): depth += 1
-            case _ where depth == 0: throw TransferError(.malformed, "a header is a JSON object")
+            case _ where depth == 0: throw TransferError(.malformed, "a header must be a JSON object")
             case UInt8(ascii: "["): depth += 1
             case UInt8(ascii: "}"), UInt8(ascii: "]"):
                 depth -= 1
@@ -38,6 +40,6 @@ enum JSONShape {
             }
             if depth > deepest { throw TransferError(.malformed, "JSON nested deeper than \(deepest)") }
         }
-        if !isOver { throw TransferError(.malformed, "the header's object has no end") }
+        if !isOver { throw TransferError(.malformed, "the header's JSON object is unterminated") }
     }
 }

@@ -1,63 +1,63 @@
-// Why a wish is refused: a code for programs and words for people. Both travel in a header.
+// Why a request was refused: a code for programs and a text for people. A header carries both.
 
 public import ServedFiles
 
-/// A refusal, as the peer is told it or was told it.
+/// A refusal, sent to the peer or received from it.
 public struct TransferError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// What kind of refusal, as programs compare it.
+    /// The kind of refusal, for programs.
     public struct Code: RawRepresentable, Sendable, Hashable {
-        /// The word in the header.
+        /// The code as it appears in the header.
         public let rawValue: String
 
-        /// A code, of this protocol or a later one.
+        /// Creates a code, of this protocol or of a later version.
         public init(rawValue: String) { self.rawValue = rawValue }
 
         private init(_ rawValue: String) { self.rawValue = rawValue }
 
-        /// What was sent is no frame: the connection closes after the answer.
+        /// The input is not a valid frame; the connection closes after the reply.
         public static let malformed = Code("malformed")
-        /// There is no such command, or something that it needs is missing.
+        /// The command is unknown, or a required field is missing or invalid.
         public static let badRequest = Code("bad-request")
-        /// There is no such file, or not for strangers.
+        /// The file does not exist, or is outside of the directory.
         public static let notFound = Code("not-found")
-        /// The system does not let the server.
+        /// The server lacks the permission to access the file.
         public static let notPermitted = Code("not-permitted")
-        /// It is a directory, a device, a pipe.
+        /// The name is that of something other than a regular file, such as a directory.
         public static let noFile = Code("no-file")
-        /// No file can be called so.
+        /// The name is not valid for a file.
         public static let invalidName = Code("invalid-name")
-        /// There is one already.
+        /// The name is already in use.
         public static let exists = Code("exists")
         /// The disk is full.
         public static let noSpace = Code("no-space")
-        /// The server takes no files.
+        /// The server does not accept uploads.
         public static let readOnly = Code("read-only")
-        /// What arrived is not what was sent.
+        /// The hash of the received file differs from the sender's.
         public static let mismatch = Code("mismatch")
-        /// The beginning that one side has is not that of the other's file: begin anew.
+        /// The partial files of the two sides differ; start over.
         public static let changed = Code("changed")
-        /// Too much is asked at once.
+        /// A limit is reached; try again later.
         public static let busy = Code("busy")
-        /// What was announced comes in too slowly: the connection closes after the answer.
+        /// The announced content arrives too slowly; the connection closes after the reply.
         public static let tooSlow = Code("too-slow")
-        /// Anything else.
+        /// Any other failure.
         public static let failed = Code("failed")
-        /// The connection ended too early; never in a header.
+        /// The connection ended early; never sent in a header.
         public static let interrupted = Code("interrupted")
     }
 
-    /// What kind.
+    /// The code.
     public let code: Code
-    /// In words.
+    /// The reason in words.
     public let description: String
 
-    /// A refusal.
+    /// Creates a refusal.
     public init(_ code: Code, _ description: String) {
         self.code = code
         self.description = description
     }
 
-    /// What became of a file, in this protocol's codes.
+    /// Translates a file access error into this protocol's codes.
     public init(_ error: FileAccessError) {
         let code: Code =
             switch error.kind {

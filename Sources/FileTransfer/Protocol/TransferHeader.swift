@@ -1,39 +1,39 @@
-// What the header of a frame says. One type for both directions and all commands: what is not said is nil, and what a
-// later version adds is not looked at. Comes from a stranger: every number is checked by whoever uses it.
+// The fields of a frame's header. One type serves both directions and all commands: absent fields are nil, and unknown
+// ones, of later versions, are ignored. The peer is not trusted: the code that uses a number checks it.
 
 import FoundationEssentials
 
 /// The header of a frame.
 public struct TransferHeader: Codable, Sendable, Hashable {
-    /// How many bytes of content follow.
+    /// The length of the content that follows, in bytes.
     public var contentLength: Int?
-    /// What the content is, as a media type.
+    /// The media type of the content.
     public var contentType: String?
-    /// How its text is encoded.
+    /// The character encoding of a text content.
     public var contentEncoding: String?
-    /// What is asked for; without it a frame is a plain message.
+    /// The command; absent in a plain message.
     public var command: String?
-    /// The file or directory.
+    /// The name of the file or directory.
     public var name: String?
-    /// Where the content begins in the file.
+    /// The offset of the content in the file, in bytes.
     public var offset: Int?
-    /// The size of the whole file.
+    /// The size of the whole file, in bytes.
     public var size: Int?
-    /// When it was last changed, in seconds since 1970.
+    /// The time of the file's last modification, in seconds since 1970.
     public var modified: Int?
-    /// The hash of the whole file, in hexadecimal digits.
+    /// The SHA-256 of the whole file, in hexadecimal.
     public var sha256: String?
-    /// The hash of its first ``offset`` bytes.
+    /// The SHA-256 of the file's first ``offset`` bytes.
     public var prefixSHA256: String?
-    /// Whether a file of the same name is replaced.
+    /// Whether to replace a file of the same name.
     public var replaces: Bool?
-    /// Whether what arrived of an interrupted upload is to be kept for a while.
+    /// Whether the server is to keep the partial file of an interrupted upload for a while.
     public var isResumable: Bool?
-    /// How it went.
+    /// The outcome.
     public var status: String?
-    /// Why not, in words.
+    /// The reason for a refusal, in words.
     public var error: String?
-    /// Why not, in a word for programs.
+    /// The reason for a refusal, as a code.
     public var code: String?
 
     private enum CodingKeys: String, CodingKey {
@@ -48,47 +48,47 @@ public struct TransferHeader: Codable, Sendable, Hashable {
         case status, error, code
     }
 
-    /// A header that says nothing.
+    /// Creates an empty header.
     public init() {}
 
-    /// A header with a status.
+    /// Creates a header with a status.
     public init(status: String) { self.status = status }
 
-    /// A request.
+    /// Creates a request.
     public init(command: String, name: String? = nil) {
         self.command = command
         self.name = name
     }
 
-    /// A refusal.
+    /// Creates the header of a refusal.
     public init(_ error: TransferError) {
         status = "refused"
         self.error = error.description
         code = error.code.rawValue
     }
 
-    /// The refusal that this is; `nil` when it is none.
+    /// The refusal that the header carries; `nil` in any other header.
     public var refusal: TransferError? {
         guard error != nil || code != nil || status == "refused" else { return nil }
-        return TransferError(TransferError.Code(rawValue: code ?? "failed"), error ?? "it was refused without a word")
+        return TransferError(TransferError.Code(rawValue: code ?? "failed"), error ?? "refused without a reason")
     }
 
     // MARK: Bytes
 
-    /// Reads a header whose shape was looked at.
+    /// Checks and decodes a header.
     ///
-    /// - Throws: ``TransferError/Code/malformed``.
+    /// - Throws: ``TransferError`` with the code ``TransferError/Code/malformed``.
     static func decode(_ bytes: [UInt8]) throws(TransferError) -> TransferHeader {
         try JSONShape.check(bytes)
         let header: TransferHeader
         do {
             header = try JSONDecoder().decode(TransferHeader.self, from: Data(bytes))
         } catch DecodingError.typeMismatch(_, let context) {
-            throw TransferError(.malformed, "the header's '\(Self.place(context))' is of another type")
+            throw TransferError(.malformed, "the header's '\(Self.place(context))' has the wrong type")
         } catch DecodingError.dataCorrupted(let context) where !context.codingPath.isEmpty {
-            throw TransferError(.malformed, "the header's '\(Self.place(context))' is no such number")
+            throw TransferError(.malformed, "the header's '\(Self.place(context))' is not a valid number")
         } catch {
-            throw TransferError(.malformed, "the header is no JSON")
+            throw TransferError(.malformed, "the header is not valid JSON")
         }
         if header.contentLength ?? 0 < 0 { throw TransferError(.malformed, "a negative content-length") }
         return header
@@ -98,11 +98,11 @@ public struct TransferHeader: Codable, Sendable, Hashable {
         context.codingPath.map(\.stringValue).joined(separator: ".")
     }
 
-    /// The header's JSON.
+    /// Returns the header as JSON.
     func encoded() -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        // Strings, integers and truth values: there is nothing that JSON could not say.
+        // Strings, integers and booleans only: encoding cannot fail.
         return (try? encoder.encode(self)).map { Array($0) } ?? Array("{}".utf8)
     }
 }

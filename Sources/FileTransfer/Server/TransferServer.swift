@@ -1,47 +1,47 @@
-// What all connections of a server have in common: the store, what may be done to it, hashes that are known already, and
-// uploads that were interrupted and may be gone on with. Any loop may use it.
+// The state that all connections of a server share: the store, permissions, cached hashes, and interrupted uploads that
+// can be resumed. Thread-safe.
 
 import Reactor
 import ServedFiles
 import Synchronization
 
-/// A server of files.
+/// A file transfer server.
 public final class TransferServer: Sendable {
-    /// Bounds of what a server keeps.
+    /// Limits of a server's resources.
     public struct Limits: Sendable {
-        /// The longest content of a plain message, in bytes. Default: 256 KiB.
+        /// The maximum content of a plain message, in bytes. Default: 256 KiB.
         public var message = 256 * 1024
-        /// Names in one list. Default: 10,000.
+        /// The maximum number of names in one list. Default: 10,000.
         public var listed = 10_000
-        /// Bytes of one list. Default: 512 KiB.
+        /// The maximum size of one list, in bytes. Default: 512 KiB.
         public var list = 512 * 1024
-        /// Hashes of files that are remembered. Default: 1,024.
+        /// The maximum number of cached hashes. Default: 1,024.
         public var knownHashes = 1024
-        /// Interrupted uploads that are kept. Default: 16.
+        /// The maximum number of interrupted uploads kept. Default: 16.
         public var keptUploads = 16
-        /// How long they are kept. Default: 10 min.
+        /// How long an interrupted upload is kept. Default: 10 min.
         public var keptTime = Duration.seconds(600)
-        /// How long a header may take from its first byte to its last. Default: 10 s.
+        /// The maximum time from the first byte of a header to its last. Default: 10 s.
         public var headerTime = Duration.seconds(10)
-        /// How fast the content of a frame has to come in; a slower one ends its connection with `too-slow`. Default: 500
-        /// bytes per second after 30 s.
+        /// The minimum rate of a frame's content; a slower one ends its connection with `too-slow`. Default: 500 B/s
+        /// after 30 s.
         public var uploadRate = MinimumRate()
-        /// Files that are sent, received or kept at once; more are refused with `busy`. Each takes two descriptors besides
-        /// that of its connection: set it to what the connections leave of them. Default: 256.
+        /// The maximum number of files being sent, received or kept at once; further requests are refused with `busy`.
+        /// Each takes two descriptors besides that of its connection: choose what the connections leave. Default: 256.
         public var openFiles = 256
 
-        /// The defaults.
+        /// Creates the default limits.
         public init() {}
     }
 
-    /// An interrupted upload: what has arrived, and the hash so far.
+    /// An interrupted upload: the partial file, and the hash of it.
     struct KeptUpload: Sendable {
         let sink: any FileSink
         let hash: RunningHash
         let number: Int
     }
 
-    /// What an upload is known by.
+    /// The identity of an upload.
     struct UploadKey: Hashable, Sendable {
         let name: String
         let size: Int
@@ -55,13 +55,13 @@ public final class TransferServer: Sendable {
     private let hashes = Mutex<[FileVersion: String]>([:])
     private let uploads = Mutex<(kept: [UploadKey: KeptUpload], next: Int, isEnding: Bool)>(([:], 0, false))
 
-    /// A server.
+    /// Creates a server.
     ///
     /// - Parameters:
     ///   - store: its files.
-    ///   - hash: what computes hashes.
-    ///   - isWritable: whether it takes files.
-    ///   - limits: what it keeps.
+    ///   - hash: the hash implementation.
+    ///   - isWritable: whether it accepts uploads.
+    ///   - limits: the limits of its resources.
     public init(_ store: any TransferStore, hash: any TransferHash.Type, isWritable: Bool, limits: Limits = Limits()) {
         self.store = store
         hashType = hash
@@ -70,19 +70,21 @@ public final class TransferServer: Sendable {
         openFiles = FileBudget(limits.openFiles)
     }
 
-    /// Files that are open now.
+    /// The number of files open now.
     var takenPlaces: Int { openFiles.openFiles }
 
-    /// A place for a file that is about to be opened.
+    /// Reserves a place for a file about to be opened.
+    ///
+    /// - Throws: ``TransferError`` with the code ``TransferError/Code/busy`` if all are taken.
     func takePlace() throws(TransferError) -> FilePlace {
         if let place = openFiles.take() { return place }
         throw TransferError(.busy, "too many transfers at once; try again later")
     }
 
-    /// The handler of a new connection.
+    /// Returns the handler of a new connection.
     public func makeHandler() -> any ConnectionHandler { TransferSession(self) }
 
-    /// Removes what is kept of interrupted uploads, and keeps none from now on.
+    /// Removes all interrupted uploads, and keeps no more from now on.
     public func shutdown() {
         let kept = uploads.withLock { uploads in
             defer { (uploads.kept, uploads.isEnding) = ([:], true) }
@@ -93,7 +95,7 @@ public final class TransferServer: Sendable {
 
     // MARK: Hashes
 
-    /// The hash of a file that was computed before; a file that was changed meanwhile has another version.
+    /// Returns the cached hash of a file; after any change, the file has another version.
     func knownHash(of version: FileVersion?) -> String? {
         guard let version else { return nil }
         return hashes.withLock { $0[version] }
@@ -109,7 +111,7 @@ public final class TransferServer: Sendable {
 
     // MARK: Interrupted uploads
 
-    /// Keeps an upload for a while; answers whether it did. Who is not kept is to be discarded.
+    /// Keeps an upload for a while and returns `true`; on `false`, the caller must discard it.
     func keep(_ sink: any FileSink, _ hash: RunningHash, _ key: UploadKey, _ loop: EventLoop) -> Bool {
         let number: Int? = uploads.withLock { uploads in
             guard !uploads.isEnding, uploads.kept.count < limits.keptUploads, uploads.kept[key] == nil else {
@@ -133,11 +135,11 @@ public final class TransferServer: Sendable {
         return true
     }
 
-    /// How much of an upload is kept, and the hash of that.
+    /// Returns how much of an upload is kept, in bytes, and the hash of that part.
     func kept(_ key: UploadKey) -> (offset: Int, hash: String)? {
         uploads.withLock { uploads in uploads.kept[key].map { ($0.hash.count, $0.hash.hexadecimal) } }
     }
 
-    /// Takes an upload that is kept, to go on with it.
+    /// Takes a kept upload in order to resume it.
     func takeKept(_ key: UploadKey) -> KeptUpload? { uploads.withLock { $0.kept.removeValue(forKey: key) } }
 }

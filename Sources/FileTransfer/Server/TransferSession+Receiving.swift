@@ -1,10 +1,10 @@
-// Files on their way in. A file has a temporary name until all of it is there and its hash is that of the client; whatever
-// goes wrong before, it is removed. Only what a client has asked to be kept of an interrupted upload is kept, for a while.
+// Receiving files. A file has a temporary name until it is complete and its hash matches the client's; on any earlier
+// failure it is removed. Only a partial file that the client asked to keep survives an interruption, for a while.
 
 import Reactor
 import ServedFiles
 
-/// A file on its way in, with its place among the open files, which it has as long as it is open.
+/// A file being received, with its place among the open files for as long as it is open.
 private final class PlacedSink: FileSink {
     private let sink: any FileSink
     private let place: FilePlace
@@ -12,6 +12,7 @@ private final class PlacedSink: FileSink {
     init(_ sink: any FileSink, _ place: FilePlace) { (self.sink, self.place) = (sink, place) }
 
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileAccessError) {
+        // Safe: the caller's bytes are valid for the call.
         try unsafe sink.write(bytes, at: offset)
     }
 
@@ -20,15 +21,15 @@ private final class PlacedSink: FileSink {
     func discard() { sink.discard() }
 }
 
-/// An upload.
+/// An upload in progress.
 final class Reception {
     let key: TransferServer.UploadKey
     let replaces: Bool
     let isResumable: Bool
-    /// The hash that the client has named before it sent.
+    /// The hash, if the client announced it in the `put`.
     let sha256: String?
     let file: IncomingFile
-    /// An answer was given already: the rest is thrown away.
+    /// Whether the upload was refused already; the rest of its content is discarded.
     var isRefused = false
 
     init(_ header: TransferHeader, _ key: TransferServer.UploadKey, _ file: IncomingFile) {
@@ -41,7 +42,7 @@ final class Reception {
 }
 
 extension TransferSession {
-    /// Says whether a file would be taken, and from where on.
+    /// Replies whether the server would accept a file, and from which offset.
     func prepare(_ header: TransferHeader, _ connection: Connection) {
         guard let name = header.name, let size = header.size, size >= 0 else {
             return refuse(.badRequest, "'prepare' needs a name and a size", connection)
@@ -54,7 +55,8 @@ extension TransferSession {
         work(connection) { () throws(TransferError) in
             defer { withExtendedLifetime(place) {} }
             try TransferError.wrap { () throws(FileAccessError) in
-                // Making one tells whether it could be made; that it might be there later than now is told then.
+                // A trial creation shows whether it is possible; a name taken in the meantime is reported by the
+                // commit.
                 try store.create(name).discard()
                 guard let entry = try store.entry(name) else { return }
                 if !replaces { throw FileAccessError(.exists) }
@@ -75,14 +77,14 @@ extension TransferSession {
 
     private static let readOnly = TransferError(.readOnly, "this server takes no files")
 
-    /// Begins to take a file, or goes on with one.
+    /// Begins or resumes an upload.
     func receive(_ header: TransferHeader, _ connection: Connection) {
         let (length, offset) = (header.contentLength ?? 0, header.offset ?? 0)
         guard let name = header.name else { return refuse(.badRequest, "'put' needs a name", connection) }
         guard server.isWritable else { return refuse(Self.readOnly, connection) }
         let (size, isTooLarge) = offset.addingReportingOverflow(length)
         guard offset >= 0, !isTooLarge, size == header.size ?? size else {
-            return refuse(.badRequest, "offset and content-length do not make the size", connection)
+            return refuse(.badRequest, "offset and content-length do not add up to the size", connection)
         }
         let key = TransferServer.UploadKey(name: name, size: size)
         if offset > 0 { return goOn(header, key, from: offset, connection) }
@@ -110,11 +112,11 @@ extension TransferSession {
         _ header: TransferHeader, _ key: TransferServer.UploadKey, from offset: Int, _ connection: Connection
     ) {
         guard let kept = server.takeKept(key) else {
-            return refuse(.changed, "nothing is kept of such an upload: begin anew", connection)
+            return refuse(.changed, "no part of this upload is kept; start over", connection)
         }
         guard kept.hash.count == offset, kept.hash.hexadecimal == header.prefixSHA256 else {
             discard(kept.sink, connection)
-            return refuse(.changed, "what is kept of this upload begins differently: begin anew", connection)
+            return refuse(.changed, "the kept part of this upload differs; start over", connection)
         }
         let file = IncomingFile(connection.loop, kept.sink, kept.hash)
         activity = .receiving(Reception(header, key, file))
@@ -142,7 +144,7 @@ extension TransferSession {
         }
     }
 
-    /// What was begun cannot be finished; what still comes of it is thrown away.
+    /// Refuses an upload that has begun; the rest of its content is discarded.
     private func refuse(_ error: TransferError, _ reception: Reception, _ connection: Connection) {
         if reception.isRefused { return }
         reception.isRefused = true
@@ -150,10 +152,10 @@ extension TransferSession {
         refuse(error, connection)
     }
 
-    /// All of the content is there.
+    /// Called when the content is complete.
     func contentEnded(_ reception: Reception, _ connection: Connection) {
         if let hash = reception.sha256 { return store(reception, ifHashIs: hash, connection) }
-        // A client that has hashed while it sent says so in the next frame.
+        // A client that hashes while it sends announces the hash in the next frame.
         activity = .idle
         unsealed = reception
         connection.expectMessage(within: .seconds(60))
@@ -161,7 +163,7 @@ extension TransferSession {
 
     func seal(_ reception: Reception, with header: TransferHeader, _ connection: Connection) {
         guard header.command == "seal", let hash = header.sha256, header.contentLength ?? 0 == 0 else {
-            let text = "after a 'put' without a hash comes a 'seal' with it; the file was not kept"
+            let text = "a 'put' without a hash must be followed by a 'seal' with it; the file was not kept"
             return refuse(TransferError(.badRequest, text), reception, connection)
         }
         store(reception, ifHashIs: hash, connection)
@@ -180,7 +182,7 @@ extension TransferSession {
                 return becomeIdle(connection)
             }
             let (sink, replaces) = (file.sink, reception.replaces)
-            // Also for a client that is gone: it has sent everything.
+            // Even if the client is gone, because it has sent everything.
             connection.loop.offloadPatiently { () throws(TransferError) in
                 try TransferError.wrap { () throws(FileAccessError) in try sink.commit(replacing: replaces) }
             } then: { [self] outcome in
@@ -195,14 +197,14 @@ extension TransferSession {
     }
 
     private static func mismatch(_ mine: String, _ theirs: String) -> TransferError? {
-        // Whoever writes digits in upper case means the same.
+        // Hexadecimal digits in upper case are accepted, too.
         mine == theirs.lowercased()
-            ? nil : TransferError(.mismatch, "what arrived has the SHA-256 \(mine); the file was not kept")
+            ? nil : TransferError(.mismatch, "the received file has the SHA-256 \(mine); the file was not kept")
     }
 
     // MARK: Interruption
 
-    /// The client is gone in the middle of an upload.
+    /// Called when the client disconnects in the middle of an upload.
     func interrupted(_ reception: Reception, _ connection: Connection) {
         if reception.isRefused { return }
         reception.isRefused = true

@@ -1,18 +1,18 @@
-// Lists and files on their way out. A file is sent by the kernel (sendfile(2)) while threads of the pool hash it; the hash
-// follows the last byte, in a frame of its own.
+// Sending lists and files. The kernel sends a file (sendfile(2)) while threads of the pool hash it; the hash follows
+// the content, in a frame of its own.
 
 import FoundationEssentials
 import Reactor
 import ServedFiles
 
 extension TransferSession {
-    /// One line of a list, as JSON has it.
+    /// An entry of a list, as encoded in JSON.
     private struct Line: Encodable {
         let name: String
         let kind: String
         let size: Int
         let modified: Int
-        /// Only of a name that is not UTF-8, whose bytes JSON cannot express; no request can have it.
+        /// Set only for a name that is not valid UTF-8, which JSON cannot express; no request can name it.
         let escaped: Bool?
     }
 
@@ -54,7 +54,7 @@ extension TransferSession {
         let offset = header.offset ?? 0
         guard offset >= 0 else { return refuse(.badRequest, "a negative offset", connection) }
         if offset > 0 && header.prefixSHA256 == nil {
-            return refuse(.badRequest, "an offset needs the hash of what comes before it", connection)
+            return refuse(.badRequest, "an offset needs the SHA-256 of the bytes before it", connection)
         }
         let store = server.store
         let place: FilePlace
@@ -64,7 +64,7 @@ extension TransferSession {
         } then: { [self] outcome in
             switch outcome {
             case .success(let file) where offset > file.size:
-                sendRefusal(TransferError(.changed, "the file has \(file.size) bytes only"), connection)
+                sendRefusal(TransferError(.changed, "the file has only \(file.size) bytes"), connection)
             case .success(let file): send(file, place, from: offset, header.prefixSHA256, connection)
             case .failure(let error): sendRefusal(error, connection)
             }
@@ -76,7 +76,7 @@ extension TransferSession {
         becomeIdle(connection)
     }
 
-    /// Sends from an offset, if the client's beginning is the file's.
+    /// Sends from an offset, if the client's part matches the beginning of the file.
     private func send(
         _ file: any StoredFile, _ place: FilePlace, from offset: Int, _ prefix: String?, _ connection: Connection
     ) {
@@ -87,7 +87,7 @@ extension TransferSession {
             switch outcome {
             case .success(prefix): send(file, place, from: offset, hashing, connection)
             case .success:
-                sendRefusal(TransferError(.changed, "the file begins differently: begin anew"), connection)
+                sendRefusal(TransferError(.changed, "the beginning of the file differs; start over"), connection)
             case .failure(let error): sendRefusal(error, connection)
             }
         }
@@ -104,7 +104,7 @@ extension TransferSession {
         (reply.size, reply.offset, reply.modified) = (file.size, offset, file.modified)
         (reply.contentLength, reply.contentType) = (file.size - offset, "application/octet-stream")
         answer(reply, connection)
-        // The next wish is looked at when both have come to their end, so that no more than one file waits for a client.
+        // The next request waits until content and hash are sent, so that at most one file per client is queued.
         var isSent = false
         var trailer: TransferHeader?
         let finish = { [self] in
@@ -125,7 +125,7 @@ extension TransferSession {
         }
         if let hash = server.knownHash(of: file.version) { return answered(Self.done(hash)) }
         hashing.run(to: file.size) { [self] outcome in
-            defer { withExtendedLifetime(place) {} }  // the file is open for hashing as well
+            defer { withExtendedLifetime(place) {} }  // hashing keeps the file open, too
             switch outcome {
             case .success(let hash):
                 server.remember(hash, of: file.version)

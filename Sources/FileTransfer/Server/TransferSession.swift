@@ -1,20 +1,20 @@
-// One client's connection: frames come in, each is answered before the next is looked at. While something is done for the
-// client elsewhere, nothing is read from it, and what was received already is held.
+// The connection of one client: each frame is answered before the next one is parsed. While work for the client is in
+// progress elsewhere, reading is paused, and input received already is held.
 //
 //                +--> working: opening, listing, hashing, sending; reading is paused --answered--+
-//     idle --frame--> receiving: an upload; paused when the disk is slower ----------answered----+--> idle
-//                +--> skipping: the content of what was refused --end of the frame---------------+
+//     idle --frame--> receiving: an upload; paused while the disk is slower ---------answered----+--> idle
+//                +--> skipping: the content of a refused frame --end of the frame----------------+
 //                +--> message: the content of a plain message --end of the frame, answered-------+
 //
-// How files are sent is in TransferSession+Sending.swift, how they arrive in TransferSession+Receiving.swift.
+// TransferSession+Sending.swift sends files, TransferSession+Receiving.swift receives them.
 
 import Reactor
 
-/// The handler of a client's connection.
+/// The handler of a client's connection on the server.
 final class TransferSession: ConnectionHandler {
     enum Activity {
         case idle
-        /// Something is done; nothing is read meanwhile.
+        /// Work is in progress; reading is paused.
         case working
         case receiving(Reception)
         case skipping
@@ -24,31 +24,31 @@ final class TransferSession: ConnectionHandler {
     let server: TransferServer
     private var parser = FrameParser()
     var activity = Activity.idle
-    /// Received and not looked at yet.
+    /// Unprocessed input.
     private var held: [UInt8] = []
     private var isDraining = false
-    /// The client waits for the answer to something, and may say no more meanwhile.
+    /// Whether input processing is paused while work for the client is in progress.
     private var isPaused = false
-    /// The client does not read its answers, and is asked nothing more before it does.
+    /// Whether the output queue is above its high watermark; the next frame waits until it drains.
     private var awaitsRoom = false
-    /// The deadline of a header that has begun is set.
+    /// Whether the deadline of an incomplete header is armed.
     private var awaitsHeader = false
     private(set) var isOver = false
-    /// How fast the content of the frame comes in, and when it is looked at again.
+    /// The rate of the current frame's content, and the timer that checks it.
     private var contentClock: UploadClock?
     private var contentTimer: Timer?
-    /// A file that is being hashed for this client.
+    /// The file being hashed for this client.
     var hashing: FileHashing?
-    /// An upload of which all has arrived but its hash.
+    /// An upload that is complete but for its hash.
     var unsealed: Reception?
 
     init(_ server: TransferServer) { self.server = server }
 
-    // MARK: The connection's calls
+    // MARK: Callbacks of the connection
 
     func received(_ bytes: RawSpan, on connection: Connection) {
         if held.isEmpty { return take(bytes, on: connection) }
-        // Safe: any byte is one.
+        // Safe: the bytes are copied during the call.
         unsafe bytes.withUnsafeBytes { unsafe held.append(contentsOf: $0) }
         takeHeld(connection)
     }
@@ -62,7 +62,7 @@ final class TransferSession: ConnectionHandler {
     }
 
     func ended(_ connection: Connection) {
-        // What is being done for the client is finished: it may have ended its stream with its last wish.
+        // Finish the work in progress: the client may have half-closed after its last request.
         if case .idle = activity, unsealed == nil { return connection.close() }
         if case .working = activity, unsealed == nil {
             isDraining = true
@@ -83,7 +83,7 @@ final class TransferSession: ConnectionHandler {
         giveUp(connection)
     }
 
-    /// The client is gone, or will say no more.
+    /// Abandons all work after the client has disconnected, or half-closed in the middle of a frame.
     private func giveUp(_ connection: Connection) {
         hashing?.cancel()
         hashing = nil
@@ -111,21 +111,21 @@ final class TransferSession: ConnectionHandler {
                 take(part, of: bytes, connection)
             }
         } catch {
-            // Where the next frame begins nobody knows.
+            // The start of the next frame is unknown.
             answer(TransferHeader(error), connection)
             return connection.close()
         }
         guard connection.isOpen else { return }
         if isPaused {
-            // Safe: any byte is one.
+            // Safe: the bytes are copied during the call.
             if offset < bytes.byteCount {
                 unsafe held = bytes.extracting(offset...).withUnsafeBytes { unsafe Array($0) }
             }
             connection.pauseReading()
-            // Also where no byte is left: the end of a frame without content is still to be told.
+            // Even without remaining bytes: the end of a frame without content is still to be processed.
             connection.holdInput()
         } else if parser.isInHeader != awaitsHeader {
-            // From the first byte on: what drips in does not extend it.
+            // Counted from the first byte: a slow trickle of bytes does not extend the deadline.
             awaitsHeader = parser.isInHeader
             if awaitsHeader { connection.expectMessage(within: server.limits.headerTime) }
         }
@@ -145,7 +145,8 @@ final class TransferSession: ConnectionHandler {
             case .receiving(let reception): take(bytes.extracting(range), for: reception, connection)
             case .message(let header, var content):
                 activity = .skipping
-                unsafe bytes.extracting(range).withUnsafeBytes { unsafe content.append(contentsOf: $0) }  // safe: bytes
+                // Safe: the bytes are copied during the call.
+                unsafe bytes.extracting(range).withUnsafeBytes { unsafe content.append(contentsOf: $0) }
                 activity = .message(header, content)
             case .idle, .working, .skipping: return
             }
@@ -168,13 +169,13 @@ final class TransferSession: ConnectionHandler {
         let length = header.contentLength ?? 0
         guard let command = header.command else {
             guard length <= server.limits.message else {
-                return refuse(.busy, "a message of at most \(server.limits.message) bytes is answered", connection)
+                return refuse(.busy, "message too long; use at most \(server.limits.message) bytes", connection)
             }
             activity = .message(header, [])
             return
         }
         if command == "put" { return receive(header, connection) }
-        guard length == 0 else { return refuse(.badRequest, "'\(command.prefix(20))' has no content", connection) }
+        guard length == 0 else { return refuse(.badRequest, "'\(command.prefix(20))' takes no content", connection) }
         switch command {
         case "list": list(header, connection)
         case "get": send(header, connection)
@@ -184,16 +185,16 @@ final class TransferSession: ConnectionHandler {
             connection.close()
         default:
             refuse(
-                .badRequest, "there is no command '\(command.prefix(20))': list, get, prepare, put, quit", connection)
+                .badRequest, "unknown command '\(command.prefix(20))'; use list, get, prepare, put, quit", connection)
         }
     }
 
-    // MARK: Answers
+    // MARK: Replies
 
-    /// Sends a header, in the form of the client's own.
+    /// Sends a header, in the form that the client uses.
     func answer(_ header: TransferHeader, _ connection: Connection) { connection.write(parser.form.frame(header)) }
 
-    /// Refuses a frame; its content, if there is any, is thrown away as it comes.
+    /// Refuses a frame; its content, if any, is discarded as it arrives.
     func refuse(_ code: TransferError.Code, _ text: String, _ connection: Connection) {
         refuse(TransferError(code, text), connection)
     }
@@ -203,7 +204,7 @@ final class TransferSession: ConnectionHandler {
         activity = .skipping
     }
 
-    /// A plain message is answered with itself.
+    /// Echoes a plain message.
     private func answer(message header: TransferHeader, _ content: [UInt8], _ connection: Connection) {
         var reply = TransferHeader(status: "received")
         reply.contentType = header.contentType ?? "application/octet-stream"
@@ -212,7 +213,7 @@ final class TransferSession: ConnectionHandler {
         answer(reply, with: content, connection)
     }
 
-    /// Answers with a header and content, and looks at the next frame when there is room for its answer.
+    /// Sends a header and content; the next frame waits until the output queue has room.
     func answer(_ header: TransferHeader, with content: [UInt8], _ connection: Connection) {
         answer(header, connection)
         let result = connection.write(content)
@@ -243,7 +244,7 @@ final class TransferSession: ConnectionHandler {
     private func contentDeadlineReached(_ connection: Connection) {
         contentTimer = nil
         let now = connection.loop.now
-        // While this side does not read, the client is not to blame.
+        // The client is not to blame while this side does not read.
         if isPaused || connection.isReadingPaused { contentClock?.restart(at: now) }
         guard let clock = contentClock else { return }
         if clock.deadline > now { return watchContent(until: clock.deadline, connection) }
@@ -253,9 +254,9 @@ final class TransferSession: ConnectionHandler {
         connection.close()
     }
 
-    // MARK: Waiting for others
+    // MARK: Work in progress
 
-    /// Has something done that may block, and looks at nothing from the client meanwhile.
+    /// Runs blocking work on the pool, with input processing paused meanwhile.
     func work<Value: Sendable>(
         _ connection: Connection, _ work: @escaping @Sendable () throws(TransferError) -> Value,
         then: @escaping (Result<Value, TransferError>) -> Void
@@ -263,12 +264,12 @@ final class TransferSession: ConnectionHandler {
         activity = .working
         isPaused = true
         connection.loop.offloadPatiently(work) { [self] outcome in
-            // Who is gone needs no answer; what was opened for it is closed with the value.
+            // A client that is gone needs no reply; anything opened for it is closed with the value.
             if !isOver { then(outcome) }
         }
     }
 
-    /// An answer was given, and the client may go on.
+    /// Ends the current request, and lets the next one begin.
     func becomeIdle(_ connection: Connection) {
         activity = .idle
         if isDraining { connection.close() }

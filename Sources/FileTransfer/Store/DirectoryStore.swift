@@ -1,14 +1,14 @@
-// The store that is a directory: nothing outside of it can be reached (Demos/Directory).
+// The store backed by a directory; nothing outside of it can be reached (ServedFiles/ServedDirectory.swift).
 
 import Reactor
 public import ServedFiles
 import SystemPackage
 
-/// A directory whose files are transferred.
+/// A directory as a store of transferred files.
 public final class DirectoryStore: TransferStore {
     private let directory: ServedDirectory
 
-    /// The store in this directory.
+    /// Creates a store backed by this directory.
     public init(_ directory: ServedDirectory) { self.directory = directory }
 
     /// Opens a regular file below the directory.
@@ -16,24 +16,24 @@ public final class DirectoryStore: TransferStore {
         try OpenFile(try directory.open(Array(name.utf8)).takeDescriptor())
     }
 
-    /// Begins a new file below the directory, under a temporary name.
+    /// Creates a file below the directory, under a temporary name.
     public func create(_ name: String) throws(FileAccessError) -> any FileSink {
         DirectorySink(try directory.create(Array(name.utf8)))
     }
 
-    /// What has a name, links not followed.
+    /// Returns the entry at a path, without following a symbolic link.
     public func entry(_ name: String) throws(FileAccessError) -> DirectoryEntry? {
         try directory.entry(at: Array(name.utf8))
     }
 
-    /// What is in a directory.
+    /// Returns the entries of a directory.
     public func entries(of name: String, limit: Int) throws(FileAccessError) -> ([DirectoryEntry], hasMore: Bool) {
         try directory.entries(of: Array(name.utf8), limit: limit)
     }
 }
 
-/// A new file in a directory.
-// Safe to share: one piece of work at a time has it, and whoever drops it last.
+/// A file being written into a directory.
+// Safe to share: only one piece of work uses it at a time, and it is destroyed after the last one.
 private final class DirectorySink: FileSink, @unchecked Sendable {
     private var file: NewFile?
 
@@ -43,6 +43,7 @@ private final class DirectorySink: FileSink, @unchecked Sendable {
 
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileAccessError) {
         guard let descriptor = file?.descriptor else { throw FileAccessError(.failed) }
+        // Safe: the caller's bytes are valid for the call.
         try unsafe descriptor.writeAll(bytes, at: offset)
     }
 

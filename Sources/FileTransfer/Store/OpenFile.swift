@@ -1,4 +1,4 @@
-// Files of the real file system, read and written at offsets (pread(2), pwrite(2)), by threads that may block.
+// Files of the real file system, read and written at offsets (pread(2), pwrite(2)) on threads that may block.
 
 import CReactor
 public import Reactor
@@ -11,17 +11,19 @@ public import SystemPackage
     import Glibc
 #endif
 
-/// A regular file that is open for reading.
+/// A regular file open for reading.
 public final class OpenFile: StoredFile {
     private let descriptor: FileDescriptor
-    /// Bytes, when it was opened.
+    /// The size when the file was opened, in bytes.
     public let size: Int
-    /// When it was last changed, in seconds since 1970.
+    /// The time of the last modification, in seconds since 1970.
     public let modified: Int
-    /// What changes when the contents do; `nil` for a file that was changed a moment ago.
+    /// The version of the contents; `nil` for a file changed within the last seconds.
     public let version: FileVersion?
 
-    /// Takes an open file, which is closed with this object.
+    /// Takes ownership of an open file, which is closed with this object.
+    ///
+    /// - Throws: ``FileAccessError``; ``FileAccessError/Kind/noFile`` unless it is a regular file.
     public init(_ file: consuming OwnedDescriptor) throws(FileAccessError) {
         let status: Stat
         do {
@@ -37,16 +39,18 @@ public final class OpenFile: StoredFile {
         descriptor = file.release()
         size = Int(status.size)
         modified = status.st_mtim.tv_sec
-        // What was changed a moment ago may be changed once more without its time saying so (a tick of the kernel's clock).
+        // A file changed just now may change again within the granularity of its timestamps.
         let found = FileVersion(status)
         version = found.isSettled(at: time(nil)) ? found : nil
     }
 
-    /// Opens a file of the user's own, links followed.
+    /// Opens a local file; symbolic links are followed.
+    ///
+    /// - Throws: ``FileAccessError``.
     public convenience init(path: FilePath) throws(FileAccessError) {
         let file: FileDescriptor
         do {
-            // A pipe would be waited for.
+            // Non-blocking, because opening a pipe would wait for its other end.
             file = try FileDescriptor.open(path, .readOnly, options: [.closeOnExec, .nonBlocking])
         } catch {
             throw FileAccessError(error as? Errno ?? .ioError)
@@ -56,16 +60,17 @@ public final class OpenFile: StoredFile {
 
     deinit { try? descriptor.close() }
 
-    /// Reads at an offset (pread(2)).
+    /// Reads at an offset (pread(2)); returns the number of bytes read, 0 at the end.
     public func read(at offset: Int, into target: UnsafeMutableRawBufferPointer) throws(FileAccessError) -> Int {
         do {
+            // Safe: the caller's buffer is valid for the call.
             return try unsafe descriptor.read(fromAbsoluteOffset: Int64(offset), into: target)
         } catch {
             throw FileAccessError(error as? Errno ?? .ioError)
         }
     }
 
-    /// Another descriptor of the same file, close-on-exec.
+    /// Returns another descriptor of the same file, close-on-exec.
     public func duplicate() throws(FileAccessError) -> OwnedDescriptor {
         let result = SystemResult(rawValue: creactor_duplicate(descriptor.rawValue))
         if let errno = result.errno { throw FileAccessError(errno) }
@@ -77,7 +82,8 @@ extension FileDescriptor {
     /// Writes all of the bytes at an offset.
     func writeAll(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileAccessError) {
         do {
-            // swift-system goes on after a short write, and a disk that is full says so in the next one.
+            // swift-system continues after a short write, and the next one reports a full disk. Safe: the caller's
+            // bytes are valid for the call.
             _ = try unsafe writeAll(toAbsoluteOffset: Int64(offset), bytes)
         } catch {
             throw FileAccessError(error as? Errno ?? .ioError)

@@ -1,31 +1,32 @@
-// The hash that both sides compare. What computes it is given from outside, so that the protocol needs no library for it.
+// The hash that both sides compare. Its implementation is passed in, so that the protocol depends on no library.
 
 import ServedFiles
 
-/// A hash that is computed piece by piece.
+/// A hash computed incrementally.
 public protocol TransferHash: Sendable {
-    /// The hash of nothing yet.
+    /// Creates the hash of no bytes.
     init()
-    /// Goes on with more bytes.
+    /// Hashes more bytes.
     mutating func update(_ bytes: UnsafeRawBufferPointer)
-    /// The hash of all bytes so far, in lower-case hexadecimal digits; one may go on after it.
+    /// The hash of all bytes so far, in lower-case hexadecimal; hashing may continue afterwards.
     var hexadecimal: String { get }
 }
 
 #if FileTransfer
     import Crypto
 
-    /// SHA-256 (FIPS 180-4), by swift-crypto.
+    /// SHA-256 (FIPS 180-4), implemented by swift-crypto.
     public struct SHA256Hash: TransferHash {
         private var hash = SHA256()
 
-        /// The hash of nothing yet.
+        /// Creates the hash of no bytes.
         public init() {}
 
-        /// Goes on with more bytes.
+        /// Hashes more bytes.
+        // Safe: the caller's bytes are valid for the call.
         public mutating func update(_ bytes: UnsafeRawBufferPointer) { unsafe hash.update(bufferPointer: bytes) }
 
-        /// The hash of all bytes so far.
+        /// The hash of all bytes so far, in lower-case hexadecimal.
         public var hexadecimal: String {
             let digits = Array("0123456789abcdef".utf8)
             var text: [UInt8] = []
@@ -38,11 +39,11 @@ public protocol TransferHash: Sendable {
     }
 #endif
 
-/// A hash on its way through a file, handed from one piece of blocking work to the next.
-// Safe to share: one piece of work at a time has it, and the loop only between two of them.
+/// The hash of a file in progress, handed from one piece of blocking work to the next.
+// Safe to share: one piece of work at a time uses it, and the loop does only between two of them.
 final class RunningHash: @unchecked Sendable {
     private var hash: any TransferHash
-    /// How many bytes it has seen.
+    /// The number of bytes hashed.
     private(set) var count = 0
     private var buffer: [UInt8] = []
     private static let bufferSize = 256 * 1024
@@ -52,17 +53,20 @@ final class RunningHash: @unchecked Sendable {
     var hexadecimal: String { hash.hexadecimal }
 
     func update(_ bytes: UnsafeRawBufferPointer) {
+        // Safe: the caller's bytes are valid for the call.
         unsafe hash.update(bytes)
         count += bytes.count
     }
 
-    /// Goes on with what a file holds from where this is, at most so many bytes; a file that ends before that is refused.
+    /// Hashes the file from the current position up to an offset.
+    ///
+    /// - Throws: ``TransferError``, also if the file ends before that offset.
     func update(from file: any StoredFile, to end: Int) throws(TransferError) {
         if buffer.isEmpty { buffer = [UInt8](repeating: 0, count: Self.bufferSize) }
         while count < end {
             let wanted = min(end - count, buffer.count)
             var result: Result<Int, FileAccessError> = .success(0)
-            // Safe: the file writes within the buffer, and says how much.
+            // Safe: the file writes within the buffer and returns the number of bytes written.
             unsafe buffer.withUnsafeMutableBytes { target in
                 let piece = unsafe UnsafeMutableRawBufferPointer(rebasing: target[..<wanted])
                 result = Result { () throws(FileAccessError) in try unsafe file.read(at: count, into: piece) }
@@ -71,13 +75,13 @@ final class RunningHash: @unchecked Sendable {
                 }
             }
             switch result {
-            case .success(0): throw TransferError(.changed, "the file got shorter while it was read")
+            case .success(0): throw TransferError(.changed, "the file was truncated while it was read")
             case .success(let taken): count += taken
             case .failure(let error): throw TransferError(error)
             }
         }
     }
 
-    /// Frees the buffer.
+    /// Releases the buffer.
     func rest() { buffer = [] }
 }

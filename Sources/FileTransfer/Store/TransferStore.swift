@@ -1,42 +1,42 @@
-// Where a server finds its files and puts new ones. All calls may block, and come from threads of the loop's pool.
+// The store in which a server finds and creates files. All methods may block; they are called on threads of the pool.
 
 public import Reactor
 public import ServedFiles
 
-/// Files that can be listed, read and made.
+/// A store of files that can be listed, read and created.
 public protocol TransferStore: AnyObject, Sendable {
     /// Opens a regular file.
     func open(_ name: String) throws(FileAccessError) -> any StoredFile
-    /// Begins a new file, which is not there before it is committed.
+    /// Creates a file, which becomes visible under its name when it is committed.
     func create(_ name: String) throws(FileAccessError) -> any FileSink
-    /// What has a name, links not followed; `nil` when nothing has.
+    /// Returns the entry at a path, without following a symbolic link; `nil` if the name does not exist.
     func entry(_ name: String) throws(FileAccessError) -> DirectoryEntry?
-    /// What is in a directory, sorted by name, and whether there was more than `limit`.
+    /// Returns at most `limit` entries of a directory, sorted by name, and whether there were more.
     func entries(of name: String, limit: Int) throws(FileAccessError) -> ([DirectoryEntry], hasMore: Bool)
 }
 
-/// A file that is read; its descriptor is closed with the object.
+/// A file open for reading; its descriptor is closed with the object.
 public protocol StoredFile: AnyObject, Sendable {
-    /// Bytes, when it was opened.
+    /// The size when the file was opened, in bytes.
     var size: Int { get }
-    /// When it was last changed, in seconds since 1970.
+    /// The time of the last modification, in seconds since 1970.
     var modified: Int { get }
-    /// What changes when the contents do; `nil` when nothing is known that would.
+    /// The version of the contents; `nil` if a change might go unnoticed.
     var version: FileVersion? { get }
-    /// Reads as much as there is room for, or as there is.
+    /// Reads at an offset, up to the size of the buffer.
     ///
-    /// - Returns: How many bytes were read; 0 at the end.
+    /// - Returns: The number of bytes read; 0 at the end.
     func read(at offset: Int, into target: UnsafeMutableRawBufferPointer) throws(FileAccessError) -> Int
-    /// Another descriptor of the same file, for whoever sends it.
+    /// Returns another descriptor of the same file, for sending it.
     func duplicate() throws(FileAccessError) -> OwnedDescriptor
 }
 
-/// A file that is written; used by one thread at a time.
+/// A file being written, used by one thread at a time.
 public protocol FileSink: AnyObject, Sendable {
-    /// Writes all of the bytes.
+    /// Writes all of the bytes at an offset.
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileAccessError)
-    /// The file is complete and gets its name, once and last.
+    /// Gives the complete file its name; the last call.
     func commit(replacing: Bool) throws(FileAccessError)
-    /// The file is not wanted; last, and nothing after a commit.
+    /// Discards the file; the last call, and without effect after a commit.
     func discard()
 }

@@ -1,11 +1,11 @@
-// Hashing a file off the loop, a piece at a time, so that many files have equal shares of the threads, and so that who is
-// gone costs one more piece and no more. Reads ahead of what sendfile(2) sends, which then finds it in memory.
+// Hashes a file off the loop, piece by piece, so that many files share the threads fairly and a disconnected client
+// costs at most one more piece. Reads ahead of sendfile(2), which then finds the file in the page cache.
 
 import Reactor
 
-/// A file that is being hashed.
+/// A file being hashed.
 final class FileHashing {
-    /// Bytes of one piece of work.
+    /// The bytes hashed per piece of work.
     static let pieceSize = 8 * 1024 * 1024
     private let loop: EventLoop
     private let file: any StoredFile
@@ -18,7 +18,7 @@ final class FileHashing {
         self.hash = hash
     }
 
-    /// Goes on to an offset; told the hash of all bytes before it, unless it was cancelled.
+    /// Hashes up to an offset, then calls back with the hash of all bytes before it; never after cancellation.
     func run(to end: Int, then: @escaping (Result<String, TransferError>) -> Void) {
         if isCancelled { return }
         let (file, hash) = (file, hash)
@@ -38,6 +38,6 @@ final class FileHashing {
         }
     }
 
-    /// Stops; nothing is told any more.
+    /// Cancels hashing; no callback runs afterwards.
     func cancel() { isCancelled = true }
 }

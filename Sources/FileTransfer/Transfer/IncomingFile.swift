@@ -1,24 +1,24 @@
-// A file that arrives: bytes are collected in pieces, which threads of the pool write and hash, one piece after the other,
-// while the next ones arrive. What waits is bounded: whoever feeds it is told when it is full, and when it has room again.
+// A file being received: input is collected in pieces, which threads of the pool write and hash one by one while the
+// next ones arrive. The queue is bounded: the caller checks whether it is full, and is notified when it has room again.
 //
-//     take --> the piece that grows --full--> waiting --one at a time--> written and hashed --> recycled
-//                                               |
+//     take --> the growing piece --full--> waiting --one at a time--> written and hashed --> recycled
+//                                             |
 //                                isFull: the connection is not read meanwhile
 //
-//     arriving --finish()--> flushing --all is written--> told its hash      commit and discard come after that
-//         +-----fails (the disk is full)----------------> failure: what still comes is thrown away
+//     arriving --flush()--> flushing --all written--> calls back             commit and discard come after that
+//         +-----fails (the disk is full)------------> failure: further input is discarded
 
 import Reactor
 import ServedFiles
 
-/// A file on its way in.
+/// A file being received.
 final class IncomingFile {
-    /// Bytes of one piece of work; large enough that handing it over costs nothing beside it.
+    /// The bytes per piece of work; large enough that the cost of handing a piece over is negligible.
     static let pieceSize = 256 * 1024
-    /// Pieces that may wait to be written; one more is being written, and one grows.
+    /// The maximum number of pieces queued; another one is being written, and another one grows.
     static let mostWaiting = 3
 
-    // Safe to share: a piece is the loop's, or a thread's that writes it, never both's.
+    // Safe to share: a piece belongs either to the loop or to the thread that writes it, never to both.
     private final class Piece: @unchecked Sendable {
         var bytes: [UInt8] = []
     }
@@ -26,7 +26,7 @@ final class IncomingFile {
     private let loop: EventLoop
     let sink: any FileSink
     let hash: RunningHash
-    /// Bytes that have arrived; the first ones may be from before.
+    /// The number of bytes received, including those of an earlier attempt.
     private(set) var received: Int
     private var growing: Piece?
     private var waiting: [Piece] = []
@@ -36,7 +36,7 @@ final class IncomingFile {
     private var whenRoom: (() -> Void)?
     private var whenIdle: (() -> Void)?
 
-    /// Goes on behind what the hash has seen.
+    /// Creates a file that continues where the hash ends.
     init(_ loop: EventLoop, _ sink: any FileSink, _ hash: RunningHash) {
         self.loop = loop
         self.sink = sink
@@ -44,10 +44,10 @@ final class IncomingFile {
         received = hash.count
     }
 
-    /// Whether no more should be taken now.
+    /// Whether the queue is full, so that reading should pause.
     var isFull: Bool { failure == nil && waiting.count >= Self.mostWaiting }
 
-    /// Takes bytes that have arrived; after a failure they are counted and thrown away.
+    /// Takes input; after a failure, it is counted and discarded.
     func take(_ bytes: RawSpan) {
         received += bytes.byteCount
         if failure != nil { return }
@@ -56,7 +56,7 @@ final class IncomingFile {
             let piece = growing ?? newPiece()
             growing = piece
             let count = min(bytes.byteCount - offset, Self.pieceSize - piece.bytes.count)
-            // Safe: the bytes are lent, and any byte is one.
+            // Safe: the bytes are copied during the call.
             unsafe bytes.extracting(offset..<offset + count).withUnsafeBytes {
                 unsafe piece.bytes.append(contentsOf: $0)
             }
@@ -65,20 +65,20 @@ final class IncomingFile {
         }
     }
 
-    /// Calls, once, when there is room again.
+    /// Calls back once when the queue has room again.
     func notifyRoom(_ body: @escaping () -> Void) { whenRoom = body }
 
-    /// Calls, once, when all that was taken is written, or has failed.
+    /// Calls back once when all input has been written, or writing has failed.
     func flush(then: @escaping (TransferError?) -> Void) {
         handOver()
         whenIdle = { [self] in then(failure) }
         work()
     }
 
-    /// Takes the file away when nobody works on it any more. Nothing is told any more.
+    /// Discards the file once no work on it is in progress. No earlier callback runs any more.
     func discard() {
         (whenRoom, waiting, growing) = (nil, [], nil)
-        if failure == nil { failure = TransferError(.interrupted, "the transfer was given up") }
+        if failure == nil { failure = TransferError(.interrupted, "the transfer was canceled") }
         whenIdle = { [self] in
             let sink = sink
             loop.offloadPatiently { () throws(TransferError) in
@@ -116,7 +116,7 @@ final class IncomingFile {
         let piece = waiting.removeFirst()
         let (sink, hash) = (sink, hash)
         loop.offloadPatiently { () throws(TransferError) in
-            // Safe: the piece is this thread's meanwhile.
+            // Safe: the piece belongs to this thread meanwhile.
             let written = unsafe piece.bytes.withUnsafeBytes { bytes -> Result<Void, TransferError> in
                 unsafe hash.writing(bytes, to: sink)
             }
@@ -137,9 +137,10 @@ final class IncomingFile {
 }
 
 extension RunningHash {
-    /// Writes bytes where this is in the file, and goes on over them.
+    /// Writes bytes at the current position of the hash, then hashes them.
     fileprivate func writing(_ bytes: UnsafeRawBufferPointer, to sink: any FileSink) -> Result<Void, TransferError> {
         Result { () throws(TransferError) in
+            // Safe: the caller's bytes are valid for both calls.
             try TransferError.wrap { () throws(FileAccessError) in try unsafe sink.write(bytes, at: count) }
             unsafe update(bytes)
         }

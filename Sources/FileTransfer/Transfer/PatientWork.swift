@@ -1,5 +1,5 @@
-// Blocking work for a transfer: when the pool has no room, it is tried again soon, because a transfer that has begun can
-// wait, and many of them together are what the pool's queue is bounded for.
+// Blocking work of a transfer. When the pool's queue is full, the work is retried soon: a transfer in progress can
+// wait, and the queue is bounded precisely because many of them run at once.
 
 import Reactor
 import ServedFiles
@@ -7,8 +7,8 @@ import ServedFiles
 extension EventLoop {
     private static let pause = Duration.milliseconds(5)
 
-    /// Has work done, however long the pool's queue is, and its outcome told on this thread, exactly once; not at all
-    /// when the loop has ended while the work was running, because what it uses is still in use then.
+    /// Runs work on the pool, retrying while its queue is full, and calls back on this thread exactly once; never if
+    /// the loop ends while the work is running, because the objects that the work uses are still in use then.
     func offloadPatiently<Value: Sendable>(
         _ work: @escaping @Sendable () throws(TransferError) -> Value,
         then: @escaping (Result<Value, TransferError>) -> Void
@@ -32,7 +32,7 @@ extension EventLoop {
 }
 
 extension TransferError {
-    /// Runs what may fail for a file's reasons.
+    /// Converts the file access errors of a body.
     static func wrap<Value>(_ body: () throws(FileAccessError) -> Value) throws(TransferError) -> Value {
         do throws(FileAccessError) { return try body() } catch { throw TransferError(error) }
     }

@@ -110,7 +110,7 @@ import Testing
         let (anna, bob) = (try world.join("anna"), try world.join("bob"))
         anna.write(String(repeating: "spam\n", count: 1_000))
         try world.run { anna.isOver }
-        #expect(anna.text.hasSuffix("! you write too much and are dropped\n"))
+        #expect(anna.text.hasSuffix("! you sent too many lines and are dropped\n"))
         #expect(bob.lines.count { $0 == "<anna> spam" } <= 10)
         try world.run { bob.lines.last == "* anna was dropped: flooding" }
         try world.simulation.check()
@@ -135,7 +135,7 @@ import Testing
         anna.write("whole\n/msg bob sec")
         anna.finish()
         try world.run { anna.isOver }
-        #expect(anna.text.hasSuffix("! your last line has no end, so nobody has seen it; goodbye\n"))
+        #expect(anna.text.hasSuffix("! your last line was incomplete and was not sent; goodbye\n"))
         try world.run { bob.lines.last?.hasPrefix("* anna was dropped: a line") == true }
         #expect(bob.has("<anna> whole") && !bob.text.contains("sec"))
         try world.simulation.check()
@@ -185,7 +185,7 @@ import Testing
         }
         try world.run { clients.allSatisfy { $0.lines.count >= 2 } }
         #expect(world.chat.memberCount == 5 && world.chat.statistics.refusedEntries == 15)
-        let refused = try #require(clients.first { $0.text.contains("! too many come in from your address") })
+        let refused = try #require(clients.first { $0.text.contains("! too many members join from your address") })
         _ = try world.join("local")
         try world.simulation.run(for: .seconds(2))
         refused.write("late\n")
@@ -210,7 +210,7 @@ import Testing
         let members = try ["anna", "bob"].map { try world.join($0) }
         world.simulation.loop.drain()
         try world.run { members.allSatisfy(\.isOver) }
-        for member in members { #expect(member.lines.last == "* this server ends; goodbye") }
+        for member in members { #expect(member.lines.last == "* this server is closing; goodbye") }
         try world.simulation.check()
     }
 }

@@ -46,22 +46,22 @@ import Testing
         let anna = hall.join("Anna")
         let other = hall.connect()
         hall.say("aNNa", other.member)
-        #expect(other.peer.take().last == "! somebody is called aNNa already")
+        #expect(other.peer.take().last == "! the name aNNa is taken")
         hall.say("hello world", other.member)
-        #expect(other.peer.take().last?.hasPrefix("! a name is made of") == true)
+        #expect(other.peer.take().last?.hasPrefix("! a name consists of") == true)
         hall.say("/who", other.member)
-        #expect(other.peer.take() == ["! write your name first"])
+        #expect(other.peer.take() == ["! enter your name first"])
         hall.say("/nick otto", other.member)
         #expect(other.peer.take().first == "* welcome, otto")
         _ = anna.peer.take()
         hall.say("/nick OTTO", other.member)
-        #expect(anna.peer.take() == ["* otto is called OTTO now"])
+        #expect(anna.peer.take() == ["* otto is now called OTTO"])
         hall.say("/nick anna", other.member)
-        #expect(other.peer.take().last == "! somebody is called anna already")
+        #expect(other.peer.take().last == "! the name anna is taken")
         // Who is gone leaves the name to others.
         hall.chat.disconnect(anna.member, .lost, at: hall.now)
         hall.say("/nick anna", other.member)
-        #expect(other.peer.take().last == "* OTTO is called anna now")
+        #expect(other.peer.take().last == "* OTTO is now called anna")
     }
 
     @Test func roomsAreApart() {
@@ -86,7 +86,7 @@ import Testing
         hall.say("/leave", anna.member)
         #expect(hall.chat.rooms.count == 1, "an empty room is gone")
         hall.say("/leave", anna.member)
-        #expect(anna.peer.take().last == "! you are in lobby")
+        #expect(anna.peer.take().last == "! you are already in lobby")
     }
 
     @Test func newcomersSeeTheLastLines() {
@@ -115,7 +115,7 @@ import Testing
         hall.say("/join one", anna.member)
         hall.say("carl", third.member)
         hall.say("/join two", third.member)
-        #expect(third.peer.take().last == "! there are 2 rooms, and no more can be made")
+        #expect(third.peer.take().last == "! the limit of 2 rooms is reached")
         hall.say("/leave", anna.member)
         #expect(anna.peer.take().last == "! lobby is full")
     }
@@ -131,7 +131,7 @@ import Testing
         #expect(bob.peer.take() == ["<anna> 1", "<anna> 2", "<anna> 3", "* anna was dropped: flooding"])
         let told = anna.peer.take()
         #expect(told.filter { $0.hasPrefix("! slow down") }.count == 1)
-        #expect(told.last == "! you write too much and are dropped")
+        #expect(told.last == "! you sent too many lines and are dropped")
         #expect(anna.peer.wasClosed)
         #expect(hall.chat.statistics.droppedAsFlood == 1)
     }
@@ -327,7 +327,7 @@ import Testing
         hall.say("/msg bob@b psst", anna.member)
         hall.say("/msg bob@c psst", anna.member)
         hall.say("/msg bob psst", anna.member)
-        #expect(anna.peer.take() == ["! nobody is called bob@c now", "! nobody is called bob here"])
+        #expect(anna.peer.take() == ["! no member is called bob@c", "! no member is called bob"])
         #expect(wire.told == [.whispered(to: bob, at: "b", by: try ChatName("anna"), text: "psst")])
         tell(.whispered(to: try ChatName("anna"), at: "a", by: bob, text: "yes?"))
         tell(.whispered(to: try ChatName("anna"), at: "x", by: bob, text: "no"))

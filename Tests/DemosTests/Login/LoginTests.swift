@@ -54,7 +54,7 @@ final class OneUser: PasswordVerifier {
                 text == """
                     user:
                     password:
-                    * welcome, anna; what you write comes back, quit ends
+                    * welcome, anna; your lines are echoed, quit ends
                     hello
                     wörld
                     * goodbye
@@ -103,11 +103,11 @@ final class OneUser: PasswordVerifier {
         let clients = (1...4).map { world.simulation.connect(from: .ipv4(10, 0, 0, $0, port: 0)) }
         for client in clients { client.write("anna\nsecret\nx\n") }
         try world.simulation.run {
-            clients.allSatisfy { $0.text.contains("\nx\n") || $0.text.contains("! too many are") }
+            clients.allSatisfy { $0.text.contains("\nx\n") || $0.text.contains("! too many logins") }
         }
         #expect(clients.filter { $0.text.contains("welcome") }.count == 2)
         #expect(
-            clients.filter { $0.text.contains("! too many are logging in at this moment; try again\nuser:\npassword:") }
+            clients.filter { $0.text.contains("! too many logins in progress; try again\nuser:\npassword:") }
                 .count == 2)
         // It does not count as a try.
         let busy = try #require(clients.first { !$0.text.contains("welcome") })
@@ -170,7 +170,7 @@ final class OneUser: PasswordVerifier {
     @Test func aSlowClientIsSentAway() throws {
         let world = try World()
         let begin = world.simulation.now
-        #expect(try world.told("anna\n", finishing: false) == "user:\npassword:\n! that took too long; goodbye\n")
+        #expect(try world.told("anna\n", finishing: false) == "user:\npassword:\n! the login timed out; goodbye\n")
         #expect(begin.duration(to: world.simulation.now) < .seconds(61))
         try world.simulation.check()
     }
@@ -183,7 +183,7 @@ final class OneUser: PasswordVerifier {
             try world.told("anna\n" + long, finishing: false).hasSuffix("! a line has at most 511 bytes; goodbye\n"))
         #expect(try world.told("anna\nsecret\0\n").contains("! wrong user or password"))
         #expect(
-            try world.told("an", from: 9) == "user:\n! the last line has no end and was not read; goodbye\n")
+            try world.told("an", from: 9) == "user:\n! the last line was incomplete and was ignored; goodbye\n")
         let client = world.simulation.connect(from: .ipv4(10, 0, 0, 8, port: 0))
         client.write("anna\nsecret\n")
         try world.simulation.run { client.text.contains("password:") }
@@ -208,8 +208,8 @@ final class OneUser: PasswordVerifier {
         try world.simulation.run { world.simulation.workers.runningCount == 1 }
         world.simulation.loop.drain(within: .seconds(10))
         try world.simulation.run { idle.isOver && checking.isOver }
-        #expect(idle.text == "user:\n* the server ends; goodbye\n")
-        #expect(checking.text.contains("* welcome") && checking.text.hasSuffix("* the server ends; goodbye\n"))
+        #expect(idle.text == "user:\n* the server is closing; goodbye\n")
+        #expect(checking.text.contains("* welcome") && checking.text.hasSuffix("* the server is closing; goodbye\n"))
         try world.simulation.check()
     }
 

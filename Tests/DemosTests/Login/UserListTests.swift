@@ -24,10 +24,10 @@ import Testing
     @Test(arguments: [
         ("bob:!$y$x", "is locked: bob cannot log in"), ("bob:*", "is locked: bob cannot log in"),
         ("bob:!!", "is locked: bob cannot log in"), ("bob:!", "is locked: bob cannot log in"),
-        ("bob:", "has no hash of crypt(3): bob cannot log in"), ("bob:x", "has no hash of crypt(3): bob cannot log in"),
-        ("bob:$y$x:y", "has no hash of crypt(3): bob cannot log in"),
-        ("bob:$y$ x", "has no hash of crypt(3): bob cannot log in"),
-        ("bob:$y$x\r\r", "has no hash of crypt(3): bob cannot log in"),
+        ("bob:", "has no crypt(3) hash: bob cannot log in"), ("bob:x", "has no crypt(3) hash: bob cannot log in"),
+        ("bob:$y$x:y", "has no crypt(3) hash: bob cannot log in"),
+        ("bob:$y$ x", "has no crypt(3) hash: bob cannot log in"),
+        ("bob:$y$x\r\r", "has no crypt(3) hash: bob cannot log in"),
         ("bob", "is not NAME:HASH, and is ignored"), ("\0\u{1b}[2J", "is not NAME:HASH, and is ignored"),
         (":$y$x", "has no valid user name, and is ignored"), ("b ob:$y$x", "has no valid user name, and is ignored"),
         ("b/b:$y$x", "has no valid user name, and is ignored"), ("bób:$y$x", "has no valid user name, and is ignored"),
@@ -46,7 +46,7 @@ import Testing
     func aUserNamedTwiceIsLocked(_ text: String) {
         let list = Self.list("\(text)\nbob:$y$b\n")
         #expect(list.count == 1 && list.hash(of: Array("anna".utf8)) == nil && list.anyHash == Array("$y$b".utf8))
-        #expect(list.problems.last?.description == "line 2 names the user of line 1 again: anna cannot log in")
+        #expect(list.problems.last?.description == "line 2 repeats the user of line 1: anna cannot log in")
     }
 
     // MARK: Changes
