@@ -40,10 +40,10 @@ public final class HTTPFileServer {
     ///   - kernel: the loop's, on which files are read and sent.
     ///   - options: what else is served, within which limits.
     ///   - counts: told what was answered; several servers may have one.
-    package convenience init(
-        _ store: any FileStore, kernel: any SystemCalls, options: Options = Options(), counts: HTTPCounts? = nil
+    public convenience init(
+        _ store: any FileStore, kernel: any Kernel = LinuxKernel.shared, options: Options = Options(), counts: HTTPCounts? = nil
     ) {
-        self.init(store, kernel: kernel, options: options, counts: counts, clock: HTTPClock())
+        self.init(store, kernel: kernel.calls, options: options, counts: counts, clock: HTTPClock())
     }
 
     init(_ store: any FileStore, kernel: any SystemCalls, options: Options, counts: HTTPCounts? = nil, clock: HTTPClock)

@@ -124,16 +124,19 @@ extension Connection {
     /// The interval in nanoseconds at which the acknowledgement of the last bytes is checked while lingering.
     var lingerCheck: Int64 { max(Self.bufferRetryInterval, min(limits.linger, limits.progressCheck)) }
 
-    /// Decides whether to keep lingering at its deadline: a peer that keeps acknowledging output is waited for; without
-    /// a stall limit, as long as it does so within the linger time. Returns `false` when the connection has ended.
+    /// Decides whether to keep lingering at its deadline: a peer that keeps acknowledging output is waited for, with the
+    /// patience of the write stall. The linger time replaces it without a stall limit, and when the peer has used up
+    /// ``Limits/lingerBytes``: two connections of which neither reads until the other does would otherwise hold each other
+    /// for a whole stall. Returns `false` when the connection has ended.
     private func lingersOn(_ now: MonotonicTime) -> Bool {
         guard state.contains(.unacknowledged) && !peer.isUnix else {
             lingered()
             return false
         }
-        let patience = limits.writeStall == .max ? limits.linger : limits.writeStall
+        let isInputUsedUp = lingerBytesLeft <= 0
+        let patience = isInputUsedUp || limits.writeStall == .max ? limits.linger : limits.writeStall
         guard now < lastProgress + patience else {
-            terminate(CloseReason(.writeStalled), losesOutput: true)
+            if isInputUsedUp { lingered() } else { terminate(CloseReason(.writeStalled), losesOutput: true) }
             return false
         }
         deadline = now + lingerCheck

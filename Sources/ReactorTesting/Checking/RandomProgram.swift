@@ -255,8 +255,7 @@ public final class RandomProgram {
         }
         // A connect to a full backlog is retried after 1, 2, 4 ... seconds.
         do {
-            // Two of our own connections may wait for each other's room: the write stall ends them, after 60 s to 2.1 times that.
-            try world.run(within: .seconds(150)) {
+            try world.run(within: .seconds(50)) {
                 world.handlers.allSatisfy { $0.reason != nil || !$0.wasConnected }
                     && peers.values.allSatisfy { $0.client.isOver }
             }

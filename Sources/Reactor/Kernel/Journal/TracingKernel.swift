@@ -34,7 +34,7 @@ public final class TracingKernel: SystemCalls {
     ///     `false`.
     ///   - output: called with each line, without a newline, on the loop's thread, which it holds up. A ``LogQueue``
     ///     does not hold it up.
-    package init(
+    public init(
         _ base: any Kernel = LinuxKernel.shared, showsBytes: Bool = false, output: @escaping (String) -> Void
     ) {
         self.base = base.calls
