@@ -1,18 +1,18 @@
-// A small file whose answer stands ready: the head and behind it the content, in one piece that is sent as it is. Only its
-// date is written anew, once a second.
+// A small file with its prepared response: the head followed by the content in one buffer, sent as it is. Only the date
+// is rewritten, once per second.
 
 import HTTPTypes
 import Reactor
 import ServedFiles
 
-/// What is said of a file, whatever part of it is sent.
+/// The metadata of a file that every response about it carries.
 struct HTTPFileFacts {
     let version: FileVersion
     let validators: HTTPValidators
-    /// Content type and validators.
+    /// `Content-Type`, `Last-Modified`, `ETag` and `Accept-Ranges`.
     let fields: HTTPFields
 
-    /// The facts about the file at a path.
+    /// Collects the metadata of the file at `path`.
     init(_ path: [UInt8], _ version: FileVersion) {
         self.version = version
         validators = HTTPValidators(version)
@@ -24,26 +24,26 @@ struct HTTPFileFacts {
         ]
     }
 
-    /// Bytes of the file.
+    /// The size of the file in bytes.
     var size: Int { version.size }
 }
 
-/// A small file, and its answer.
+/// A small file and its prepared response.
 final class CachedFile {
-    /// What it is found by: the path, decoded.
+    /// The cache key: the decoded path.
     let path: [UInt8]
     let facts: HTTPFileFacts
-    /// The answer to a GET whose connection goes on.
+    /// The response to a GET on a connection that stays open.
     private(set) var answer: [UInt8]
-    /// The head for a connection that ends with the answer.
+    /// The response head for a connection that closes after the response.
     private(set) var closingHead: [UInt8]
-    /// Bytes of the answer's head, which is the answer to a HEAD.
+    /// The length in bytes of the head of `answer`, which is also the response to a HEAD.
     let headCount: Int
     private let dateOffset: Int
     private var dateSeconds: Int
-    /// When the file was last looked at.
+    /// When the file on disk was last compared with this copy.
     var checked: MonotonicTime
-    /// Whether any change since the contents were read shows in the file's version.
+    /// Whether every change made since the content was read shows in the file's version.
     let isSettled: Bool
 
     init(_ path: [UInt8], _ facts: HTTPFileFacts, content: [UInt8], _ clock: HTTPClock, checked: MonotonicTime) {
@@ -59,13 +59,13 @@ final class CachedFile {
         answer = head + content
     }
 
-    /// Memory that it takes up.
+    /// The memory that the entry takes, in bytes.
     var byteCount: Int { answer.count + closingHead.count + path.count }
 
-    /// The content.
+    /// The content of the file.
     var content: ArraySlice<UInt8> { answer[headCount...] }
 
-    /// Sees to it that the answer has the right date.
+    /// Updates the `Date` field if the clock's second has changed.
     @inline(__always)
     func update(_ clock: HTTPClock) {
         if dateSeconds != clock.seconds { writeDate(clock) }

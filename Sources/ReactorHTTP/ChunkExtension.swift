@@ -1,13 +1,14 @@
-// The extensions of a chunk (RFC 9112, 7.1.1), byte by byte: what follows a chunk's size up to the CR. They mean nothing here,
-// but what the grammar forbids is refused, because two readers might see the end of the line in different places.
+// Validates the extensions of a chunk (RFC 9112, 7.1.1), from the chunk size up to the CR, byte by byte. They are
+// ignored, but invalid syntax is rejected, because two parsers might otherwise disagree about where the line ends.
 //
-//     chunk-ext = *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] )     chunk-ext-val = token / quoted-string
+//     chunk-ext = *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] )
+//     chunk-ext-val = token / quoted-string
 //
 //     beforeSemicolon --;--> beforeName --> name --=--> beforeValue --> token
 //            ^                               |               +--"--> quoted --"--> afterValue
 //            +--------------- blank, ; ------+--------------------------+-------------+
 
-/// The extensions of one chunk.
+/// The state of parsing the extensions of one chunk.
 struct ChunkExtension {
     private enum Stage {
         case beforeSemicolon, beforeName, name, afterName, beforeValue, token, quoted, escaped, afterValue
@@ -15,15 +16,15 @@ struct ChunkExtension {
 
     private var stage = Stage.beforeSemicolon
 
-    /// Whether the line may end here. Blanks between a size or a value and the CR belong to no extension.
+    /// Whether the line may end here. Whitespace between a size or a value and the CR is not part of an extension.
     var mayEnd: Bool { stage == .name || stage == .token || stage == .afterValue && !isAfterBlank }
 
-    /// Whether the last byte was a blank behind a value.
+    /// Whether the last byte was whitespace after a value.
     private var isAfterBlank = false
 
-    /// Takes a byte, which is not the CR at the end.
+    /// Consumes a byte other than the final CR.
     ///
-    /// - Returns: Whether the grammar allows it.
+    /// - Returns: Whether the grammar allows the byte here.
     mutating func take(_ byte: UInt8) -> Bool {
         let isBlank = HTTPByte.isBlank(byte)
         switch stage {

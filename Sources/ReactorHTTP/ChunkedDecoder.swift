@@ -1,48 +1,51 @@
-// The chunked transfer coding (RFC 9112, 7.1): a stream of bytes in, the body's pieces out, where they lie. It takes bytes
-// in pieces of any size, keeps none, and knows no socket.
+// Decodes the chunked transfer coding (RFC 9112, 7.1). Input arrives in pieces of any size; the decoder returns the
+// ranges of body bytes within them, copies none, and does no I/O.
 //
 //     size --;--> extension --+
 //       |         (ChunkExtension.swift)
 //       +-------- CR LF ------+--> data --> CR LF --> size
-//       +--- of a size of 0 ----------> trailer lines --empty line--> done
+//       +--- size 0 ------------------> trailer lines --empty line--> done
 //
-// Extensions are thrown away within a limit, and so are trailers, which nobody here has use for: none may change what a
-// head said (RFC 9110, 6.5.1).
+// Extensions and trailers are validated, bounded and discarded: a trailer must not change what the head said (RFC 9110,
+// 6.5.1).
 
 import Reactor
 
 /// Decodes one chunked body.
 struct ChunkedDecoder {
-    /// What came of one step.
+    /// The result of one decoding step.
     enum Step: Equatable {
-        /// These bytes are of the body.
+        /// This range of the input is body content.
         case data(Range<Int>)
-        /// All bytes are used up, and the body goes on.
+        /// The input is exhausted and the body is incomplete.
         case needsMore
-        /// The body, with its trailers, ends before this place.
+        /// The body, trailers included, ends before this offset.
         case done(Int)
     }
 
     private enum Stage { case size, extensions, sizeNewline, data, dataReturn, dataNewline, trailer, trailerNewline }
 
     private var stage = Stage.size
-    /// Of the size that is read, and then of the data that is left.
+    /// The chunk size as parsed so far, then the remaining bytes of the chunk's data.
     private var left = 0
     private var digits = 0
     private var extensionBytes = 0
     private var chunkExtension = ChunkExtension()
     private var trailerBytes = 0
     private var trailers = 0
-    /// The trailer line that is read: whole, it has to be a field.
+    /// The trailer line read so far; a complete one must be a valid field line.
     private var line: [UInt8] = []
     private let limits: HTTPLimits
 
     init(_ limits: HTTPLimits) { self.limits = limits }
 
-    /// Goes on from a place in the bytes, to the end of the next piece of the body or of the bytes.
+    /// Decodes from `offset` to the end of the next piece of the body, or to the end of the input.
     ///
-    /// - Parameter offset: where to go on; behind a piece that was answered, behind that.
-    /// - Throws: ``HTTPRefusal``; nothing may be asked any more.
+    /// - Parameters:
+    ///   - bytes: the input.
+    ///   - offset: where to continue; after ``Step/data(_:)``, the end of that range.
+    /// - Returns: The next piece of the body, or the reason why no piece follows.
+    /// - Throws: ``HTTPRefusal`` if the body is malformed or exceeds a limit; the decoder must not be used afterwards.
     mutating func decode(_ bytes: RawSpan, from offset: Int) throws(HTTPRefusal) -> Step {
         var index = offset
         while index < bytes.byteCount {
@@ -59,13 +62,13 @@ struct ChunkedDecoder {
         return .needsMore
     }
 
-    /// Takes a byte that is not of the body; answers whether it was the last.
+    /// Consumes a byte of the framing; returns whether it was the last one of the body.
     private mutating func step(_ byte: UInt8) throws(HTTPRefusal) -> Bool {
         switch stage {
         case .size: try stepSize(byte)
         case .extensions:
             if byte == HTTPByte.carriageReturn {
-                guard chunkExtension.mayEnd else { throw .malformed("a chunk extension is incomplete") }
+                guard chunkExtension.mayEnd else { throw .malformed("incomplete chunk extension") }
                 stage = .sizeNewline
             } else {
                 try stepExtension(byte)
@@ -86,7 +89,7 @@ struct ChunkedDecoder {
             } else {
                 trailerBytes += 1
                 if trailerBytes > limits.trailerBytes { throw HTTPRefusal(431, "the trailer section is too large") }
-                if byte == HTTPByte.newline { throw .malformed("a trailer line ends with no carriage return") }
+                if byte == HTTPByte.newline { throw .malformed("a trailer line ends with LF instead of CR LF") }
                 line.append(byte)
             }
         case .trailerNewline:
@@ -102,12 +105,12 @@ struct ChunkedDecoder {
     private mutating func stepSize(_ byte: UInt8) throws(HTTPRefusal) {
         if let digit = HTTPByte.hexDigit(byte) {
             digits += 1
-            // Zeros before it count as well: sixteen digits would be more than there is memory.
-            if digits > 15 { throw .malformed("a chunk's size is too long") }
+            // Leading zeros count as well; 15 digits are 60 bits.
+            if digits > 15 { throw .malformed("a chunk size has more than 15 digits") }
             left = left << 4 | digit
             return
         }
-        guard digits > 0 else { throw .malformed("a chunk's size is missing or no number") }
+        guard digits > 0 else { throw .malformed("missing or invalid chunk size") }
         if byte == HTTPByte.carriageReturn {
             stage = .sizeNewline
         } else if byte == UInt8(ascii: ";") || HTTPByte.isBlank(byte) {
@@ -115,14 +118,14 @@ struct ChunkedDecoder {
             chunkExtension = ChunkExtension()
             try stepExtension(byte)
         } else {
-            throw .malformed("a chunk's size is no number")
+            throw .malformed("invalid chunk size")
         }
     }
 
     private mutating func stepExtension(_ byte: UInt8) throws(HTTPRefusal) {
         extensionBytes += 1
-        if extensionBytes > limits.chunkExtensionBytes { throw .malformed("chunk extensions without end") }
-        if !chunkExtension.take(byte) { throw .malformed("a malformed chunk extension") }
+        if extensionBytes > limits.chunkExtensionBytes { throw .malformed("the chunk extensions are too large") }
+        if !chunkExtension.take(byte) { throw .malformed("malformed chunk extension") }
     }
 
     private func expect(_ byte: UInt8, _ expected: UInt8) throws(HTTPRefusal) {
@@ -132,7 +135,7 @@ struct ChunkedDecoder {
     private mutating func checkTrailer() throws(HTTPRefusal) {
         trailers += 1
         if trailers > limits.fields { throw HTTPRefusal(431, "there are too many trailers") }
-        _ = unsafe try HTTPFieldLine.parse(line.span.bytes, 0..<line.count)  // safe: a UInt8 has no padding
+        _ = unsafe try HTTPFieldLine.parse(line.span.bytes, 0..<line.count)  // safe: UInt8 has no padding
         line.removeAll(keepingCapacity: true)
     }
 }

@@ -1,5 +1,5 @@
-// What is in a directory, for those servers that show it (`--list`). Names are a stranger's text: escaped twice, as URLs and
-// as HTML. Reading a directory blocks the loop as opening a file does.
+// Directory listings, for servers that enable them (`--list`). Names are untrusted text and are escaped both as URLs
+// and as HTML. Reading a directory blocks the loop, as opening a file does.
 
 import Reactor
 import ServedFiles
@@ -13,16 +13,16 @@ import SystemPackage
 
 /// The names in a directory.
 struct DirectoryNames {
-    /// Names of a directory that are shown at most, and their bytes: escaped, they have to stay below what may wait to be
-    /// sent (`Limits.outputLimit`).
+    /// The most names that a page lists, and the most bytes of names: the escaped page must stay below the limit of
+    /// queued output (`Limits.outputLimit`).
     private static let (mostNames, mostBytes) = (2_000, 96 * 1024)
 
-    /// In order; those of directories end with a slash. Names that begin with a dot are left out.
+    /// The names, sorted by bytes; those of directories end with a slash. Names that begin with a dot are omitted.
     private(set) var names: [[UInt8]] = []
-    /// Whether there are more.
+    /// Whether the list was truncated.
     private(set) var isCut = false
 
-    /// Reads a directory below another; `nil` when it cannot be read.
+    /// Reads the directory at `path` beneath a served directory; `nil` if it cannot be read.
     static func read(_ path: [UInt8], in directory: ServedDirectory) -> DirectoryNames? {
         guard let opened = try? directory.open(path, flags: O_RDONLY | O_DIRECTORY) else { return nil }
         guard var reader = try? DirectoryReader(opened) else { return nil }
@@ -43,12 +43,12 @@ struct DirectoryNames {
         return result
     }
 
-    /// A page with links to all of them.
+    /// Returns an HTML page that links to every name.
     func page(of path: [UInt8]) -> String {
         let title = FileName.text(path)
         let up = path.count > 1 ? "<li><a href=\"../\">../</a></li>\n" : ""
         let items = names.map { name in
-            // "./", because a name with a colon would pass for a URL of its own (RFC 3986, 4.2).
+            // The "./" keeps a name with a colon from being parsed as a URL with a scheme (RFC 3986, 4.2).
             let text = HTTPText.escaped(FileName.text(name))
             return "<li><a href=\"./\(HTTPPath.encode(name))\">\(text)</a></li>"
         }

@@ -1,14 +1,14 @@
-// The small files that were asked for last, by path, within a bound of memory. It is told what is there and opens nothing.
-// Only files that exist are in it, so that nobody can fill it with names of their own making.
+// A bounded cache of recently requested small files, by path. Its caller opens and reads the files. It holds existing
+// files only, so that a client cannot fill it with invented names.
 
 import Reactor
 
-/// Small files by path. Four places are looked at for each: a file goes into one that is free, or else in place of the one
-/// that was looked at longest ago.
+/// A set-associative cache of small files. Each path maps to four slots; a new file takes a free one, or evicts the one
+/// whose file was checked longest ago.
 final class FileCache {
-    /// The largest file that is kept, in bytes.
+    /// The largest file that is cached, in bytes.
     static let largestFile = 64 * 1024
-    /// Memory of all files together, in bytes.
+    /// The most memory for all entries together, in bytes.
     static let memory = 16 * 1024 * 1024
 
     private static let slotCount = 1024
@@ -16,12 +16,12 @@ final class FileCache {
 
     private var slots = [CachedFile?](repeating: nil, count: slotCount + ways - 1)
     private(set) var byteCount = 0
-    /// Where the next file is thrown out when there is too much.
+    /// The slot that is evicted next when the cache exceeds its memory.
     private var hand = 0
-    /// Other for every process, so that nobody knows which names share their places.
+    /// Random per cache, so that a client cannot predict which names share slots.
     private let seed = UInt64.random(in: 0 ... .max)
 
-    /// The file with this path, if it is here.
+    /// Returns the cached file with this path, if any.
     @inline(__always)
     func file(_ bytes: RawSpan, _ path: Range<Int>) -> CachedFile? {
         let first = slot(bytes, path)
@@ -31,10 +31,10 @@ final class FileCache {
         return nil
     }
 
-    /// Keeps a file, in place of another of the same path.
+    /// Inserts a file, replacing an entry with the same path.
     func insert(_ file: CachedFile) {
         let path = file.path
-        let first = unsafe slot(path.span.bytes, 0..<path.count)  // safe: a UInt8 has no padding
+        let first = unsafe slot(path.span.bytes, 0..<path.count)  // safe: UInt8 has no padding
         let places = first..<first + Self.ways
         let same = places.first { slots[$0]?.path == file.path }
         let oldest = places.min { (slots[$0]?.checked.nanoseconds ?? -1) < (slots[$1]?.checked.nanoseconds ?? -1) }
@@ -48,7 +48,7 @@ final class FileCache {
         byteCount += file.byteCount
     }
 
-    /// Forgets a file.
+    /// Removes a file.
     func remove(_ file: CachedFile) {
         if let place = slots.firstIndex(where: { $0 === file }) { drop(place) }
     }
@@ -58,7 +58,7 @@ final class FileCache {
         slots[place] = nil
     }
 
-    /// FNV-1a, begun with the seed.
+    /// Hashes a path (FNV-1a, seeded) to the first of its slots.
     @inline(__always)
     private func slot(_ bytes: RawSpan, _ path: Range<Int>) -> Int {
         var hash = seed

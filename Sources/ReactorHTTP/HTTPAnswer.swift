@@ -1,50 +1,55 @@
-// An answer, and its bytes. Most answers are files, whose bytes stand ready (CachedFile); this makes all others.
+// A response and its serialization. Most responses are cached files, which are serialized already (CachedFile); this
+// makes all others.
 
 import HTTPTypes
 import Reactor
 
-/// An answer with all of its content in memory.
+/// A response with all of its content in memory.
 struct HTTPAnswer {
-    /// Its status.
+    /// The status.
     var status: HTTPResponse.Status
-    /// Its fields but `Date`, `Server`, `Content-Length` and `Connection`, which are added.
+    /// The fields, except `Date`, `Server`, `Content-Length` and `Connection`, which ``head(_:_:length:date:closes:)``
+    /// adds.
     var fields = HTTPFields()
-    /// Its content.
+    /// The content.
     var content: [UInt8] = []
 
-    /// An answer with these parts.
+    /// Creates a response from its parts.
     init(_ status: HTTPResponse.Status, _ fields: HTTPFields = HTTPFields(), _ content: [UInt8] = []) {
         self.status = status
         self.fields = fields
         self.content = content
     }
 
-    /// An answer that says in a line of text what it is.
+    /// Creates a response whose content is one line of text: the status, and the reason if there is one.
     init(_ status: HTTPResponse.Status, because reason: String? = nil) {
         self.init(status, [.contentType: "text/plain; charset=utf-8"])
         content = Array("\(status)\(reason.map { ": \($0)" } ?? "")\n".utf8)
     }
 
-    /// No descriptor is left for a file.
+    /// The response when no descriptor is available for a file: 503.
     static var tooManyFiles: HTTPAnswer {
         var answer = HTTPAnswer(.serviceUnavailable, because: "too many files are open; try again later")
         answer.fields[.retryAfter] = "1"
         return answer
     }
 
-    /// A refused request's.
+    /// Creates the response to a refused request.
     init(_ refusal: HTTPRefusal) { self.init(refusal.namedStatus, because: "\(refusal)") }
 
-    /// A page.
+    /// Creates a response with an HTML page.
     init(page: String, status: HTTPResponse.Status = .ok) {
         self.init(status, [.contentType: "text/html; charset=utf-8"], Array(page.utf8))
     }
 
-    /// The bytes of an answer's head, with the empty line at its end.
+    /// Returns the bytes of a response head, including the empty line at its end.
     ///
     /// - Parameters:
-    ///   - length: of the content; `nil` where there can be none.
-    ///   - closes: whether the connection ends with it.
+    ///   - status: the status.
+    ///   - fields: the fields besides those that are added.
+    ///   - length: the length of the content in bytes; `nil` for a status that has none.
+    ///   - date: the value of `Date`.
+    ///   - closes: whether the connection closes after the response.
     static func head(
         _ status: HTTPResponse.Status, _ fields: HTTPFields, length: Int?, date: [UInt8], closes: Bool
     ) -> [UInt8] {
@@ -55,19 +60,22 @@ struct HTTPAnswer {
         head += "\r\n".utf8
         for field in fields { head += "\(field.name.rawName): \(field.value)\r\n".utf8 }
         if let length { head += "Content-Length: \(length)\r\n".utf8 }
-        // In either version, and in either case: HTTP/1.0 has to be told that it goes on, HTTP/1.1 that it does not.
+        // Sent in both versions and in both cases: HTTP/1.0 closes by default, HTTP/1.1 keeps the connection open.
         head += closes ? "Connection: close\r\n\r\n".utf8 : "Connection: keep-alive\r\n\r\n".utf8
         return head
     }
 
-    /// What an answer begins with; the date follows.
+    /// Returns the beginning of a response head, up to the value of `Date`.
     static func start(_ status: HTTPResponse.Status) -> String {
         "HTTP/1.1 \(status)\r\nServer: swift-reactor\r\nDate: "
     }
 
-    /// All bytes of the answer.
+    /// Returns the bytes of the whole response.
     ///
-    /// - Parameter isHead: whether HEAD asked: the content is left out, its length is not.
+    /// - Parameters:
+    ///   - date: the value of `Date`.
+    ///   - closes: whether the connection closes after the response.
+    ///   - isHead: whether the request was a HEAD: the content is omitted, `Content-Length` is not.
     func bytes(date: [UInt8], closes: Bool, isHead: Bool) -> [UInt8] {
         let hasContent = status != .notModified && status != .noContent
         let head = Self.head(status, fields, length: hasContent ? content.count : nil, date: date, closes: closes)
@@ -76,7 +84,7 @@ struct HTTPAnswer {
 }
 
 extension HTTPRefusal {
-    /// The status as HTTPTypes names it.
+    /// The status as a value of HTTPTypes.
     fileprivate var namedStatus: HTTPResponse.Status {
         switch status {
         case 404: .notFound

@@ -1,31 +1,33 @@
-// The body of one request, as it comes in: counted, checked, and kept if somebody wants it. It takes bytes and knows no
-// socket.
+// Receives the body of one request: counts it, checks it, and keeps it if the handler wants it. It does no I/O.
 
 import Reactor
 
-/// A body that is being received.
+/// A request body that is being received.
 struct HTTPBody {
     private enum Length {
         case bytes(left: Int)
         case chunked(ChunkedDecoder)
     }
 
-    /// The bytes of the request's head: it is answered when its body is there.
+    /// A copy of the request head, which is needed again when the body is complete.
     let head: [UInt8]
     private var length: Length
     private let keeps: Bool
     private let limit: Int
     private var count = 0
-    /// What was kept.
+    /// The content, if it is kept.
     private(set) var content: [UInt8] = []
-    /// Whether it is whole.
+    /// Whether the body is complete.
     private(set) var isWhole = false
 
-    /// A body of this length; `nil` when there is none.
+    /// Begins a body; `nil` if the request has none.
     ///
     /// - Parameters:
-    ///   - head: the bytes of the request's head.
-    ///   - keeps: whether somebody wants the body; it is thrown away otherwise.
+    ///   - length: how the body is framed.
+    ///   - head: the bytes of the request head.
+    ///   - keeps: whether the content is kept; it is discarded otherwise.
+    ///   - limits: the limits of requests.
+    /// - Throws: ``HTTPRefusal`` (413) if the announced length exceeds the limit.
     init?(_ length: HTTPBodyLength, head: RawSpan, keeps: Bool, _ limits: HTTPLimits) throws(HTTPRefusal) {
         limit = keeps ? limits.formBytes : limits.bodyBytes
         self.keeps = keeps
@@ -41,7 +43,9 @@ struct HTTPBody {
 
     private static let tooLarge = HTTPRefusal(413, "the body is too large")
 
-    /// Takes bytes from a place on; answers where it stopped: at the body's end, or at the bytes'.
+    /// Consumes input from `start`; returns the offset where it stopped: the end of the body, or of the input.
+    ///
+    /// - Throws: ``HTTPRefusal`` if the body is malformed or too large.
     mutating func take(_ bytes: RawSpan, from start: Int) throws(HTTPRefusal) -> Int {
         switch length {
         case .bytes(let left):
@@ -51,7 +55,7 @@ struct HTTPBody {
             isWhole = end - start == left
             return end
         case .chunked(var decoder):
-            length = .bytes(left: 0)  // so that the decoder is not copied
+            length = .bytes(left: 0)  // keeps the decoder uniquely referenced: no copy
             var place = start
             while true {
                 switch try decoder.decode(bytes, from: place) {

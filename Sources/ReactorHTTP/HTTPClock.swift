@@ -1,5 +1,5 @@
-// The time of day, for the Date field: read and written out once a second, however many answers go out. Deadlines do not
-// use it, for it can be set.
+// The time of day for the `Date` field, read and formatted at most once per second. Deadlines use the monotonic clock
+// instead, because this one can be set.
 
 import Reactor
 
@@ -9,28 +9,29 @@ import Reactor
     import Glibc
 #endif
 
-/// The wall clock of a server.
+/// The cached wall clock of a server.
 final class HTTPClock {
-    /// Seconds and nanoseconds since 1970.
+    /// Returns the time since 1970, in seconds and nanoseconds.
     typealias Source = () -> (seconds: Int, nanoseconds: Int)
 
     private let source: Source
     private var validUntil = MonotonicTime(nanoseconds: 0)
-    /// The time, in seconds since 1970.
+    /// The time in seconds since 1970.
     private(set) var seconds = 0
-    /// The time as text.
+    /// The time as the value of a `Date` field.
     private(set) var text: [UInt8] = []
 
-    /// The system's clock.
+    /// Reads the system's clock (clock_gettime(2), `CLOCK_REALTIME`).
     static func system() -> (seconds: Int, nanoseconds: Int) {
         var time = timespec()
+        // Safe: the call writes one timespec, to a variable that outlives it.
         unsafe clock_gettime(CLOCK_REALTIME, &time)
         return (time.tv_sec, time.tv_nsec)
     }
 
     init(_ source: @escaping Source = HTTPClock.system) { self.source = source }
 
-    /// Sees to it that the time is right at a moment; a turn of the loop is one moment.
+    /// Refreshes the time if its second is over. `now` is the time of the loop's current turn.
     @inline(__always)
     func update(at now: MonotonicTime) {
         if now >= validUntil { readAgain(now) }

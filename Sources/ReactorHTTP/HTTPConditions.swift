@@ -1,12 +1,12 @@
-// Whether a file is sent, given what the client knows of it already (RFC 9110, 13), and which part of it.
+// Evaluates conditional and range requests (RFC 9110, 13 and 14): whether a file is sent, and which part of it.
 
 import HTTPTypes
 import Reactor
 import ServedFiles
 
-/// What identifies a version of a file.
+/// The validators of one version of a file: entity tag and modification time.
 struct HTTPValidators {
-    /// The entity tag, with its quotes. Strong: it has the size and 64 bits of device, inode and both times of change.
+    /// The strong entity tag, with its quotes: the size, and a 64-bit digest of device, inode, `mtime` and `ctime`.
     let tag: [UInt8]
     /// When the file was last modified, in seconds since 1970.
     let modified: Int
@@ -18,20 +18,23 @@ struct HTTPValidators {
     }
 }
 
-/// What a request's conditions come to.
+/// The outcome of a request's conditions.
 enum HTTPCondition: Equatable {
-    /// The file, or the part that is asked for.
+    /// The file, or the requested part of it, is sent.
     case send(HTTPRange)
-    /// The client has it: 304.
+    /// The client's copy is current: 304.
     case notModified
-    /// A version is asked for that is not there: 412.
+    /// A precondition failed: 412.
     case failed
 
-    /// Looks at the conditions in the order of RFC 9110, 13.2.2.
+    /// Evaluates the conditions in the order of RFC 9110, 13.2.2.
     ///
     /// - Parameters:
-    ///   - bytes: what the head was parsed from.
-    ///   - now: seconds since 1970.
+    ///   - head: the request head.
+    ///   - bytes: the bytes that the head was parsed from.
+    ///   - file: the validators of the file.
+    ///   - size: the size of the file in bytes.
+    ///   - now: the time in seconds since 1970.
     init(_ head: HTTPRequestHead, _ bytes: RawSpan, _ file: HTTPValidators, size: Int, now: Int) {
         let match = head.places(of: "if-match", in: bytes)
         if !match.isEmpty {
@@ -48,7 +51,7 @@ enum HTTPCondition: Equatable {
                 return
             }
         } else if isRead, let since = Self.date("if-modified-since", head, bytes, now), file.modified == since {
-            // Not `<=`, which RFC 9110 recommends: an older file may have taken the place of the one that the client has
+            // Not `<=`, which RFC 9110 recommends: an older file may have replaced the one that the client has
             // (nginx: `if_modified_since exact`).
             self = .notModified
             return
@@ -62,7 +65,7 @@ enum HTTPCondition: Equatable {
         self = .send(HTTPRange(bytes, range.range, size: size))
     }
 
-    /// If-Range: a part is of use only with the version that the client has the rest of.
+    /// Evaluates `If-Range`: a part is sent only of the version that the client has the rest of.
     private static func mayBePart(_ head: HTTPRequestHead, _ bytes: RawSpan, _ file: HTTPValidators, _ now: Int) -> Bool
     {
         let conditions = head.places(of: "if-range", in: bytes)
@@ -70,7 +73,7 @@ enum HTTPCondition: Equatable {
         guard conditions.count == 1, !condition.isEmpty else { return false }
         let first = bytes.byte(at: condition.lowerBound)
         if first == UInt8(ascii: "\"") { return bytes.equals(file.tag, at: condition) }
-        // A date is strong only if the file cannot have changed twice in its second (RFC 9110, 8.8.2.2).
+        // A date is a strong validator only if the file cannot have changed twice in that second (RFC 9110, 8.8.2.2).
         guard let date = HTTPDate.parse(bytes, condition, now: now) else { return false }
         return date == file.modified && now > date + 1
     }
@@ -80,10 +83,10 @@ enum HTTPCondition: Equatable {
         return HTTPDate.parse(bytes, place.range, now: now)
     }
 
-    /// Whether a list of entity tags has this one, or is `*`.
+    /// Returns whether lists of entity tags contain this one or `*`.
     private static func names(_ fields: [HTTPPlace], _ bytes: RawSpan, _ tag: [UInt8], strongly: Bool) -> Bool {
         for field in fields {
-            // Our tags have no commas, so that a list may be cut at them.
+            // Our tags contain no commas, so splitting the list at commas is enough to find them.
             for element in bytes.elements(field.range) {
                 if bytes.equals([UInt8(ascii: "*")], at: element) || bytes.equals(tag, at: element) { return true }
                 let isWeak =

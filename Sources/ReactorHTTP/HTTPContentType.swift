@@ -1,8 +1,9 @@
-// What kind of file a name's extension says it is.
+// Maps file name extensions to content types.
 
-/// Content types by extension.
+/// The content types by file name extension.
 enum HTTPContentType {
-    /// The type of what a path ends with. What is text is UTF-8.
+    /// Returns the content type for the extension of a path; text types are declared as UTF-8. An unknown extension
+    /// gives `application/octet-stream`.
     static func type(of path: [UInt8]) -> String {
         let name = path[path.index(after: path.lastIndex(of: UInt8(ascii: "/")) ?? -1)...]
         guard let dot = name.lastIndex(of: UInt8(ascii: ".")), name.count - (dot - name.startIndex) <= 12 else {

@@ -1,26 +1,26 @@
-// Dates as HTTP writes them (RFC 9110, 5.6.7), by arithmetic: no locale, no time zone, no allocation but the result's.
+// Formats and parses HTTP dates (RFC 9110, 5.6.7) by plain arithmetic, without locale or time zone.
 
 import Reactor
 
-/// Dates in seconds since 1970, and as text: `Sun, 06 Nov 1994 08:49:37 GMT`.
+/// Conversion between seconds since 1970 and HTTP dates such as `Sun, 06 Nov 1994 08:49:37 GMT`.
 enum HTTPDate {
-    /// Bytes of a date.
+    /// The length of a formatted date in bytes.
     static let byteCount = 29
 
     private static let days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
     private static let months = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ]
-    /// The last second of the year 9999: four digits are what the format has.
+    /// The last second of the year 9999, the last year that the format can represent.
     private static let last = 253_402_300_799
 
-    /// Writes a date. Years before 1 and after 9999 become the nearest that can be written.
+    /// Formats a date. Dates outside the years 1 to 9999 are clamped to that range.
     static func text(_ seconds: Int) -> [UInt8] {
         let seconds = min(max(seconds, -62_135_596_800), last)
         let day = floorDivide(seconds, 86_400)
         let second = seconds - day * 86_400
         let (year, month, number) = date(day)
-        let weekday = days[(day % 7 + 11) % 7]  // 1970 began with a Thursday
+        let weekday = days[(day % 7 + 11) % 7]  // 1 January 1970 was a Thursday
         var result = Array("\(weekday), ".utf8)
         append(number, 2, " ", to: &result)
         result += Array("\(months[month - 1]) ".utf8)
@@ -40,7 +40,7 @@ enum HTTPDate {
         result += Array(end.utf8)
     }
 
-    /// Reads a date in any of the three forms that there have been; `nil` for anything else.
+    /// Parses a date in any of the three formats of RFC 9110; `nil` for anything else.
     ///
     ///     Sun, 06 Nov 1994 08:49:37 GMT     Sunday, 06-Nov-94 08:49:37 GMT     Sun Nov  6 08:49:37 1994
     static func parse(_ bytes: RawSpan, _ range: Range<Int>, now: Int) -> Int? {
@@ -52,7 +52,7 @@ enum HTTPDate {
             guard words.count == 6, words[5] == "GMT" else { return nil }
             guard var year = number(words[3], 2...4) else { return nil }
             if words[3].utf8.count == 2 {
-                // Fifty years ahead at most (RFC 9110, 5.6.7).
+                // A two-digit year is at most 50 years in the future (RFC 9110, 5.6.7).
                 let (thisYear, _, _) = date(floorDivide(now, 86_400))
                 year += thisYear / 100 * 100
                 if year > thisYear + 50 { year -= 100 }
@@ -86,13 +86,14 @@ enum HTTPDate {
 
     // MARK: The calendar
 
-    // Both ways count days from the first of March of the year 0 in eras of 400 years, so that leap days come last.
+    // Both directions count days from 1 March of the year 0, in eras of 400 years, so that a leap day is the last of
+    // its year.
 
     private static func floorDivide(_ number: Int, _ divisor: Int) -> Int {
         number >= 0 ? number / divisor : -((-number + divisor - 1) / divisor)
     }
 
-    /// Year, month and day of a day since 1970.
+    /// Returns year, month and day of a day counted from 1 January 1970.
     private static func date(_ day: Int) -> (Int, Int, Int) {
         let shifted = day + 719_468
         let era = floorDivide(shifted, 146_097)
@@ -104,7 +105,7 @@ enum HTTPDate {
         return (yearOfEra + era * 400 + (month >= 10 ? 1 : 0), month < 10 ? month + 3 : month - 9, number)
     }
 
-    /// The day since 1970 of a date.
+    /// Returns the day of a date, counted from 1 January 1970.
     private static func days(_ year: Int, _ month: Int, _ day: Int) -> Int {
         let year = month <= 2 ? year - 1 : year
         let era = floorDivide(year, 400)

@@ -1,12 +1,16 @@
-// A field's line, in a head or in the trailer section of a chunked body (RFC 9112, 5): name, colon, value. Takes bytes.
+// Parses a field line of a head or a trailer section (RFC 9112, 5): name, colon, value.
 
 import Reactor
 
-/// A line that is a field.
+/// The parser of one field line.
 enum HTTPFieldLine {
-    /// Finds name and value of a field.
+    /// Finds the name and the value of a field.
     ///
-    /// - Parameter line: without the CR LF at its end.
+    /// - Parameters:
+    ///   - bytes: the bytes that contain the line.
+    ///   - line: the range of the line, without its CR LF.
+    /// - Returns: The places of name and value; the value is trimmed.
+    /// - Throws: ``HTTPRefusal`` (400) if the line is malformed.
     @inline(__always)
     static func parse(_ bytes: RawSpan, _ line: Range<Int>) throws(HTTPRefusal) -> HTTPFieldPlace {
         let lineEnd = line.upperBound
@@ -27,7 +31,7 @@ enum HTTPFieldLine {
                 continue
             }
             guard HTTPByte.isValue(bytes.known(index)) else {
-                throw .malformed("a field's value has a byte that none may have")
+                throw .malformed("a field value contains an invalid byte")
             }
             index &+= 1
         }
@@ -40,11 +44,11 @@ enum HTTPFieldLine {
     @inline(never)
     private static func refusal(_ bytes: RawSpan, _ line: Range<Int>, _ nameEnd: Int) -> HTTPRefusal {
         if nameEnd == line.lowerBound, nameEnd < line.upperBound, isBlank(bytes.byte(at: nameEnd)) {
-            return .malformed("a field goes on in a second line")
+            return .malformed("a field is folded onto a second line")
         }
         if nameEnd < line.upperBound, isBlank(bytes.byte(at: nameEnd)) {
-            return .malformed("a space stands before a field's colon")
+            return .malformed("whitespace before the colon of a field")
         }
-        return .malformed("a line of the head is no field")
+        return .malformed("malformed field line")
     }
 }

@@ -1,18 +1,18 @@
-// From a file that is there, and what the request's conditions came to, to the answer.
+// Builds the response from an existing file and the outcome of the request's conditions.
 
 import HTTPTypes
 import Reactor
 import ServedFiles
 
-/// What is sent of a file in answer to one request.
+/// The response with a file to one request.
 struct HTTPFileAnswer {
-    /// Whether HEAD asked.
+    /// Whether the request is a HEAD.
     let isHead: Bool
-    /// Whether the connection ends with the answer.
+    /// Whether the connection closes after the response.
     let closes: Bool
     let clock: HTTPClock
 
-    /// Of a small file.
+    /// Returns the response with a cached file.
     func reply(_ condition: HTTPCondition, _ file: CachedFile) -> HTTPReply {
         guard case .send(let range) = condition else { return .bytes(refusal(condition, file.facts)) }
         switch range {
@@ -26,9 +26,14 @@ struct HTTPFileAnswer {
         }
     }
 
-    /// Of a large file, which is sent or closed.
+    /// Returns the response with a large file. The file is either part of the reply or closed here.
     ///
-    /// - Parameter openFiles: has a place for the file while it is being sent.
+    /// - Parameters:
+    ///   - condition: the outcome of the request's conditions.
+    ///   - file: the open file.
+    ///   - facts: the metadata of the file.
+    ///   - kernel: the loop's kernel, which closes the file if it is not sent.
+    ///   - openFiles: the budget of files that are being sent; 503 if it is used up.
     func reply(
         _ condition: HTTPCondition, _ file: consuming ServedFile, _ facts: HTTPFileFacts, _ kernel: any SystemCalls,
         _ openFiles: FileBudget
@@ -49,7 +54,7 @@ struct HTTPFileAnswer {
         return .bytes(bytes)
     }
 
-    /// The head of an answer with all of a file, or a part of it.
+    /// Returns the head of a response with the whole file, or with a part of it.
     private func head(_ facts: HTTPFileFacts, _ part: Range<Int>?) -> [UInt8] {
         var fields = facts.fields
         if let part { fields[.contentRange] = "bytes \(part.lowerBound)-\(part.upperBound - 1)/\(facts.size)" }

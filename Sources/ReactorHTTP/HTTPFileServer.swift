@@ -1,28 +1,33 @@
-// What all connections of one loop have in common: the files, the clock, the limits, and which method gets which answer
-// (RFC 9110, 9). It knows no connection.
+// The state that all HTTP connections of one loop share: files, clock and limits. It also maps methods to responses
+// (RFC 9110, 9), independently of any connection.
 
 import HTTPTypes
 public import Reactor
 import ServedFiles
 
-/// A server of static files over HTTP/1.1, for the connections of one loop.
+/// A static file server for HTTP/1.1, shared by the connections of one loop.
 ///
-///     let files = HTTPFileServer(try ServedDirectory("/srv/www"), kernel: loop.kernel)
+/// Create one for each loop and an ``HTTPSession`` for each connection. Use it on that loop's thread only.
+///
+///     let files = HTTPFileServer(try ServedDirectory("/srv/www"))
 ///     try loop.listen(on: "127.0.0.1:8080") { _ in HTTPSession(files) }
 public final class HTTPFileServer {
-    /// What is served besides the files, and how.
+    /// The settings of a file server.
     public struct Options: Sendable {
-        /// What a request may use up.
+        /// The limits of each request.
         public var limits = HTTPLimits()
-        /// Whether a directory without an `index.html` shows what is in it. Default: no.
+        /// Whether a directory without an `index.html` is answered with a listing. Default: `false` (404).
         public var listsDirectories = false
-        /// Large files that are sent at once, by all servers with these options; more are answered 503. Each takes a
-        /// descriptor besides that of its connection: set it to what `Limits.connections` leaves of them. Default: 512.
+        /// The most large files that are sent at the same time, by all servers with these options together; further
+        /// requests are answered 503 with `Retry-After`. Default: 512.
+        ///
+        /// Each takes a descriptor besides that of its connection: set it to the number of descriptors that
+        /// `Limits.connections` leaves.
         public var openFiles = FileBudget(512)
-        /// The path of the example form; `nil` for none, the default. It begins with a slash.
+        /// The path of the example form, beginning with a slash. Default: `nil`, no form.
         public var formPath: String?
 
-        /// The defaults.
+        /// Creates the default settings.
         public init() {}
     }
 
@@ -33,15 +38,16 @@ public final class HTTPFileServer {
     private let formPathBytes: [UInt8]
     let counts: HTTPCounts?
 
-    /// A server of files.
+    /// Creates a server of the files in a store.
     ///
     /// - Parameters:
-    ///   - store: where they are.
-    ///   - kernel: the loop's, on which files are read and sent.
-    ///   - options: what else is served, within which limits.
-    ///   - counts: told what was answered; several servers may have one.
+    ///   - store: where the files are.
+    ///   - kernel: the loop's kernel, through which files are read and sent. Default: Linux.
+    ///   - options: the settings.
+    ///   - counts: where requests are counted; several servers may share it. Default: `nil`, no counting.
     public convenience init(
-        _ store: any FileStore, kernel: any Kernel = LinuxKernel.shared, options: Options = Options(), counts: HTTPCounts? = nil
+        _ store: any FileStore, kernel: any Kernel = LinuxKernel.shared, options: Options = Options(),
+        counts: HTTPCounts? = nil
     ) {
         self.init(store, kernel: kernel.calls, options: options, counts: counts, clock: HTTPClock())
     }
@@ -58,8 +64,8 @@ public final class HTTPFileServer {
             openFiles: options.openFiles)
     }
 
-    /// The file that is asked for, if its answer stands ready: that of a plain request for a small file that was asked for
-    /// a moment ago.
+    /// Returns the cached file for a request, if its prepared response can be sent as it is: an unconditional GET or
+    /// HEAD of a small file that was checked within the last second.
     @inline(__always)
     func ready(_ head: HTTPRequestHead, _ bytes: RawSpan, at now: MonotonicTime) -> CachedFile? {
         guard head.method.rawValue <= HTTPKnownMethod.head.rawValue, !head.hasConditions, !head.pathIsEncoded else {
@@ -69,15 +75,17 @@ public final class HTTPFileServer {
         return files.ready(bytes, head.path.range, at: now)
     }
 
-    /// Whether the body of a request is wanted.
+    /// Returns whether the handler needs the body of a request.
     func wantsBody(_ head: HTTPRequestHead, _ bytes: RawSpan) -> Bool { head.method == .post && isForm(head, bytes) }
 
-    /// Answers a request.
+    /// Returns the response to a request.
     ///
     /// - Parameters:
-    ///   - bytes: what the head was parsed from.
-    ///   - content: the body, if it was wanted.
-    ///   - closes: whether the connection ends with the answer.
+    ///   - head: the request head.
+    ///   - bytes: the bytes that the head was parsed from.
+    ///   - content: the body; empty unless ``wantsBody(_:_:)`` returned `true`.
+    ///   - closes: whether the connection closes after the response.
+    ///   - now: the time of the loop's turn.
     /// - Throws: ``HTTPRefusal``, which ends the connection.
     func reply(
         to head: HTTPRequestHead, _ bytes: RawSpan, content: [UInt8], closes: Bool, at now: MonotonicTime
@@ -100,7 +108,7 @@ public final class HTTPFileServer {
         return .bytes(answer.bytes(date: clock.text, closes: closes, isHead: head.method == .head))
     }
 
-    /// The answer to what is no request. The connection ends with it.
+    /// Returns the response to a refused request, after which the connection closes.
     func refusal(_ refusal: HTTPRefusal, isHead: Bool, at now: MonotonicTime) -> [UInt8] {
         clock.update(at: now)
         return HTTPAnswer(refusal).bytes(date: clock.text, closes: true, isHead: isHead)

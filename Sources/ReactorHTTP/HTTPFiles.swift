@@ -1,9 +1,9 @@
-// Files as answers: which file a path means, whether the client has it already, which part of it is sent. Small files come
-// out of the cache and are looked at once a second; large ones are opened for each request. It knows no connection.
+// Serves files: resolves the path, evaluates conditions, and picks the part to send. Small files come from the cache,
+// which is revalidated once per second; large ones are opened for each request. It does not use the connection.
 //
-//     path --in the cache, looked at within a second------------------------------> answer
-//       |        +--older--> opened: unchanged ----------------------------------> answer
-//       +--not--> opened --small--> read, kept ----------------------------------> answer
+//     path --cached, checked within a second--------------------------------------> response
+//       |        +--older--> opened: unchanged ----------------------------------> response
+//       +--not--> opened --small--> read, cached --------------------------------> response
 //                    |  +---large------------------------------------------------> head, and a part of the file
 //                    +--a directory: redirected to its path with a slash; index.html, or a listing, or not found
 
@@ -12,9 +12,9 @@ import Reactor
 import ServedFiles
 import SystemPackage
 
-/// The files of a server, as answers.
+/// The files of a server and the responses with them.
 final class HTTPFiles {
-    /// How long a file that was looked at counts as unchanged, in nanoseconds.
+    /// How long a file counts as unchanged after it was checked, in nanoseconds.
     private static let validity: Int64 = 1_000_000_000
 
     private let store: any FileStore
@@ -34,7 +34,7 @@ final class HTTPFiles {
         self.listsDirectories = listsDirectories
     }
 
-    /// The file at this path, if its answer stands ready.
+    /// Returns the cached file at this path, if it was checked within the last second.
     @inline(__always)
     func ready(_ bytes: RawSpan, _ path: Range<Int>, at now: MonotonicTime) -> CachedFile? {
         guard let file = cache.file(bytes, path), now.nanoseconds &- file.checked.nanoseconds < Self.validity else {
@@ -44,11 +44,14 @@ final class HTTPFiles {
         return file
     }
 
-    /// Answers a GET or a HEAD.
+    /// Returns the response to a GET or a HEAD.
     ///
     /// - Parameters:
-    ///   - bytes: what the head was parsed from.
-    ///   - closes: whether the connection ends with the answer.
+    ///   - head: the request head.
+    ///   - bytes: the bytes that the head was parsed from.
+    ///   - closes: whether the connection closes after the response.
+    ///   - now: the time of the loop's turn.
+    /// - Throws: ``HTTPRefusal`` (400) if the path is malformed. A file that cannot be opened gives a response.
     func reply(
         to head: HTTPRequestHead, _ bytes: RawSpan, closes: Bool, at now: MonotonicTime
     ) throws(HTTPRefusal) -> HTTPReply {
@@ -78,9 +81,11 @@ final class HTTPFiles {
         return HTTPCondition(head, bytes, facts.validators, size: facts.size, now: clock.seconds)
     }
 
-    /// The file at a path, if it is in the cache and has not changed.
+    /// Returns the cached file at a path, after checking that it has not changed on disk; `nil` if it must be read.
+    ///
+    /// - Throws: ``FileAccessError`` if the file can no longer be opened.
     private func cached(_ path: [UInt8], at now: MonotonicTime) throws(FileAccessError) -> CachedFile? {
-        let bytes = unsafe path.span.bytes  // safe: a UInt8 has no padding
+        let bytes = unsafe path.span.bytes  // safe: UInt8 has no padding
         guard let file = cache.file(bytes, 0..<path.count) else { return nil }
         if now.nanoseconds &- file.checked.nanoseconds >= Self.validity {
             file.checked = now
@@ -93,7 +98,7 @@ final class HTTPFiles {
                     return nil
                 }
             } catch {
-                // Without a descriptor to look at the file with, what was read of it is still the best answer.
+                // No descriptor is available to check the file: the cached copy is better than an error.
                 guard error.kind == .busy else {
                     cache.remove(file)
                     throw error
@@ -104,7 +109,7 @@ final class HTTPFiles {
         return file
     }
 
-    /// Reads a small file, and keeps it.
+    /// Reads a small file and caches it.
     private func keep(_ file: consuming ServedFile, _ path: [UInt8], at now: MonotonicTime) throws(FileAccessError)
         -> CachedFile
     {
@@ -117,10 +122,11 @@ final class HTTPFiles {
         return cached
     }
 
-    /// The first bytes of a file; `nil` when there are fewer, or reading fails.
+    /// Reads `count` bytes of a file; `nil` if it is shorter or reading fails.
     private func read(_ file: FileDescriptor, count: Int) -> [UInt8]? {
         var isWhole = true
-        // Safe: the kernel writes as many bytes as it says, within the bounds of what it is given.
+        // Safe: read(2) initializes as many bytes as it returns, within the bounds of the buffer, and `filled` counts
+        // those.
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             while filled < count {
                 let left = unsafe UnsafeMutableRawBufferPointer(
@@ -137,7 +143,7 @@ final class HTTPFiles {
         return isWhole ? bytes : nil
     }
 
-    // MARK: What is no file
+    // MARK: Paths without a file
 
     private func answer(
         to error: FileAccessError, _ path: [UInt8], _ isDirectory: Bool, _ head: HTTPRequestHead, _ bytes: RawSpan
@@ -159,7 +165,7 @@ final class HTTPFiles {
         }
     }
 
-    /// Whether a directory is there: only of one is there a path with a slash at its end.
+    /// Returns whether the path is a directory: a path with a trailing slash resolves only then.
     private func isDirectory(_ path: [UInt8]) -> Bool {
         do throws(FileAccessError) {
             let file = try store.open(path + [UInt8(ascii: "/")])
@@ -170,9 +176,9 @@ final class HTTPFiles {
         }
     }
 
-    /// To the path with a slash, on which relative links build.
+    /// Returns a redirect to the path with a trailing slash, which relative links need.
     private func redirect(_ path: [UInt8], query: Range<Int>, _ bytes: RawSpan) -> HTTPAnswer {
-        // With more than one slash at its beginning, it would name another host (RFC 3986, 4.2).
+        // A target that begins with two slashes would name another host (RFC 3986, 4.2).
         let relative = Array(path.drop { $0 == UInt8(ascii: "/") })
         let target = "/\(HTTPPath.encode(relative))/" + String(decoding: bytes.bytes(at: query), as: UTF8.self)
         var answer = HTTPAnswer(.movedPermanently)

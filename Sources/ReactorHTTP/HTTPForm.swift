@@ -1,11 +1,11 @@
-// The example of a page that is not a file: a form, and an answer to what was filled in.
+// An example of a page that is not a file: a form, and the page that shows the submitted values.
 
 import HTTPTypes
 import Reactor
 
-/// A form, and what becomes of it.
+/// The example form and its handling.
 enum HTTPForm {
-    /// The form itself.
+    /// Returns the page with the form.
     static func page(at path: String) -> HTTPAnswer {
         HTTPAnswer(
             page: HTTPText.page(
@@ -19,19 +19,21 @@ enum HTTPForm {
                 """))
     }
 
-    /// The answer to a form that was sent: a page that shows what was in it.
+    /// Returns a page that shows the values of a submitted form.
+    ///
+    /// - Throws: ``HTTPRefusal``: 415 for another content type, 400 for a malformed form.
     static func answer(_ head: HTTPRequestHead, _ bytes: RawSpan, _ content: [UInt8]) throws(HTTPRefusal) -> HTTPAnswer
     {
         let type = head.value(of: "content-type", in: bytes)?.range ?? 0..<0
         let end = type.first { bytes.byte(at: $0) == UInt8(ascii: ";") } ?? type.upperBound
         guard bytes.isName("application/x-www-form-urlencoded", at: bytes.trimmed(type.lowerBound..<end)) else {
-            throw HTTPRefusal(415, "this form takes application/x-www-form-urlencoded")
+            throw HTTPRefusal(415, "this form accepts only application/x-www-form-urlencoded")
         }
         let rows = try fields(content).map { "<dt>\(HTTPText.escaped($0))</dt><dd>\(HTTPText.escaped($1))</dd>" }
         return HTTPAnswer(page: HTTPText.page(title: "Thank you", "<dl>\n\(rows.joined(separator: "\n"))\n</dl>"))
     }
 
-    /// The fields of a form (WHATWG URL, 5.1), in order.
+    /// Parses the fields of a form (WHATWG URL, 5.1), in order.
     static func fields(_ content: [UInt8]) throws(HTTPRefusal) -> [(String, String)] {
         var result: [(String, String)] = []
         for pair in content.split(separator: UInt8(ascii: "&")) {
@@ -50,14 +52,14 @@ enum HTTPForm {
             if byte == UInt8(ascii: "%") {
                 guard bytes.endIndex - index >= 2, let high = HTTPByte.hexDigit(bytes[index]),
                     let low = HTTPByte.hexDigit(bytes[index + 1])
-                else { throw .malformed("the form has a broken percent sign") }
+                else { throw .malformed("the form contains an invalid percent escape") }
                 decoded.append(UInt8(high << 4 | low))
                 index += 2
             } else {
                 decoded.append(byte == UInt8(ascii: "+") ? HTTPByte.space : byte)
             }
         }
-        guard let text = String(validating: decoded, as: UTF8.self) else { throw .malformed("the form is no UTF-8") }
+        guard let text = String(validating: decoded, as: UTF8.self) else { throw .malformed("the form is not UTF-8") }
         return text
     }
 }

@@ -1,14 +1,14 @@
-// The fields that decide where a request ends and what becomes of its connection: Host, Connection, Content-Length,
-// Transfer-Encoding, Expect. This is where requests are smuggled (RFC 9112, 11.2): whatever is unusual is refused. It takes
-// bytes, and knows no socket.
+// Interprets the fields that decide where a request ends and whether its connection persists: Host, Connection,
+// Content-Length, Transfer-Encoding, Expect. Request smuggling exploits these (RFC 9112, 11.2), so anything unusual is
+// rejected.
 
 import Reactor
 
-/// What a head's fields have said about framing so far.
+/// The framing that the fields of a head have declared so far.
 struct HTTPFraming {
     private enum Transfer { case none, chunked, unknown }
 
-    /// Fields that were counted.
+    /// The number of fields seen.
     var count = 0
     private var hosts = 0
     private var length: Int?
@@ -16,7 +16,10 @@ struct HTTPFraming {
     private var saysClose = false
     private var saysKeepAlive = false
 
-    /// Takes a field, if it is one of these; notes in the head whether it is one of those that decide what is sent.
+    /// Consumes a field if it is a framing field; otherwise records in the head whether it is conditional or `Range`.
+    ///
+    /// - Returns: Whether the field was consumed.
+    /// - Throws: ``HTTPRefusal`` if the value is malformed or not supported.
     @inline(__always)
     mutating func take(
         _ bytes: RawSpan, _ field: HTTPFieldPlace, _ head: inout HTTPRequestHead
@@ -25,7 +28,7 @@ struct HTTPFraming {
         switch name.count {
         case 4 where bytes.isName("host", at: name):
             hosts &+= 1
-            if !Self.isHost(bytes, field.value.range) { throw .malformed("the Host field is no host") }
+            if !Self.isHost(bytes, field.value.range) { throw .malformed("malformed Host field") }
             return true
         case 6, 10, 14, 17: return try takeOther(bytes, name, field.value.range, &head)
         default:
@@ -44,15 +47,15 @@ struct HTTPFraming {
                 if bytes.isName("keep-alive", at: option) { saysKeepAlive = true }
             }
         } else if bytes.isName("content-length", at: name) {
-            if length != nil { throw .malformed("there are two lengths") }
-            guard let number = bytes.decimal(at: value) else { throw .malformed("the Content-Length is no number") }
+            if length != nil { throw .malformed("more than one Content-Length field") }
+            guard let number = bytes.decimal(at: value) else { throw .malformed("invalid Content-Length") }
             length = number
         } else if bytes.isName("transfer-encoding", at: name) {
-            if transfer != .none { throw .malformed("there are two transfer codings") }
+            if transfer != .none { throw .malformed("more than one Transfer-Encoding field") }
             transfer = try Self.transfer(bytes, value)
         } else if bytes.isName("expect", at: name) {
             guard bytes.isName("100-continue", at: value) else {
-                throw HTTPRefusal(417, "nothing but 100-continue may be expected")
+                throw HTTPRefusal(417, "unknown expectation; only 100-continue is supported")
             }
             head.expectsContinue = true
         } else {
@@ -77,8 +80,8 @@ struct HTTPFraming {
             || name.count > 3 && bytes.isName("if-", at: name.lowerBound..<name.lowerBound + 3)
     }
 
-    /// The transfer codings: `chunked` alone is what we know. One that we do not know may come before it, and is answered
-    /// 501 (RFC 9112, 6.1); without `chunked` at the end nobody knows where the body ends.
+    /// Parses the transfer codings. Only `chunked` alone is supported. Another registered coding before it is answered
+    /// 501 (RFC 9112, 6.1); without a final `chunked` the end of the body is undefined.
     private static func transfer(_ bytes: RawSpan, _ value: Range<Int>) throws(HTTPRefusal) -> Transfer {
         if bytes.isName("chunked", at: value) { return .chunked }
         let codings = bytes.elements(value)
@@ -90,16 +93,16 @@ struct HTTPFraming {
                 bytes.isName("gzip", at: coding) || bytes.isName("x-gzip", at: coding)
                 || bytes.isName("deflate", at: coding) || bytes.isName("compress", at: coding)
                 || bytes.isName("x-compress", at: coding)
-            if !isKnown { throw .malformed("a transfer coding is none, or comes twice") }
+            if !isKnown { throw .malformed("unknown or repeated transfer coding") }
         }
-        if codings.count == 1 { throw .malformed("the list of transfer codings has empty places") }
+        if codings.count == 1 { throw .malformed("the list of transfer codings has empty elements") }
         return .unknown
     }
 
-    /// Whether these bytes are a host, with or without a port (RFC 3986, 3.2.2), or nothing, which a URI without an
-    /// authority has.
+    /// Returns whether the bytes are a valid host with an optional port (RFC 3986, 3.2.2). Empty is valid: it stands
+    /// for a URI without an authority.
     static func isHost(_ bytes: RawSpan, _ range: Range<Int>) -> Bool {
-        // Letters, digits, dots and hyphens, and digits after a colon: almost always.
+        // The fast path: letters, digits, dots and hyphens, then digits after a colon.
         let low: UInt64 = 0x03ff_6000_0000_0000
         let high: UInt64 = 0x07ff_fffe_07ff_fffe
         guard range.upperBound <= bytes.byteCount else { return false }
@@ -125,7 +128,7 @@ struct HTTPFraming {
         return true
     }
 
-    /// An IP literal in brackets, or a name with the other characters that one may have.
+    /// Returns whether the bytes are an IP literal in brackets, or a name with less common characters.
     @inline(never)
     private static func isUnusualHost(_ bytes: RawSpan, _ range: Range<Int>) -> Bool {
         var index = range.lowerBound
@@ -141,7 +144,7 @@ struct HTTPFraming {
         } else {
             while index < range.upperBound, bytes.byte(at: index) != UInt8(ascii: ":") {
                 let byte = bytes.byte(at: index)
-                // Unreserved characters and subordinate delimiters, but no comma, which would make it look like a list.
+                // Unreserved characters and sub-delims, except the comma, which would make the value look like a list.
                 guard HTTPByte.isToken(byte) && !"#^`|".utf8.contains(byte) || "();=".utf8.contains(byte) else {
                     return false
                 }
@@ -152,11 +155,13 @@ struct HTTPFraming {
         return bytes.byte(at: index) == UInt8(ascii: ":") && isPort(bytes, index + 1..<range.upperBound)
     }
 
-    /// The head is over: what its body is, and whether the connection goes on.
+    /// Completes the head: determines how the body is framed, and whether the connection persists.
+    ///
+    /// - Throws: ``HTTPRefusal`` if `Host` is missing or repeated, or the framing is ambiguous or not supported.
     @inline(__always)
     func apply(to head: inout HTTPRequestHead) throws(HTTPRefusal) {
         if hosts != 1 && (hosts > 1 || head.isVersion11) {
-            throw .malformed(hosts == 0 ? "the Host field is missing" : "there are two Host fields")
+            throw .malformed(hosts == 0 ? "the Host field is missing" : "more than one Host field")
         }
         head.keepsAlive = !saysClose && (head.isVersion11 || saysKeepAlive)
         if transfer != .none || length != nil || head.expectsContinue { try applyBody(to: &head) }
@@ -165,14 +170,14 @@ struct HTTPFraming {
     @inline(never)
     private func applyBody(to head: inout HTTPRequestHead) throws(HTTPRefusal) {
         if transfer != .none {
-            if length != nil { throw .malformed("there is a length as well as a transfer coding") }
-            if !head.isVersion11 { throw .malformed("HTTP/1.0 knows no transfer codings") }
-            if transfer == .unknown { throw HTTPRefusal(501, "of transfer codings, only chunked is understood") }
+            if length != nil { throw .malformed("both Content-Length and Transfer-Encoding are present") }
+            if !head.isVersion11 { throw .malformed("HTTP/1.0 does not support transfer codings") }
+            if transfer == .unknown { throw HTTPRefusal(501, "unsupported transfer coding; only chunked is supported") }
             head.body = .chunked
         } else if let length, length > 0 {
             head.body = .bytes(length)
         }
-        // There is nothing to wait for, or nobody who would understand (RFC 9110, 10.1.1).
+        // Ignored without a body, and from HTTP/1.0 clients, which do not support 100 (RFC 9110, 10.1.1).
         if head.body == .none || !head.isVersion11 { head.expectsContinue = false }
     }
 }

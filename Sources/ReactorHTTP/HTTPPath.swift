@@ -1,17 +1,20 @@
-// From the path of a target to the path of a file: percent signs decoded (RFC 3986, 2.1), strictly, and nothing let pass
-// that could mean another directory. That no path leads out of the directory is the kernel's promise (`ServedDirectory`);
-// this is so that every file has one name.
+// Maps the path of a request target to the path of a file: decodes percent escapes strictly (RFC 3986, 2.1) and rejects
+// dot segments, so that every file has exactly one path. It is not the sandbox: the kernel keeps paths beneath the
+// directory (`ServedDirectory`).
 
 import Reactor
 import ServedFiles
 
-/// The path of a request's target.
+/// Decoding and encoding of paths.
 enum HTTPPath {
-    /// The bytes of a path, decoded.
+    /// Decodes a path.
     ///
-    /// - Parameter isEncoded: whether there are percent signs.
-    /// - Throws: ``HTTPRefusal`` for what no client sends: broken escapes, a zero byte or another control character, a slash
-    ///   that is encoded, and the segments `.` and `..`, which clients take out themselves (RFC 3986, 5.2.4).
+    /// - Parameters:
+    ///   - bytes: the bytes that contain the path.
+    ///   - range: the range of the path.
+    ///   - isEncoded: whether the path contains percent signs.
+    /// - Throws: ``HTTPRefusal`` (400) for input that clients do not send: invalid escapes, control characters
+    ///   including zero bytes, an encoded slash, and the segments `.` and `..`, which clients remove (RFC 3986, 5.2.4).
     static func decode(_ bytes: RawSpan, _ range: Range<Int>, isEncoded: Bool) throws(HTTPRefusal) -> [UInt8] {
         let path = isEncoded ? try decodeEscapes(bytes, range) : bytes.bytes(at: range)
         try check(path)
@@ -31,30 +34,30 @@ enum HTTPPath {
             }
             guard range.upperBound - index >= 2, let high = HTTPByte.hexDigit(bytes.byte(at: index)),
                 let low = HTTPByte.hexDigit(bytes.byte(at: index + 1))
-            else { throw .malformed("the path has a broken percent sign") }
+            else { throw .malformed("the path contains an invalid percent escape") }
             let value = UInt8(high << 4 | low)
-            if value < 0x20 || value == 0x7f { throw .malformed("the path has a control character") }
-            if value == UInt8(ascii: "/") { throw .malformed("the path has a slash that is encoded") }
+            if value < 0x20 || value == 0x7f { throw .malformed("the path contains a control character") }
+            if value == UInt8(ascii: "/") { throw .malformed("the path contains an encoded slash") }
             result.append(value)
             index += 2
         }
         return result
     }
 
-    /// Looks for segments that mean another directory.
+    /// Rejects the segments `.` and `..`.
     private static func check(_ path: [UInt8]) throws(HTTPRefusal) {
         let (dot, slash) = (UInt8(ascii: "."), UInt8(ascii: "/"))
         var start = 0
         for index in 0...path.count where index == path.count || path[index] == slash {
             let length = index - start
             if length > 0, length <= 2, path[start] == dot, path[index - 1] == dot {
-                throw .malformed("the path has a segment of dots")
+                throw .malformed("the path contains a dot segment")
             }
             start = index + 1
         }
     }
 
-    /// The path as it may stand in a URL: what is no unreserved character or slash is escaped.
+    /// Encodes a path for a URL: every byte except unreserved characters and slashes is escaped.
     static func encode(_ path: [UInt8]) -> String {
         var result = ""
         for byte in path {

@@ -1,19 +1,19 @@
-// Which part of a file is asked for (RFC 9110, 14). One range is answered with that part; several, which would cost more to
-// answer than the whole file does and are hardly ever asked for, with the whole file, as 14.2 allows.
+// Parses the `Range` field (RFC 9110, 14). A single range is answered with that part. Several ranges are answered with
+// the whole file, as 14.2 allows: they are rare, and multipart responses can cost more than the file.
 
 import Reactor
 
-/// What a Range field asks for.
+/// The part of a file that a request selects.
 enum HTTPRange: Equatable {
-    /// All of it.
+    /// The whole file.
     case whole
-    /// These bytes, at least one of them.
+    /// This range of bytes, which is not empty.
     case part(Range<Int>)
-    /// No byte that there is.
+    /// A range outside of the file: 416.
     case unsatisfiable
 
-    /// Reads the value of a Range field for a file of this size. One that is malformed, or in another unit than bytes, is
-    /// ignored.
+    /// Parses the value of a `Range` field for a file of `size` bytes. A malformed value, or a unit other than `bytes`,
+    /// is ignored and selects the whole file.
     init(_ bytes: RawSpan, _ value: Range<Int>, size: Int) {
         self = .whole
         let unit = "bytes="
@@ -38,7 +38,7 @@ enum HTTPRange: Equatable {
         self = first >= size ? .unsatisfiable : .part(first..<min(last, size - 1) + 1)
     }
 
-    /// A number of any length: one that is beyond an Int is beyond any file.
+    /// Parses a number of any length; one that overflows `Int` becomes `Int.max`, which is beyond the end of any file.
     private static func number(_ bytes: RawSpan, _ range: Range<Int>) -> Int? {
         if let number = bytes.decimal(at: range) { return number }
         guard !range.isEmpty else { return nil }

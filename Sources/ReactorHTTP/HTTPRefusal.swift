@@ -1,22 +1,22 @@
-// Why a request is not answered as it was asked for: the status, and words for whoever has to find the mistake. The parser
-// throws it, so it is nothing but two constants.
+// The error of a refused request: a status code and a reason for the person who debugs the client. It holds only
+// constants, so that throwing it from the parser allocates nothing.
 
-/// A request that is refused.
+/// The reason for which a request is refused.
 public struct HTTPRefusal: Error, Sendable, CustomStringConvertible {
-    /// The status code of the answer.
+    /// The status code of the response, such as 400.
     public let status: Int
-    /// What is wrong, in a few words.
+    /// The reason in a few words.
     private let words: StaticString
 
-    /// A refusal with this status.
+    /// Creates a refusal from a status code and a reason.
     init(_ status: Int, _ words: StaticString) {
         self.status = status
         self.words = words
     }
 
-    /// What is wrong, in a few words.
+    /// The reason in a few words, as the response shows it.
     public var description: String { "\(words)" }
 
-    /// A request that is none, or one that two readers might understand in two ways (RFC 9112, 11.2): 400.
+    /// Returns the refusal of a malformed or ambiguous request (RFC 9112, 11.2): 400.
     static func malformed(_ words: StaticString) -> HTTPRefusal { HTTPRefusal(400, words) }
 }

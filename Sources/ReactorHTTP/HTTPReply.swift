@@ -1,11 +1,11 @@
-// What goes out in answer to a request: bytes, or bytes and a part of a file. It says nothing of how it is sent.
+// A response that is ready to be sent: bytes, or bytes followed by a part of a file.
 
 import ServedFiles
 
-/// An answer that is ready to be sent. Whoever has it sends the file, or closes it.
+/// A response that is ready to be sent. Its owner sends the file, or closes it.
 enum HTTPReply: ~Copyable {
-    /// All of the answer.
+    /// The whole response.
     case bytes([UInt8])
-    /// The head, and the part of the file that is its content, which is not empty; its place among the open files.
+    /// The head, the file, the non-empty range of it that is the content, and its place in the budget of open files.
     case file(head: [UInt8], ServedFile, Range<Int>, FilePlace)
 }

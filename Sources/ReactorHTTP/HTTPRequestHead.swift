@@ -1,7 +1,7 @@
-// What a request's head says: its framing, and where its parts lie in the bytes that were parsed. It holds no bytes itself,
-// so that a request costs no allocation.
+// A parsed request head: its framing, and the places of its parts in the bytes that were parsed. It copies no bytes, so
+// that a plain request costs no allocation.
 
-/// A place in the bytes of a head, which has at most 65,535.
+/// A range within the bytes of a head, whose offsets fit 16 bits (``HTTPLimits/headBytes``).
 struct HTTPPlace: BitwiseCopyable {
     var start: UInt16 = 0
     var end: UInt16 = 0
@@ -17,56 +17,56 @@ struct HTTPPlace: BitwiseCopyable {
     var range: Range<Int> { Int(start)..<Int(end) }
 }
 
-/// A field, as two places.
+/// The places of a field's name and value.
 struct HTTPFieldPlace: BitwiseCopyable {
     let name: HTTPPlace
     let value: HTTPPlace
 }
 
-/// The methods as the server tells them apart. (`HTTPRequest.Method` is a string, and comparing strings costs more than all
+/// The methods that the server distinguishes. (`HTTPRequest.Method` is a string, and comparing strings costs more than
 /// the rest of a request.)
 enum HTTPKnownMethod: UInt8 {
     case get, head, post, options
-    /// Registered, and not for files: PUT, DELETE, CONNECT, TRACE, PATCH.
+    /// A registered method that files do not support: PUT, DELETE, CONNECT, TRACE, PATCH.
     case other
-    /// Nothing that we know.
+    /// Any other method.
     case unknown
 }
 
-/// How a request's body ends.
+/// How a request body is framed.
 enum HTTPBodyLength: Equatable {
     case none
-    /// After so many bytes, at least one.
+    /// By its length in bytes, at least 1 (`Content-Length`).
     case bytes(Int)
-    /// Where its last chunk does.
+    /// By the chunked transfer coding.
     case chunked
 }
 
-/// A request's head. The places are offsets into the bytes that it was parsed from.
+/// A request head. Its places are offsets into the bytes that it was parsed from.
 struct HTTPRequestHead {
     var method = HTTPKnownMethod.unknown
-    /// The target as it came.
+    /// The request target, as received.
     var target = HTTPPlace()
-    /// The path of the target, from its first slash on; empty for `*` and for a target that is an authority.
+    /// The path of the target, from its first slash; empty for `*` and for an authority.
     var path = HTTPPlace()
-    /// Whether the path has percent signs.
+    /// Whether the path contains percent signs.
     var pathIsEncoded = false
-    /// HTTP/1.1 or later.
+    /// Whether the version is HTTP/1.1 or a later 1.x.
     var isVersion11 = false
-    /// Whether the connection may be used for another request after this one (RFC 9112, 9.3).
+    /// Whether the connection persists after this request (RFC 9112, 9.3).
     var keepsAlive = false
-    /// The client waits for `100 (Continue)` before it sends the body.
+    /// Whether the client waits for `100 Continue` before it sends the body.
     var expectsContinue = false
-    /// There are fields that decide whether, or which part of, the file is sent: `If-...` and `Range`.
+    /// Whether there are conditional fields (`If-...`) or a `Range`.
     var hasConditions = false
     var body = HTTPBodyLength.none
-    /// Bytes of the head, with the empty line at its end.
+    /// The length of the head in bytes, including the empty line at its end.
     var byteCount = 0
-    /// The fields but those that the parser has dealt with: `Host`, `Connection`, `Content-Length`, `Transfer-Encoding`,
+    /// The fields, without those that the parser consumes: `Host`, `Connection`, `Content-Length`, `Transfer-Encoding`,
     /// `Expect`.
     var fields: [HTTPFieldPlace] = []
 
-    /// Makes it that of the next request.
+    /// Resets the head for the next request.
     @inline(__always)
     mutating func reset() {
         (method, target, path, pathIsEncoded) = (.unknown, HTTPPlace(), HTTPPlace(), false)
@@ -77,11 +77,11 @@ struct HTTPRequestHead {
 
     @inline(never)
     private mutating func forgetFields() {
-        // One request with many fields is no reason to keep room for as many.
+        // A single request with many fields must not pin a large allocation to its connection.
         fields.removeAll(keepingCapacity: fields.count <= 32)
     }
 
-    /// The value of a field that may come once; `nil` when it does not come, or more than once.
+    /// Returns the value of a field that may occur once; `nil` if it is missing or repeated.
     func value(of name: StaticString, in bytes: RawSpan) -> HTTPPlace? {
         var found: HTTPPlace?
         for field in fields where bytes.isName(name, at: field.name.range) {
@@ -91,7 +91,7 @@ struct HTTPRequestHead {
         return found
     }
 
-    /// The places of all fields with a name.
+    /// Returns the values of all fields with a name, in order.
     func places(of name: StaticString, in bytes: RawSpan) -> [HTTPPlace] {
         var found: [HTTPPlace] = []
         for field in fields where bytes.isName(name, at: field.name.range) { found.append(field.value) }

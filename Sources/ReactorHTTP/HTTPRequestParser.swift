@@ -1,27 +1,27 @@
-// The head of a request, from bytes (RFC 9112, 2 to 5). It takes bytes and knows no socket, keeps none of them, and reads
-// each at most twice, in however many pieces they come. Strict: what two readers might understand in two ways is refused.
+// Parses request heads (RFC 9112, 2 to 5), incrementally and without copying; each byte is read at most twice, however
+// the input is split. The parser is strict: it rejects everything that two parsers might interpret differently.
 //
 //     request line --> fields --empty line--> complete (the head, until the next parse begins)
-//          +-------------+------ anything wrong ------> HTTPRefusal, for good: what follows is no request
+//          +-------------+------ any error ------> HTTPRefusal, final: the next request's start is unknown
 //
-// Lines end with CR LF and nothing else; no field is folded, none has a space before its colon; lengths are digits.
+// Lines end with CR LF and nothing else; fields are not folded and have no space before the colon; lengths are digits.
 
 import Reactor
 
-/// Parses one request's head after another.
+/// A parser of consecutive request heads.
 struct HTTPRequestParser {
     private enum Stage { case start, requestLine, fields, complete }
 
-    /// What was parsed. Whole once ``parse(_:)`` has said so.
+    /// The parsed head. Complete once ``parse(_:)`` has returned `true`.
     private(set) var head = HTTPRequestHead()
     private var framing = HTTPFraming()
     private let requestLineBytes: Int
     private let headBytes: Int
     private let fieldCount: Int
     private var stage = Stage.start
-    /// Where the line begins that is read now.
+    /// The offset at which the current line begins.
     private var lineStart = 0
-    /// No newline is before this place.
+    /// The offset up to which the input was searched for a newline.
     private var searched = 0
 
     init(_ limits: HTTPLimits = HTTPLimits()) {
@@ -30,19 +30,19 @@ struct HTTPRequestParser {
         fieldCount = limits.fields
     }
 
-    /// Parses on.
+    /// Continues parsing.
     ///
-    /// - Parameter bytes: the request from its first byte on, as much as there is: again from the first byte, with more
-    ///   behind it, after an answer of `false`; the next request's after `true`.
-    /// - Returns: Whether ``head`` is whole.
-    /// - Throws: ``HTTPRefusal``; nothing may be asked any more.
+    /// - Parameter bytes: the input from the first byte of the request. After `false`, pass the same bytes with more
+    ///   appended; after `true`, pass the next request.
+    /// - Returns: Whether ``head`` is complete.
+    /// - Throws: ``HTTPRefusal`` if the head is malformed or exceeds a limit; the parser must not be used afterwards.
     @inline(never)
     mutating func parse(_ bytes: RawSpan) throws(HTTPRefusal) -> Bool {
         if stage == .complete || stage == .start { begin() }
         while let newline = bytes.newline(from: searched) {
             let end = newline &- 1
             guard end >= lineStart, bytes.known(end) == HTTPByte.carriageReturn else {
-                throw .malformed("a line ends with a newline and no carriage return")
+                throw .malformed("a line ends with LF instead of CR LF")
             }
             if newline >= headBytes { throw tooLong(stage == .requestLine) }
             let line = lineStart..<end
@@ -60,7 +60,7 @@ struct HTTPRequestParser {
                 try parseRequestLine(bytes, line)
                 stage = .fields
             } else if line.lowerBound > 0 {
-                throw .malformed("a request begins with empty lines")  // one is let pass (RFC 9112, 2.2)
+                throw .malformed("more than one empty line before the request line")  // one is ignored (RFC 9112, 2.2)
             }
         }
         searched = bytes.byteCount
@@ -99,7 +99,7 @@ struct HTTPRequestParser {
         }
         let start = index &+ 1
         index = start
-        // Where the path ends, at a question mark, and whether it is encoded are found on the way.
+        // The same pass finds the end of the path, at a question mark, and whether it is encoded.
         var pathEnd = 0
         while index < lineEnd {
             let byte = bytes.known(index)
@@ -112,7 +112,7 @@ struct HTTPRequestParser {
             index &+= 1
         }
         guard index > start, index < lineEnd, bytes.known(index) == HTTPByte.space else {
-            throw .malformed("the request's target is missing, or has bytes that none may have")
+            throw .malformed("the request target is missing or contains an invalid byte")
         }
         try parseVersion(bytes, index &+ 1..<lineEnd)
         head.target = HTTPPlace(start, index)
@@ -141,11 +141,11 @@ struct HTTPRequestParser {
         guard version & 0x00ff_00ff_ffff_ffff == 0x002e_002f_5054_5448, let major = HTTPByte.digit(major),
             HTTPByte.digit(minor) != nil
         else { throw .malformed("the request line does not end with a version") }
-        if major != 1 { throw HTTPRefusal(505, "this server speaks HTTP/1.1") }
-        head.isVersion11 = true  // a later one of the same kind (RFC 9110, 2.5)
+        if major != 1 { throw HTTPRefusal(505, "unsupported HTTP version; use HTTP/1.1") }
+        head.isVersion11 = true  // a later minor version (RFC 9110, 2.5)
     }
 
-    /// `*`, a whole URL (RFC 9112, 3.2.2), or for CONNECT an authority.
+    /// Parses the other forms of a target: `*`, a full URL (RFC 9112, 3.2.2), or an authority (CONNECT).
     @inline(never)
     private mutating func parseOtherTarget(
         _ bytes: RawSpan, _ target: Range<Int>, _ pathEnd: Int
@@ -158,12 +158,12 @@ struct HTTPRequestParser {
             var end = start
             while end < pathEnd, bytes.byte(at: end) != UInt8(ascii: "/") { end += 1 }
             guard end > start, HTTPFraming.isHost(bytes, start..<end) else { break }
-            // A URL without a path means the root, whose one byte is found before the host.
+            // A URL without a path stands for `/`; the last slash before the host serves as its one byte.
             head.path = end == pathEnd ? HTTPPlace(start - 1, start) : HTTPPlace(end, pathEnd)
             head.pathIsEncoded = head.pathIsEncoded && bytes.contains(UInt8(ascii: "%"), at: head.path.range)
             return
         }
-        throw .malformed("the request's target is none")
+        throw .malformed("invalid request target")
     }
 
     // MARK: Fields
@@ -178,9 +178,9 @@ struct HTTPRequestParser {
     }
 }
 
-/// The names of methods.
+/// The mapping of method names.
 enum HTTPMethods {
-    /// Which method these bytes name; they are case-sensitive.
+    /// Returns the method that these bytes name; names are case-sensitive.
     static func known(_ bytes: RawSpan, _ range: Range<Int>) -> HTTPKnownMethod {
         switch String(decoding: bytes.bytes(at: range), as: UTF8.self) {
         case "GET": .get

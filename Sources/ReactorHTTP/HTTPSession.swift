@@ -1,42 +1,47 @@
-// One connection: requests in, answers out, in order. Here is the network; what a request means is the parser's business and
-// the server's.
+// Drives one connection: requests in, responses out, in order. Parsing is the parser's job, and the meaning of a
+// request is the server's.
 //
-//     head --whole, no body--> answer --+--> head of the next, among what has come already or later
-//       |                        ^      |
-//       +--whole--> body --whole-+      +--> over: the connection is closed when all is sent
-//       +--malformed, or too slow: refused --^
+//     head --complete, no body--> response --+--> next head, from buffered input or later input
+//       |                            ^       |
+//       +--complete--> body --complete       +--> over: the connection closes when all output is sent
+//       +--malformed or too slow: refused ---^
 //
-// Answered are some requests a turn, and none while the peer has not read what was answered before, or a file is on its way:
-// what has come meanwhile is held, and no more is received (Connection+Holding.swift). So memory is bounded by the limits of
-// a request and one receive.
+// The session handles a budget of requests per turn, and none while earlier output is above the watermark or a file is
+// being sent. Input that arrived meanwhile is held, and reading pauses (Connection+Holding.swift). Memory is therefore
+// bounded by the limits of a request plus one receive.
 
 public import Reactor
 
-/// The handler of an HTTP connection.
+/// The connection handler of HTTP/1.1: parses requests and sends the responses of an ``HTTPFileServer``, in order.
+///
+/// Create one per connection, on the loop of its server. It supports keep-alive and pipelining, and closes the
+/// connection after a refused request.
 public final class HTTPSession: ConnectionHandler {
     private let server: HTTPFileServer
     private var parser: HTTPRequestParser
-    /// What was received and not dealt with: a part of a head, or requests that are held.
+    /// Unprocessed input: part of a head, or held requests.
     private var kept: [UInt8] = []
     private var body: HTTPBody?
-    /// How fast the body comes in.
+    /// The average rate of the body that is being received.
     private var bodyClock: UploadClock?
-    /// When the head that is being received has to be whole, or the body is looked at again.
+    /// The deadline of the head that is being received, or the next check of the body's rate.
     private var deadline: Timer?
     private var answered = 0
     private var refused = 0
     private var isSendingFile = false
-    /// The next answer is the last one, or the one that is being sent is.
+    /// Whether the next response, or the one that is being sent, is the last.
     private var isLast = false
     private var isOver = false
 
-    /// A session of this server's.
+    /// Creates the handler of one connection.
+    ///
+    /// - Parameter server: the server of the connection's loop.
     public init(_ server: HTTPFileServer) {
         self.server = server
         parser = HTTPRequestParser(server.limits)
     }
 
-    /// Answers what is whole.
+    /// Handles complete requests and keeps the rest of the input.
     public func received(_ bytes: RawSpan, on connection: Connection) {
         if !kept.isEmpty {
             kept += bytes.bytes(at: 0..<bytes.byteCount)
@@ -46,17 +51,17 @@ public final class HTTPSession: ConnectionHandler {
         if used < bytes.byteCount { kept = bytes.bytes(at: used..<bytes.byteCount) }
     }
 
-    /// Goes on with what was held.
+    /// Continues with the held requests.
     public func resumed(_ connection: Connection) { takeKept(connection) }
 
-    /// Finishes what is being received or sent; a connection between two requests is closed. One that has just come may
-    /// still ask for something.
+    /// Finishes the request in progress and closes; an idle connection between two requests is closed at once. A new
+    /// connection may still send its first request.
     public func draining(_ connection: Connection) {
         isLast = true
         if answered > 0 && kept.isEmpty && body == nil && !isSendingFile { end(connection) }
     }
 
-    /// Counts.
+    /// Stops the timer and adds the connection's requests to the server's ``HTTPCounts``.
     public func closed(_ connection: Connection, reason: CloseReason) {
         stopDeadline(connection)
         server.counts?.add(answered: answered, refused: refused)
@@ -66,13 +71,13 @@ public final class HTTPSession: ConnectionHandler {
         guard !kept.isEmpty else { return }
         let input = kept
         kept = []
-        let used = unsafe take(input.span.bytes, connection)  // safe: a UInt8 has no padding
+        let used = unsafe take(input.span.bytes, connection)  // safe: UInt8 has no padding
         if used == 0 { kept = input } else if used < input.count { kept = Array(input[used...]) }
     }
 
     // MARK: Requests
 
-    /// Deals with as many requests as may be answered now; answers how many bytes are done with.
+    /// Handles as many requests as the budget and backpressure allow; returns the number of bytes consumed.
     private func take(_ bytes: RawSpan, _ connection: Connection) -> Int {
         var offset = 0
         var budget = server.limits.requestsPerTurn
@@ -84,7 +89,7 @@ public final class HTTPSession: ConnectionHandler {
                 guard let whole = body, whole.isWhole else { continue }
                 body = nil
                 stopDeadline(connection)
-                // Safe: a UInt8 has no padding.
+                // Safe: UInt8 has no padding.
                 mayGoOn = unsafe answer(whole.head.span.bytes, content: whole.content, connection)
                 budget -= 1
                 continue
@@ -115,14 +120,18 @@ public final class HTTPSession: ConnectionHandler {
         return bytes.byteCount
     }
 
-    /// A request with a body: what becomes of it.
+    /// Begins a request with a body.
     ///
-    /// - Parameter isAlone: whether nothing has come behind its head.
+    /// - Parameters:
+    ///   - head: the bytes of the request head.
+    ///   - isAlone: whether no input follows the head.
+    ///   - connection: the connection.
+    /// - Throws: ``HTTPRefusal`` if the announced body is too large.
     private func begin(_ head: RawSpan, isAlone: Bool, _ connection: Connection) throws(HTTPRefusal) {
         let isWanted = server.wantsBody(parser.head, head)
         if parser.head.expectsContinue && !isWanted {
-            // It is told at once, before it sends a body for nothing; whether it does so all the same nobody knows, so
-            // that this request is the last one.
+            // The final response goes out at once, so that the client can omit the body. Whether it sends the body
+            // anyway is unknown, so this request must be the last one (RFC 9110, 10.1.1).
             isLast = true
             _ = answer(head, content: [], connection)
             return
@@ -145,11 +154,15 @@ public final class HTTPSession: ConnectionHandler {
         }
     }
 
-    // MARK: Answers
+    // MARK: Responses
 
-    /// Answers the request whose head was parsed; answers whether another one may be answered now.
+    /// Responds to the request whose head was parsed.
     ///
-    /// - Parameter bytes: what its head was parsed from.
+    /// - Parameters:
+    ///   - bytes: the bytes that the head was parsed from.
+    ///   - content: the body, if the server wanted it.
+    ///   - connection: the connection.
+    /// - Returns: Whether the next request may be handled now.
     @inline(__always)
     private func answer(_ bytes: RawSpan, content: [UInt8], _ connection: Connection) -> Bool {
         answered &+= 1
@@ -189,11 +202,11 @@ public final class HTTPSession: ConnectionHandler {
         case .bytes(let bytes): return connection.write(bytes) == .taken
         case .file(let head, let file, let part, let place):
             connection.write(head)
-            // One file at a time: a pipeline of requests must not be a pipeline of open files.
+            // One file at a time, so that a pipeline of requests does not become a pipeline of open files.
             isSendingFile = true
             connection.pauseReading()
             let result = connection.sendFile(file.descriptor, from: Int64(part.lowerBound), count: part.count) { _ in
-                // The connection keeps this closure, and with it the place, as long as the file is open.
+                // The connection keeps this closure, and thereby the budget's place, for as long as the file is open.
                 withExtendedLifetime(place) { self.isSendingFile = false }
                 connection.resumeReading()
                 if self.isLast { self.end(connection) }
@@ -203,7 +216,7 @@ public final class HTTPSession: ConnectionHandler {
         }
     }
 
-    /// Answers what is no request, and ends the connection.
+    /// Responds to a refused request and ends the connection.
     private func refuse(_ refusal: HTTPRefusal, _ connection: Connection) {
         refused += 1
         let isHead = parser.head.method == .head
@@ -211,7 +224,7 @@ public final class HTTPSession: ConnectionHandler {
         end(connection)
     }
 
-    /// Nothing more is answered; the connection is closed when all is sent.
+    /// Stops handling requests; the connection closes when all output is sent.
     private func end(_ connection: Connection) {
         isOver = true
         kept = []
@@ -234,7 +247,7 @@ public final class HTTPSession: ConnectionHandler {
         (deadline, bodyClock) = (nil, nil)
     }
 
-    /// Looks at the rate of the body when it would be too slow without another byte.
+    /// Schedules the check of the body's rate for the time at which it falls below the minimum without further input.
     private func watchBody(until time: MonotonicTime, _ connection: Connection) {
         let loop = connection.loop
         deadline = loop.schedule(after: loop.now.duration(to: time)) { [weak self] in
@@ -245,17 +258,17 @@ public final class HTTPSession: ConnectionHandler {
     private func bodyDeadlineReached(_ connection: Connection) {
         deadline = nil
         let now = connection.loop.now
-        // While we do not read, it is no fault of the peer's.
+        // While reading is paused, the delay is not the peer's fault.
         if connection.isReadingPaused { bodyClock?.restart(at: now) }
         guard let clock = bodyClock else { return }
         if clock.deadline > now { return watchBody(until: clock.deadline, connection) }
-        refuse(HTTPRefusal(408, "the body comes in too slowly"), connection)
+        refuse(HTTPRefusal(408, "the body arrived too slowly"), connection)
     }
 
     private func deadlineReached(_ time: Duration, _ connection: Connection) {
         deadline = nil
-        // While we do not read, it is no fault of the peer's.
+        // While reading is paused, the delay is not the peer's fault.
         if connection.isReadingPaused { return startDeadline(time, connection) }
-        refuse(HTTPRefusal(408, "the request took too long"), connection)
+        refuse(HTTPRefusal(408, "the request head did not arrive in time"), connection)
     }
 }

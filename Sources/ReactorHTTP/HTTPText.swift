@@ -1,8 +1,8 @@
-// Text from strangers, as it may stand in a page.
+// Escapes untrusted text for HTML pages.
 
-/// Text in HTML.
+/// HTML text and pages.
 enum HTTPText {
-    /// The text with all characters escaped that mean something to HTML, in text and in attributes.
+    /// Returns the text with all characters escaped that are special in HTML text and attribute values.
     static func escaped(_ text: String) -> String {
         var result = ""
         for scalar in text.unicodeScalars {
@@ -18,7 +18,11 @@ enum HTTPText {
         return result
     }
 
-    /// A page.
+    /// Returns an HTML page.
+    ///
+    /// - Parameters:
+    ///   - title: the title, as plain text; it is escaped here.
+    ///   - body: the HTML of the body.
     static func page(title: String, _ body: String) -> String {
         """
         <!DOCTYPE html>

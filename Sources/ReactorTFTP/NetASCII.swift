@@ -1,11 +1,11 @@
-// Text on its way: lines end with CR LF, and a CR that ends none is followed by a zero byte (RFC 764, as RFC 1350 asks).
-// Both directions go piece by piece, and a pair may be torn between two pieces; nothing is kept but that one byte.
+// The netascii encoding (RFC 764, required by RFC 1350): lines end with CR LF, and a bare CR is followed by a zero
+// byte. Both directions work on pieces, and a pair may be split between two of them; the only state is that one byte.
 //
-//     here  a \n b \r c      there  a \r\n b \r\0 c
+//     local  a \n b \r c      on the wire  a \r\n b \r\0 c
 
-/// From here to there.
+/// Encodes local text for the wire.
 struct NetASCIIEncoder: Sendable {
-    /// Encodes a piece.
+    /// Returns a piece, encoded.
     func encode(_ bytes: some Collection<UInt8>) -> [UInt8] {
         var result: [UInt8] = []
         result.reserveCapacity(bytes.count + bytes.count / 16)
@@ -20,12 +20,12 @@ struct NetASCIIEncoder: Sendable {
     }
 }
 
-/// From there to here.
+/// Decodes text from the wire.
 struct NetASCIIDecoder: Sendable {
-    /// The last byte was a CR, and what it means depends on the next.
+    /// Whether the last byte was a CR, whose meaning depends on the next byte.
     private var isTorn = false
 
-    /// Decodes a piece. A CR that is followed by anything else stays what it is.
+    /// Returns a piece, decoded. A CR that is followed by anything but LF or zero is kept.
     mutating func decode(_ bytes: some Collection<UInt8>) -> [UInt8] {
         var result: [UInt8] = []
         result.reserveCapacity(bytes.count)
@@ -47,7 +47,7 @@ struct NetASCIIDecoder: Sendable {
         return result
     }
 
-    /// What is left at the end.
+    /// Returns what remains at the end of the input: a final CR, or nothing.
     mutating func finish() -> [UInt8] {
         defer { isTorn = false }
         return isTorn ? [NetASCII.carriageReturn] : []

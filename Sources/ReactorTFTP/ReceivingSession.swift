@@ -1,17 +1,17 @@
-// A transfer that receives a file: its bytes are written by the loop's workers, and acknowledged no further than a few
-// windows ahead of them. The last block is acknowledged when the file is complete and has its name.
+// A transfer that receives a file. The loop's workers write the bytes, and acknowledgements stop while too much of the
+// file waits for the disk. The last block is acknowledged when the file is complete under its final name.
 //
 //     a piece has arrived --offload--> written --> the next piece
-//     all has arrived     --offload--> written --offload--> committed --> confirmed to the machine
+//     the end has arrived --offload--> written --offload--> committed --> confirmed to the machine
 
 import Reactor
 import ServedFiles
 
-/// Receives a file from the other side.
+/// The session of a file that the peer sends.
 final class ReceivingSession: TransferSession {
-    /// Bytes that are written at once, unless the end has come.
+    /// The fewest bytes per write, except at the end of the file.
     private static let pieceSize = 64 * 1024
-    /// Bytes that may wait for the disk before nothing more is acknowledged.
+    /// The bytes waiting for the disk at which acknowledgements stop.
     private static let mostWaiting = 512 * 1024
 
     private enum Work { case writing, committing }
@@ -21,7 +21,7 @@ final class ReceivingSession: TransferSession {
     private let mode: TFTPMode
     private var decoder = NetASCIIDecoder()
     private var work: Work?
-    /// The last bytes were taken from the machine.
+    /// Whether the last bytes were taken from the machine.
     private var hasAll = false
     private var isCommitted = false
     private var isOver = false
@@ -48,7 +48,7 @@ final class ReceivingSession: TransferSession {
         receiver.acknowledges = receiver.arrivedCount < Self.mostWaiting
     }
 
-    /// What has arrived, as it is to be written.
+    /// Returns the bytes that have arrived, decoded for the file.
     private func takeBytes(isLast: Bool) -> [UInt8] {
         let bytes = receiver.takeArrived()
         guard mode == .netascii else { return bytes }
@@ -66,7 +66,7 @@ final class ReceivingSession: TransferSession {
     }
 
     private func hasDone(_ work: Work, _ result: Result<Void, any Error>) {
-        if case .failure(let error) = result, error as? OffloadError == .abandoned { return }  // the sink is in use
+        if case .failure(let error) = result, error as? OffloadError == .abandoned { return }  // still in use
         self.work = nil
         if work == .committing, case .success = result { isCommitted = true }
         if isOver { return discardUnlessCommitted() }
@@ -90,10 +90,10 @@ final class ReceivingSession: TransferSession {
 }
 
 extension TFTPError {
-    /// All workers have too much to do.
-    static let busy = TFTPError(.undefined, "too much is going on; try again later")
+    /// The error of a server that has no capacity for a transfer, and the fallback for unknown errors.
+    static let busy = TFTPError(.undefined, "too busy; try again later")
 
-    /// Why a file could not be read or written.
+    /// Converts the error of reading or writing a file.
     init(cause: any Error) {
         self = (cause as? FileAccessError).map { TFTPError($0) } ?? .busy
     }

@@ -1,21 +1,21 @@
-// How long to wait for an answer before a packet is sent again: as long as answers have taken lately and some more, twice
-// as long each time that none came (RFC 1123, 4.2.3.2; RFC 6298). Knows no clock.
+// The retransmission timeout: a smoothed round-trip time plus a margin, doubled with every timeout (RFC 1123, 4.2.3.2;
+// RFC 6298). It computes durations only and reads no clock.
 
 import Reactor
 
-/// The time until a packet is sent again.
+/// The adaptive timeout after which a packet is retransmitted.
 struct RetransmissionTimer: Sendable {
-    /// Before anything was measured.
+    /// The timeout before the first measurement.
     static let first = Duration.seconds(1)
-    /// Neither a fast network nor a slow peer make it shorter or longer than this.
+    /// The bounds of the adaptive timeout.
     static let shortest = Duration.milliseconds(100)
     static let longest = Duration.seconds(5)
-    /// How often a packet is sent again before the other side is given up, where the time between was agreed on.
+    /// The number of tries before the peer is given up, if the timeout was negotiated.
     static let agreedTries = 10
-    /// The longest patience that such a time asks for.
+    /// The longest patience that follows from a negotiated timeout.
     static let longestPatience = Duration.seconds(600)
 
-    /// What both sides have agreed on (RFC 2349), which is neither adapted nor doubled.
+    /// The negotiated timeout (RFC 2349), which is neither adapted nor doubled.
     private let agreed: Duration?
     private var smoothed: Duration?
     private var variation = Duration.zero
@@ -23,7 +23,7 @@ struct RetransmissionTimer: Sendable {
 
     init(agreed: Duration? = nil) { self.agreed = agreed }
 
-    /// The time to wait now.
+    /// The current timeout.
     var current: Duration {
         if let agreed { return agreed }
         var time = estimate
@@ -31,15 +31,15 @@ struct RetransmissionTimer: Sendable {
         return min(time, Self.longest)
     }
 
-    /// How long the other side may be silent: as long as `usual`, or as ten tries take with the time that was agreed on,
-    /// ten minutes at most. That is two tries even with the longest time that can be agreed on, 255 s.
+    /// Returns how long the peer may be silent: `usual`, or ten negotiated timeouts if that is longer, at most ten
+    /// minutes. Even the longest timeout that can be negotiated, 255 s, leaves two tries.
     func patience(_ usual: Duration) -> Duration {
         guard let agreed else { return usual }
         return max(usual, min(agreed * Self.agreedTries, Self.longestPatience))
     }
 
-    /// How long the last acknowledgement can be asked for: as long as `usual`, or until the other side has asked twice with
-    /// the time that was agreed on.
+    /// Returns how long the last acknowledgement remains available: `usual`, or long enough for two retransmissions by
+    /// a peer with the negotiated timeout.
     func linger(_ usual: Duration) -> Duration { agreed.map { max(usual, $0 * 2 + .seconds(1)) } ?? usual }
 
     private var estimate: Duration {
@@ -47,7 +47,8 @@ struct RetransmissionTimer: Sendable {
         return max(Self.shortest, smoothed + variation * 4)
     }
 
-    /// An answer took this long; only for packets that were sent once, for otherwise nobody knows which one was answered.
+    /// Records a round-trip time. Only for packets that were sent once: otherwise it is unknown which copy was
+    /// acknowledged (Karn's algorithm).
     mutating func measured(_ time: Duration) {
         guard let smoothed else {
             (self.smoothed, variation) = (time, time / 2)
@@ -58,9 +59,9 @@ struct RetransmissionTimer: Sendable {
         self.smoothed = (smoothed * 7 + time) / 8
     }
 
-    /// No answer came.
+    /// Doubles the timeout, because no reply arrived in time.
     mutating func backOff() { doublings = min(doublings + 1, 8) }
 
-    /// The transfer goes on.
+    /// Ends the doubling: the transfer makes progress.
     mutating func progressed() { doublings = 0 }
 }

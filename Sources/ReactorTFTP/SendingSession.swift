@@ -1,24 +1,26 @@
-// A transfer that sends a file: its bytes are read by the loop's workers, a piece ahead of what is being sent.
+// A transfer that sends a file. The loop's workers read the bytes, one piece ahead of the blocks that are being sent.
 //
 //     wantsData --offload--> read --then--> supplied to the machine --> wantsData ...
 
 import Reactor
 
-/// Sends a file to the other side.
+/// The session of a file that is sent to the peer.
 final class SendingSession: TransferSession {
-    /// Bytes that are read at once.
+    /// The bytes per read.
     private static let pieceSize = 64 * 1024
 
     private let sender: TFTPSender
     private let source: any TransferSource
     private let mode: TFTPMode
-    /// Bytes of the file when the transfer began, if they are known: as many are sent, and no others.
+    /// The size of the file in bytes when the transfer began, if known: exactly as many bytes are sent.
     private let size: Int?
     private var readCount = 0
     private var isReading = false
     private var isOver = false
 
-    /// - Parameter size: bytes of the file, if that is known; what has no size that can be relied on has 0.
+    /// Creates a session.
+    ///
+    /// - Parameter size: the size of the file in bytes, if known; 0 for a source without a reliable size.
     init(
         _ source: any TransferSource, size: Int?, _ mode: TFTPMode, _ sender: TFTPSender, with peer: SocketAddress,
         knowsPort: Bool, on loop: EventLoop, ended: @escaping (TransferSession) -> Void
@@ -47,7 +49,7 @@ final class SendingSession: TransferSession {
     }
 
     private func hasRead(_ result: Result<([UInt8], Bool), any Error>) {
-        if case .failure(let error) = result, error as? OffloadError == .abandoned { return }  // it is still read
+        if case .failure(let error) = result, error as? OffloadError == .abandoned { return }  // still being read
         isReading = false
         if isOver { return source.close() }
         update {
@@ -58,11 +60,12 @@ final class SendingSession: TransferSession {
         }
     }
 
-    /// A file that became shorter would arrive cut off, and pass for a whole one; one that grew is sent as it was announced.
+    /// Passes bytes to the machine. A file that shrank fails the transfer, because the peer would take it for complete;
+    /// of one that grew, the announced size is sent.
     private func supply(_ bytes: [UInt8], isAtEnd: Bool) {
         readCount += bytes.count
         if let size, isAtEnd {
-            let words = "the file became shorter while it was sent: \(readCount) of \(size) bytes are there"
+            let words = "the file shrank during the transfer: \(readCount) of \(size) bytes were read"
             return sender.failLocally(TFTPError(.undefined, words))
         }
         sender.supply(bytes, isLast: isAtEnd || readCount == size, at: loop.now)

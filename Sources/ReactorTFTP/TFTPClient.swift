@@ -1,24 +1,29 @@
-// A TFTP client: one transfer, on a port of its own, with the port that the server answers from.
+// A TFTP client: one transfer, from a port of its own, to the port from which the server replies.
 
 public import Reactor
 
-/// How a client wants a transfer to be.
+/// The options of a client's transfer.
+///
+/// The server may grant less than is requested; see ``TransferProgress`` for the negotiated values.
 public struct TFTPSettings: Sendable {
-    /// How the bytes travel. Default: as they are.
+    /// The transfer mode. Default: ``TFTPMode/octet``.
     public var mode = TFTPMode.octet
-    /// Bytes of a block that are asked for; 512 asks for nothing. Default: 1,428, which an Ethernet frame carries.
+    /// The requested block size in bytes, 8 to 65,464 (RFC 2348). Default: 1,428, which fits an Ethernet frame; 512 is
+    /// the protocol's default and sends no option.
     public var blockSize = 1428
-    /// Blocks for one acknowledgement that are asked for; 1 asks for nothing. Default: 16.
+    /// The requested window size in blocks per acknowledgement, 1 to 65,535 (RFC 7440). Default: 16; 1 sends no option.
     public var windowSize = 16
-    /// Seconds until a packet is sent again, asked for; `nil` adapts to the network and asks for nothing.
+    /// The requested retransmission timeout in seconds, 1 to 255 (RFC 2349). Default: `nil`, which adapts to the
+    /// network and sends no option.
     public var timeout: Int?
-    /// Whether the file's size is told, or asked for. Default: yes.
+    /// Whether the size of the file is announced by ``TFTPClient/put(_:size:to:as:_:on:ended:)``, and requested by
+    /// ``TFTPClient/get(_:from:into:_:on:ended:)`` (RFC 2349, `tsize`). Default: `true`.
     public var sharesSize = true
-    /// How long the server may be silent, or ten times ``timeout`` where that is agreed on and longer, at most ten minutes.
-    /// Default: 20 s.
+    /// How long the server may be silent before the transfer fails. Default: 20 s. With a negotiated ``timeout``, ten
+    /// times that if it is longer, at most ten minutes.
     public var patience = Duration.seconds(20)
 
-    /// The defaults.
+    /// Creates the default settings.
     public init() {}
 
     var terms: TFTPTerms {
@@ -30,25 +35,28 @@ public struct TFTPSettings: Sendable {
     }
 }
 
-/// How far a client's transfer has come.
+/// The progress of a client's transfer.
 public struct TransferProgress: Sendable, Hashable {
-    /// What was counted.
+    /// The counters of the transfer.
     public let statistics: TransferStatistics
-    /// Bytes of the whole file on its way, if that is known.
+    /// The size of the whole file in bytes, if known.
     public let total: Int?
-    /// Bytes of a block and blocks of a window that were agreed on.
+    /// The negotiated block size in bytes, and the negotiated window size in blocks.
     public let blockSize, windowSize: Int
 }
 
-/// One transfer of a client. Begins when it is made, and tells once how it ended.
+/// One transfer of a client.
+///
+/// ``get(_:from:into:_:on:ended:)`` and ``put(_:size:to:as:_:on:ended:)`` start it. Use it on its loop's thread;
+/// `ended` is called there, exactly once. The transfer keeps itself alive until then.
 public final class TFTPClient {
-    /// How long after a lossy transfer the server may ask for the last acknowledgement once more.
+    /// How long the last acknowledgement remains available to the server after a lossy transfer.
     private static let linger = Duration.seconds(1)
 
     private let session: TransferSession
     private let total: Int?
     private var ended: ((TransferFailure?) -> Void)?
-    /// When the file was complete, on the loop's clock.
+    /// When the file was complete, on the loop's clock; `nil` before that.
     public private(set) var completion: MonotonicTime?
 
     private init(_ session: TransferSession, total: Int?, ended: @escaping (TransferFailure?) -> Void) {
@@ -56,13 +64,20 @@ public final class TFTPClient {
         session.stateChanged = { [unowned self] in stateChanged($0.machine.state) }
     }
 
-    /// Gets a file.
+    /// Starts to download a file.
     ///
     /// - Parameters:
-    ///   - name: as the server knows it.
-    ///   - ended: told once: `nil` when the file is complete, a second later where packets were lost, as the server may
-    ///     ask for the last acknowledgement once more; or why it is not.
-    /// - Throws: ``SocketError`` when there is no socket to be had; the sink is the caller's to discard then.
+    ///   - name: the name of the file on the server.
+    ///   - server: the address to which the request is sent; the standard port is 69.
+    ///   - sink: where the bytes are written, on the loop's workers. It is committed or discarded.
+    ///   - settings: the options of the transfer.
+    ///   - loop: the loop that runs the transfer.
+    ///   - ended: called once, with `nil` when the file is complete, or with the reason for the failure. If packets
+    ///     were lost, a success is reported one second later, because the server may still need the last
+    ///     acknowledgement.
+    /// - Returns: The transfer.
+    /// - Throws: ``SocketError`` if no socket can be opened. `ended` is not called then, and the caller discards the
+    ///   sink.
     public static func get(
         _ name: [UInt8], from server: SocketAddress, into sink: any TransferSink,
         _ settings: TFTPSettings = TFTPSettings(), on loop: EventLoop, ended: @escaping (TransferFailure?) -> Void
@@ -87,18 +102,25 @@ public final class TFTPClient {
         return made
     }
 
-    /// Puts a file.
+    /// Starts to upload a file.
     ///
     /// - Parameters:
-    ///   - size: bytes of it, if that is known.
-    ///   - name: what the server is to call it.
-    ///   - ended: told once: `nil` when the server has acknowledged all of it, or why it has not.
-    /// - Throws: ``SocketError`` when there is no socket to be had; the source is the caller's to close then.
+    ///   - source: where the bytes are read, on the loop's workers. It is closed when the transfer has ended.
+    ///   - size: the size of the file in bytes; `nil` if unknown.
+    ///   - server: the address to which the request is sent; the standard port is 69.
+    ///   - name: the name of the file on the server.
+    ///   - settings: the options of the transfer.
+    ///   - loop: the loop that runs the transfer.
+    ///   - ended: called once, with `nil` when the server has acknowledged the whole file, or with the reason for the
+    ///     failure.
+    /// - Returns: The transfer.
+    /// - Throws: ``SocketError`` if no socket can be opened. `ended` is not called then, and the caller closes the
+    ///   source.
     public static func put(
         _ source: any TransferSource, size: Int?, to server: SocketAddress, as name: [UInt8],
         _ settings: TFTPSettings = TFTPSettings(), on loop: EventLoop, ended: @escaping (TransferFailure?) -> Void
     ) throws(SocketError) -> TFTPClient {
-        // A text's length on its way is not that of the file.
+        // The length of netascii text on the wire differs from the size of the file.
         let size = settings.mode == .octet ? size : nil
         let asked = settings.terms.asking(transferSize: settings.sharesSize ? size : nil)
         let request = TFTPRequest(name: name, mode: settings.mode, options: asked)
@@ -120,7 +142,7 @@ public final class TFTPClient {
         server.isIPv6 ? .ipv6(high: 0, low: 0, port: 0) : .unspecified
     }
 
-    /// How far it has come.
+    /// The progress of the transfer so far.
     public var progress: TransferProgress {
         let machine = session.machine
         return TransferProgress(
@@ -128,15 +150,15 @@ public final class TFTPClient {
             blockSize: machine.terms.blockSize, windowSize: machine.terms.windowSize)
     }
 
-    /// Ends the transfer, and tells the server.
-    public func cancel() { session.cancel(TFTPError(.undefined, "the user has cancelled the transfer")) }
+    /// Ends the transfer and sends the server an error. Does nothing if the transfer has ended.
+    public func cancel() { session.cancel(TFTPError(.undefined, "the user cancelled the transfer")) }
 
     private func stateChanged(_ state: TransferState) {
         if completion == nil && (state == .finished || state == .lingering) { completion = session.loop.now }
         switch state {
         case .finished: tell(nil)
         case .failed(.silent(let time)):
-            // A system that does not send explains the silence.
+            // A failing send explains the silence.
             if let error = session.sendError {
                 tell(.unsent("\(TransferFailure.silent(time)); \(error)"))
             } else {
@@ -147,9 +169,9 @@ public final class TFTPClient {
         }
     }
 
-    /// Its socket is gone: the transfer is over, or the loop has ended before.
+    /// The socket is closed: the transfer is over, or the loop ended first.
     private func sessionEnded() {
-        tell(completion == nil ? .local(TFTPError(.undefined, "the transfer was not complete")) : nil)
+        tell(completion == nil ? .local(TFTPError(.undefined, "the transfer ended before it was complete")) : nil)
     }
 
     private func tell(_ failure: TransferFailure?) {

@@ -1,44 +1,44 @@
-// What ends a transfer before its time, as it is told to the other side, and what the other side's words look like here.
+// The errors of the protocol: as they are sent to the peer, and as a peer's errors are shown.
 
 import Reactor
 import ServedFiles
 
-/// An error as TFTP sends it (RFC 1350, 5).
+/// An error packet of TFTP: a code and a message (RFC 1350, 5).
 public struct TFTPError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// What kind of error, as a number.
+    /// The code of an error (RFC 1350, appendix; RFC 2347).
     public struct Code: Sendable, Hashable {
-        /// As it is sent.
+        /// The number on the wire.
         public let number: UInt16
 
-        /// The error of this number.
+        /// Creates a code from its number on the wire.
         public init(_ number: UInt16) { self.number = number }
 
-        /// Anything else; see the message.
+        /// Not defined; the message says more (0).
         public static let undefined = Code(0)
-        /// There is no such file.
+        /// The file does not exist (1).
         public static let fileNotFound = Code(1)
-        /// It may not be read, or not written.
+        /// Reading or writing the file is not permitted (2).
         public static let accessViolation = Code(2)
-        /// The disk is full, or more than what is allowed.
+        /// The disk is full, or the file exceeds a limit (3).
         public static let diskFull = Code(3)
-        /// This is no packet that makes sense here.
+        /// The packet is malformed or unexpected (4).
         public static let illegalOperation = Code(4)
-        /// No transfer has this port (transfer identifier).
+        /// The port (transfer identifier) belongs to no transfer (5).
         public static let unknownTransfer = Code(5)
-        /// There is a file of this name.
+        /// A file of this name exists (6).
         public static let fileExists = Code(6)
-        /// No such user.
+        /// The user does not exist (7).
         public static let noSuchUser = Code(7)
-        /// The options cannot be agreed on (RFC 2347).
+        /// The option negotiation failed (8, RFC 2347).
         public static let optionsRefused = Code(8)
     }
 
-    /// What kind.
+    /// The code.
     public let code: Code
-    /// In words; from a peer, whatever it sent.
+    /// The message; that of a peer is untrusted bytes.
     let message: [UInt8]
 
-    /// The longest message that is kept.
+    /// The bytes of a message that are kept.
     private static let longestMessage = 200
 
     init(_ code: Code, message: [UInt8]) {
@@ -50,7 +50,7 @@ public struct TFTPError: Error, Sendable, Hashable, CustomStringConvertible {
 
     static func illegal(_ message: String) -> TFTPError { TFTPError(.illegalOperation, message) }
 
-    /// What a file that is not to be had means for a peer.
+    /// Converts the error of a file that is not available.
     init(_ error: FileAccessError) {
         let code: Code =
             switch error.kind {
@@ -63,7 +63,7 @@ public struct TFTPError: Error, Sendable, Hashable, CustomStringConvertible {
         self.init(code, error.description)
     }
 
-    /// The message, fit for a terminal; where there is none, what the number means.
+    /// The message, safe to print on a terminal; without a message, the meaning of the code.
     public var description: String {
         let text = PrintableText.sanitized(message)
         if !text.isEmpty { return text }

@@ -1,69 +1,70 @@
-// What a TFTP server's operator sets and gets: limits, counters, and a report of each transfer.
+// The operator's view of a TFTP server: its limits, its counters, and the report of each transfer.
 
 public import Reactor
 
-/// What a TFTP server lets its clients use up.
+/// The limits of a TFTP server.
 public struct TFTPLimits: Sendable {
-    /// Descriptors that a transfer takes at most: its socket, the file, the file's directory; and that of a transfer that
-    /// lingers, of which there may be as many.
+    /// The most descriptors per transfer: its socket, the file, the file's directory, and the socket of a lingering
+    /// transfer, of which there may be as many as active ones.
     public static let descriptorsPerTransfer = 4
 
-    /// Transfers at once. Default: 128.
+    /// The most transfers at the same time. Default: 128.
     public var transfers = 128
-    /// Transfers at once of one address; an IPv6 /64 is one. Default: 16.
+    /// The most transfers at the same time per address; an IPv6 /64 counts as one address. Default: 16.
     public var transfersPerAddress = 16
-    /// Bytes of a block at most (RFC 2348). Default: 65,464, which is all there is.
+    /// The largest block size that is granted, in bytes (RFC 2348). Default: 65,464, the largest that exists.
     public var blockSize = 65_464
-    /// Blocks of a window at most (RFC 7440), fewer if they would take more than 256 KiB. Default: 64.
+    /// The largest window that is granted, in blocks (RFC 7440); it is reduced so that a window has at most 256 KiB.
+    /// Default: 64.
     public var windowSize = 64
-    /// Bytes of a file that is written. Default: 1 GiB.
+    /// The largest file that a client may write, in bytes. Default: 1 GiB.
     public var fileSize = 1 << 30
-    /// How fast a file that is written has to come in. Default: 50 bytes per second after 30 s, because blocks of 512 bytes,
-    /// one at a time, are slow on a long path that loses some.
+    /// The least average rate of a file that a client writes; a slower transfer is ended. Default: 50 B/s, after 30 s
+    /// of grace, because blocks of 512 bytes without a window are slow on a long, lossy path.
     public var writeRate = MinimumRate(bytesPerSecond: 50)
-    /// How long a client may be silent before its transfer is given up, or ten times the timeout that it has asked for
-    /// (RFC 2349) where that is longer, at most ten minutes. Default: 20 s.
+    /// How long a client may be silent before its transfer fails. Default: 20 s. With a negotiated timeout (RFC 2349),
+    /// ten times that if it is longer, at most ten minutes.
     public var patience = Duration.seconds(20)
-    /// How long the last acknowledgement of a written file can be asked for once more, or twice the timeout that the client
-    /// has asked for where that is longer. Default: 6 s, in which a client asks at least twice.
+    /// How long the last acknowledgement of a written file is repeated on request. Default: 6 s, long enough for two
+    /// retransmissions of a client. With a negotiated timeout, twice that and a second if it is longer.
     public var linger = Duration.seconds(6)
 
-    /// The defaults.
+    /// Creates the default limits.
     public init() {}
 }
 
-/// A transfer that is over, for the operator.
+/// A report of a transfer that has ended.
 public struct TransferReport: Sendable {
-    /// Whose it was.
+    /// The address of the client.
     public let peer: SocketAddress
-    /// The file's name, fit for a terminal.
+    /// The name of the file, safe to print on a terminal.
     public let name: String
-    /// Whether the client wrote the file.
+    /// Whether the client wrote the file (WRQ) rather than read it (RRQ).
     public let isWrite: Bool
-    /// How the bytes travelled.
+    /// The transfer mode.
     public let mode: TFTPMode
-    /// What was counted.
+    /// The counters of the transfer.
     public let statistics: TransferStatistics
-    /// How long it took.
+    /// How long the transfer took.
     public let duration: Duration
-    /// Why it failed, if it did.
+    /// The reason for the failure; `nil` for a complete transfer.
     public let failure: TransferFailure?
 }
 
-/// What a TFTP server has counted.
+/// The counters of a TFTP server.
 public struct TFTPStatistics: Sendable, Hashable {
-    /// Files that clients have read.
+    /// The number of files that clients have read completely.
     public internal(set) var read = 0
-    /// Files that clients have written.
+    /// The number of files that clients have written completely.
     public internal(set) var written = 0
-    /// Transfers that failed.
+    /// The number of transfers that failed.
     public internal(set) var failed = 0
-    /// Requests that were answered with an error.
+    /// The number of requests that were refused with an error.
     public internal(set) var refused = 0
-    /// Datagrams to the port of requests that were none.
+    /// The number of datagrams on the request port that were ignored or were not requests.
     public internal(set) var useless = 0
-    /// Bytes of files, in either direction.
+    /// The number of file bytes, in both directions.
     public internal(set) var bytes = 0
-    /// Packets that were sent more than once.
+    /// The number of packets that were retransmitted.
     public internal(set) var repeated = 0
 }

@@ -1,15 +1,15 @@
-// The packets of TFTP as bytes (RFC 1350, 5; RFC 2347): bytes in, values out, and back. Knows no socket, no time and no
-// file; whatever arrives is a packet or an error that says why it is none.
+// Parses and serializes the packets of TFTP (RFC 1350, 5; RFC 2347). Pure values: no socket, no clock, no file. Input
+// is either a valid packet or an error with the reason.
 //
 //     RRQ, WRQ   | 1, 2 | file name | 0 | mode | 0 | option | 0 | value | 0 | ...
 //     DATA       | 3 | block | up to blksize bytes |
 //     ACK        | 4 | block |
 //     ERROR      | 5 | code | message | 0 |
-//     OACK       | 6 | option | 0 | value | 0 | ...                    all numbers have 16 bits, the high byte first
+//     OACK       | 6 | option | 0 | value | 0 | ...                    all numbers: 16 bits, network byte order
 
 import Reactor
 
-/// A packet of TFTP.
+/// A TFTP packet.
 enum TFTPPacket: Sendable, Hashable {
     case read(TFTPRequest)
     case write(TFTPRequest)
@@ -18,9 +18,9 @@ enum TFTPPacket: Sendable, Hashable {
     case error(TFTPError)
     case optionAcknowledgement([TFTPOption])
 
-    /// Bytes before a block's.
+    /// The length of a block's header in bytes.
     static let headerSize = 4
-    /// Options in one packet; who sends more means no good.
+    /// The most options in one packet; more are treated as hostile.
     private static let mostOptions = 32
 
     private enum Code: UInt16 {
@@ -32,10 +32,10 @@ enum TFTPPacket: Sendable, Hashable {
 
     /// Parses a packet.
     ///
-    /// - Throws: ``TFTPError`` of the kind ``TFTPError/Code/illegalOperation``, in words for whoever sent it.
+    /// - Throws: ``TFTPError`` with ``TFTPError/Code/illegalOperation`` and a message for the sender.
     init(_ bytes: RawSpan) throws(TFTPError) {
         guard bytes.byteCount >= 2, let code = Code(rawValue: bytes.number(at: 0)) else {
-            throw .illegal("this is no TFTP packet")
+            throw .illegal("not a TFTP packet")
         }
         switch code {
         case .read: self = .read(try TFTPRequest(parsing: bytes))
@@ -43,7 +43,7 @@ enum TFTPPacket: Sendable, Hashable {
         case .optionAcknowledgement:
             self = .optionAcknowledgement(try Self.options(bytes, from: 2))
         case .data, .acknowledgement, .error:
-            guard bytes.byteCount >= Self.headerSize else { throw .illegal("this packet is cut short") }
+            guard bytes.byteCount >= Self.headerSize else { throw .illegal("truncated packet") }
             let number = bytes.number(at: 2)
             switch code {
             case .data: self = .data(block: number, Array(bytes.extracting(Self.headerSize...)))
@@ -53,23 +53,23 @@ enum TFTPPacket: Sendable, Hashable {
         }
     }
 
-    /// Pairs of strings to the packet's end.
+    /// Parses pairs of strings up to the end of the packet.
     fileprivate static func options(_ bytes: RawSpan, from start: Int) throws(TFTPError) -> [TFTPOption] {
         var options: [TFTPOption] = []
         var place = start
         while place < bytes.byteCount {
             guard let name = bytes.string(at: &place), let value = bytes.string(at: &place) else {
-                throw .illegal("an option is cut short")
+                throw .illegal("truncated option")
             }
             options.append(TFTPOption(name: name.map(\.lowerCased), value: value))
-            if options.count > mostOptions { throw .illegal("there are too many options") }
+            if options.count > mostOptions { throw .illegal("too many options") }
         }
         return options
     }
 
     // MARK: To bytes
 
-    /// The packet as bytes.
+    /// The packet, serialized.
     var bytes: [UInt8] {
         switch self {
         case .read(let request): Self.begin(.read) + request.bytes
@@ -81,7 +81,7 @@ enum TFTPPacket: Sendable, Hashable {
         }
     }
 
-    /// A block as a packet, without a copy of it in between.
+    /// Serializes a block without copying its payload first.
     static func data(block: UInt16, _ payload: ArraySlice<UInt8>) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(headerSize + payload.count)
@@ -96,9 +96,9 @@ enum TFTPPacket: Sendable, Hashable {
     }
 }
 
-/// What a client asks for.
+/// A request of a client.
 struct TFTPRequest: Sendable, Hashable {
-    /// The file's name, as it was sent: bytes, because nothing says what they mean.
+    /// The name of the file: bytes, because the protocol defines no encoding.
     var name: [UInt8]
     var mode: TFTPMode
     var options: [TFTPOption] = []
@@ -107,35 +107,35 @@ struct TFTPRequest: Sendable, Hashable {
         (self.name, self.mode, self.options) = (name, mode, options)
     }
 
-    /// Parses what is behind the operation's code.
+    /// Parses a request after its opcode.
     fileprivate init(parsing bytes: RawSpan) throws(TFTPError) {
         var place = 2
         guard let name = bytes.string(at: &place), let mode = bytes.string(at: &place) else {
-            throw .illegal("this request is cut short")
+            throw .illegal("truncated request")
         }
-        guard !name.isEmpty else { throw .illegal("the file's name is missing") }
-        guard let mode = TFTPMode(mode) else { throw .illegal("the mode is neither octet nor netascii") }
+        guard !name.isEmpty else { throw .illegal("the file name is missing") }
+        guard let mode = TFTPMode(mode) else { throw .illegal("unknown mode; use octet or netascii") }
         self.init(name: name, mode: mode, options: try TFTPPacket.options(bytes, from: place))
     }
 
     fileprivate var bytes: [UInt8] { name + [0] + mode.description.utf8 + [0] + options.flatMap(\.bytes) }
 }
 
-/// How a file's bytes travel.
+/// The transfer mode: how the bytes of a file are encoded on the wire.
 public struct TFTPMode: Sendable, Hashable, CustomStringConvertible {
-    /// As it is written in a request.
+    /// The name of the mode in a request.
     public let description: String
 
-    /// As they are.
+    /// Binary: the bytes are sent unchanged.
     public static let octet = TFTPMode(description: "octet")
-    /// As text, whose lines end with CR LF on the way (RFC 764).
+    /// Text: lines end with CR LF on the wire (RFC 764), and with LF in the file.
     public static let netascii = TFTPMode(description: "netascii")
-    /// Both.
+    /// All supported modes.
     public static let all = [octet, netascii]
 
     private init(description: String) { self.description = description }
 
-    /// The mode of this name, in upper or lower case.
+    /// Finds a mode by its name, in any case.
     init?(_ name: [UInt8]) {
         let name = name.map(\.lowerCased)
         guard let mode = Self.all.first(where: { name.elementsEqual($0.description.utf8) }) else { return nil }
@@ -143,9 +143,9 @@ public struct TFTPMode: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
-/// A name and a value, as they are sent (RFC 2347).
+/// An option: a name and a value (RFC 2347).
 struct TFTPOption: Sendable, Hashable {
-    /// In lower case.
+    /// The name, in lower case.
     let name: [UInt8]
     let value: [UInt8]
 
@@ -155,22 +155,22 @@ struct TFTPOption: Sendable, Hashable {
         self.init(name: Array(name.rawValue.utf8), value: Array("\(value)".utf8))
     }
 
-    /// The options that are known here.
+    /// The supported options.
     enum Name: String, CaseIterable {
-        /// Bytes of a block (RFC 2348).
+        /// The block size in bytes (RFC 2348).
         case blockSize = "blksize"
-        /// Seconds until a packet is sent again (RFC 2349).
+        /// The retransmission timeout in seconds (RFC 2349).
         case timeout
-        /// Bytes of the file (RFC 2349).
+        /// The size of the file in bytes (RFC 2349).
         case transferSize = "tsize"
-        /// Blocks that are sent for one acknowledgement (RFC 7440).
+        /// The window size in blocks per acknowledgement (RFC 7440).
         case windowSize = "windowsize"
     }
 
-    /// Which one this is.
+    /// The supported option with this name, if any.
     var known: Name? { Name.allCases.first { name.elementsEqual($0.rawValue.utf8) } }
 
-    /// The value, if it is a number: ASCII digits and nothing else, below 2^62.
+    /// The value as a number: ASCII digits only, below 2^62; `nil` otherwise.
     var number: Int? {
         guard !value.isEmpty, value.count <= 19 else { return nil }
         var number = 0
@@ -187,7 +187,7 @@ struct TFTPOption: Sendable, Hashable {
 }
 
 extension UInt8 {
-    /// ASCII letters in lower case.
+    /// The byte in lower case, if it is an ASCII letter; unchanged otherwise.
     fileprivate var lowerCased: UInt8 { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(self) ? self + 32 : self }
 }
 
@@ -196,7 +196,7 @@ extension RawSpan {
         UInt16(byte(at: offset)) << 8 | UInt16(byte(at: offset + 1))
     }
 
-    /// What ends with a zero byte, which is left out; `nil` when none follows.
+    /// Reads a string up to its zero byte, which is not included; `nil` if it is not terminated.
     fileprivate func string(at place: inout Int) -> [UInt8]? {
         let start = place
         while place < byteCount && byte(at: place) != 0 { place += 1 }
@@ -205,7 +205,7 @@ extension RawSpan {
         return Array(extracting(start..<place - 1))
     }
 
-    /// The text of an error, to a zero byte or to the end.
+    /// The message of an error packet, up to a zero byte or the end.
     fileprivate var message: [UInt8] {
         var end = TFTPPacket.headerSize
         while end < byteCount && byte(at: end) != 0 { end += 1 }

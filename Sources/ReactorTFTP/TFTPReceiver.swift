@@ -1,18 +1,17 @@
-// The half of a transfer that gets the file: it takes blocks in their order and acknowledges the last one of a window.
-// Packets and time go in, packets come out; it knows no socket and no file.
+// The receiving state machine of a transfer: accepts blocks in order and acknowledges the last one of each window.
+// Packets and the time go in, packets come out; it does no I/O.
 //
-//     opening --answered--> transferring --short block--> completing --confirm()--> lingering --time--> finished
-//        |                      |  ^ the window is full, or a block is missing: acknowledged as far as it is whole
-//        |                      |  ^ nothing in time: the last packet again, and twice the time to wait
+//     opening --reply-----> transferring --short block--> completing --confirm()--> lingering --time--> finished
+//        |                      |  ^ window full, or block missing: acknowledge the last block in sequence
+//        |                      |  ^ timeout: retransmit the last packet, double the timeout
 //        +-- ERROR, or silence -+----> failed
 //
-// The last block is acknowledged when the file is safe, not when it has arrived: an acknowledgement that a full disk
-// makes a lie is worse than none. The one that was sent may be lost, and so it can be asked for a while longer
-// (RFC 1350, 6).
+// The last block is acknowledged when the file is stored, not when it has arrived, so that a full disk is never
+// reported as success. That acknowledgement may be lost, so it remains available for a while (RFC 1350, 6).
 
 import Reactor
 
-/// Receives a file.
+/// The receiving half of a transfer.
 final class TFTPReceiver: TransferMachine {
     private(set) var state = TransferState.opening
     var outgoing: [[UInt8]] = []
@@ -23,29 +22,29 @@ final class TFTPReceiver: TransferMachine {
     private let opening: TransferOpening
     private let limits: Limits
     private var timer: RetransmissionTimer
-    /// Blocks that have arrived, counted without end; the last one's number on the wire is this one's last 16 bits.
+    /// The number of blocks that have arrived. The number of the last one on the wire is its low 16 bits.
     private var last = 0
     private var lastAcknowledged = 0
-    /// The last block of which the one before is missing, as far ahead as it was.
+    /// The distance of the last block that arrived beyond a gap.
     private var gap: Int?
-    /// What is sent again when nothing comes.
+    /// The packet that a timeout retransmits.
     private var lastPacket: [UInt8] = []
     private var lastProgress = MonotonicTime(nanoseconds: 0)
     private var openings = 0
     private var arrived: [UInt8] = []
     private var owesAcknowledgement = false
 
-    /// What a receiver puts up with.
+    /// The limits of a receiver.
     struct Limits: Sendable {
-        /// How long the other side may be silent.
+        /// How long the peer may be silent.
         var patience: Duration
-        /// Bytes of the file at most.
+        /// The largest file that is accepted, in bytes.
         var fileSize = Int.max
-        /// Whether the bytes travel as they are, so that there have to be as many as the other side has announced.
+        /// Whether the number of bytes must equal the size that the peer announced. Netascii changes it.
         var comparesSize = false
-        /// How long the last acknowledgement can be asked for once more.
+        /// How long the last acknowledgement is repeated on request.
         var linger: Duration
-        /// Whether it can only where packets have been lost: on a good network nobody waits.
+        /// Whether it lingers only after packet loss, so that a clean transfer ends without delay.
         var lingersAfterLossOnly = false
     }
 
@@ -58,7 +57,7 @@ final class TFTPReceiver: TransferMachine {
 
     // MARK: The file
 
-    /// Whether what has arrived is acknowledged. Set to `false` while the disk is slower than the network.
+    /// Whether blocks are acknowledged. `false` applies backpressure while the disk is slower than the network.
     var acknowledges = true {
         didSet {
             guard acknowledges, owesAcknowledgement, state == .transferring else { return }
@@ -67,16 +66,16 @@ final class TFTPReceiver: TransferMachine {
         }
     }
 
-    /// The bytes that have arrived since it was last asked.
+    /// Returns the bytes that have arrived since the last call.
     func takeArrived() -> [UInt8] {
         defer { arrived = [] }
         return arrived
     }
 
-    /// How many there are.
+    /// The number of bytes that the next ``takeArrived()`` returns.
     var arrivedCount: Int { arrived.count }
 
-    /// All is kept: the last block is acknowledged.
+    /// Acknowledges the last block: the file is stored.
     func confirm(at now: MonotonicTime) {
         guard state == .completing else { return }
         acknowledge()
@@ -87,11 +86,11 @@ final class TFTPReceiver: TransferMachine {
             return
         }
         state = .lingering
-        // A client asks again when the time is over that was agreed on, and twice in this.
+        // Long enough for two retransmissions by a client with the negotiated timeout.
         deadline = now.advanced(by: opening.isServer ? timer.linger(limits.linger) : limits.linger)
     }
 
-    // MARK: The other side
+    // MARK: The peer
 
     func begin(at now: MonotonicTime) {
         lastProgress = now
@@ -107,7 +106,7 @@ final class TFTPReceiver: TransferMachine {
         case .data(let block, let payload): received(block, payload, at: now)
         case .optionAcknowledgement(let answer): agreed(on: answer, at: now)
         case .error(let error): if state != .lingering { end(.refused(error)) }
-        case .acknowledgement, .read, .write: fail(.illegal("this is the transfer of a file from you"))
+        case .acknowledgement, .read, .write: fail(.illegal("unexpected packet; this transfer receives your file"))
         }
     }
 
@@ -122,11 +121,11 @@ final class TFTPReceiver: TransferMachine {
         deadline = .never
     }
 
-    /// The server granted options to a client: acknowledged as block 0.
+    /// Handles the options that a server granted; acknowledges them as block 0.
     private func agreed(on answer: [TFTPOption], at now: MonotonicTime) {
         guard state == .opening, !opening.isServer else {
             statistics.useless += 1
-            // Once more: the acknowledgement of it was lost.
+            // A retransmission: the acknowledgement was lost.
             if state == .transferring && last == 0 && !opening.isServer { acknowledge() }
             return
         }
@@ -143,8 +142,8 @@ final class TFTPReceiver: TransferMachine {
     }
 
     private func received(_ block: UInt16, _ payload: [UInt8], at now: MonotonicTime) {
-        if payload.count > terms.blockSize { return fail(.illegal("this block is longer than was agreed on")) }
-        // How far from the last one, as numbers of 16 bits go round.
+        if payload.count > terms.blockSize { return fail(.illegal("the block exceeds the negotiated block size")) }
+        // The distance from the last block; 16-bit numbers wrap.
         let ahead = Int(Int16(bitPattern: block &- UInt16(truncatingIfNeeded: last)))
         switch ahead {
         case 1 where state == .opening || state == .transferring: accept(payload, at: now)
@@ -154,18 +153,19 @@ final class TFTPReceiver: TransferMachine {
         }
     }
 
-    /// Bytes of the file, if the other side has said so: a file that was cut off on its way would pass for a whole one.
+    /// The announced size of the file, if it is to be compared: otherwise a truncated file would pass for a complete
+    /// one.
     private var announced: Int? { limits.comparesSize ? terms.announcedSize : nil }
 
     private func accept(_ payload: [UInt8], at now: MonotonicTime) {
         guard payload.count <= limits.fileSize - statistics.bytes else {
-            return fail(TFTPError(.diskFull, "the file is larger than is allowed"))
+            return fail(TFTPError(.diskFull, "the file exceeds the size limit"))
         }
         let (total, isLast) = (statistics.bytes + payload.count, payload.count < terms.blockSize)
         if let announced, isLast ? total != announced : total > announced {
             let number = isLast ? "\(total)" : "more than \(announced)"
             return fail(
-                TFTPError(.undefined, "\(number) bytes of the file have arrived, and \(announced) were announced"))
+                TFTPError(.undefined, "size mismatch: \(number) bytes arrived, \(announced) were announced"))
         }
         state = .transferring
         timer.progressed()
@@ -184,7 +184,7 @@ final class TFTPReceiver: TransferMachine {
         wait(from: now)
     }
 
-    /// The last block came again. If its acknowledgement was sent, it was lost.
+    /// Handles a repetition of the last block: if its acknowledgement was sent, it was lost.
     private func repeated(at now: MonotonicTime) {
         statistics.useless += 1
         guard last == lastAcknowledged, acknowledges else { return }
@@ -193,7 +193,7 @@ final class TFTPReceiver: TransferMachine {
         if state == .transferring { wait(from: now) }
     }
 
-    /// A block came before its time. In a window this is said at once, for each pass of the sender through it once.
+    /// Handles a block beyond a gap. Within a window the gap is reported at once, once per pass of the sender.
     private func missed(_ ahead: Int) {
         statistics.useless += 1
         guard terms.windowSize > 1, ahead <= terms.windowSize else { return }
@@ -236,7 +236,7 @@ final class TFTPReceiver: TransferMachine {
                 acknowledge()
             }
         } else {
-            lastProgress = now  // the other side waits for this one
+            lastProgress = now  // the peer waits for this side
         }
         wait(from: now)
     }

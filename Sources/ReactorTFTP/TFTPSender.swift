@@ -1,21 +1,21 @@
-// The half of a transfer that has the file: it sends a window of blocks and waits for it to be acknowledged. Packets and
-// time go in, packets come out; it knows no socket and no file.
+// The sending state machine of a transfer: sends a window of blocks and waits for its acknowledgement. Packets and the
+// time go in, packets come out; it does no I/O.
 //
-//     opening --answered--> transferring --last block acknowledged--> finished
-//        |                       |  ^ acknowledged: the window moves on
-//        |                       |  ^ a part of it acknowledged: there is a gap, again from there (RFC 7440, 4)
-//        |                       |  ^ nothing in time: the window again, and twice the time to wait
+//     opening --reply------> transferring --last block acknowledged--> finished
+//        |                       |  ^ whole window acknowledged: send the next one
+//        |                       |  ^ part of it acknowledged: a gap, continue from there (RFC 7440, 4)
+//        |                       |  ^ timeout: retransmit the window, double the timeout
 //        +--- ERROR, or silence -+----> failed
 //
-// The Sorcerer's Apprentice (RFC 1123, 4.2.3.1): if a duplicate acknowledgement made a block be sent again, that one would
-// be acknowledged twice in turn, and each packet would come twice to the end of the transfer. With a window of 1 no
-// acknowledgement ever makes anything be sent twice. With a larger one, a receiver that misses the first block of a window
-// has nothing but a repeated acknowledgement to say so; it is heeded only if the block that it acknowledges was sent once,
-// so that it cannot be the echo of a repetition, and what is sent then counts as sent twice: it is heeded once.
+// Sorcerer's Apprentice (RFC 1123, 4.2.3.1): if a duplicate acknowledgement caused a retransmission, that block would
+// be acknowledged twice as well, and every later packet would be sent twice. With a window of 1, an acknowledgement
+// therefore never causes a retransmission. With a larger window, a duplicate acknowledgement is the only way to report
+// that the first block is missing. It is honoured only if the acknowledged block was sent once, so that it cannot be
+// the echo of a retransmission, and at most once, because the blocks that it causes to be sent count as retransmitted.
 
 import Reactor
 
-/// Sends a file.
+/// The sending half of a transfer.
 final class TFTPSender: TransferMachine {
     private(set) var state = TransferState.opening
     var outgoing: [[UInt8]] = []
@@ -27,44 +27,46 @@ final class TFTPSender: TransferMachine {
     private let patience: Duration
     private var timer: RetransmissionTimer
     private var blocks = BlockQueue()
-    // Blocks are counted from 0 without end; on the wire block 0 has number 1, and numbers wrap at 16 bits.
-    /// Blocks that were acknowledged.
+    // Blocks are counted from 0 and never wrap here; on the wire block 0 has number 1, and numbers wrap at 16 bits.
+    /// The number of acknowledged blocks.
     private var acknowledged = 0
-    /// Blocks of which the last word is that they are on their way.
+    /// The number of blocks that are acknowledged or in flight.
     private var sent = 0
-    /// Blocks before this one may have been sent more than once.
+    /// The blocks before this one may have been sent more than once.
     private var repeatedBefore = 0
     private var lastSent = MonotonicTime(nanoseconds: 0)
     private var lastProgress = MonotonicTime(nanoseconds: 0)
-    /// Times that something was sent to a peer that has not answered.
+    /// The number of times that something was sent to a peer that has not replied yet.
     private var openings = 0
 
-    /// Sends a file whose bytes are given with ``supply(_:isLast:at:)``.
+    /// Creates a sender of the bytes that ``supply(_:isLast:at:)`` receives.
     ///
     /// - Parameters:
-    ///   - patience: how long the other side may be silent.
+    ///   - opening: the first packet.
+    ///   - terms: the terms that a server has granted; a client's are negotiated.
+    ///   - patience: how long the peer may be silent.
     init(_ opening: TransferOpening, terms: TFTPTerms, patience: Duration) {
         self.opening = opening
         self.patience = patience
-        // A client has no terms until the server has answered.
+        // A client uses the protocol's defaults until the server has replied.
         self.terms = opening.isServer ? terms : TFTPTerms()
         timer = RetransmissionTimer(agreed: opening.isServer ? terms.timeout : nil)
     }
 
     // MARK: The file
 
-    /// Whether more of the file is needed soon; never more than a few windows are kept.
+    /// Whether more of the file is needed soon. At most a few windows are buffered.
     var wantsData: Bool { !blocks.isEnded && !state.isOver && blocks.byteCount < wantedBytes }
     private var wantedBytes: Int { max(32 * 1024, 2 * terms.windowSize * terms.blockSize) }
 
-    /// The next bytes of the file, in order.
+    /// Appends the next bytes of the file.
     func supply(_ bytes: [UInt8], isLast: Bool, at now: MonotonicTime) {
         blocks.append(bytes, isLast: isLast)
-        if sent == acknowledged { lastProgress = now }  // the other side waited, not this one
+        if sent == acknowledged { lastProgress = now }  // the peer waited, not this side
         if state == .transferring || opening.packet == nil { sendWindow(at: now) }
     }
 
-    // MARK: The other side
+    // MARK: The peer
 
     func begin(at now: MonotonicTime) {
         lastProgress = now
@@ -83,7 +85,7 @@ final class TFTPSender: TransferMachine {
         case .acknowledgement(let block): acknowledged(block, at: now)
         case .optionAcknowledgement(let answer): agreed(on: answer, at: now)
         case .error(let error): end(.refused(error))
-        case .data, .read, .write: fail(.illegal("this is the transfer of a file to you"))
+        case .data, .read, .write: fail(.illegal("unexpected packet; this transfer sends a file to you"))
         }
     }
 
@@ -98,7 +100,7 @@ final class TFTPSender: TransferMachine {
         deadline = .never
     }
 
-    /// The server granted options to a client.
+    /// Handles the options that a server granted.
     private func agreed(on answer: [TFTPOption], at now: MonotonicTime) {
         guard state == .opening, !opening.isServer else {
             statistics.useless += 1
@@ -116,18 +118,18 @@ final class TFTPSender: TransferMachine {
     private func opened(at now: MonotonicTime) {
         state = .transferring
         lastProgress = now
-        // Of a server that sent block 1 at once, that block is what was answered.
+        // A server without options sent block 1 first; the acknowledgement of that block is measured instead.
         if opening.packet != nil { measure(at: now, wasSentOnce: openings == 1) }
         timer.progressed()
         sendWindow(at: now)
     }
 
     private func acknowledged(_ block: UInt16, at now: MonotonicTime) {
-        // How far ahead of the last acknowledged block, as numbers of 16 bits go round.
+        // The distance from the last acknowledged block; 16-bit numbers wrap.
         let ahead = Int(block &- UInt16(truncatingIfNeeded: acknowledged))
         if state == .opening {
             if opening.packet != nil {
-                // The answer to the options, or to a request to write.
+                // The reply to the options, or to a write request.
                 if block == 0 { opened(at: now) } else { statistics.useless += 1 }
                 return
             }
@@ -137,11 +139,11 @@ final class TFTPSender: TransferMachine {
         switch ahead {
         case 0: repeatedAcknowledgement(at: now)
         case 1...max(1, sent - acknowledged) where sent > acknowledged: advance(by: ahead, at: now)
-        default: statistics.useless += 1  // of long ago, or of what was never sent
+        default: statistics.useless += 1  // an old acknowledgement, or one of a block that was never sent
         }
     }
 
-    /// The window moves on.
+    /// Advances the window.
     private func advance(by count: Int, at now: MonotonicTime) {
         let isWhole = acknowledged + count == sent
         if isWhole { measure(at: now, wasSentOnce: acknowledged + count > repeatedBefore) }
@@ -201,14 +203,14 @@ final class TFTPSender: TransferMachine {
 
     // MARK: Blocks
 
-    /// What was sent and not acknowledged is to be sent again.
+    /// Marks the blocks in flight for retransmission.
     private func goBack() {
         statistics.repeated += sent - acknowledged
         repeatedBefore = max(repeatedBefore, sent)
         sent = acknowledged
     }
 
-    /// Sends what of the window has not been sent and is there.
+    /// Sends the unsent blocks of the window that are available.
     private func sendWindow(at now: MonotonicTime) {
         let first = sent
         while sent - acknowledged < terms.windowSize,
@@ -218,24 +220,24 @@ final class TFTPSender: TransferMachine {
             outgoing.append(TFTPPacket.data(block: UInt16(truncatingIfNeeded: sent), block))
         }
         if sent > first && state == .opening { openings += 1 }
-        // Nothing on its way: it is the file that is waited for.
+        // Nothing in flight: the transfer waits for the file.
         if sent == acknowledged { deadline = .never } else if sent > first { wait(from: now) }
     }
 }
 
-/// The bytes of a file from the first block that was not acknowledged on, as far as they are there.
+/// The buffered bytes of a file, from its first unacknowledged block.
 struct BlockQueue: Sendable {
     private var bytes: [UInt8] = []
     private var start = 0
-    /// Whether the file's end is there.
+    /// Whether the end of the file was appended.
     private(set) var isEnded = false
-    /// Whether the last block was removed: a short one, which may be empty.
+    /// Whether the last block, a short and possibly empty one, was removed.
     private(set) var isEmpty = false
 
     var byteCount: Int { bytes.count - start }
 
     mutating func append(_ more: [UInt8], isLast: Bool) {
-        // Moved to the front only when that is less than what was removed since, so that no byte is moved often.
+        // Compacts only when fewer bytes remain than were removed, so that the cost per byte is constant.
         if start > bytes.count - start {
             bytes.removeFirst(start)
             start = 0
@@ -244,7 +246,7 @@ struct BlockQueue: Sendable {
         isEnded = isLast
     }
 
-    /// A block, 0 the first; `nil` when it is not there yet, or never will be.
+    /// Returns a block, counted from 0; `nil` if it is not available yet or beyond the end.
     func block(_ index: Int, blockSize: Int) -> ArraySlice<UInt8>? {
         let from = start + index * blockSize
         if from + blockSize <= bytes.count { return bytes[from..<from + blockSize] }
@@ -252,10 +254,10 @@ struct BlockQueue: Sendable {
         return bytes[from...]
     }
 
-    /// Removes blocks that are there; answers how many bytes they had.
+    /// Removes available blocks; returns their size in bytes.
     mutating func removeFirst(_ count: Int, blockSize: Int) -> Int {
         let size = min(count * blockSize, byteCount)
-        // A file whose length is a multiple of a block's ends with an empty one.
+        // A file whose size is a multiple of the block size ends with an empty block.
         if isEnded && size < count * blockSize { isEmpty = true }
         start += size
         return size

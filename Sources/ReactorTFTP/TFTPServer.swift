@@ -1,21 +1,26 @@
-// A TFTP server: it takes requests on one port and begins a transfer on another for each, within limits. It owns the
-// transfers; what they send and when is their machines' concern, and whose files they are is the store's.
+// A TFTP server: receives requests on one port and runs each transfer on a port of its own, within limits. It owns the
+// transfers; their state machines decide what is sent, and the store provides the files.
 //
-//     request --refused--> ERROR, and nothing is kept
-//             --taken----> transferring --over--> told, counted
-//                             +--file is complete--> lingering: counts no more, but the last acknowledgement can be had
+//     request --refused---> ERROR, no state
+//             --accepted--> transferring --ended--> reported, counted
+//                             +--file complete--> lingering: no longer counted, repeats the last acknowledgement
 
 public import Reactor
 import ServedFiles
 
-/// Serves files by TFTP (RFC 1350, 2347, 2348, 2349, 7440).
+/// A TFTP server (RFC 1350, 2347, 2348, 2349, 7440).
+///
+///     let server = TFTPServer(DirectoryTransferStore(try ServedDirectory("/srv/tftp")), on: loop)
+///     let address = try server.start(on: SocketAddress("127.0.0.1:6969"))
+///
+/// Use it on its loop's thread. Files are opened on that thread, and read and written by the loop's workers.
 public final class TFTPServer: DatagramHandler {
     private struct Transfer {
         let session: TransferSession
         let request: TFTPRequest
         let isWrite: Bool
         let start: MonotonicTime
-        /// Over, but for its last acknowledgement.
+        /// Whether the transfer has ended and only repeats its last acknowledgement.
         var isLingering = false
     }
 
@@ -28,35 +33,44 @@ public final class TFTPServer: DatagramHandler {
     private var counts: [UInt64: Int] = [:]
     private var isDraining = false
     private var drained: () -> Void = {}
-    /// What it has counted.
+    /// The counters. A transfer is added when it ends.
     public private(set) var statistics = TFTPStatistics()
-    /// Told of every transfer that is over.
+    /// Called once for each transfer that has ended, on the loop's thread. Default: does nothing.
+    ///
+    /// A transfer that a new request from the same port replaces is not reported.
     public var transferEnded: (TransferReport) -> Void = { _ in }
 
-    /// A server of these files; it serves when ``start(on:)`` was called.
+    /// Creates a server, which serves once ``start(on:)-(SocketAddress)`` was called.
+    ///
+    /// - Parameters:
+    ///   - store: the files.
+    ///   - limits: the limits. Default: see ``TFTPLimits``.
+    ///   - loop: the loop that runs all transfers.
     public init(_ store: any TFTPStore, limits: TFTPLimits = TFTPLimits(), on loop: EventLoop) {
         (self.store, self.limits, self.loop) = (store, limits, loop)
     }
 
-    /// Takes requests.
+    /// Starts to serve on an address. Call it again to serve on several.
     ///
-    /// - Returns: Where.
-    /// - Throws: ``SocketError`` that names the address.
+    /// - Parameter address: the address; with port 0, the kernel chooses the port.
+    /// - Returns: The bound address.
+    /// - Throws: ``SocketError`` that names the address: in use, not permitted (ports below 1,024), no such address.
     public func start(on address: SocketAddress) throws(SocketError) -> SocketAddress {
         let socket = try loop.bindDatagrams(on: address, options: Self.options, handler: self)
         sockets.append(socket)
         return socket.address
     }
 
-    /// Takes requests on a socket that the process was started with.
+    /// Starts to serve on a socket that the process inherited, as from systemd (sd_listen_fds(3)).
     ///
+    /// - Parameter socket: the inherited datagram socket.
     /// - Throws: ``SocketError`` that names the socket.
     public func start(on socket: InheritedSocket) throws(SocketError) {
         sockets.append(try loop.adoptDatagrams(socket, options: Self.options, handler: self))
     }
 
-    /// Errors are the only answers from the port of requests, and no errors are sent to errors. A client may have any port
-    /// but this server's own.
+    /// The request port sends only errors, and never in reply to errors. Clients may use any port but this server's
+    /// own.
     private static let options: DatagramOptions = {
         var options = DatagramOptions()
         options.answers.refusesReflectingPorts = false
@@ -64,12 +78,16 @@ public final class TFTPServer: DatagramHandler {
         return options
     }()
 
-    /// How many transfers are under way.
+    /// The number of transfers in progress, without lingering ones.
     public var transferCount: Int { transfers.count - lingering.count }
 
-    /// Takes no more requests, and lets the transfers end; those that have not when the time is over are ended.
+    /// Stops taking requests and lets transfers finish. Those that are left at the deadline are ended with an error.
     ///
-    /// - Parameter done: told once.
+    /// Later calls do nothing, and their `done` is not called.
+    ///
+    /// - Parameters:
+    ///   - time: the time until the deadline.
+    ///   - done: called once on the loop's thread, when no transfer is in progress. Lingering ones do not delay it.
     public func drain(within time: Duration, done: @escaping () -> Void) {
         if isDraining { return }
         isDraining = true
@@ -77,7 +95,7 @@ public final class TFTPServer: DatagramHandler {
         drained = done
         loop.schedule(after: time) { [weak self] in
             for transfer in self?.transfers.values.map(\.session) ?? [] {
-                transfer.cancel(TFTPError(.undefined, "this server ends"))
+                transfer.cancel(TFTPError(.undefined, "the server is shutting down"))
             }
             self?.finishDraining()
         }
@@ -91,14 +109,14 @@ public final class TFTPServer: DatagramHandler {
     private func finishDraining() {
         let done = drained
         drained = {}
-        loop.execute(done)  // when the last sockets have been closed
+        loop.execute(done)  // after the last sockets were closed
     }
 
     // MARK: Requests
 
-    /// A datagram to the port of requests.
+    /// Handles a datagram to the request port.
     public func received(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) {
-        // In this server's own name: the transfer would be one with itself.
+        // From this server's own port, forged: the server would start a transfer with itself.
         if peer.port == socket.address.port {
             statistics.useless += 1
             return
@@ -107,10 +125,10 @@ public final class TFTPServer: DatagramHandler {
             switch try TFTPPacket(bytes) {
             case .read(let request): try begin(request, isWrite: false, from: peer, on: socket)
             case .write(let request): try begin(request, isWrite: true, from: peer, on: socket)
-            case .error: statistics.useless += 1  // never answered with an error
+            case .error: statistics.useless += 1  // errors get no reply
             case .data, .acknowledgement, .optionAcknowledgement:
                 statistics.useless += 1
-                refuse(TFTPError(.unknownTransfer, "no transfer has this port"), peer, on: socket)
+                refuse(TFTPError(.unknownTransfer, "no transfer uses this port"), peer, on: socket)
             }
         } catch {
             statistics.refused += 1
@@ -118,14 +136,14 @@ public final class TFTPServer: DatagramHandler {
         }
     }
 
-    /// A datagram that is longer than any request.
+    /// Handles a datagram that is longer than any request.
     public func receivedTruncated(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) {
         if peer.port == socket.address.port {
             statistics.useless += 1
             return
         }
         statistics.refused += 1
-        refuse(.illegal("this request is too long"), peer, on: socket)
+        refuse(.illegal("the request is too long"), peer, on: socket)
     }
 
     private func refuse(_ error: TFTPError, _ peer: SocketAddress, on socket: DatagramSocket) {
@@ -145,7 +163,7 @@ public final class TFTPServer: DatagramHandler {
         }
         try makeRoom(for: peer)
         let session = try session(for: request, isWrite: isWrite, with: peer)
-        // Of all addresses the one that was asked: a client takes packets from there only.
+        // Replies come from the address that received the request: a client accepts packets from there only.
         var local = socket.arrivalAddress ?? socket.address
         local.port = 0
         do throws(SocketError) {
@@ -160,7 +178,7 @@ public final class TFTPServer: DatagramHandler {
         if isWrite { watchRate(of: session, since: loop.now, at: loop.now.advanced(by: limits.writeRate.grace)) }
     }
 
-    /// Ends a transfer that keeps its place with a block now and then.
+    /// Ends a transfer that falls below the minimum rate.
     private func watchRate(of session: TransferSession, since start: MonotonicTime, at time: MonotonicTime) {
         loop.schedule(after: loop.now.duration(to: time)) { [weak self, weak session] in
             guard let self, let session, session.isOpen, session.machine.state == .transferring else { return }
@@ -178,12 +196,12 @@ public final class TFTPServer: DatagramHandler {
         if let key = peer.limitKey, counts[key, default: 0] >= limits.transfersPerAddress,
             !dropUnanswered(where: { $0.limitKey == key })
         {
-            throw TFTPError(.undefined, "too many transfers of this address; try again later")
+            throw TFTPError(.undefined, "too many transfers from this address; try again later")
         }
         if transferCount >= limits.transfers && !dropUnanswered(where: { _ in true }) {
             throw TFTPError(.undefined, "too many transfers; try again later")
         }
-        // Those that only linger make room.
+        // Lingering transfers make room.
         if transfers.count >= 2 * limits.transfers, let oldest = lingering.first {
             transfers[oldest]?.session.drop()
             forget(oldest)
@@ -198,7 +216,7 @@ public final class TFTPServer: DatagramHandler {
                 && transfer.start.duration(to: loop.now) >= min(Self.unansweredTime, limits.patience)
         }
         guard let (peer, transfer) = unanswered else { return false }
-        transfer.session.cancel(TFTPError(.undefined, "no answer for too long"))
+        transfer.session.cancel(TFTPError(.undefined, "no reply in time"))
         forget(peer)
         return true
     }
@@ -225,7 +243,7 @@ public final class TFTPServer: DatagramHandler {
                     ended: ended)
             } else {
                 let (source, size) = try store.source(request.name)
-                // How long a text is on its way is not known before it is.
+                // The length of netascii text on the wire is unknown in advance.
                 let (terms, answer) = TFTPTerms.granting(
                     request.options, within: bounds, fileSize: request.mode == .octet ? size : nil, isWrite: false)
                 let sender = TFTPSender(
@@ -258,14 +276,14 @@ public final class TFTPServer: DatagramHandler {
         endDrainIfIdle()
     }
 
-    /// Its socket is gone.
+    /// Forgets a transfer whose socket was closed.
     private func sessionEnded(_ session: TransferSession) {
         guard let transfer = transfers[session.peer], transfer.session === session else { return }
         forget(session.peer)
         endDrainIfIdle()
     }
 
-    /// A transfer counts no more.
+    /// Removes a transfer, which no longer counts towards the limits.
     private func forget(_ peer: SocketAddress) {
         guard let transfer = transfers.removeValue(forKey: peer) else { return }
         if transfer.isLingering { lingering.removeAll { $0 == peer } } else { release(peer) }

@@ -1,42 +1,45 @@
-// What both sides of a transfer have agreed on: the options of RFC 2347, 2348, 2349 and 7440, asked for by the client,
-// granted or lowered by the server. Values only; who lies about them is found out here.
+// Option negotiation (RFC 2347, 2348, 2349, 7440): the client requests options, the server grants or lowers them. Pure
+// values; a server that grants more than was requested is detected here.
 
 import Reactor
 
-/// The terms of a transfer.
+/// The negotiated terms of a transfer.
 struct TFTPTerms: Sendable, Hashable {
-    /// Bytes of a block, without its header.
+    /// The block size in bytes, without the header.
     var blockSize = 512
-    /// Blocks for one acknowledgement.
+    /// The window size in blocks per acknowledgement.
     var windowSize = 1
-    /// Until a packet is sent again; `nil` adapts to the network.
+    /// The retransmission timeout; `nil` adapts to the network.
     var timeout: Duration?
-    /// Bytes of the file, as the other side said.
+    /// The size of the file in bytes, as the peer announced it.
     var transferSize: Int?
-    /// The same, where it can be relied on. A size of 0 is what a client sends that does not know how much it will write
-    /// (curl does), and what a server sends back that has not understood the option.
+    /// The announced size, if it is reliable. 0 is not: clients send it when they do not know the size (curl), and
+    /// servers echo it when they do not implement the option.
     var announcedSize: Int? { transferSize == 0 ? nil : transferSize }
 
-    /// What RFC 2348 and RFC 7440 allow.
+    /// The valid values of RFC 2348 and RFC 7440.
     static let blockSizes = 8...65_464
     static let windowSizes = 1...65_535
     private static let timeouts = 1...255
 
-    /// What a server grants at most.
+    /// The most that a server grants.
     struct Bounds: Sendable, Hashable {
         var blockSize = 65_464
         var windowSize = 64
-        /// Bytes of a window, which is what a transfer keeps in memory.
+        /// The bytes of a window, which a transfer keeps in memory.
         var windowBytes = 256 * 1024
     }
 
     // MARK: The server's side
 
-    /// The terms that a server answers a request with, and the options that it tells; none where none was asked for that
-    /// it knows. Values that make no sense are left out, as if they had not been asked for (RFC 2347).
+    /// Returns the terms that a server grants, and the options of its reply, which are empty if the request has no
+    /// supported option. Invalid values are ignored, as if they had not been requested (RFC 2347).
     ///
     /// - Parameters:
-    ///   - fileSize: bytes of the file that is read, if they travel as they are; `nil` for one that is written.
+    ///   - options: the requested options.
+    ///   - bounds: the most that is granted.
+    ///   - fileSize: the size of the file that is read, in bytes; `nil` for netascii, and for a file that is written.
+    ///   - isWrite: whether the client writes the file.
     static func granting(_ options: [TFTPOption], within bounds: Bounds, fileSize: Int?, isWrite: Bool)
         -> (terms: TFTPTerms, answer: [TFTPOption])
     {
@@ -44,7 +47,7 @@ struct TFTPTerms: Sendable, Hashable {
         var answer: [TFTPOption] = []
         var seen: Set<TFTPOption.Name> = []
         for option in options {
-            // Each may be asked for once.
+            // Repeated options are ignored.
             guard let name = option.known, seen.insert(name).inserted, let number = option.number else { continue }
             switch name {
             case .blockSize where number >= blockSizes.lowerBound:
@@ -57,7 +60,7 @@ struct TFTPTerms: Sendable, Hashable {
                 terms.timeout = .seconds(number)
                 answer.append(TFTPOption(name, number))
             case .transferSize:
-                // The size of an empty file is not told: curl takes 0 for an error.
+                // The size of an empty file is not sent: curl takes 0 for an error.
                 guard let size = isWrite ? number : fileSize, isWrite || size > 0 else { continue }
                 terms.transferSize = size
                 answer.append(TFTPOption(name, size))
@@ -74,7 +77,7 @@ struct TFTPTerms: Sendable, Hashable {
 
     // MARK: The client's side
 
-    /// The options to ask for.
+    /// Returns the options that request these terms.
     func asking(transferSize: Int?) -> [TFTPOption] {
         var options: [TFTPOption] = []
         if blockSize != TFTPTerms().blockSize { options.append(TFTPOption(.blockSize, blockSize)) }
@@ -84,21 +87,22 @@ struct TFTPTerms: Sendable, Hashable {
         return options
     }
 
-    /// The terms that a server's answer to `asked` stands for: what it does not name is as if it had not been asked for.
+    /// Returns the terms that a server has granted. Options that its reply omits keep their defaults.
     ///
-    /// - Throws: ``TFTPError`` for a server: it named what was not asked for, or granted what was not, or more than it.
+    /// - Throws: ``TFTPError`` (8) for the server, if it granted an option that was not requested, or more than
+    ///   requested.
     static func accepting(_ answer: [TFTPOption], to asked: [TFTPOption]) throws(TFTPError) -> TFTPTerms {
         var terms = TFTPTerms()
         for option in answer {
             guard let name = option.known, let number = option.number,
                 let most = asked.first(where: { $0.name == option.name })?.number
-            else { throw refusal("an option was not asked for, or its value is no number") }
+            else { throw refusal("an option was not requested, or its value is not a number") }
             switch name {
             case .blockSize where number <= most && blockSizes.contains(number): terms.blockSize = number
             case .windowSize where number <= most && windowSizes.contains(number): terms.windowSize = number
             case .timeout where number == most: terms.timeout = .seconds(number)
             case .transferSize: terms.transferSize = number
-            default: throw refusal("\(name.rawValue) \(number) was not asked for")
+            default: throw refusal("\(name.rawValue) \(number) was not requested")
             }
         }
         return terms

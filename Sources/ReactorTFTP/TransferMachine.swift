@@ -1,21 +1,21 @@
-// What the two halves of TFTP have in common: packets and the time go in, packets come out, and neither knows a socket or
-// a file. Whoever drives one sends what is in `outgoing` after each call, and comes back at `deadline`.
+// The interface of the two state machines of TFTP: packets and the time go in, packets come out; neither does I/O. The
+// driver sends the packets in `outgoing` after each call, and calls back at `deadline`.
 
 import Reactor
 
-/// Where a transfer stands.
+/// The state of a transfer.
 enum TransferState: Sendable, Equatable {
-    /// The other side has not answered yet.
+    /// The peer has not replied yet.
     case opening
-    /// Blocks are on their way.
+    /// Blocks are being transferred.
     case transferring
-    /// All has arrived; whether it could be kept is being found out, and is acknowledged then. A receiver only.
+    /// The whole file has arrived and is being stored; the last acknowledgement follows. Receivers only.
     case completing
-    /// Over, but the last acknowledgement may be asked for once more. A receiver only.
+    /// Complete, but the last acknowledgement is repeated on request. Receivers only.
     case lingering
-    /// Over, and all has arrived.
+    /// Complete.
     case finished
-    /// Over before its time.
+    /// Failed.
     case failed(TransferFailure)
 
     var isOver: Bool {
@@ -26,21 +26,21 @@ enum TransferState: Sendable, Equatable {
     }
 }
 
-/// Why a transfer failed.
+/// The reason for the failure of a transfer.
 public enum TransferFailure: Error, Sendable, Equatable, CustomStringConvertible {
-    /// The other side said so.
+    /// The peer sent an error.
     case refused(TFTPError)
-    /// This side ended it because of what the other side sent, and said so to it.
+    /// This side ended the transfer because of invalid input from the peer, and sent it this error.
     case ended(TFTPError)
-    /// This side's file cannot be read or written, or the user has ended the transfer. The other side has nothing to do
-    /// with it, and was informed.
+    /// This side ended the transfer for a local reason, and sent the peer this error: the file cannot be read or
+    /// written, or the transfer was cancelled.
     case local(TFTPError)
-    /// The system does not send to the other side: why, in words.
+    /// The system cannot send to the peer; the value is the reason.
     case unsent(String)
-    /// The other side said nothing for this long.
+    /// The peer was silent for this long.
     case silent(Duration)
 
-    /// In words.
+    /// The reason, safe to print on a terminal.
     public var description: String {
         switch self {
         case .refused(let error): "the other side says: \(error)"
@@ -51,31 +51,31 @@ public enum TransferFailure: Error, Sendable, Equatable, CustomStringConvertible
     }
 }
 
-/// What a transfer has counted.
+/// The counters of a transfer.
 public struct TransferStatistics: Sendable, Hashable {
-    /// Bytes of blocks that have arrived, each counted once.
+    /// The number of payload bytes that were transferred, each counted once; netascii is counted as encoded.
     public internal(set) var bytes = 0
-    /// Blocks that have arrived.
+    /// The number of blocks that were transferred.
     public internal(set) var blocks = 0
-    /// Packets that were sent more than once.
+    /// The number of retransmitted packets.
     public internal(set) var repeated = 0
-    /// Packets that came without being of use: duplicates, late ones, those behind a gap.
+    /// The number of received packets that were ignored: duplicates, late packets, blocks beyond a gap.
     public internal(set) var useless = 0
-    /// Times that nothing came in time.
+    /// The number of timeouts.
     public internal(set) var timeouts = 0
 }
 
-/// One half of a transfer.
+/// One half of a transfer, as a state machine.
 protocol TransferMachine: AnyObject {
-    /// Where it stands.
+    /// The state.
     var state: TransferState { get }
-    /// Packets to be sent, in order; whoever sends them empties this.
+    /// The packets to send, in order. The driver removes them.
     var outgoing: [[UInt8]] { get set }
-    /// When ``deadlineReached(at:)`` is to be called.
+    /// The time at which the driver calls ``deadlineReached(at:)``.
     var deadline: MonotonicTime { get }
-    /// What it has counted.
+    /// The counters.
     var statistics: TransferStatistics { get }
-    /// What was agreed on.
+    /// The negotiated terms.
     var terms: TFTPTerms { get }
 
     /// Whether a server has sent all that it may send to a peer that has not answered: it only waits for that now.
@@ -83,41 +83,41 @@ protocol TransferMachine: AnyObject {
 
     /// Sends the first packet.
     func begin(at now: MonotonicTime)
-    /// A packet of the other side arrived.
+    /// Handles a packet from the peer.
     func received(_ packet: TFTPPacket, at now: MonotonicTime)
-    /// The time has come; may be called too early.
+    /// Handles the deadline; calls before it do nothing.
     func deadlineReached(at now: MonotonicTime)
-    /// Ends the transfer for a reason of this side, and sends the other side an error.
+    /// Ends the transfer with a failure and sends the peer an error.
     func fail(_ error: TFTPError, because failure: TransferFailure)
 }
 
 extension TransferMachine {
-    /// Ends the transfer because of what the other side sent, and sends it an error.
+    /// Ends the transfer because of invalid input from the peer, and sends it an error.
     func fail(_ error: TFTPError) { fail(error, because: .ended(error)) }
 
-    /// Ends the transfer because of this side's file, and sends the other side an error.
+    /// Ends the transfer for a local reason, and sends the peer an error.
     func failLocally(_ error: TFTPError) { fail(error, because: .local(error)) }
 }
 
-/// The first packet of a transfer, which is sent until the other side answers, and who sends it.
+/// The first packet of a transfer, which is retransmitted until the peer replies, and its sender.
 struct TransferOpening: Sendable {
-    /// The packet; `nil` for a server that answers a request without options: block 1 is the answer then.
+    /// The packet; `nil` for a server whose reply to a read request without options is block 1.
     let packet: [UInt8]?
-    /// The options of the request; for a server, those it grants are in the terms already.
+    /// The options of a client's request; empty for a server, whose terms contain them.
     let asked: [TFTPOption]
     let isServer: Bool
 
-    /// What a server may send before it knows that the peer is there: anybody can send a request in another's name.
+    /// The most packets that a server sends to a peer that has not replied: the source of a request may be forged.
     static let serversPackets = 3
 
-    /// A server's, which grants terms.
+    /// Returns the opening of a server that grants options.
     static func server(granting answer: [TFTPOption], isWrite: Bool) -> TransferOpening {
         let packet: TFTPPacket? =
             answer.isEmpty ? (isWrite ? .acknowledgement(block: 0) : nil) : .optionAcknowledgement(answer)
         return TransferOpening(packet: packet?.bytes, asked: [], isServer: true)
     }
 
-    /// A client's.
+    /// Returns the opening of a client, which is its request.
     static func client(_ packet: TFTPPacket) -> TransferOpening {
         let asked: [TFTPOption] =
             switch packet {

@@ -1,33 +1,33 @@
-// One half of a transfer on a socket of its own, which is what makes a port of its own for it (RFC 1350, 4): its machine
-// decides, this carries packets and wakes it up. What is done with the file is in the two files beside this one.
+// Drives one half of a transfer on a socket, and thereby a port, of its own (RFC 1350, 4). The state machine decides;
+// this class carries packets and sets the timer. SendingSession and ReceivingSession handle the file.
 //
 //     begin --packet, time, bytes of the file--> machine --packets--> socket
-//           --machine is over--> ended is told, the socket closed
+//           --machine is over--> the socket is closed, `ended` is called
 
 import Reactor
 
-/// A transfer on its socket. A subclass has the machine and the file.
+/// A transfer on its socket. Subclasses provide the machine and the file.
 class TransferSession: DatagramHandler {
-    /// Datagrams of others that are answered; more are only ignored, or anybody could have packets sent to anyone.
+    /// The most replies to datagrams from other addresses, so that forged ones cannot use this port as a reflector.
     private static let mostAnswersToStrangers = 8
-    /// Bytes that can always be received: blocks of those who agree on nothing, and the text of an error.
+    /// The bytes that every session can receive: a block of the default size, or an error with its message.
     private static let smallestDatagram = 516
 
     let loop: EventLoop
-    /// What decides; asked through ``update(_:)``, which does what it wants.
+    /// The state machine. Call it through ``update(_:)``, which performs its output.
     let machine: any TransferMachine
-    /// The other side. A client knows only its host until the server has answered from a port of its own.
+    /// The peer. A client knows only the host until the server has replied from its port of the transfer.
     private(set) var peer: SocketAddress
     private var knowsPort: Bool
     private var socket: DatagramSocket?
     private var timer: Timer?
     private var timerTime = MonotonicTime.never
     private var answersToStrangers = 0
-    /// Why the system did not send what was last to be sent.
+    /// The last error of the socket, if any; it explains a silent peer.
     private(set) var sendError: SocketError?
-    /// Told once when nothing is left to do for the transfer, a lingering one's included.
+    /// Called once when the transfer has ended, lingering included.
     private let ended: (TransferSession) -> Void
-    /// Told when the machine's state has changed.
+    /// Called when the state of the machine has changed.
     var stateChanged: (TransferSession) -> Void = { _ in }
     private var lastState = TransferState.opening
 
@@ -43,7 +43,7 @@ class TransferSession: DatagramHandler {
 
     /// Moves bytes between the machine and the file.
     func moveBytes() {}
-    /// The transfer is over: the file is closed, or discarded.
+    /// Closes or discards the file: the transfer is over.
     func closeFile() {}
 
     // MARK: Beginning and ending
@@ -51,39 +51,40 @@ class TransferSession: DatagramHandler {
     /// Opens the socket and sends the first packet.
     ///
     /// - Parameters:
-    ///   - local: this side's address, with port 0.
-    ///   - terms: the largest blocks and windows that there may be.
-    ///   - sendsBlocks: whether they are sent; they arrive otherwise.
+    ///   - local: the local address, with port 0.
+    ///   - terms: the largest possible blocks and windows.
+    ///   - sendsBlocks: whether this side sends the blocks rather than receives them.
+    /// - Throws: ``SocketError`` if the socket cannot be opened.
     func begin(on local: SocketAddress, _ terms: TFTPTerms, sendsBlocks: Bool) throws(SocketError) {
         let (window, blockSize) = (terms.windowSize, terms.blockSize + TFTPPacket.headerSize)
         var options = DatagramOptions()
-        // A transfer has one peer, counts what it sends to others, and ends by itself.
+        // A transfer has one peer, limits its replies to others itself, and ends on its own.
         options.answers = .unlimited
         options.datagramSize = max(Self.smallestDatagram, sendsBlocks ? 0 : blockSize)
         options.batchSize = min(max(4, window), 64)
         options.queuedDatagrams = min(window + 8, 1024)
         if sendsBlocks { options.queuedBytes = (window + 8) * blockSize }
-        // A window arrives at once, and the kernel counts more than its bytes.
+        // A whole window arrives in one burst, and the kernel accounts for more than its bytes.
         if window > 1 && !sendsBlocks { options.receiveBuffer = max(256 * 1024, 2 * window * (blockSize + 512)) }
         socket = try loop.bindDatagrams(on: local, options: options, handler: self)
         update { machine.begin(at: loop.now) }
     }
 
-    /// Where this side is.
+    /// The local address; `nil` before the session has begun.
     var address: SocketAddress? { socket?.address }
 
-    /// Whether it has a socket.
+    /// Whether the socket is open.
     var isOpen: Bool { socket?.isClosed == false }
 
-    /// Ends the transfer, and tells the other side why.
+    /// Ends the transfer and sends the peer an error.
     func cancel(_ error: TFTPError) { update { machine.failLocally(error) } }
 
-    /// Ends at once without a word.
+    /// Ends the transfer at once, without an error to the peer.
     func drop() { socket?.close() }
 
     // MARK: The machine
 
-    /// Lets the machine do something, and does what it wants.
+    /// Runs the machine and performs its output: packets, the state change, the timer.
     final func update(_ action: () -> Void) {
         guard let socket, !socket.isClosed else { return }
         action()
@@ -97,7 +98,7 @@ class TransferSession: DatagramHandler {
         if machine.state.isOver { socket.close() } else { arm(for: machine.deadline) }
     }
 
-    /// The timer is left where it is when it fires too early: most deadlines move on before they come.
+    /// Sets the timer. One that fires too early is left in place: most deadlines move before they are reached.
     private func arm(for deadline: MonotonicTime) {
         guard deadline < timerTime else { return }
         if let timer { loop.cancel(timer) }
@@ -116,7 +117,7 @@ class TransferSession: DatagramHandler {
         do throws(TFTPError) {
             packet = try TFTPPacket(bytes)
         } catch {
-            // A port is known from a packet that makes sense.
+            // Only a valid packet establishes the peer's port.
             if knowsPort { update { machine.fail(error) } }
             return
         }
@@ -126,7 +127,7 @@ class TransferSession: DatagramHandler {
 
     func receivedTruncated(_ bytes: RawSpan, from source: SocketAddress, on socket: DatagramSocket) {
         guard isPeer(source) else { return answer(stranger: source, bytes, on: socket) }
-        update { machine.fail(.illegal("this packet is longer than was agreed on")) }
+        update { machine.fail(.illegal("the packet exceeds the negotiated block size")) }
     }
 
     private func isPeer(_ source: SocketAddress) -> Bool {
@@ -136,7 +137,7 @@ class TransferSession: DatagramHandler {
         return host == peer
     }
 
-    /// The transfer goes on, whoever that is (RFC 1350, 4). An error is never answered with an error.
+    /// Sends error 5 to another sender; the transfer continues (RFC 1350, 4). Errors get no reply.
     private func answer(stranger source: SocketAddress, _ bytes: RawSpan, on socket: DatagramSocket) {
         guard answersToStrangers < Self.mostAnswersToStrangers, let packet = try? TFTPPacket(bytes) else { return }
         if case .error = packet { return }
@@ -145,7 +146,7 @@ class TransferSession: DatagramHandler {
         socket.send(TFTPPacket.error(error).bytes, to: source)
     }
 
-    /// What a moment's silence would not explain ends the transfer at once; the rest is sent again.
+    /// Handles a socket error: permanent ones end the transfer, others are left to retransmission.
     func failed(_ error: SocketError, peer: SocketAddress?, on socket: DatagramSocket) {
         if let peer, !isPeer(peer) { return }
         sendError = error

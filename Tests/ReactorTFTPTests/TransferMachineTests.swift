@@ -279,7 +279,7 @@ final class TransferWire {
         sender.received(.acknowledgement(block: 4), at: now)
         #expect(sender.outgoing.count == 4 && sender.statistics.blocks == 4)
         sender.received(.data(block: 1, []), at: now)
-        #expect(sender.state == .failed(.ended(.illegal("this is the transfer of a file to you"))))
+        #expect(sender.state == .failed(.ended(.illegal("unexpected packet; this transfer sends a file to you"))))
     }
 
     @Test func aBlockThatIsTooLongEndsTheTransfer() {
