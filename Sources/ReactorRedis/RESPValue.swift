@@ -18,15 +18,16 @@ public enum RESPValue: Hashable, Sendable {
 
     /// Parses the value in a message delivered by ``RESPFraming``.
     ///
-    /// Relies on the checks of the framing: a string that is cut off traps.
-    ///
-    /// - Throws: ``FramingError`` if the line that begins a value is incomplete or malformed.
+    /// - Throws: ``FramingError`` if the bytes are anything but one whole value, or nest arrays deeper than
+    ///   ``RESPFraming/maximumDepth``.
     public init(_ message: RawSpan) throws(FramingError) {
         var offset = 0
-        try self.init(message, at: &offset)
+        try self.init(message, at: &offset, depth: 0)
+        if offset != message.byteCount { throw FramingError(.malformed, "bytes after the value") }
     }
 
-    private init(_ message: RawSpan, at offset: inout Int) throws(FramingError) {
+    /// Reads the value at an offset, and moves the offset past it.
+    private init(_ message: RawSpan, at offset: inout Int, depth: Int) throws(FramingError) {
         let header = try RESPHeader(message, at: offset)
         offset = header.end
         switch header.kind {
@@ -38,6 +39,7 @@ public enum RESPValue: Hashable, Sendable {
                 self = .bulk(nil)
                 return
             }
+            guard length <= message.byteCount - offset - 2 else { throw FramingError(.truncated, "a truncated string") }
             self = .bulk(Array(message.extracting(offset..<offset + length)))
             offset += length + 2
         case .array:
@@ -45,8 +47,9 @@ public enum RESPValue: Hashable, Sendable {
                 self = .array(nil)
                 return
             }
+            guard depth < RESPFraming.maximumDepth else { throw FramingError(.malformed, "arrays nested too deeply") }
             var elements: [RESPValue] = []
-            for _ in 0..<count { elements.append(try RESPValue(message, at: &offset)) }
+            for _ in 0..<count { elements.append(try RESPValue(message, at: &offset, depth: depth + 1)) }
             self = .array(elements)
         }
     }

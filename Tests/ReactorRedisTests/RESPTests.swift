@@ -5,7 +5,7 @@ import Testing
 
 @testable import ReactorRedis
 
-@Suite struct RESPTests {
+@Suite(.timeLimit(.minutes(10))) struct RESPTests {
     /// Decodes a stream that arrives in pieces; answers the values.
     private static func decode(_ bytes: [UInt8], pieces: Int) throws -> [RESPValue] {
         var framing = RESPFraming()
@@ -66,5 +66,14 @@ import Testing
         let command = RESPValue.command(Array("PUBLISH".utf8), Array("ä\r\n".utf8))
         #expect(command == Array("*2\r\n$7\r\nPUBLISH\r\n$4\r\nä\r\n\r\n".utf8))
         #expect(try Self.decode(command, pieces: 1) == [.array([Self.bulk("PUBLISH"), Self.bulk("ä\r\n")])])
+    }
+
+    /// A value that was not cut by the framing is refused, never trapped on.
+    @Test(arguments: [
+        "", "$5\r\nab", "$5\r\nabcde", "$9223372036854775807\r\n", "*2\r\n:1\r\n", ":1\r\n:2\r\n",
+        "*9223372036854775807\r\n",
+        String(repeating: "*1\r\n", count: 100_000),
+    ]) func aValueThatIsNotWholeIsRefused(_ text: String) {
+        #expect(throws: FramingError.self) { try RESPValue(Array(text.utf8).span.bytes) }
     }
 }

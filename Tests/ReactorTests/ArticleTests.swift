@@ -3,7 +3,7 @@
 import Reactor
 import Testing
 
-@Suite struct ArticleTests {
+@Suite(.timeLimit(.minutes(10))) struct ArticleTests {
     private final class Counter: ConnectionHandler {
         private var count = 0
 

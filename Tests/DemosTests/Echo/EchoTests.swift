@@ -5,7 +5,7 @@ import Reactor
 import ReactorTesting
 import Testing
 
-@Suite struct EchoTests {
+@Suite(.timeLimit(.minutes(10))) struct EchoTests {
     /// Faults that hurt, but end no connection.
     private static var harsh: Faults {
         var faults = Faults.harsh

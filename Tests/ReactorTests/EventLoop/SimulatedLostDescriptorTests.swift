@@ -6,7 +6,7 @@ import ReactorTesting
 import SystemPackage
 import Testing
 
-@Suite struct SimulatedLostDescriptorTests {
+@Suite(.timeLimit(.minutes(10))) struct SimulatedLostDescriptorTests {
     @Test(arguments: Backend.all, [true, false]) func aWatchIsToldOnceThatItsDescriptorIsClosed(
         _ backend: Backend, isPaused: Bool
     ) throws {

@@ -5,7 +5,7 @@ import ReactorTesting
 import TestSupport
 import Testing
 
-@Suite struct SimulatedOffloadTests {
+@Suite(.timeLimit(.minutes(10))) struct SimulatedOffloadTests {
     private func order(_ seed: UInt64, _ backend: Backend) throws -> (order: [Int], end: MonotonicTime, digest: UInt64)
     {
         let world = try Simulation(seed: seed, faults: .mild, backend: backend)
@@ -68,7 +68,8 @@ import Testing
         world.loop.resolver = SimulatedResolver()
         world.workers.duration = 10_000_000_000...20_000_000_000
         var outcomes: [OffloadError?] = []
-        try world.loop.connect(to: "slow.example:80", handler: { _ in EchoHandler() }, failed: { _ in Issue.record("told") })
+        try world.loop.connect(
+            to: "slow.example:80", handler: { _ in EchoHandler() }, failed: { _ in Issue.record("told") })
         try world.loop.offload {
         } then: { result in
             if case .failure(let error) = result {

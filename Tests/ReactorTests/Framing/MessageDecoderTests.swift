@@ -90,7 +90,7 @@ struct LookingAhead: MessageDecoder {
     }
 }
 
-@Suite struct MessageDecoderTests {
+@Suite(.timeLimit(.minutes(10))) struct MessageDecoderTests {
     // MARK: Lines
 
     @Test func bothEndsOfALineAreTaken() throws {

@@ -5,7 +5,7 @@ import ReactorTesting
 import TestSupport
 import Testing
 
-@Suite struct SimulatedOperationTests {
+@Suite(.timeLimit(.minutes(10))) struct SimulatedOperationTests {
     /// A handler that computes for a while.
     private final class Slow: ConnectionHandler {
         let kernel: SimulatedKernel

@@ -6,7 +6,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite struct ConnectByNameTests {
+@Suite(.timeLimit(.minutes(10))) struct ConnectByNameTests {
     private struct Answers: NameResolver {
         let addresses: [SocketAddress]
 
