@@ -23,7 +23,9 @@ enum UserFileEditor {
     static func apply(_ edit: UserListEdit, to name: String, in path: FilePath) throws {
         // Resolved first, so that a symbolic link to the file stays a link.
         let path = resolved(path)
-        guard let last = path.lastComponent else { throw CommandFailure("cannot write \(path): it is a directory; use a file name") }
+        guard let last = path.lastComponent else {
+            throw CommandFailure("cannot write \(path): it is a directory; name a file")
+        }
         let parent = path.removingLastComponent()
         let folder = parent.isEmpty ? FilePath(".") : parent
         let lock = try attempt("cannot open \(folder)") {
