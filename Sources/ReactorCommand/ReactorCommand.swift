@@ -1,4 +1,4 @@
-// The command line: one subcommand a program, and what they have in common, which is how they fail.
+// The root of the command line: every program is a subcommand, and all of them fail in the same way.
 
 import ArgumentParser
 import CReactor
@@ -8,7 +8,7 @@ import CReactor
 struct ReactorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "reactor",
-        abstract: "A TCP server framework's demos and measuring tools.",
+        abstract: "Servers, experiments and measuring tools built on the swift-reactor framework.",
         version: "0.1.0",
         groupedSubcommands: [
             CommandGroup(name: "Server", subcommands: servers),
@@ -26,18 +26,18 @@ struct ReactorCommand: ParsableCommand {
             EchoCommand.self, ChatCommand.self, HTTPCommand.self, LoginCommand.self, TFTPCommand.self,
             DialogueCommand.self,
         ]
-        // What the trait of the package can leave out.
+        // The package trait FileTransfer controls whether this command is built.
         #if FileTransfer
             servers.insert(FilesCommand.self, at: 3)
         #endif
         return servers
     }
 
-    /// Runs the command. A failure is reported in one line, where ArgumentParser would add its usage text.
+    /// Runs the command and exits. A failure is reported in one line, without ArgumentParser's usage text.
     ///
-    /// The exit status is 0, 64 for an invalid command line, or 1 when the command itself failed or its output could not be
-    /// written. Not `async`: a loop's signals are those of the main thread, and an asynchronous main does not promise to
-    /// stay on it.
+    /// The exit status is 0, 64 for an invalid command line, or 1 when the command failed or its output could not be
+    /// written. Not `async`: an event loop receives the main thread's signals, and an asynchronous `main` may leave
+    /// that thread.
     static func main() {
         creactor_occupy_standard_streams()
         var failure: (any Error)?

@@ -1,50 +1,55 @@
-// A socket whose calls wait: accept for a client, receive for bytes, send for room. What the texts call the simple way: the
-// program is where the client is. Knows no model.
+// A socket whose calls block: accept until a client connects, receive until bytes arrive, send until there is room.
+// Blocking is the simple way to write a server, because the program's position is the state of the client.
 
 import CServerModels
 import Glibc
 import Reactor
 import SystemPackage
 
-/// A socket that waits. A name only: who made it, or was given it, closes it.
+/// A blocking socket. It does not own the descriptor: the code that created or received it closes it.
 struct BlockingSocket: Sendable {
     let descriptor: FileDescriptor
     private var kernel: any SystemCalls { LinuxKernel.shared }
 
     init(_ descriptor: FileDescriptor) { self.descriptor = descriptor }
 
-    /// Makes a socket one that waits.
+    /// Makes a descriptor blocking and wraps it.
     init(making descriptor: FileDescriptor) {
         self.descriptor = descriptor
         _ = cmodels_make_blocking(descriptor.rawValue)
     }
 
+    /// Closes the descriptor.
     func close() { _ = kernel.close(descriptor) }
 
-    /// Waits for a client; `nil` when the process is to end.
+    /// Waits for a client.
+    ///
+    /// - Returns: The client's connection; `nil` when the process is ending.
     func accept() -> BlockingSocket? {
         while !ModelSockets.isEnding {
             let result = SystemResult(rawValue: cmodels_accept(descriptor.rawValue))
             guard let errno = result.errno else { return BlockingSocket(result.descriptor) }
             switch errno.faultClass {
-            // A signal, or a client that has left before it was its turn.
+            // A signal, or a client that left while it was in the backlog.
             case .retry, .wouldBlock, .peer: continue
-            // No descriptor, no memory: it stays so until somebody leaves, and asking at once again would only burn time.
+            // Out of descriptors or memory: retrying before another client leaves would only burn CPU time.
             case .resources: usleep(50_000)
-            // The socket was shut down: that is how the signal wakes us.
+            // The signal handler has shut the socket down to wake this call.
             default: return nil
             }
         }
         return nil
     }
 
-    /// Sends back what comes, until the peer has no more to say, breaks off, or the process is to end.
+    /// Echoes all input until the peer ends its stream, the connection fails, or the process is ending.
     func echo() {
         var buffer = [UInt8](repeating: 0, count: 16 * 1024)
         while let count = receive(into: &buffer), send(buffer, count) {}
     }
 
-    /// Waits for bytes: how many came, `nil` when no more will.
+    /// Waits for bytes.
+    ///
+    /// - Returns: The number of bytes received; `nil` at the end of the stream or after an error.
     private func receive(into buffer: inout [UInt8]) -> Int? {
         while true {
             var span = buffer.mutableSpan
@@ -55,8 +60,10 @@ struct BlockingSocket: Sendable {
         }
     }
 
-    /// Sends all of it, waiting for room as often as need be: the kernel takes what fits, which may be less. A peer that is
-    /// gone is an answer (`EPIPE`) and no SIGPIPE, which would end the whole process.
+    /// Sends the first `count` bytes, in several calls if the kernel accepts fewer at a time. A peer that is gone is
+    /// reported as `EPIPE` and not as SIGPIPE, which would end the whole process.
+    ///
+    /// - Returns: Whether all bytes were sent.
     private func send(_ buffer: [UInt8], _ count: Int) -> Bool {
         var sent = 0
         while sent < count {

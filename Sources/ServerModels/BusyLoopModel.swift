@@ -1,17 +1,18 @@
-// No call waits, and so the loop never does: it asks the listener for a client, and every client for bytes, and begins
-// again. What is left of it when it learns to wait for all of them at once is ``SelectorModel``.
+// A loop of non-blocking calls: it tries to accept a client, tries to read from every client, and starts over. With a
+// wait for all of them at once, it becomes ``SelectorModel``.
 
 import Reactor
 import SystemPackage
 
-/// A loop that asks everybody, all the time.
+/// A loop that polls every connection all the time.
 enum BusyLoopModel {
+    /// Serves until the process is ending, at most `limit` clients at once.
     static func run(_ listener: FileDescriptor, _ kernel: any SystemCalls, limit: Int) {
         var connections: [NonBlockingEcho] = []
         var buffer = [UInt8](repeating: 0, count: 16 * 1024)
         while !ModelSockets.isEnding {
             if connections.count < limit {
-                // Whatever keeps a client from coming in, it is asked for again in a moment.
+                // If accept fails, the next round tries again.
                 var peer = SocketAddress.unspecified
                 let newcomer = kernel.accept(listener, peer: &peer)
                 if newcomer.succeeded { connections.append(NonBlockingEcho(newcomer.descriptor)) }

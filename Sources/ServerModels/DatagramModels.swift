@@ -1,16 +1,21 @@
-// The same for UDP, where it makes sense. There are no connections: one socket is everybody's, and a datagram says where it
-// comes from. So the iterative server already serves all, nobody can stall it, and waiting in select, poll or epoll brings
-// nothing for the socket alone: it does when there is something else to wait for meanwhile.
+// The models that make sense for UDP. There are no connections: all clients share one socket, and each datagram carries
+// its source. So the iterative server already serves all clients, and none can stall it; select, poll or epoll only pay
+// off when there is another descriptor to wait for.
 
 import CServerModels
 import Reactor
 import SystemPackage
 
-/// Datagram servers.
+/// The echo servers for datagrams.
 enum DatagramModels {
-    /// The largest datagram that IP can carry.
+    /// The size of the buffer: the largest IP packet, in bytes.
     private static let largest = 65_535
+    /// The budget of one readiness event.
     private static let datagramsAtOnce = 64
+
+    /// Serves until the process is ending.
+    ///
+    /// - Throws: `SocketError` when the socket cannot be bound or the selector cannot be created.
 
     static func serve(
         _ model: ServerModel, on address: SocketAddress, _ kernel: any SystemCalls, _ listening: (SocketAddress) -> Void
@@ -19,7 +24,7 @@ enum DatagramModels {
         defer { _ = kernel.close(socket) }
         let local = ModelSockets.address(of: socket, kernel)
         if local.isWildcard { _ = cmodels_report_local(socket.rawValue, local.isIPv6 ? 1 : 0) }
-        // These answer whatever comes, each datagram once: without the guard two of them would answer each other.
+        // Every datagram gets a reply. Without the guard, two such servers would reply to each other indefinitely.
         var limits = AnswerLimits()
         limits.perSecond = nil
         let answers = AnswerGuard(limits, port: local.port)
@@ -51,18 +56,22 @@ enum DatagramModels {
             _ = selector.wait(into: ready, timeout: mayHaveMore ? .none : .forever)
             if ready.count == 0 && !mayHaveMore { continue }
             ready.removeAll()
-            // Until nothing is left, which edge-triggered readiness asks for; but not for ever.
+            // Edge-triggered readiness requires reading until nothing is left, within a budget so that signals are
+            // noticed.
             var count = 0
             while count < datagramsAtOnce, echoOne(socket, &buffer, answers) { count += 1 }
             mayHaveMore = count == datagramsAtOnce
         }
     }
 
-    /// Sends one datagram back to where it came from; false when there is none. An answer that does not fit into the
-    /// socket's buffer is lost, as datagrams are, and so is one that cannot reach its peer: the next peer is served.
+    /// Returns one datagram to its source. A reply that finds the send buffer full, or that cannot reach its peer, is
+    /// lost like any datagram, and the next one is served.
+    ///
+    /// - Returns: Whether a datagram was received.
     private static func echoOne(_ socket: FileDescriptor, _ buffer: inout [UInt8], _ answers: AnswerGuard) -> Bool {
+        // Safe: `peer` and the buffer outlive both calls, the kernel writes at most `bytes.count` bytes, `prefix`
+        // bounds the address, and the span over the received bytes does not leave the closure.
         unsafe buffer.withUnsafeMutableBytes { bytes in
-            // The peer and the buffer live for both calls, and neither writes more than there is room for.
             var peer = cmodels_peer()
             let received = unsafe cmodels_recvfrom(socket.rawValue, bytes.baseAddress, bytes.count, &peer)
             if received < 0 { return -received == Int(Errno.connectionRefused.rawValue) }

@@ -1,5 +1,5 @@
-// The echo on this framework, as a handler that is called and as a task that waits. Here nothing is deliberately simple:
-// this is how a server is meant to be written.
+// The echo on this framework, with handlers and with tasks. Unlike the other models it is not simplified: servers are
+// meant to be written like this.
 
 import Reactor
 
@@ -8,8 +8,12 @@ private final class Echo: ConnectionHandler {
     func received(_ bytes: RawSpan, on connection: Connection) { connection.write(bytes) }
 }
 
-/// The framework's own two ways.
+/// The models that use the framework.
 enum FrameworkModel {
+    /// Serves until SIGTERM or SIGINT.
+    ///
+    /// - Parameter withTasks: whether connections are served by tasks instead of handlers.
+    /// - Throws: `SocketError` when it cannot listen.
     static func run(
         on address: SocketAddress, _ options: ModelOptions, _ kernel: any SystemCalls, withTasks: Bool,
         listening: (SocketAddress) -> Void
@@ -17,7 +21,7 @@ enum FrameworkModel {
         let loop = try EventLoop(backend: .epoll(.levelTriggered), kernel: kernel)
         do throws(SocketError) {
             for signal in [Signal.terminate, .interrupt] { try loop.watchSignal(signal) { loop.stop() } }
-            // As patient as the other models are, so that they can be compared: no deadline ends a silent client.
+            // No deadline closes a silent client, as in the other models, so that they can be compared.
             var limits = Limits()
             limits.connections = min(options.limit, limits.effectiveConnections())
             limits.backlog = options.backlog
@@ -37,7 +41,7 @@ enum FrameworkModel {
         try loop.run()
     }
 
-    /// An echo task.
+    /// Echoes a connection in a task.
     private static nonisolated(nonsending) func serve(_ connection: AsyncConnection) async throws {
         while try await connection.read({ connection.base.write($0) }) { try await connection.waitForRoom() }
     }

@@ -1,11 +1,12 @@
-// What the models do alike before they differ: a socket that listens, and the signals that end them.
+// What all models share: the listening socket, and the signals that end them.
 
 import CServerModels
 import Reactor
 import SystemPackage
 
+/// The sockets and signals of the models.
 enum ModelSockets {
-    /// socket, bind, listen: a socket that does not wait.
+    /// Returns a non-blocking listening socket (socket, bind, listen).
     static func listen(
         on address: SocketAddress, backlog: Int, _ kernel: any SystemCalls
     ) throws(SocketError) -> FileDescriptor {
@@ -17,13 +18,14 @@ enum ModelSockets {
         return socket
     }
 
-    /// socket, bind: a socket that does not wait.
+    /// Returns a non-blocking bound socket (socket, bind).
     static func bind(
         _ type: SocketKind, to address: SocketAddress, _ kernel: any SystemCalls
     ) throws(SocketError) -> FileDescriptor {
         let made = kernel.socket(type, for: address)
         if let errno = made.errno { throw SocketError(.open, subject: "\(address)", errno: errno) }
-        // Without it a server that is started again has to wait for a minute, until its old connections are forgotten.
+        // Without SO_REUSEADDR, a restarted server could not bind until its old connections have left TIME_WAIT, a
+        // minute later.
         if type == .stream { _ = kernel.setOption(.reuseAddress, of: made.descriptor, to: 1) }
         if let errno = kernel.bind(made.descriptor, to: address).errno {
             _ = kernel.close(made.descriptor)
@@ -32,20 +34,24 @@ enum ModelSockets {
         return made.descriptor
     }
 
+    /// Returns the local address of a socket.
     static func address(of socket: FileDescriptor, _ kernel: any SystemCalls) -> SocketAddress {
         var address = SocketAddress.unspecified
         _ = kernel.localAddress(of: socket, &address)
         return address
     }
 
-    /// SIGTERM and SIGINT end the model, which may be waiting on this socket.
+    /// Makes SIGTERM and SIGINT end the model and wake it if it waits on this socket.
     static func endOnSignals(waking socket: FileDescriptor) { cmodels_end_on_signals(socket.rawValue) }
 
-    /// Whether the model is to end.
+    /// Whether a signal has asked the model to end.
     static var isEnding: Bool { cmodels_is_ending() != 0 }
 
-    /// A forked child has a copy of the calling thread and of no other; but of all locks, as they were. A lock that another
-    /// thread held (malloc's, for one) stays locked for ever in the child, which then may only exec or end.
+    /// Checks that this process has a single thread, which fork without exec requires.
+    ///
+    /// A forked child has a copy of the calling thread only, but of all locks in their current state. A lock that
+    /// another thread held (that of malloc, for instance) stays locked in the child, which then may only exec or exit.
+    /// - Throws: `SocketError` when there are more threads.
     static func requireSingleThread() throws(SocketError) {
         let count = cmodels_threads()
         guard count > 1 else { return }

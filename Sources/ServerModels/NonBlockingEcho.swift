@@ -1,38 +1,40 @@
-// One connection of a server that must not wait for any of them: what it has still to send is remembered, not waited for.
-// This is all that a loop needs to serve many. It knows neither the loop nor how anybody finds out that it is ready.
+// One connection of a server that must not block: unsent output is kept for later. This is all that a loop needs to
+// serve many connections; it is independent of the loop and of the way readiness is found out.
 //
 //     reading --bytes, all sent--> reading
 //        ^  \--bytes, some left--> writing --all sent--> reading
-//        |                          (nothing is read meanwhile: whoever does not read is not listened to)
+//        |                          (no reading meanwhile: backpressure on a peer that does not read)
 //        +--- end, or a failure, in either state --> over
 
 import Reactor
 import SystemPackage
 
-/// The echo on a socket that does not wait.
+/// The echo on a non-blocking socket.
 struct NonBlockingEcho {
-    /// What a step came to.
+    /// The result of a step.
     enum Step {
-        /// Something was done; there may be more to do.
+        /// Progress was made; there may be more to do.
         case moved
         /// There is nothing to read.
         case waitsForBytes
-        /// The peer's window is full.
+        /// The send buffer is full, because the peer does not read.
         case waitsForRoom
-        /// The peer has no more to say and has got all of it, or it is gone.
+        /// The peer has ended its stream and all output is sent, or the connection has failed.
         case isOver
     }
 
     let descriptor: FileDescriptor
-    /// What the selector was told last.
+    /// The interest that is registered with the selector.
     var interest = Interest.readable
     private var unsent: [UInt8] = []
 
     init(_ descriptor: FileDescriptor) { self.descriptor = descriptor }
 
-    /// Does one thing that can be done without waiting.
+    /// Performs one step without blocking: sends pending output, or receives bytes and sends them back.
     ///
-    /// - Parameter buffer: for what is received; one for all connections, because nothing stays in it.
+    /// - Parameters:
+    ///   - kernel: the system.
+    ///   - buffer: the receive buffer, which all connections share because no data stays in it.
     mutating func step(_ kernel: any SystemCalls, _ buffer: inout [UInt8]) -> Step {
         if !unsent.isEmpty { return sendRest(kernel) }
         var span = buffer.mutableSpan

@@ -1,5 +1,5 @@
-// Workers that are started beforehand: each is the iterative server, all of them on one listener. The kernel gives each
-// client to one of those that wait in accept.
+// Workers that are started in advance: each is the iterative server, and all share one listener. The kernel gives each
+// client to one of the workers that wait in accept.
 //
 //     parent    fork, fork, fork ... --> wait for SIGCHLD --a worker ended--> fork another
 //     worker 1  accept --> read, write ... --> close --> accept ...
@@ -8,8 +8,9 @@
 import CServerModels
 import Glibc
 
-/// Pre-forked workers.
+/// The model with pre-forked workers.
 enum PreforkModel {
+    /// Serves until the process is ending, and replaces workers that have died.
     static func run(_ listener: BlockingSocket, workers: Int) {
         cmodels_reap_children()
         while !ModelSockets.isEnding {
@@ -22,7 +23,7 @@ enum PreforkModel {
                 if child < 0 || ModelSockets.isEnding { break }
             }
             cmodels_wait_for_fewer_children(CInt(clamping: workers))
-            // Whatever ends a worker may end the next one as well, or keep it from being started: not as fast as one can.
+            // The cause that ended a worker may end its successor too, or make fork fail: pause between attempts.
             if !ModelSockets.isEnding { usleep(20_000) }
         }
         cmodels_end_children()

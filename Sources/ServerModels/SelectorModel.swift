@@ -1,25 +1,27 @@
-// The reactor in one file: one loop, one wait for all, and then whatever is ready is served. It runs on any of the
-// framework's selectors: what differs between select, poll, and epoll level- and edge-triggered is in their own files, and
-// here in the one question whether readiness is told again. This is the framework's `EventLoop` without all that real
-// clients make necessary: timers, deadlines, fairness, limits, errors that somebody hears of.
+// The reactor in one file: one loop that waits for all connections at once and serves the ready ones, on any of the
+// framework's selectors. It is the framework's `EventLoop` without what real clients require: timers, deadlines,
+// fairness, limits and error reports.
 //
-//           +--> wait until something is ready (nothing is: sleep)
+//           +--> wait until something is ready (otherwise sleep)
 //           |      |
-//           |      +--> the listener: accept until nobody is left
-//           |      +--> a connection: step  --> ask for what it waits for now: readable or writable
+//           |      +--> the listener: accept until the backlog is empty
+//           |      +--> a connection: step  --> register its next interest: readable or writable
 //           +------+
 //
-// Level-triggered, one step a readiness is enough: what is left will be told again. Edge-triggered, nobody will tell again:
-// it steps until nothing is left, or, because a peer may send as fast as we read, so often, and looks again after the others.
+// Level-triggered, one step per readiness is enough, because the selector reports the rest again. Edge-triggered,
+// readiness is reported once: the loop steps until nothing is left, or, since a peer may send as fast as the loop
+// reads, up to a budget, and then returns to the connection after the others.
 
 import Reactor
 import SystemPackage
 
-/// One loop over a selector.
+/// The model with one loop over a selector.
 final class SelectorModel {
+    /// The budget of a connection per turn, on an edge-triggered selector.
     private static let stepsAtOnce = 16
+    /// The budget of the listener per turn.
     private static let clientsAtOnce = 64
-    /// When there was no descriptor for a client: how long to wait until it is tried again, in nanoseconds.
+    /// The pause after accept has failed for lack of descriptors, in nanoseconds.
     private static let patience: Int64 = 50_000_000
 
     private let listener: FileDescriptor
@@ -28,15 +30,19 @@ final class SelectorModel {
     private let isEdgeTriggered: Bool
     private let limit: Int
     private var connections: [CInt: NonBlockingEcho] = [:]
-    /// Whether the selector watches the listener; not while there is no room for another client.
+    /// Whether the listener is registered with the selector; false at the limit of clients or descriptors.
     private var isAccepting = false
-    /// Before that moment it is not watched again, unless somebody leaves.
+    /// The earliest time at which the listener is registered again, unless a client leaves before.
     private var acceptsAgain = MonotonicTime(nanoseconds: 0)
-    /// Who was ready and may still be, without anybody telling. A set: the next wait may tell of them as well.
+    /// Descriptors that may still be ready although the selector will not report them again. A set, because the next
+    /// wait may report them as well.
     private var again: Set<CInt> = []
     private var buffer = [UInt8](repeating: 0, count: 16 * 1024)
     private let ready = ReadyList()
 
+    /// Creates a model on a listening socket, which it does not close.
+    ///
+    /// - Throws: `SocketError` when the selector cannot be created.
     init(
         _ listener: FileDescriptor, _ backend: Backend, _ kernel: any SystemCalls, limit: Int
     ) throws(SocketError) {
@@ -44,16 +50,17 @@ final class SelectorModel {
         self.kernel = kernel
         selector = try backend.makeSelector(kernel)
         isEdgeTriggered = selector.capabilities.isEdgeTriggered
-        // select takes descriptors below 1,024, and some are other things than connections.
+        // select accepts only descriptors below 1,024, and a few are not connections.
         self.limit = min(limit, (selector.capabilities.descriptorLimit ?? .max) - 16)
     }
 
+    /// Serves until the process is ending.
     func run() {
         while !ModelSockets.isEnding { turn() }
         end()
     }
 
-    /// One wait, and all that was ready.
+    /// Runs one turn: a wait, and a step of everything that is ready.
     func turn() {
         let isFull = connections.count >= limit
         if !isAccepting, !isFull, kernel.now() >= acceptsAgain {
@@ -69,7 +76,7 @@ final class SelectorModel {
         for descriptor in leftOver { serve(descriptor) }
     }
 
-    /// Closes what is open, but the listener.
+    /// Closes all connections and the selector, but not the listener.
     func end() {
         for connection in connections.values { _ = kernel.close(connection.descriptor) }
         connections = [:]
@@ -87,7 +94,7 @@ final class SelectorModel {
             let newcomer = kernel.accept(listener, peer: &peer)
             if newcomer.wouldBlock { return }
             guard newcomer.succeeded else {
-                // Out of descriptors, level-triggered: the listener stays ready, and the wait would not be one.
+                // Out of descriptors: a level-triggered listener stays ready, so the wait would return at once.
                 if newcomer.errno?.faultClass == .resources {
                     acceptsAgain = kernel.now().advanced(by: .nanoseconds(Self.patience))
                     return pauseAccepting()
@@ -109,7 +116,7 @@ final class SelectorModel {
     }
 
     private func serveConnection(_ number: CInt) {
-        // A number that was closed a moment ago: its last readiness is nobody's any more.
+        // The connection was closed earlier in this turn, and its readiness is stale.
         guard var connection = connections[number] else { return }
         for _ in 0..<(isEdgeTriggered ? Self.stepsAtOnce : 1) {
             switch connection.step(kernel, &buffer) {
@@ -117,7 +124,7 @@ final class SelectorModel {
             case .waitsForBytes: return keep(&connection, waitingFor: .readable)
             case .waitsForRoom: return keep(&connection, waitingFor: .writable)
             case .isOver:
-                // First out of the selector, then closed: a duplicate elsewhere would keep it there.
+                // Deregister before closing: a duplicate of the descriptor elsewhere would keep the registration alive.
                 _ = change(connection.descriptor, from: connection.interest, to: nil)
                 _ = kernel.close(connection.descriptor)
                 connections[number] = nil

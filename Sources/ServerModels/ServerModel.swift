@@ -1,37 +1,36 @@
-// The models that a server can be built to, by name, and what each of them teaches. How one works is in a file of its own;
-// this one knows only where to find them.
+// The models of a server, by name, with an explanation of each. How each one works is in a file of its own.
 
 public import Reactor
 
-/// What a model is run with.
+/// The options of a model.
 public struct ModelOptions: Sendable {
-    /// Processes of ``ServerModel/prefork``. Default: 8.
+    /// The number of worker processes of ``ServerModel/prefork``. Default: 8.
     public var workers = 8
-    /// Clients that are served at once at most; others wait in the backlog. Default: 2,000.
+    /// The maximum number of concurrent clients; further ones wait in the backlog. Default: 2,000.
     public var limit = 2_000
-    /// Clients that may wait to be accepted (listen(2)). Default: 511.
+    /// The maximum number of connections waiting to be accepted (listen(2)). Default: 511.
     public var backlog = 511
-    /// UDP in place of TCP, see ``ServerModel/servesDatagrams``. Default: false.
+    /// Whether to serve UDP instead of TCP, see ``ServerModel/servesDatagrams``. Default: false.
     public var isDatagram = false
 
-    /// The defaults.
+    /// Creates options with the default values.
     public init() {}
 }
 
-/// A way to build a server, with the same echo in it as in all others.
+/// A way to build a server. Every model serves the same echo.
 public struct ServerModel: Sendable, Hashable, CustomStringConvertible {
     enum Kind: Hashable { case iterative, fork, thread, prefork, busyLoop, selector(Backend), coroutine, reactor }
 
     let kind: Kind
-    /// The name, as the command line has it.
+    /// The name on the command line.
     public let description: String
-    /// What it is, in a few words.
+    /// A summary in a few words, at most 44 characters.
     public let summary: String
-    /// Why it behaves as it does, in a sentence.
+    /// An explanation of its behavior, in one sentence.
     public let explanation: String
 
-    /// Whether there is a server of this model for datagrams. What is a process, a thread, a worker or a task *a connection*
-    /// makes no sense without connections.
+    /// Whether the model can serve datagrams. Models with a process, thread, worker, task or handler per connection
+    /// cannot.
     public var servesDatagrams: Bool {
         switch kind {
         case .iterative, .busyLoop, .selector: true
@@ -39,7 +38,7 @@ public struct ServerModel: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    /// Whether it speaks to the system through a ``Reactor/Kernel``, which can trace what it does.
+    /// Whether the model makes its system calls through the framework's kernel interface, which can trace them.
     public var isTraceable: Bool {
         switch kind {
         case .busyLoop, .selector, .coroutine, .reactor: true
@@ -47,69 +46,73 @@ public struct ServerModel: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    /// One client after another.
+    /// One client after another, with blocking calls.
     public static let iterative = ServerModel(
         kind: .iterative, description: "iterative", summary: "one client after another",
-        explanation: "It waits in read for the one client that it serves, so all others wait for that client to leave.")
-    /// A process a connection.
+        explanation: "It blocks in read for the one client that it serves, so all others wait until that client leaves."
+    )
+    /// A process per connection.
     public static let fork = ServerModel(
-        kind: .fork, description: "fork", summary: "a process a connection",
+        kind: .fork, description: "fork", summary: "a process per connection",
         explanation:
-            "Whoever stalls stalls a process of its own; but each connection costs a fork, and memory for its copied pages."
+            "A stalled client blocks only its own process; but each connection costs a fork and memory for copied pages."
     )
-    /// A thread a connection.
+    /// A thread per connection.
     public static let thread = ServerModel(
-        kind: .thread, description: "thread", summary: "a thread a connection",
+        kind: .thread, description: "thread", summary: "a thread per connection",
         explanation:
-            "A thread is made faster than a process and shares its memory, but each needs a stack and a place in the scheduler."
+            "Threads start faster than processes and share their memory, but each needs a stack and scheduler time."
     )
-    /// Processes that are there before the clients are.
+    /// Worker processes that are started in advance.
     public static let prefork = ServerModel(
-        kind: .prefork, description: "prefork", summary: "workers, started beforehand",
+        kind: .prefork, description: "prefork", summary: "worker processes, started in advance",
         explanation:
-            "No fork stands between a client and its answer; but with as many stalled clients as workers nobody is served."
+            "No client waits for a fork; but once every worker has a stalled client, no further client is served."
     )
-    /// Asks everybody, all the time.
+    /// A loop of non-blocking calls without a wait.
     public static let busyLoop = ServerModel(
-        kind: .busyLoop, description: "busy-loop", summary: "asks every connection, again and again",
+        kind: .busyLoop, description: "busy-loop", summary: "polls every connection, again and again",
         explanation:
-            "Nobody can stall it, because no call waits; so it asks without end, and takes a whole processor also to do nothing."
+            "No client can stall it, because no call blocks; but it never rests, and uses a whole processor even when idle."
     )
-    /// select(2).
+    /// A loop over select(2).
     public static let select = ServerModel(
-        kind: .selector(.select), description: "select", summary: "waits for any of them in select",
+        kind: .selector(.select), description: "select", summary: "waits for all of them at once, in select",
         explanation:
-            "One call waits for all; it copies three bitmaps in and out at every wait, and its numbers end at 1,024.")
-    /// poll(2).
+            "One call waits for all; but it copies three bitmaps in and out each time, and descriptors end at 1,024.")
+    /// A loop over poll(2).
     public static let poll = ServerModel(
-        kind: .selector(.poll), description: "poll", summary: "waits for any of them in poll",
+        kind: .selector(.poll), description: "poll", summary: "waits for all of them at once, in poll",
         explanation:
-            "The list may be as long as one likes, but the kernel walks all of it at every wait, the silent ones included."
+            "The list has no size limit, but the kernel walks all of it at every wait, including silent connections."
     )
-    /// epoll(7), level-triggered.
+    /// A loop over epoll(7), level-triggered.
     public static let epollLevel = ServerModel(
-        kind: .selector(.epoll(.levelTriggered)), description: "epoll-lt", summary: "epoll, told as long as it lasts",
+        kind: .selector(.epoll(.levelTriggered)), description: "epoll-lt",
+        summary: "epoll: reports readiness while it lasts",
         explanation:
-            "The kernel keeps the list and tells only who is ready: a wait costs what is ready, not what is open.")
-    /// epoll(7), edge-triggered.
-    public static let epollEdge = ServerModel(
-        kind: .selector(.epoll(.edgeTriggered)), description: "epoll-et", summary: "epoll, told when it begins",
-        explanation:
-            "Told once, it has to read until nothing is left: no change of interest costs a call, one more recv does instead."
+            "The kernel keeps the list and reports only ready connections, so a wait costs what is ready, not what is open."
     )
-    /// A task a connection.
+    /// A loop over epoll(7), edge-triggered.
+    public static let epollEdge = ServerModel(
+        kind: .selector(.epoll(.edgeTriggered)), description: "epoll-et",
+        summary: "epoll: reports readiness when it begins",
+        explanation:
+            "Readiness is reported once, so it reads until nothing is left: this saves an epoll_ctl and costs one more recv."
+    )
+    /// A task per connection, on this framework.
     public static let coroutine = ServerModel(
-        kind: .coroutine, description: "coroutine", summary: "a task a connection, on this framework",
+        kind: .coroutine, description: "coroutine", summary: "a task per connection, on this framework",
         explanation:
-            "The code reads like the thread's, but a task that waits is a small object beside the loop, not a stack.")
-    /// This framework.
+            "The code reads like that of the thread model, but a waiting task is a small object instead of a stack.")
+    /// A handler per connection, on this framework.
     public static let reactor = ServerModel(
-        kind: .reactor, description: "reactor", summary: "a handler a connection, on this framework",
+        kind: .reactor, description: "reactor", summary: "a handler per connection, on this framework",
         explanation:
-            "The loop of epoll-lt, written once and for all: with limits, deadlines, backpressure and what else real clients do."
+            "The loop of epoll-lt, written once, with the limits, deadlines and backpressure that real clients require."
     )
 
-    /// All of them, in the order in which the tutorial meets them.
+    /// All models, in the order of the tutorial.
     public static let all: [ServerModel] = [
         .iterative, .fork, .thread, .prefork, .busyLoop, .select, .poll, .epollLevel, .epollEdge, .coroutine, .reactor,
     ]
@@ -121,21 +124,22 @@ public struct ServerModel: Sendable, Hashable, CustomStringConvertible {
         self.explanation = explanation
     }
 
-    /// The model of this name; `nil` when there is none.
+    /// Returns the model with this name; fails if no model has it.
     public init?(_ name: String) {
         guard let model = Self.all.first(where: { $0.description == name }) else { return nil }
         self = model
     }
 
-    /// Serves until SIGTERM or SIGINT, or SIGALRM, which follows them; all that was started has ended then.
+    /// Serves until SIGTERM or SIGINT, and returns when everything that it started has ended.
     ///
-    /// For the main thread of a process that does nothing else: it installs signal handlers, and the models of processes
-    /// need one that has no other thread.
+    /// Call it on the main thread of a process that does nothing else: it installs handlers for SIGTERM, SIGINT and
+    /// SIGALRM, and the models that fork need a process with a single thread.
     /// - Parameters:
-    ///   - address: where to listen.
-    ///   - kernel: the system, for the models that go through it (``isTraceable``).
-    ///   - listening: told once where it listens, when whoever connects will be served.
-    /// - Throws: `SocketError` when it cannot listen, or has threads where it must not.
+    ///   - address: the address to listen on.
+    ///   - options: the options of the model.
+    ///   - kernel: the system, for the models that use it (``isTraceable``).
+    ///   - listening: called once with the local address, when clients that connect will be served.
+    /// - Throws: `SocketError` when it cannot listen, or when a model that forks has more than one thread.
     package func serve(
         on address: SocketAddress, _ options: ModelOptions, kernel: any SystemCalls = LinuxKernel.shared,
         listening: (SocketAddress) -> Void

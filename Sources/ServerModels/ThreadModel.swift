@@ -1,40 +1,44 @@
-// A thread a connection: the main thread accepts, a new thread serves and ends. All of them share one memory, one table of
-// descriptors, and the one end of the process.
+// A thread per connection: the main thread accepts, and a new thread serves the connection and exits. All threads share
+// the memory and the descriptors, and end with the process.
 //
 //     main     accept --> a place is free? --> pthread_create --> accept ...
 //                                                   \
-//     thread                                         read, write ... --> close, give the place back
+//     thread                                         read, write ... --> close, release the place
 
 import CReactor
 import Glibc
 
-/// A thread a connection.
+/// The model with a thread per connection.
 enum ThreadModel {
+    /// Serves until the process is ending, with at most `limit` threads at once.
     static func run(_ listener: BlockingSocket, limit: Int) {
         let places = Places(limit)
         while places.take(), let connection = listener.accept() {
+            // Safe: this reference is consumed exactly once, by the new thread, or below if the thread cannot be
+            // started.
             let visit = unsafe Unmanaged.passRetained(Visit(connection, places))
             var thread = pthread_t()
-            // All signals blocked: they interrupt the main thread, which is the one that looks.
+            // The new thread blocks all signals, so that they interrupt the main thread, which checks for the end.
             let error = unsafe creactor_start_thread(
                 &thread,
                 { pointer in
-                    // Retained for this thread, which runs once.
+                    // Safe: the pointer is the reference retained for this thread, which runs once.
                     unsafe Unmanaged<Visit>.fromOpaque(pointer!).takeRetainedValue().serve()
                     return nil
                 }, visit.toOpaque())
             if error == 0 {
-                pthread_detach(thread)  // nobody waits for it: its memory is given back when it ends
+                pthread_detach(thread)  // never joined: its memory is released when it ends
             } else {
-                // No room for another thread: this client is turned away, those that are here are served on.
+                // No resources for another thread: this client is turned away, and the others are still served. Safe:
+                // no thread has started that could consume the reference.
                 let visit = unsafe visit.takeRetainedValue()
                 visit.end()
             }
         }
-        // Returning from here ends the process, and with it every thread, wherever it waits.
+        // Returning ends the process and all of its threads, wherever they wait.
     }
 
-    /// A connection on its way to its thread.
+    /// A connection that is passed to its thread.
     private final class Visit: Sendable {
         private let connection: BlockingSocket
         private let places: Places
@@ -55,8 +59,8 @@ enum ThreadModel {
         }
     }
 
-    /// So many threads may be at once: a semaphore (sem_overview(7)).
-    // Safe to share: the semaphore is initialized before any thread has it, never moves, and is made to be used by many.
+    /// The limit on concurrent threads: a semaphore (sem_overview(7)).
+    // Safe to share: the semaphore is initialized before any thread uses it, never moves, and is thread-safe by design.
     @safe private final class Places: @unchecked Sendable {
         private let semaphore: UnsafeMutablePointer<sem_t>
 
@@ -70,12 +74,13 @@ enum ThreadModel {
             unsafe semaphore.deallocate()
         }
 
-        /// Waits for a place; false when the process is to end.
+        /// Waits for a free place; returns false when the process is ending.
         func take() -> Bool {
             while unsafe sem_wait(semaphore) != 0 { if ModelSockets.isEnding { return false } }
             return true
         }
 
+        /// Releases a place.
         func giveBack() { unsafe _ = sem_post(semaphore) }
     }
 }

@@ -31,7 +31,7 @@ import Testing
         #expect(report.cells.map(\.backend) == ["select", "epoll-lt", "select", "epoll-lt"])
         #expect(report.cells.map(\.idleConnections) == [20, 20, 1_100, 1_100])
         #expect(report.cells.map(\.rounds.count) == [2, 2, 0, 2])
-        #expect(report.cells[2].note == "descriptors end at 1,024")
+        #expect(report.cells[2].note == "limited to 1,024 descriptors")
         for figures in report.cells.flatMap(\.rounds) {
             #expect(figures.messages > 0)
             #expect(0.1...10_000 ~= figures.serverCPUMicrosecondsPerMessage)

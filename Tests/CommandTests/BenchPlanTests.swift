@@ -44,7 +44,8 @@ import Testing
         let small = BenchScenario(active: 500)
         let large = BenchScenario(active: 100, idle: 10_000)
         #expect(BenchPlan.obstacle(to: small, descriptorLimit: 1024, descriptors: 20_000) == nil)
-        #expect(BenchPlan.obstacle(to: large, descriptorLimit: 1024, descriptors: 20_000) == "descriptors end at 1,024")
+        #expect(
+            BenchPlan.obstacle(to: large, descriptorLimit: 1024, descriptors: 20_000) == "limited to 1,024 descriptors")
         #expect(BenchPlan.obstacle(to: large, descriptorLimit: nil, descriptors: 20_000) == nil)
         #expect(
             BenchPlan.obstacle(to: large, descriptorLimit: nil, descriptors: 4096)

@@ -26,14 +26,14 @@ import Testing
         cells[0].rounds = [Self.figures(12_345.6, p50: 25_000)]
         cells[1].rounds = [Self.figures(9, p50: 1)]
         cells[1].note = "failed"
-        cells[2].note = "descriptors end at 1,024"
+        cells[2].note = "limited to 1,024 descriptors"
         let expected = [
             "                      messages/s         p50         p99       p99.9  server CPU",
             "1 connection",
             "  select                  12,346       25 us       50 us       75 us     4.56 us",
             "  epoll-et                     9     0.00 us     0.00 us     0.00 us     4.56 us  1 round only: failed",
             "100 active connections beside 1,000 idle ones",
-            "  select              descriptors end at 1,024",
+            "  select              limited to 1,024 descriptors",
             "  poll                not measured",
         ]
         #expect(BenchTable.text(of: cells) == expected.joined(separator: "\n"))

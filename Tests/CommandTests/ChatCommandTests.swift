@@ -104,7 +104,7 @@ import Testing
                 for try await _ in execution.standardOutput.strings() {}
             }
             #expect(client.terminationStatus == .exited(1))
-            #expect(client.standardError == "reactor: the server has ended the conversation\n")
+            #expect(client.standardError == "reactor: the server closed the connection without a goodbye\n")
         }
         #expect(outcome.status == .exited(0))
     }

@@ -127,7 +127,7 @@
             let many = try await Program.run(
                 .name("prlimit"), ["--nofile=256", path, "tftp", "serve", folders.served, "--max-transfers", "49"])
             #expect(many.status != .exited(0) && many.errorLines.count == 1)
-            #expect(many.error.contains("ask for at most 48"), "\(many.error)")
+            #expect(many.error.contains("use at most 48"), "\(many.error)")
         }
 
         @Test func descriptorsAreShared() {

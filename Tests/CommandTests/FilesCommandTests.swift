@@ -121,7 +121,7 @@
                     #expect(get.status == .exited(0), "\(get.error)")
                 }
                 let again = try await Program.run("files", "get", address, "old", folders.local)
-                #expect(again.error.contains("there is a \(folders.local)/old already"), "\(again.error)")
+                #expect(again.error.contains("\(folders.local)/old exists already"), "\(again.error)")
                 let nowhere = try await Program.run("files", "get", address, "old", folders.path + "/nowhere/")
                 #expect(nowhere.errorLines.count == 1 && nowhere.error.contains("cannot write"), "\(nowhere.error)")
             }
@@ -312,9 +312,9 @@
         }
 
         @Test(arguments: [
-            ("files serve", "Missing"), ("files serve /nonexistent", "there is no such directory"),
-            ("files serve /etc/passwd", "there is no such directory"), ("files get 127.0.0.1:1", "Missing"),
-            ("files get 127.0.0.1:1 x/", "no name of a file"), ("files list 127.0.0.1", "port is missing"),
+            ("files serve", "Missing"), ("files serve /nonexistent", "no such directory"),
+            ("files serve /etc/passwd", "no such directory"), ("files get 127.0.0.1:1", "Missing"),
+            ("files get 127.0.0.1:1 x/", "not the name of a file"), ("files list 127.0.0.1", "port is missing"),
             ("files list 127.0.0.1:1", "connection refused"), ("files dance", "dance"),
         ]) func badInputIsRefusedInOneLine(_ line: String, _ words: String) async throws {
             let outcome = try await Program.run(Program.reactor, line.split(separator: " ").map(String.init))

@@ -140,8 +140,8 @@ import Testing
 
     @Test func saysWhatIsWrongInOneLine() async throws {
         for (arguments, status, words) in [
-            (["http"], 64, "directory"), (["http", "/nothing/here"], 1, "there is no such directory"),
-            (["http", "/dev/null"], 1, "it is no directory"),
+            (["http"], 64, "directory"), (["http", "/nothing/here"], 1, "no such directory"),
+            (["http", "/dev/null"], 1, "not a directory"),
             (["http", "/tmp", "--form", "form"], 64, "begins with a slash"),
             (["http", "/tmp", "--max-body", "0"], 64, "at least 1"),
         ] as [([String], Int32, String)] {

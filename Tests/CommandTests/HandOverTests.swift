@@ -135,7 +135,7 @@ import Testing
         #expect(outcome.0 == .exited(0))
         #expect(outcome.1.hasPrefix("served "))
         #expect(outcome.2.hasPrefix("reactor: cannot hand over to process "), "\(outcome.2)")
-        #expect(outcome.2.lowercased().contains("\(reason); this one goes on"), "\(outcome.2)")
+        #expect(outcome.2.lowercased().contains("\(reason); this server keeps serving"), "\(outcome.2)")
     }
 
     /// Waits until a process has done some work.

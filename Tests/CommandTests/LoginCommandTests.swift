@@ -35,7 +35,7 @@ import Testing
         #expect(status.permissions == .ownerReadWrite)
         let text = try String(contentsOfFile: users.path, encoding: .utf8)
         #expect(text.hasPrefix("anna:$y$") && !text.contains("secret"))
-        #expect(try await users.add("anna", "other").error.contains("say --replace"))
+        #expect(try await users.add("anna", "other").error.contains("use --replace"))
 
         let outcome = try await RunningServer.run(command: ["login", "serve"], ["--users", users.path]) { server in
             let join = ["login", "join", server.address]

@@ -31,7 +31,7 @@ import Testing
             #expect(load.output.contains("errors       none"), "\(load.output)")
         }
         #expect(outcome.status == .exited(0))
-        #expect(outcome.output == "ended, and nothing of it is left")
+        #expect(outcome.output == "ended; no processes or connections are left")
         #expect(outcome.error == "")
     }
 

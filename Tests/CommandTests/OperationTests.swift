@@ -44,7 +44,7 @@ import Testing
     @Test func topNeedsATerminalOrToBeToldOtherwise() async throws {
         let top = try await Program.run("top", "/nowhere")
         #expect(top.status == .exited(64))
-        #expect(top.errorLines == ["reactor: standard output is not a terminal: use --once or --json"])
+        #expect(top.errorLines == ["reactor: standard output is not a terminal; use --once or --json"])
     }
 
     @Test(arguments: ["/nowhere/at/all", "", "@"]) func topSaysWhoIsNotThere(_ path: String) async throws {

@@ -133,7 +133,7 @@ import Testing
         #expect(
             binary.output == """
                 127.0.0.1  IPv4  on the wire 7f 00 00 01
-                           the number 2130706433, or 16777343 where a little-endian machine forgets ntohl
+                           the number 2130706433, or 16777343 if a little-endian machine omits ntohl
                 ::1        IPv6  on the wire 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 01
 
                 """)

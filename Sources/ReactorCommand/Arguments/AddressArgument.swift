@@ -1,27 +1,29 @@
-// An address on the command line, numeric or a name that the system's resolver knows.
+// Socket addresses on the command line: numeric, or a host name for the system's resolver.
 
 import ArgumentParser
 import Reactor
 
-/// Socket addresses as command-line arguments.
+/// Parsers for socket addresses on the command line.
 enum AddressArgument {
-    /// Takes the path of a Unix socket, or `@` and an abstract name.
+    /// Parses the path of a Unix socket, or `@NAME` for one in the abstract namespace (unix(7)).
+    ///
+    /// - Throws: `ValidationError` with a one-line message.
     static func parseUnix(_ path: String) throws -> SocketAddress {
         do throws(SocketError) { return try .unix(path) } catch { throw ValidationError(error.reason) }
     }
 
-    /// Parses `HOST:PORT` and looks names up, which may take seconds.
+    /// Parses `HOST:PORT` and resolves a host name, which may block for seconds.
     ///
-    /// - Returns: The first address, the one to be tried first.
-    /// - Throws: `ValidationError`, in one line.
+    /// - Returns: The first of the host's addresses, which is the one to try first.
+    /// - Throws: `ValidationError` with a one-line message.
     static func parse(_ text: String) throws -> SocketAddress {
         do throws(SocketError) {
             guard let address = try SocketAddress.resolve(text).first else {
-                throw SocketError(.resolve, subject: text, reason: "it has no address")
+                throw SocketError(.resolve, subject: text, reason: "the host has no address")
             }
             return address
         } catch {
-            let advice = error.operation == .resolve ? "; check the name, or write the address in numbers" : ""
+            let advice = error.operation == .resolve ? "; check the name, or use a numeric address" : ""
             throw ValidationError(error.reason + advice)
         }
     }

@@ -1,23 +1,24 @@
-// A duration on the command line: `500ms`, `5s`, `2m`, `1h`, and `0` or `none` where it can be switched off.
+// Durations on the command line: `500ms`, `5s`, `2m`, `1h`, and `0` or `none` where the timeout can be disabled.
 
 import ArgumentParser
 
-/// A duration as a command-line argument.
+/// A duration given on the command line.
 struct DurationArgument: Sendable, Hashable, CustomStringConvertible {
-    /// The duration; `nil` for `0` and `none`, which switch off what it is the duration of.
+    /// The duration; `nil` for `0` and `none`, which disable the timeout.
     let duration: Duration?
-    /// As it was written.
+    /// The text as it was written.
     let description: String
 
     private static let units: [(suffix: String, milliseconds: Int)] = [
         ("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000),
     ]
-    /// A hundred years: longer than anything here runs, and far from any overflow.
+    /// A hundred years in milliseconds: longer than any process runs, and far from overflow.
     private static let longest = 100 * 365 * 24 * 3_600_000
 
     /// Parses a duration.
     ///
-    /// - Throws: `ValidationError`, in one line, for anything but ASCII digits and one of the units.
+    /// - Throws: `ValidationError` with a one-line message, unless the text is ASCII digits followed by one of the
+    ///   units.
     init(_ text: String) throws {
         description = text
         if text == "none" || text == "0" {
@@ -26,15 +27,15 @@ struct DurationArgument: Sendable, Hashable, CustomStringConvertible {
         }
         let digits = text.prefix { $0.isASCII && $0.isNumber }
         guard !digits.isEmpty, let unit = Self.units.first(where: { $0.suffix == text.dropFirst(digits.count) }) else {
-            throw ValidationError("write a whole number and its unit: 500ms, 5s, 2m or 1h; 'none' for without end")
+            throw ValidationError("use a whole number with a unit, as 500ms, 5s, 2m or 1h; 'none' for no limit")
         }
         guard let number = Int(digits), number <= Self.longest / unit.milliseconds else {
-            throw ValidationError("that is more than a hundred years; 'none' is for without end")
+            throw ValidationError("longer than a hundred years; use 'none' for no limit")
         }
         duration = number == 0 ? nil : .milliseconds(number * unit.milliseconds)
     }
 
-    /// A default.
+    /// Wraps a default value and spells it as the command line does.
     init(_ duration: Duration?) {
         self.duration = duration
         guard let duration else {
@@ -46,19 +47,19 @@ struct DurationArgument: Sendable, Hashable, CustomStringConvertible {
         description = "\(milliseconds / unit.milliseconds)\(unit.suffix)"
     }
 
-    /// Parses a duration above zero, or `none` for without end: zero would end before it begins.
+    /// Parses a duration above zero, or `none` for no limit. Zero is rejected: the run would end before it begins.
     static func endless(_ text: String) throws -> DurationArgument {
         let argument = try DurationArgument(text)
         if argument.duration == nil && text != "none" {
-            throw ValidationError("it has to be above zero; 'none' is for without end")
+            throw ValidationError("use a duration above zero, or 'none' for no limit")
         }
         return argument
     }
 
-    /// Parses a duration that cannot be switched off.
+    /// Parses a duration above zero that cannot be disabled.
     static func required(_ text: String) throws -> Duration {
         guard let duration = try DurationArgument(text).duration else {
-            throw ValidationError("it has to be above zero")
+            throw ValidationError("use a duration above zero")
         }
         return duration
     }

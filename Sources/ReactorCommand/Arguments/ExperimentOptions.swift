@@ -1,4 +1,4 @@
-// What the subcommands have in common that are no servers but run an experiment and end.
+// The options shared by the experiments: subcommands that run once on a loop, print what they found, and exit.
 
 import ArgumentParser
 import Reactor
@@ -6,19 +6,21 @@ import Reactor
 struct ExperimentOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "How the loop finds out what is ready: \(BackendArgument.names). (default: epoll-lt)", valueName: "name"),
+            "The event loop's selector: \(BackendArgument.names). (default: epoll-lt)", valueName: "name"),
         transform: BackendArgument.parse)
     var backend = Backend.epoll(.levelTriggered)
 
     @OptionGroup var trace: TraceOptions
 
-    @Option(help: ArgumentHelp("Writes what was found as JSON; '-' is standard output.", valueName: "file"))
+    @Option(help: ArgumentHelp("Write the findings as JSON to this file; '-' is standard output.", valueName: "file"))
     var json: String?
 
-    /// Whether standard output is for people: it is either for people or for programs.
+    /// Whether standard output carries text for people; with `--json -` it carries JSON only.
     var printsText: Bool { json != "-" }
 
-    /// A loop as it was asked for.
+    /// Returns a new event loop with the requested back end and tracing, which stops when output cannot be written.
+    ///
+    /// - Throws: ``CommandFailure`` when the loop cannot be created.
     func makeLoop() throws -> EventLoop {
         do throws(SocketError) {
             let loop = try EventLoop(backend: backend, kernel: trace.kernel)

@@ -1,11 +1,11 @@
-// The two ways to write a server, by name.
+// The two styles of serving a connection, by name.
 
 import ArgumentParser
 
-/// How the connections of a demo are served.
+/// How a demo serves its connections.
 enum StyleArgument: String, ExpressibleByArgument, CaseIterable {
-    /// A handler, which is called.
+    /// By a handler object that the loop calls.
     case handler
-    /// A task, which waits.
+    /// By a task that awaits input.
     case async
 }

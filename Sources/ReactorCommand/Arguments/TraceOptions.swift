@@ -1,4 +1,4 @@
-// `--trace`: what a loop asks of the system, line by line.
+// `--trace` and `--trace-bytes`: a line per system call, readiness event and callback.
 
 import ArgumentParser
 import Reactor
@@ -6,22 +6,22 @@ import Reactor
 struct TraceOptions: ParsableArguments {
     @Flag(
         name: .customLong("trace"),
-        help: "Print each system call, readiness event and callback to standard error, one line each.")
+        help: "Print a line per system call, readiness event and callback to standard error.")
     var isOn = false
 
     @Flag(
         name: .customLong("trace-bytes"),
-        help: "As --trace, with the first bytes of what is sent and received: passwords are shown as well.")
+        help: "As --trace, and also show the first bytes sent and received, passwords included.")
     var showsBytes = false
 
-    /// Whether anything is traced.
+    /// Whether tracing is on.
     var isWanted: Bool { isOn || showsBytes }
 
-    /// The system that a loop runs on; its trace goes to `output`.
+    /// Returns the kernel for a loop; with tracing on, it writes each line of the trace to `output`.
     func kernel(_ output: @escaping (String) -> Void) -> any SystemCalls {
         isWanted ? TracingKernel(showsBytes: showsBytes, output: output) : LinuxKernel.shared
     }
 
-    /// The system that the loop of a client or a tool runs on.
+    /// The kernel for the loop of a client or a tool; its trace goes to standard error.
     var kernel: any SystemCalls { kernel { StandardError.write($0 + "\n") } }
 }

@@ -1,14 +1,15 @@
-// The findings of a load as JSON for programs. The keys are part of the command's interface: they may become more, but
-// none changes its meaning.
+// The result of a load as JSON. The keys are part of the command's interface: keys may be added, but none changes its
+// meaning.
 
 import FoundationEssentials
 import LoadGenerator
 
-/// The findings of a load, for programs: one JSON object with sorted keys.
+/// The result of a load for programs: one JSON object with sorted keys.
 ///
-/// Times and rates carry their unit in their key. `latency`, `uncorrectedLatency` and `setUpLatency` are objects with
-/// `count`, `p50Nanoseconds`, `p90Nanoseconds`, `p99Nanoseconds`, `p999Nanoseconds` and `maxNanoseconds`; they are left out
-/// where there is nothing to say. `errors` has a count for every kind of error, of connections.
+/// Keys of times and rates include the unit. `latency`, `uncorrectedLatency` and `setUpLatency` are objects with
+/// `count`, `p50Nanoseconds`, `p90Nanoseconds`, `p99Nanoseconds`, `p999Nanoseconds` and `maxNanoseconds`; each is
+/// omitted if nothing was measured. `errors` has, for every kind of error, the number of connections that failed with
+/// it.
 struct LoadReport: Encodable {
     struct Latency: Encodable {
         let count, p50Nanoseconds, p90Nanoseconds, p99Nanoseconds, p999Nanoseconds, maxNanoseconds: Int
@@ -23,17 +24,17 @@ struct LoadReport: Encodable {
         }
     }
 
-    // What was asked for.
+    // The configuration.
     let address: String
     let mode: String
     let backend: String
     let connections: Int
     let size: Int
     let depth: Int
-    /// Messages a second intended; left out for a closed loop.
+    /// Intended messages per second; omitted for a closed loop.
     let rate: Double?
 
-    // What came of it.
+    // The result.
     let messages: Int
     let bytes: Int
     let unanswered: Int

@@ -1,11 +1,11 @@
-// The findings of a load as text for people.
+// The result of a load as text for people.
 
 import LoadGenerator
 import Reactor
 
-/// The findings of a load, for people.
+/// The formatting of a load's result as text.
 enum LoadSummary {
-    /// The summary at the end, several lines.
+    /// Returns the summary of a finished load, several lines.
     static func text(of result: LoadResult) -> String {
         var lines = [title(result)]
         func add(_ name: String, _ value: String) {
@@ -27,7 +27,7 @@ enum LoadSummary {
             add("set up", "\(result.connectionsMade) in \(seconds(result.setUpTime)): " + Self.latency(setUp))
         }
         if result.configuration.mode == .echo { add("left", "\(result.connectionsLeft) connections at the end") }
-        let each = result.cpuMicrosecondsPerMessage.map { ", \(text($0, digits: 2)) us a message" } ?? ""
+        let each = result.cpuMicrosecondsPerMessage.map { ", \(text($0, digits: 2)) us per message" } ?? ""
         add("own CPU time", seconds(result.cpuTime) + each)
         add("errors", "\(result.errors)" + (result.unanswered > 0 ? "; \(result.unanswered) messages unanswered" : ""))
         for kind in LoadErrors.Kind.all {
@@ -37,7 +37,7 @@ enum LoadSummary {
         return lines.joined(separator: "\n")
     }
 
-    /// The live line.
+    /// Returns the live progress line.
     static func line(of progress: LoadProgress) -> String {
         let phase = progress.isSettingUp ? "connecting" : "\(text(progress.elapsed, digits: 0)) s"
         return "\(phase)  \(progress.connections) connections  \(progress.messages) messages"
@@ -68,7 +68,7 @@ enum LoadSummary {
         return parts.map { "\($0) \(time($1))" }.joined(separator: "  ")
     }
 
-    /// Nanoseconds in a unit that people read.
+    /// Returns a time in nanoseconds as text, in us, ms or s.
     static func time(_ nanoseconds: Int) -> String {
         switch nanoseconds {
         case ..<10_000: "\(text(Double(nanoseconds) / 1e3, digits: 2)) us"
@@ -84,7 +84,7 @@ enum LoadSummary {
         text(duration / .seconds(1), digits: digits)
     }
 
-    /// A number with so many digits behind the point.
+    /// Returns a number as text with a fixed number of decimals.
     static func text(_ number: Double, digits: Int) -> String {
         guard number.isFinite, abs(number) < 9e15 else { return "\(number)" }
         var scale = 1
@@ -98,6 +98,6 @@ enum LoadSummary {
 }
 
 extension String {
-    /// This text with spaces behind it up to a width.
+    /// Returns this text padded with trailing spaces to a width.
     func padded(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
 }

@@ -1,4 +1,4 @@
-// The end of every command: its last words, and its exit status.
+// How every command ends: its final message and its exit status.
 
 import ArgumentParser
 import SystemPackage
@@ -10,17 +10,17 @@ import SystemPackage
 #endif
 
 enum CommandEnd {
-    /// Ends the process, after its last words.
+    /// Prints the final message and exits with the status of ``status(after:)``.
     static func leave(after error: (any Error)?) -> Never { exit(status(after: error)) }
 
-    /// Writes what is to be said about the end, waits for what a server still writes, and returns the exit status.
+    /// Prints the final message, waits up to a second for a server's pending log lines, and returns the exit status.
     ///
-    /// - Parameter error: what the command threw, help and version included; `nil` when it is done.
+    /// - Parameter error: what the command threw, requests for help and version included; `nil` on success.
     static func status(after error: (any Error)?) -> CInt {
         var (status, message) = (CInt(0), "")
         if let error {
             status = ReactorCommand.exitCode(for: error).rawValue
-            // Help and version are errors to ArgumentParser, and successes.
+            // ArgumentParser throws requests for help and version as errors with status 0.
             if status == 0 {
                 let text = ReactorCommand.fullMessage(for: error)
                 if !text.isEmpty { StandardOutput.print(text) }
@@ -28,7 +28,7 @@ enum CommandEnd {
                 message = words(of: error)
             }
         }
-        // Output that was not written outweighs what the command made of that.
+        // A failed write to standard output takes precedence over any failure that it caused.
         if let errno = StandardOutput.failure {
             status = 1
             message = errno == .brokenPipe ? "" : "cannot write to standard output: \(errno.outputWords)"
@@ -42,7 +42,7 @@ enum CommandEnd {
 
     private static func words(of error: any Error) -> String {
         let message = ReactorCommand.message(for: error)
-        // The parser's own words say what is wrong, but not where to read on.
+        // ArgumentParser's own messages say what is wrong, but not where to look for help.
         let isParsers = ["Unknown", "Unexpected", "Missing"].contains { message.hasPrefix($0) }
         return Secrets.redacted(message) + (isParsers ? "; see 'reactor --help' and 'reactor COMMAND --help'" : "")
     }

@@ -1,6 +1,6 @@
-// How a command fails at run time.
+// Failures of a command at run time.
 
-/// A failure of a command, in one line: what, why and what to do. The exit status is 1.
+/// A failure of a command, described in one line: what happened, why, and what to do. The exit status is 1.
 struct CommandFailure: Error, CustomStringConvertible {
     let description: String
 

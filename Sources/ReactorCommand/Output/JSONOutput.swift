@@ -1,17 +1,17 @@
-// Where `--json` writes to: a file, opened before the work begins, or standard output.
+// The destination of `--json`: a file that is opened before the work begins, or standard output.
 
 import FoundationEssentials
 import Reactor
 import SystemPackage
 
-/// A file, or standard output, that will be given one JSON document.
+/// A file, or standard output, for one JSON document.
 struct JSONOutput {
     private let file: FileDescriptor
     private let name: String
 
-    /// Opens the file, which is emptied, or takes standard output for `-`.
+    /// Opens and truncates the file, or uses standard output for `-`.
     ///
-    /// - Throws: ``CommandFailure`` that says why it cannot be written.
+    /// - Throws: ``CommandFailure`` when the file cannot be opened for writing.
     init(_ name: String) throws {
         self.name = name
         do {
@@ -27,6 +27,9 @@ struct JSONOutput {
     }
 
     /// Writes the document, indented and with sorted keys, and closes the file.
+    ///
+    /// - Throws: ``CommandFailure`` when the file cannot be written. A failure of standard output is reported by
+    ///   ``CommandEnd``.
     func write(_ value: some Encodable) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -35,7 +38,7 @@ struct JSONOutput {
             throw CommandFailure("cannot write \(name): \(error)")
         }
         if name == "-" {
-            // What fails is reported at the end of the command, as for all of its output.
+            // A failure here is reported at the end of the command, as for all standard output.
             StandardOutput.write(bytes.span)
             return
         }

@@ -1,12 +1,12 @@
-// One line on a terminal that is written over and over.
+// A progress line on a terminal, redrawn in place.
 
-/// A line of progress on standard error. Only where that is a terminal.
+/// A progress line on standard error. Create one only if standard error is a terminal.
 final class LiveLine {
     private static let toStartAndErase = "\r\u{1B}[K"
 
-    /// Shows a text in place of the one before.
+    /// Replaces the text of the line.
     func show(_ text: String) { StandardError.write(Self.toStartAndErase + text) }
 
-    /// Leaves an empty line, for what is printed next.
+    /// Erases the line, so that the next output starts in an empty one.
     func clear() { StandardError.write(Self.toStartAndErase) }
 }

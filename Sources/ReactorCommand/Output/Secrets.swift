@@ -1,9 +1,10 @@
-// Secrets that a user may have written where they do not belong, kept out of what is printed.
+// Redaction of credentials that a user may have put into an argument, before the argument is printed.
 
 enum Secrets {
-    /// A text without the user and the password of URLs: `redis://***@host`.
+    /// Returns a text with the user and password of a URL replaced by `***`, as in `redis://***@host`.
     ///
-    /// All from `://` to the last `@` goes, because a password may hold any character. Better too much than a part of it.
+    /// Everything from `://` to the last `@` is replaced, because a password may contain any character: removing too
+    /// much is better than printing part of a password.
     static func redacted(_ text: String) -> String {
         let bytes = Array(text.utf8)
         let mark = Array("://".utf8)

@@ -1,10 +1,10 @@
-// What a server writes: lines on standard output, and reports and traces on standard error. Its loop never waits for them.
+// A server's output: lines on standard output, reports and traces on standard error. Writing never blocks its loop.
 
 import Reactor
 import Synchronization
 
-/// The streams of a server. Lines keep their order within a stream; what a reader does not take in time is dropped and
-/// counted (``LogQueue``).
+/// The output streams of a server. Lines keep their order within a stream; lines that a slow reader does not take are
+/// dropped and counted (``LogQueue``). All functions may be called on any thread.
 enum ServerLog {
     private static let isUsed = Atomic(false)
     private static let countsInJSON = Atomic(false)
@@ -14,28 +14,28 @@ enum ServerLog {
     }
     private static let errors = LogQueue(to: .standardError) { "reactor: " + LogQueue.report($0, $1) }
 
-    /// Whether this process is a server that has written something.
+    /// Whether this process is a server that has written a line.
     static var isInUse: Bool { isUsed.load(ordering: .relaxed) }
 
-    /// Standard output is lines of JSON, and so is the line that says how many of them are missing.
+    /// Switches standard output to JSON, so that the line which reports dropped lines is JSON too.
     static func useJSON() { countsInJSON.store(true, ordering: .relaxed) }
 
-    /// Writes a line, or several, to standard output.
+    /// Writes one or more lines to standard output.
     static func print(_ line: String) {
         isUsed.store(true, ordering: .relaxed)
         output.write(line)
     }
 
-    /// Writes a line of a trace to standard error.
+    /// Writes a line of the trace to standard error.
     static func trace(_ line: String) {
         isUsed.store(true, ordering: .relaxed)
         errors.write(line)
     }
 
-    /// Writes what the operator should know to standard error.
+    /// Writes a report for the operator to standard error, prefixed with `reactor: `.
     static func report(_ line: some CustomStringConvertible) { trace("reactor: \(line)") }
 
-    /// Waits for the readers, but no longer than a second in all: they may have stopped reading.
+    /// Flushes both streams. Waits at most one second in total, because a reader may have stopped reading.
     static func finish() {
         guard isInUse else { return }
         let end = ContinuousClock.now + .seconds(1)

@@ -1,5 +1,5 @@
-// What a command writes: its output, and messages for the user beside it. For servers, whose loop must not wait for either,
-// there is `ServerLog`.
+// The standard streams of clients and tools, written synchronously. A server, whose loop must not block on its output,
+// uses `ServerLog` instead.
 
 import Reactor
 import Synchronization
@@ -13,15 +13,17 @@ import SystemPackage
 
 /// The standard error stream, unbuffered.
 enum StandardError {
-    /// Whether a terminal shows it (isatty(3)).
+    /// Whether standard error is a terminal (isatty(3)).
     static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
-    /// Writes text at once. Where no one reads it, it is lost, which is no reason to fail.
+    /// Writes a text at once. Errors are ignored: a message that cannot be shown must not fail the command.
     static func write(_ text: String) { try? LinuxKernel.shared.writeAll(text.utf8Span.span, to: .standardError) }
 }
 
-/// The standard output stream of a client or a tool, unbuffered. Output that cannot be written ends the command: with status
-/// 1 and one line that says why, or without a word where its reader has gone (`reactor ... | head`).
+/// The standard output stream of a client or a tool, unbuffered.
+///
+/// Output that cannot be written ends the command with status 1 and a line that says why, or silently when the reader
+/// has closed the pipe (`reactor ... | head`).
 enum StandardOutput {
     private struct State {
         var failure: Errno?
@@ -30,21 +32,21 @@ enum StandardOutput {
 
     private static let state = Mutex(State())
 
-    /// Why output could not be written; `nil` when all of it was. On any thread.
+    /// The error of the first failed write; `nil` if all output was written. May be read on any thread.
     static var failure: Errno? { state.withLock { $0.failure } }
 
-    /// The loop stops when output cannot be written: there is nothing left to run for.
+    /// Registers a loop that stops at the first failed write, because its results can no longer be shown.
     static func stopsOnFailure(_ loop: EventLoop) { state.withLock { $0.loop = loop.handle } }
 
-    /// Writes a text and its end at once. After a failure it does nothing.
+    /// Writes a text and a terminator at once. Does nothing after a failed write.
     static func print(_ text: String, terminator: String = "\n") {
         let text = text + terminator
         write(text.utf8Span.span)
     }
 
-    /// Writes bytes at once. After a failure it does nothing. On any thread.
+    /// Writes bytes at once. Does nothing after a failed write. May be called on any thread.
     ///
-    /// - Returns: Whether they were written.
+    /// - Returns: Whether the bytes were written.
     @discardableResult
     static func write(_ bytes: Span<UInt8>) -> Bool {
         if failure != nil { return false }
@@ -57,8 +59,8 @@ enum StandardOutput {
         }
     }
 
-    /// Writes what is lost without harm: what restores a terminal that may be gone, the first line of a server that has
-    /// one thread only.
+    /// Writes a text and ignores errors: for sequences that restore a terminal which may be gone, and for the first
+    /// line of a server that must stay single-threaded.
     static func announce(_ text: String) {
         try? LinuxKernel.shared.writeAll(text.utf8Span.span, to: .standardOutput)
     }

@@ -1,11 +1,12 @@
-// Removing what a killed server has left in a directory that is served: when a server starts, and once more when files of a
-// server that was killed a moment ago are old enough.
+// Removes incomplete files that a killed server left in a served directory: at the start of a server, and once more
+// when the files of a server that was killed just before are old enough.
 
 import Reactor
 import ServedFiles
 
+/// The clean-up of abandoned files.
 enum AbandonedFiles {
-    /// Cleans a directory and all below it, beside the loop, and reports on standard error what was removed.
+    /// Removes abandoned files below a directory on a worker thread, and reports their number on standard error.
     static func clean(_ directory: ServedDirectory, on loop: EventLoop) {
         remove(directory, on: loop)
         let later = ServedDirectory.abandonedAge + .seconds(60)
@@ -13,13 +14,13 @@ enum AbandonedFiles {
     }
 
     private static func remove(_ directory: ServedDirectory, on loop: EventLoop) {
-        // Without a free thread there is more important work; a later start cleans as well.
+        // If no worker is free, other work comes first; a later start cleans up.
         _ = try? loop.offload {
             directory.removeAbandonedFiles()
         } then: { outcome in
             guard case .success(let count) = outcome, count > 0 else { return }
-            let noun = count == 1 ? "an incomplete file" : "\(count) incomplete files"
-            StandardError.write("reactor: removed \(noun) of a server that was killed\n")
+            let noun = count == 1 ? "1 incomplete file" : "\(count) incomplete files"
+            StandardError.write("reactor: removed \(noun) left by a killed server\n")
         }
     }
 }

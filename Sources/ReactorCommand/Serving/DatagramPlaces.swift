@@ -1,14 +1,15 @@
-// Where a datagram server is: on the sockets that the process was started with, or else on an address.
+// The sockets of a datagram server: those that the process inherited, or else one bound to an address.
 
 import Reactor
 
 extension TCPServer {
-    /// Makes a socket for each datagram socket that the process was started with, or one on an address.
+    /// Adopts every inherited datagram socket, or binds one socket if none was inherited.
     ///
     /// - Parameters:
-    ///   - adopt: takes over a socket.
-    ///   - bind: makes one.
-    /// - Returns: What they have made, at least one.
+    ///   - adopt: takes over an inherited socket.
+    ///   - bind: binds a socket of its own.
+    /// - Returns: The results of these closures, at least one.
+    /// - Throws: What `adopt` or `bind` throws.
     func datagramPlaces<Place>(
         adopting adopt: (InheritedSocket) throws(SocketError) -> Place, orBinding bind: () throws(SocketError) -> Place
     ) throws(SocketError) -> [Place] {
@@ -20,7 +21,7 @@ extension TCPServer {
 }
 
 extension DatagramStatistics {
-    /// The counters of several sockets, in words.
+    /// Returns a line with the sums of the counters of several sockets.
     static func summary(_ sockets: [DatagramSocket]) -> String {
         func sum(_ counter: KeyPath<DatagramStatistics, Int>) -> Int {
             sockets.reduce(0) { $0 + $1.statistics[keyPath: counter] }
@@ -29,7 +30,7 @@ extension DatagramStatistics {
         return """
             received \(sum(\.received)) datagrams with \(sum(\.bytesReceived)) bytes, \
             sent \(sum(\.sent)) with \(sum(\.bytesSent)), dropped \(sum(\.dropped))\
-            \(withheld == 0 ? "" : ", withheld \(withheld) answers")
+            \(withheld == 0 ? "" : ", withheld \(withheld) replies")
             """
     }
 }

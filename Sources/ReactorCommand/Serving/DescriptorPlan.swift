@@ -1,22 +1,23 @@
-// How a server shares the process's descriptors between connections and files. A connection that transfers a file needs more
-// than its socket; what files need is set aside, so that transfers never keep new connections out.
+// How a server divides the process's descriptors between connections and files. A connection that transfers a file
+// needs more than its socket; the descriptors of files are reserved, so that transfers never prevent new connections.
 
 import Reactor
 
-/// Connections and files at once.
+/// The division of descriptors between connections and files.
 struct DescriptorPlan {
-    /// Connections at once.
+    /// The maximum number of concurrent connections.
     let connections: Int
-    /// Files at once.
+    /// The maximum number of files open at once; 0 for a server without files.
     let files: Int
 
-    /// Shares descriptors.
+    /// Divides the available descriptors.
     ///
     /// - Parameters:
-    ///   - available: how many there are for both.
-    ///   - descriptorsPerFile: what a file takes besides the socket of its connection; 0 for a server without files.
-    ///   - maxConnections: what the user asks for; otherwise two thirds are for connections, up to `most`.
-    ///   - most: connections at most, unless the user says so.
+    ///   - available: descriptors for connections and files together.
+    ///   - descriptorsPerFile: descriptors of a file besides the socket of its connection; 0 for a server without
+    ///     files.
+    ///   - maxConnections: the number that the user requested; if `nil`, connections get two thirds, up to `most`.
+    ///   - most: the largest number of connections that is chosen by default.
     init(available: Int, descriptorsPerFile: Int, maxConnections: Int?, most: Int) {
         let share = descriptorsPerFile == 0 ? available : available - available / 3
         connections = maxConnections ?? max(1, min(most, share))

@@ -1,4 +1,4 @@
-// The limits of a server on the command line. Every server among the subcommands takes them.
+// The limits of a server on the command line, shared by every subcommand that serves connections.
 
 import ArgumentParser
 import Reactor
@@ -6,25 +6,28 @@ import Reactor
 struct LimitOptions: ParsableArguments {
     private static let defaults = Limits()
 
-    // Values are taken as they come, because otherwise "-1" would pass for an option, and its value for missing.
+    // Values are parsed unconditionally: otherwise "-1" would be taken for an option, and the value would count as
+    // missing.
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Connections at once; more are refused. (default: 10000, or what descriptors allow)", valueName: "n"),
+            "Most concurrent connections; more are refused. (default: 10000, or what descriptors allow)",
+            valueName: "n"),
         transform: CountArgument.parse)
     var maxConnections: Int?
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Connections at once from one address; an IPv6 /64 is one. (default: no limit)", valueName: "n"),
+            "Most concurrent connections from one address; an IPv6 /64 counts as one. (default: no limit)",
+            valueName: "n"),
         transform: CountArgument.parse)
     var maxConnectionsPerAddress: Int?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Connections that wait to be accepted. (default: \(Limits().backlog))", valueName: "n"),
+        help: ArgumentHelp("Most connections waiting to be accepted. (default: \(Limits().backlog))", valueName: "n"),
         transform: CountArgument.parse)
     var backlog = LimitOptions.defaults.backlog
 
@@ -32,7 +35,8 @@ struct LimitOptions: ParsableArguments {
         parsing: .unconditional,
         help: ArgumentHelp(
             """
-            Close a connection after this long without a byte; 0 never. (default: 60s; longer where people type)
+            Close a connection after this long without traffic; 0 disables this. \
+            (default: 60s; longer where people type)
             """,
             valueName: "time"),
         transform: DurationArgument.init)
@@ -42,19 +46,20 @@ struct LimitOptions: ParsableArguments {
         parsing: .unconditional,
         help: ArgumentHelp(
             """
-            Close a connection that has sent nothing for this long from its start; 0 never. \
+            Close a new connection that has sent nothing after this long; 0 disables this. \
             (default: 10s; longer where people type)
             """,
             valueName: "time"),
         transform: DurationArgument.init)
     var firstMessageTimeout: DurationArgument?
 
-    /// Checks the number of connections against the descriptors there are.
+    /// Checks the requested number of connections against the descriptors that are available.
     ///
     /// - Parameters:
-    ///   - backend: the selector, which may take descriptors below a number only.
-    ///   - descriptorLimit: that number.
-    ///   - descriptorsPerFile: as in ``plan(descriptorLimit:descriptorsPerFile:)``; there is at least one file.
+    ///   - backend: the selector.
+    ///   - descriptorLimit: the selector accepts only descriptors below this number; `nil` for any.
+    ///   - descriptorsPerFile: as in ``plan(descriptorLimit:descriptorsPerFile:)``; room for one file is reserved.
+    /// - Throws: `ValidationError` that names the largest possible number.
     func check(_ backend: Backend, descriptorLimit: Int?, descriptorsPerFile: Int) throws {
         guard let maxConnections else { return }
         let reserve = Self.descriptorReserve + descriptorsPerFile
@@ -63,33 +68,36 @@ struct LimitOptions: ParsableArguments {
         if let descriptorLimit, most == descriptorLimit - reserve {
             throw ValidationError(
                 """
-                --max-connections is \(maxConnections), but \(backend) ends at \(descriptorLimit) descriptors: \
-                choose another --backend or ask for at most \(most)
+                --max-connections is \(maxConnections), but \(backend) is limited to \(descriptorLimit) descriptors; \
+                choose another --backend or use at most \(most)
                 """)
         }
         throw ValidationError(
             """
-            --max-connections is \(maxConnections), but this process may open \(Self.descriptors) \
-            descriptors: raise 'ulimit -n' or ask for at most \(most)
+            --max-connections is \(maxConnections), but this process may open only \(Self.descriptors) \
+            descriptors; raise 'ulimit -n' or use at most \(most)
             """)
     }
 
-    /// Descriptors that a server needs besides its connections and their files: standard streams, selectors, listeners.
+    /// Descriptors for everything except connections and their files: standard streams, selectors, listeners.
     private static let descriptorReserve = 16
-    /// The same, and those of the admin socket's clients and of files that are open for a moment: what is kept free unless
-    /// the user asks for more.
+    /// ``descriptorReserve`` plus descriptors for admin clients and files that are open briefly. Kept free unless the
+    /// user sets `--max-connections`.
     private static let ampleReserve = 64
     private static let mostByDefault = 10_000
 
-    /// Descriptors that the process may have.
+    /// The number of descriptors that the process may open (`RLIMIT_NOFILE`).
     private static var descriptors: Int {
         let result = LinuxKernel.shared.descriptorLimit()
         return result.succeeded ? result.rawValue : .max
     }
 
-    /// How connections and files share the descriptors.
+    /// Returns the division of the process's descriptors between connections and files.
     ///
-    /// - Parameter descriptorsPerFile: what a file takes besides the socket of its connection; 0 for a server without files.
+    /// - Parameters:
+    ///   - descriptorLimit: the selector accepts only descriptors below this number; `nil` for any.
+    ///   - descriptorsPerFile: descriptors of a file besides the socket of its connection; 0 for a server without
+    ///     files.
     func plan(descriptorLimit: Int?, descriptorsPerFile: Int) -> DescriptorPlan {
         let reserve = maxConnections == nil ? Self.ampleReserve : Self.descriptorReserve
         let available = min(Self.descriptors - reserve, (descriptorLimit ?? .max) - Self.descriptorReserve)
@@ -98,10 +106,11 @@ struct LimitOptions: ParsableArguments {
             most: Self.mostByDefault)
     }
 
-    /// The limits as the framework takes them.
+    /// Returns the framework's limits for these options.
     ///
     /// - Parameters:
-    ///   - idle, firstMessage: the command's own defaults.
+    ///   - plan: the division of descriptors.
+    ///   - idle, firstMessage: the command's own defaults for the two timeouts; `nil` for no timeout.
     func limits(
         _ plan: DescriptorPlan, idle: Duration? = defaults.idleTime,
         firstMessage: Duration? = defaults.firstMessageTime

@@ -1,4 +1,4 @@
-// How a running server is watched, on the command line. Every server among the subcommands takes these options.
+// The options for observing a running server, shared by every server subcommand.
 
 import ArgumentParser
 import Reactor
@@ -9,15 +9,17 @@ struct OperationOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            Accept commands of this user on a Unix socket there, see 'reactor top'. Try it with: \
+            Accept admin commands from the same user on a Unix socket at this path (see 'reactor top'). Try it with: \
             echo help | nc -NU PATH
             """, valueName: "path"))
     var admin: String?
 
-    /// The system that the server's loop runs on.
+    /// The kernel for the server's loop; its trace goes through ``ServerLog``.
     var kernel: any SystemCalls { trace.kernel(ServerLog.trace) }
 
-    /// Begins what was asked for on a loop.
+    /// Opens the admin socket on a loop, if one was requested.
+    ///
+    /// - Throws: `SocketError` when the socket cannot be bound.
     func begin(on loop: EventLoop, inheriting inheritance: Inheritance?) throws(SocketError) {
         if let admin { try loop.serveAdministration(at: admin, inheriting: inheritance) }
     }

@@ -1,4 +1,4 @@
-// How fast a server's connections may be, on the command line.
+// The rate limit of a server's connections on the command line.
 
 import ArgumentParser
 import Reactor
@@ -7,12 +7,12 @@ struct RateOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Bytes a second that a connection may send, and as many that it is sent, on average. (default: no limit)",
+            "Limit each connection to this many bytes per second in each direction, on average. (default: no limit)",
             valueName: "n"),
         transform: CountArgument.parse)
     var rateLimit: Int?
 
-    /// Sets the rates in a server's limits.
+    /// Sets the read and write rates of a server's limits.
     func apply(to limits: inout Limits) {
         limits.readRate = rateLimit.map { RateLimit(bytesPerSecond: $0) }
         limits.writeRate = limits.readRate

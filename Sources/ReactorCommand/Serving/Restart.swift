@@ -1,26 +1,29 @@
-// What SIGUSR2 does to a server: a restart without a lost connection attempt, or one line that says why there is none.
+// The effect of SIGUSR2 on a server: a restart that loses no connection attempt, or one line that says why it is
+// refused.
 
 import Reactor
 
-/// What a server does on SIGUSR2.
+/// The reaction of a server to SIGUSR2.
 enum Restart {
-    /// Another process takes the sockets over.
+    /// A successor process takes over the sockets.
     case handsOver
-    /// The server keeps serving and says why: what a restart would lose.
+    /// The server keeps serving and prints the reason: a restart would lose state.
     case refuses(because: String)
 
-    /// Starts the same command line again with the server's sockets, and drains this server when the new one serves.
-    /// Otherwise the server keeps serving, and the reason is printed.
+    /// Starts a successor with the same command line and the server's sockets, and drains this server once it serves.
     ///
+    /// If the successor fails, this server keeps serving and prints the reason.
     /// - Parameters:
-    ///   - start: starts the successor with a command line, and calls when it serves, or does not.
+    ///   - loop: the server's loop.
     ///   - drain: drains this server.
+    ///   - start: starts the successor with a command line, and calls back with its process number when it serves, or
+    ///     with the error.
     static func begin(
         on loop: EventLoop, drain: @escaping () -> Void,
         _ start: ([String], @escaping (Result<Int32, SocketError>) -> Void) throws(SocketError) -> Void
     ) {
         func report(_ error: SocketError) {
-            StandardError.write("reactor: \(error)\(loop.isDraining ? "" : "; this one goes on")\n")
+            StandardError.write("reactor: \(error)\(loop.isDraining ? "" : "; this server keeps serving")\n")
         }
         do throws(SocketError) {
             try start(CommandLine.arguments) { result in
@@ -36,7 +39,7 @@ enum Restart {
         }
     }
 
-    /// Prints why there is no restart.
+    /// Prints why the server does not restart.
     static func refuse(_ reason: String) {
         StandardError.write(
             "reactor: SIGUSR2 does not restart this server: \(reason); end it with SIGTERM and start it again\n")

@@ -1,5 +1,5 @@
-// What a server on the command line can be told beyond its limits: its loops, who may connect, the proxy in front of it.
-// Every server among the subcommands takes these.
+// The options of a server besides its limits: event loops, access control, and a proxy in front of it. Shared by every
+// subcommand that serves connections.
 
 import ArgumentParser
 import Reactor
@@ -7,26 +7,27 @@ import Reactor
 struct ServerOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Event loops, each on a thread of its own. (default: 1)", valueName: "n"),
+        help: ArgumentHelp("Number of event loops, each on its own thread. (default: 1)", valueName: "n"),
         transform: CountArgument.parse)
     var loops = 1
 
     @Option(
         help: ArgumentHelp(
-            "How connections come to the loops: listeners (one each), round-robin, least-loaded. (default: listeners)",
+            "How loops get connections: listeners (one per loop), round-robin, least-loaded. (default: listeners)",
             valueName: "way"),
         transform: ServerOptions.parseDistribution)
     var distribution = ConnectionDistribution.listenerPerLoop
 
     @Option(
         help: ArgumentHelp(
-            "Networks that may connect, and no others: 10.0.0.0/8,2001:db8::/32. (default: all)", valueName: "networks"),
+            "Accept clients from these networks only, as 10.0.0.0/8,2001:db8::/32. (default: all)",
+            valueName: "networks"),
         transform: ServerOptions.parseNetworks)
     var allow: [IPNetwork] = []
 
     @Option(
         help: ArgumentHelp(
-            "Networks that may not connect; the longest network that contains an address decides.",
+            "Refuse clients from these networks; the longest prefix in --allow or --deny decides.",
             valueName: "networks"),
         transform: ServerOptions.parseNetworks)
     var deny: [IPNetwork] = []
@@ -34,8 +35,8 @@ struct ServerOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            Connections begin with a PROXY header (version 1 or 2) that says whose they are, and come from proxies in \
-            these networks only.
+            Accept connections only from proxies in these networks, and read each client's address from a PROXY \
+            protocol header (version 1 or 2).
             """, valueName: "networks"),
         transform: ServerOptions.parseNetworks)
     var proxyProtocol: [IPNetwork]?
@@ -43,10 +44,10 @@ struct ServerOptions: ParsableArguments {
     private static let mostLoops = 1024
 
     func validate() throws {
-        if loops > Self.mostLoops { throw ValidationError("--loops is \(loops): use at most \(Self.mostLoops)") }
+        if loops > Self.mostLoops { throw ValidationError("--loops is \(loops); use at most \(Self.mostLoops)") }
     }
 
-    /// A server with these options.
+    /// Returns a server with these options.
     func server(on address: SocketAddress, _ backend: Backend, _ limits: Limits) -> TCPServer {
         var server = TCPServer(on: address, loops: loops, backend: backend, limits: limits)
         server.distribution = distribution

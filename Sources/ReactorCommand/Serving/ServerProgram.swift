@@ -1,59 +1,61 @@
-// A server as a program: what all server subcommands do in the same way, from the loop to the exit. One line when it
-// listens; SIGINT and SIGTERM drain, a second one ends at once; SIGUSR2 restarts without losing a connect, or says in one
-// line why it does not.
+// A server as a program: what all server subcommands share, from the creation of the loop to the exit. It prints one
+// line when it listens. SIGINT and SIGTERM drain it, a second one stops it at once; SIGUSR2 restarts it without losing
+// a connection attempt, or prints why it does not.
 //
-//     prepared --begin--> listening --signal--> draining --all have ended, or the time is over--> ended
-//         |                   +---- second signal -----------------------------------------------> ended
-//         +---- fails: one line, nothing half started
+//     prepared --begin--> listening --signal--> draining --all closed, or deadline reached--> ended
+//         |                   +---- second signal -------------------------------------------> ended
+//         +---- failure: one line, and nothing is left half started
 
 import Reactor
 
-/// What a program serves.
+/// The service that a program runs.
 enum Service {
-    /// Connections, on one loop or several.
+    /// A server of connections, on one loop or several.
     case connections(ListeningServer)
-    /// Something else of the loop's, datagrams for instance.
+    /// Any other work on the loop, such as datagrams, which the loop drains.
     case other
-    /// Something else that takes its time to end: told how long that may take, it stops the loop when it is done.
+    /// Any other work that drains itself: the closure receives the time limit, and the work stops the loop when it is
+    /// done.
     case draining((Duration) -> Void)
 }
 
-/// A server as a program.
+/// A server that runs as a program until a signal ends it.
 struct ServerProgram {
     private let options: ProgramOptions
-    /// Of servers of connections only.
+    /// Present in servers of connections only, as is `server`.
     private let limits: LimitOptions?
     private let server: ServerOptions?
-    /// What is served: of the sockets that the process was started with, those of this kind are used.
+    /// The kind of inherited sockets that the server uses; the others are reported and not used.
     var kind: SocketKind
-    /// Sets the limits that are the command's own and no option of all servers.
+    /// Sets limits that are specific to the command.
     var adjust: (inout Limits) -> Void = { _ in }
-    /// The command's own defaults of the two times that the user may set.
+    /// The command's defaults for `--idle-timeout` and `--first-message-timeout`; `nil` for no timeout.
     var idleTime = Limits().idleTime
     var firstMessageTime = Limits().firstMessageTime
-    /// What SIGUSR2 does.
+    /// The reaction to SIGUSR2.
     var restart = Restart.handsOver
-    /// Descriptors that a connection takes for a file besides its own, where it may have one.
+    /// Descriptors that a connection may need for a file, besides its socket; 0 for a server without files.
     var descriptorsPerFile = 0
-    /// What the line says before all else that is in brackets.
+    /// The details that come first in the parentheses of the `listening on` line.
     var details: [String] = []
-    /// Told once, when the first signal says that it is to end, before anything drains.
+    /// Called once, on the first SIGINT or SIGTERM, before the server drains.
     var ending: () -> Void = {}
 
+    /// Creates a server of connections.
     init(_ options: ServingOptions) {
         (self.options, limits, server, kind) = (options.program, options.limits, options.server, .stream)
     }
 
-    /// A server of datagrams, which has no use for what limits connections.
+    /// Creates a server of datagrams, which has no limits on connections.
     init(_ options: ProgramOptions) { (self.options, limits, server, kind) = (options, nil, nil, .datagram) }
 
-    /// Serves connections until a signal ends the program, and prints the line that says where.
+    /// Serves connections until a signal ends the program, and prints the `listening on` line.
     ///
     /// - Parameters:
-    ///   - address: where to listen, unless the user has said so.
+    ///   - address: the default for `--listen`.
     ///   - listen: makes the server listen on the loop.
-    /// - Returns: What all loops have counted.
-    /// - Throws: ``CommandFailure`` or the parser's `ValidationError`, in one line.
+    /// - Returns: The summed counters of all loops.
+    /// - Throws: ``CommandFailure`` or the parser's `ValidationError` with a one-line message.
     func serve(
         at address: SocketAddress, _ listen: (TCPServer, EventLoop) throws(SocketError) -> ListeningServer
     ) throws -> LoopStatistics {
@@ -72,7 +74,7 @@ struct ServerProgram {
         }
     }
 
-    /// How many files may be open for connections at once; 0 for a server without files.
+    /// Returns the maximum number of files that connections may have open at once; 0 for a server without files.
     func openFiles(on loop: EventLoop) -> Int {
         let plan = limits?.plan(
             descriptorLimit: loop.capabilities.descriptorLimit, descriptorsPerFile: descriptorsPerFile)
@@ -81,9 +83,10 @@ struct ServerProgram {
 
     /// Runs a loop until a signal ends the program.
     ///
-    /// - Parameter begin: starts what is served, and prints that it does; given a server with all options but its address.
-    /// - Returns: What all loops have counted.
-    /// - Throws: ``CommandFailure`` or the parser's `ValidationError`, in one line.
+    /// - Parameter begin: starts the service and prints the `listening on` line. Its argument is a server with all
+    ///   options applied except the address.
+    /// - Returns: The summed counters of all loops.
+    /// - Throws: ``CommandFailure`` or the parser's `ValidationError` with a one-line message.
     func run(_ begin: (EventLoop, TCPServer) throws(SocketError) -> Service) throws -> LoopStatistics {
         if let processor = options.cpu { try Processor.pin(to: processor) }
         let loop: EventLoop
@@ -103,12 +106,12 @@ struct ServerProgram {
         }
     }
 
-    /// Addresses in a line.
+    /// Returns addresses joined by "and".
     static func words(_ addresses: [SocketAddress]) -> String {
         addresses.map { "\($0)" }.joined(separator: " and ")
     }
 
-    /// A server with all options but its address.
+    /// Returns a server with all options applied except the address.
     private func server(on loop: EventLoop) throws -> TCPServer {
         let address = SocketAddress.loopback(port: 0)
         guard let limits, let options = server else {
@@ -133,7 +136,7 @@ struct ServerProgram {
         var service = Service.other
         var running: ListeningServer? { if case .connections(let server) = service { server } else { nil } }
         var isEnding = false
-        // Those that serve: later ones are of single transfers.
+        // The sockets that serve; sockets opened later belong to single transfers.
         var datagrams: [DatagramSocket] = []
         func drain() {
             isEnding = true
@@ -146,7 +149,7 @@ struct ServerProgram {
             }
         }
         do throws(SocketError) {
-            // Blocked before anybody can know that the server is there.
+            // Signals are blocked before any client or supervisor can see the server.
             for signal in [Signal.interrupt, .terminate] {
                 try loop.watchSignal(signal) {
                     if isEnding || loop.isDraining { return running?.handle.stop() ?? loop.stop() }
@@ -166,7 +169,7 @@ struct ServerProgram {
                     }
                 }
             }
-            // Whoever asks for this writes nothing: whatever is told about the pipe is that its other end is gone.
+            // The parent writes nothing to this pipe, so any readiness means that its other end is closed.
             if options.endWithInput {
                 try loop.watch(.standardInput, for: .readable) { _ in running?.handle.stop() ?? loop.stop() }
             }

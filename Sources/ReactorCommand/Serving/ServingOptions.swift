@@ -1,23 +1,23 @@
-// What every server among the subcommands takes on the command line: where it listens, how it is watched, how it ends; and
-// in one group with that, what holds for servers of connections only: limits, loops, who may connect.
+// The options of server subcommands: those of every server (address, selector, observation, draining), and those of
+// servers of connections, which add limits, loops and access control.
 
 import ArgumentParser
 import Reactor
 
-/// What every server takes, of datagrams as well.
+/// The options of every server, including datagram servers.
 struct ProgramOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            Where to listen, HOST:PORT or unix:PATH; port 0 lets the system choose. (default: loopback, at the port \
-            that is named above)
+            Listen on HOST:PORT or unix:PATH; port 0 lets the system choose. (default: loopback, at the port \
+            shown above)
             """, valueName: "address"),
         transform: AddressArgument.parse)
     var listen: SocketAddress?
 
     @Option(
         help: ArgumentHelp(
-            "How the loop finds out what is ready: \(BackendArgument.names). (default: epoll-lt)", valueName: "name"),
+            "The event loop's selector: \(BackendArgument.names). (default: epoll-lt)", valueName: "name"),
         transform: BackendArgument.parse)
     var backend = Backend.epoll(.levelTriggered)
 
@@ -25,18 +25,18 @@ struct ProgramOptions: ParsableArguments {
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("How long to drain when asked to end. (default: 5s)", valueName: "time"),
+        help: ArgumentHelp("How long draining may take after SIGINT or SIGTERM. (default: 5s)", valueName: "time"),
         transform: DurationArgument.required)
     var drain = Duration.seconds(5)
 
-    @Flag(help: ArgumentHelp("End when standard input does: who wanted this server is gone.", visibility: .hidden))
+    @Flag(help: ArgumentHelp("Exit at end of standard input: the parent process is gone.", visibility: .hidden))
     var endWithInput = false
 
-    @Option(help: ArgumentHelp("Stay on this processor.", visibility: .hidden))
+    @Option(help: ArgumentHelp("Pin the process to this processor.", visibility: .hidden))
     var cpu: Int?
 }
 
-/// What every server of connections takes.
+/// The options of every server of connections.
 struct ServingOptions: ParsableArguments {
     @OptionGroup var program: ProgramOptions
     @OptionGroup var limits: LimitOptions

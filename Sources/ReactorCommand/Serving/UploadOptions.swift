@@ -1,4 +1,4 @@
-// How slowly a client may upload, on the command line.
+// The minimum rate of uploads on the command line.
 
 import ArgumentParser
 import Reactor
@@ -10,16 +10,17 @@ struct UploadOptions: ParsableArguments {
         parsing: .unconditional,
         help: ArgumentHelp(
             """
-            Bytes per second that an upload must reach on average after its first 30 s; a slower one is closed. \
+            Close an upload that averages fewer bytes per second than this after its first 30 s. \
             (default: \(UploadOptions.defaults.bytesPerSecond))
             """, valueName: "n"),
         transform: CountArgument.parse)
     var minUploadRate = UploadOptions.defaults.bytesPerSecond
 
-    /// The least rate of uploads on a server whose connections are no faster than this.
+    /// Returns the minimum rate of uploads for a server with these rate limits.
     func rate(besides rates: RateOptions) -> MinimumRate {
         var rate = Self.defaults
-        // A client that the server itself slows down is not slow.
+        // A client that the server's own rate limit slows down must not be closed for it: require at most half the
+        // limit.
         rate.bytesPerSecond = min(minUploadRate, rates.rateLimit.map { max(1, $0 / 2) } ?? .max)
         return rate
     }

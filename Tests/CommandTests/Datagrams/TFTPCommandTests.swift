@@ -39,7 +39,7 @@ import Testing
             #expect(outcome.status == .exited(0))
             #expect(outcome.output.contains("read f300000 (octet): 300000 bytes in "))
             #expect(
-                outcome.output.hasSuffix("packets sent again")
+                outcome.output.hasSuffix("packets retransmitted")
                     && outcome.output.contains("\n7 files read, 7 written, 0"))
             #expect(!folder.names.contains { $0.hasPrefix(".") }, "files that are not complete were left")
         }

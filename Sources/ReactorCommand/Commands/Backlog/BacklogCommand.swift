@@ -1,4 +1,4 @@
-// `reactor backlog`: fills the accept queue of a listener before the user's eyes.
+// `reactor backlog`: fills the accept queue of a listener and shows every step.
 
 import ArgumentParser
 import Demos
@@ -16,10 +16,10 @@ struct BacklogCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "backlog",
         abstract:
-            "Watch the queue of a listener fill: what connects, what hangs, what is refused, and what accept changes.",
+            "Watch a listener's accept queue fill: what connects, hangs or is refused, and what accept changes.",
         discussion: """
-            It listens on loopback, accepts nothing for a while, and connects again and again, all by itself. Then it \
-            accepts one connection at a time, or closes the listener. Try it with:
+            Listens on loopback, accepts nothing for a while, and connects to itself again and again. Then it accepts \
+            one connection at a time, or closes the listener. Try it with:
 
               reactor backlog
               reactor backlog --backlog 0 --connects 4
@@ -29,45 +29,45 @@ struct BacklogCommand: ParsableCommand {
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("What listen(2) is given, 0 to 4096. (default: 3)", valueName: "n"),
+        help: ArgumentHelp("The backlog for listen(2), 0 to 4096. (default: 3)", valueName: "n"),
         transform: BacklogCommand.parseBacklog)
     var backlog = BacklogPlan().backlog
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("How many connects, at most 500. (default: 8)", valueName: "m"),
+        help: ArgumentHelp("Number of connects, at most 500. (default: 8)", valueName: "m"),
         transform: CountArgument.parse)
     var connects = BacklogPlan().connects
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("The time between two connects. (default: 100ms)", valueName: "time"),
+        help: ArgumentHelp("Time between two connects. (default: 100ms)", valueName: "time"),
         transform: DurationArgument.required)
     var connectEvery = BacklogPlan().connectPause
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "How long nothing is accepted, from the start. (default: until all have tried, and 500ms more)",
+            "How long to accept nothing, from the start. (default: 500ms after the last connect)",
             valueName: "time"),
         transform: DurationArgument.required)
     var hold: Duration?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("The time between two accepts after that. (default: 200ms)", valueName: "time"),
+        help: ArgumentHelp("Time between two accepts after --hold. (default: 200ms)", valueName: "time"),
         transform: DurationArgument.required)
     var acceptEvery = BacklogPlan().acceptPause
 
-    @Flag(help: "Close the listener after the hold time instead of accepting.")
+    @Flag(help: "Close the listener after --hold instead of accepting.")
     var close = false
 
-    @Flag(help: "With a Unix socket (of an abstract name) instead of TCP.")
+    @Flag(help: "Use a Unix socket with an abstract name instead of TCP.")
     var unix = false
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("When it ends in any case, at most 5m. (default: 10s)", valueName: "time"),
+        help: ArgumentHelp("Exit after this long in any case, at most 5m. (default: 10s)", valueName: "time"),
         transform: DurationArgument.required)
     var limit = BacklogPlan().limit
 
@@ -77,13 +77,13 @@ struct BacklogCommand: ParsableCommand {
 
     func validate() throws {
         if connects > Self.mostConnects { throw ValidationError("--connects: use at most \(Self.mostConnects)") }
-        if limit > .seconds(300) { throw ValidationError("--limit: use at most 5m") }
+        if limit > .seconds(300) { throw ValidationError("--limit is too long; use at most 5m") }
         if let hold, hold >= limit {
-            throw ValidationError("--hold is not shorter than --limit: nothing would be accepted")
+            throw ValidationError("--hold leaves no time to accept before --limit; use a shorter --hold")
         }
         if hold == nil, connectEvery * connects + .milliseconds(500) >= limit {
             throw ValidationError(
-                "--connects of them, one each --connect-every, take longer than --limit: use fewer, or a higher limit")
+                "--connects times --connect-every exceeds --limit; use fewer connects, or a higher --limit")
         }
     }
 
@@ -102,7 +102,7 @@ struct BacklogCommand: ParsableCommand {
                 abortsOnOverflow: Self.setting("ipv4/tcp_abort_on_overflow"), events: events, outcome: outcome))
     }
 
-    /// Runs it, and prints each event as it happens.
+    /// Runs the experiment and prints each event as it happens.
     private func observe(_ plan: BacklogPlan, _ drawing: BacklogDrawing) throws -> ([BacklogEvent], BacklogOutcome) {
         let loop = try options.makeLoop()
         let prints = options.printsText
@@ -119,7 +119,7 @@ struct BacklogCommand: ParsableCommand {
                 outcome = $0
                 loop.stop()
             })
-        // The loop may end first: its selector fails, or output cannot be written.
+        // The loop may end before the experiment: its selector fails, or output cannot be written.
         defer { experiment.cancel() }
         do throws(SocketError) {
             do throws(SocketError) {
@@ -140,16 +140,17 @@ struct BacklogCommand: ParsableCommand {
         }
     }
 
-    /// How many connections wait to be accepted: for a listener, `tcpi_unacked` (tcp(7), `TCP_INFO`). `nil` for
-    /// a Unix socket.
+    /// Returns the number of connections in the accept queue, which is `tcpi_unacked` of a listener (tcp(7),
+    /// `TCP_INFO`); `nil` for a Unix socket.
     private static func queueLength(_ listener: FileDescriptor) -> Int? {
         var information = tcp_info()
         var length = socklen_t(MemoryLayout<tcp_info>.size)
+        // Safe: the kernel writes at most `length` bytes, the size of `information`, and keeps neither pointer.
         let result = unsafe getsockopt(listener.rawValue, CInt(IPPROTO_TCP), TCP_INFO, &information, &length)
         return result == 0 ? Int(information.tcpi_unacked) : nil
     }
 
-    /// A setting of the network, from /proc/sys/net; `nil` where it cannot be read.
+    /// Returns a network setting from /proc/sys/net; `nil` if it cannot be read.
     private static func setting(_ name: String) -> Int? {
         let text = try? String(contentsOfFile: "/proc/sys/net/\(name)", encoding: .utf8)
         return text.flatMap { Int($0.prefix { $0.isASCII && $0.isNumber }) }

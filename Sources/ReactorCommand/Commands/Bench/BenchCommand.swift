@@ -1,74 +1,73 @@
-// `reactor bench`: the selectors compared, each in processes of its own.
+// `reactor bench`: compares the selectors, each in processes of its own.
 
 import ArgumentParser
 import Reactor
 
-/// Compares the back ends.
+/// The comparison of the back ends.
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
-        abstract: "Compares the selectors: the same load on an echo server on each.",
+        abstract: "Compare the selectors under the same load on an echo server.",
         discussion: """
-            Starts a server process for each selector, on one processor, and a load process on another; the same load runs \
-            on all, interleaved and repeated, and one table says how each fared: messages a second, latency at p50, p99 \
-            and p99.9, and the CPU time of the server a message, which is the steadiest of them. Every server is started \
-            anew for every sample.
+            For every sample, starts a fresh server process on one processor and a load process on another. Samples \
+            of all selectors are interleaved and repeated, and one table shows the medians: messages per second, \
+            latency at p50, p99 and p99.9, and the server's CPU time per message, which is the most stable figure.
 
-            A scenario is ACTIVE or ACTIVE+IDLE: so many connections that send one 64-byte message after another, \
-            beside so many that are silent. Silent ones are what tells the selectors apart: select and poll look at every \
-            one of them at every wait.
+            A scenario is ACTIVE or ACTIVE+IDLE: the number of connections that each send one 64-byte message after \
+            another, and the number of silent connections beside them. Idle connections separate the selectors: select \
+            and poll examine all of them at every wait.
 
-            Where a selector cannot be measured, its row says why. 10,000 idle connections need as many descriptors: the \
-            soft limit is raised as far as the hard one allows ('ulimit -Hn').
+            If a selector cannot be measured, its row says why. 10,000 idle connections need as many descriptors: the \
+            soft limit is raised as far as the hard limit allows ('ulimit -Hn').
 
             EXAMPLES
               reactor bench --quick
               reactor bench --json result.json
               reactor bench --backends poll,epoll-lt --scenarios 1+100,1+10000 --rounds 5
 
-            It takes about three minutes, with --quick less than one. It ends with status 0, with 1 when a sample failed, \
-            and with 64 when the command line makes no sense. Control-C ends it, and the processes that it started.
+            It takes about three minutes, or less than one with --quick. Exit status: 0, 1 when a sample failed, 64 \
+            for an invalid command line. ctrl-C ends it together with the processes that it started.
             """)
 
-    @Flag(help: "Less than a minute: one round of short samples.")
+    @Flag(help: "Run one round of short samples, in less than a minute.")
     var quick = false
 
     @Option(
         help: ArgumentHelp(
-            "Which to compare, of \(BackendArgument.names). (default: select,poll,epoll-lt,epoll-et)",
+            "Selectors to compare, of \(BackendArgument.names). (default: select,poll,epoll-lt,epoll-et)",
             valueName: "list"),
         transform: { try BenchCommand.list($0, of: BackendArgument.parse) })
     var backends: [Backend]?
 
     @Option(
         help: ArgumentHelp(
-            "What to measure. (default: \(BenchScenario.all.map(\.description).joined(separator: ",")))",
+            "Scenarios to measure. (default: \(BenchScenario.all.map(\.description).joined(separator: ",")))",
             valueName: "list"),
         transform: { try BenchCommand.list($0, of: BenchScenario.init) })
     var scenarios: [BenchScenario]?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("How often each is measured. (default: 3; with --quick 1)", valueName: "n"),
+        help: ArgumentHelp("Samples per selector and scenario. (default: 3; with --quick 1)", valueName: "n"),
         transform: CountArgument.parse)
     var rounds: Int?
 
     @Option(
-        help: ArgumentHelp("How long a sample takes. (default: 2s; with --quick 700ms)", valueName: "time"),
+        help: ArgumentHelp("Duration of a sample. (default: 2s; with --quick 700ms)", valueName: "time"),
         transform: DurationArgument.required)
     var duration: Duration?
 
     @Option(
-        help: ArgumentHelp("Writes all figures, of every round, as JSON; '-' is standard output.", valueName: "file"))
+        help: ArgumentHelp("Write the figures of all rounds as JSON; '-' is standard output.", valueName: "file"))
     var json: String?
 
-    @Flag(help: "A line on standard error for each sample.")
+    @Flag(help: "Print a line per sample to standard error.")
     var verbose = false
 
     func validate() throws {
-        if let rounds, rounds > 1000 { throw ValidationError("--rounds is \(rounds): use 1 to 1000") }
+        if let rounds, rounds > 1000 { throw ValidationError("--rounds is \(rounds); use 1 to 1000") }
         if let duration, !(.milliseconds(10) ... .seconds(3600) ~= duration) {
-            throw ValidationError("--duration is how long one sample takes: use 10ms to 1h")
+            throw ValidationError("--duration is out of range for a sample; use 10ms to 1h")
         }
     }
 
@@ -93,10 +92,11 @@ struct BenchCommand: ParsableCommand {
             throw CommandFailure("\(report.failures.count) of \(plan.samples) samples failed; the first: \(first)")
         }
         if report.cells.allSatisfy({ $0.rounds.isEmpty }) {
-            throw CommandFailure("nothing was measured: \(report.cells.first?.note ?? "there was nothing to measure")")
+            throw CommandFailure("nothing was measured: \(report.cells.first?.note ?? "no selector and no scenario")")
         }
     }
 
+    /// Returns the plan for these options.
     func makePlan() -> BenchPlan {
         var plan = quick ? BenchPlan.quick : BenchPlan()
         if let backends { plan.backends = backends }
@@ -106,7 +106,7 @@ struct BenchCommand: ParsableCommand {
         return plan
     }
 
-    /// Parses a list with commas; what is named twice counts once.
+    /// Parses a list separated by commas; duplicates count once.
     static func list<Element: Hashable>(_ text: String, of parse: (String) throws -> Element) throws -> [Element] {
         var elements: [Element] = []
         for name in text.split(separator: ",", omittingEmptySubsequences: false) {

@@ -1,21 +1,21 @@
-// The facts about the machine that figures mean nothing without.
+// The facts about a machine without which its figures mean nothing.
 
 import FoundationEssentials
 import Reactor
 import SystemPackage
 
-/// The machine that a bench runs on, and how it uses it.
+/// The machine of a benchmark, and the processors that the benchmark uses.
 struct BenchMachine: Encodable, Sendable {
     /// The processors that this process may use.
     let processors: [Int]
     let processorName: String?
     /// The kernel's release.
     let kernel: String
-    /// How many descriptors each process may open.
+    /// The number of descriptors that each process may open.
     let descriptors: Int
-    /// How many threads ran or wanted to, in the minute before the bench began.
+    /// The load average of the minute before the benchmark.
     let loadAverage: Double
-    /// Where the server and the load stay; `nil` when there is only one processor, which they share.
+    /// The processors to which server and load are pinned; `nil` if there is only one, which they share.
     let serverProcessor: Int?
     let loadProcessor: Int?
 
@@ -30,7 +30,7 @@ struct BenchMachine: Encodable, Sendable {
         loadProcessor = canPin ? processors[1] : nil
     }
 
-    /// This machine, as proc(5) describes it.
+    /// Returns the facts about this machine, from proc(5).
     static func current() -> BenchMachine {
         let status = ProcessFile.text("/proc/self/status") ?? ""
         let allowed = field("Cpus_allowed_list", in: status).flatMap(parseList) ?? []
@@ -42,7 +42,7 @@ struct BenchMachine: Encodable, Sendable {
             descriptors: LinuxKernel.shared.descriptorLimit().rawValue, loadAverage: load ?? 0)
     }
 
-    /// The value of the first line `NAME : VALUE`.
+    /// Returns the value of the first line `NAME : VALUE`.
     private static func field(_ name: String, in text: String) -> String? {
         for line in text.split(whereSeparator: \.isNewline) {
             let parts = line.split(separator: ":", maxSplits: 1)
@@ -57,7 +57,7 @@ struct BenchMachine: Encodable, Sendable {
         return String(start.reversed().drop { $0.isWhitespace }.reversed())
     }
 
-    /// Parses a list of processors as the kernel writes it: `0-3,8`. `nil` when it is none.
+    /// Parses a list of processors in the kernel's format, as `0-3,8`; returns `nil` if it is malformed.
     static func parseList(_ text: String) -> [Int]? {
         var numbers: [Int] = []
         for part in text.split(separator: ",") {

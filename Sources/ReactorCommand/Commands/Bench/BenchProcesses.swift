@@ -1,20 +1,20 @@
-// The processes of a bench: a server, a load, and connections that are held in silence. Each is this same executable
-// with another subcommand, and none outlives the function that starts it.
+// The processes of a benchmark: a server, a load, and a holder of idle connections. Each is this executable with
+// another subcommand, and none outlives the function that starts it.
 
 import FoundationEssentials
 import LoadGenerator
 import Reactor
 import Subprocess
 
-/// Starts, and ends, this executable's other subcommands.
+/// The start and the end of the processes of a benchmark.
 struct BenchProcesses: Sendable {
-    /// A server that listens.
+    /// A listening server process.
     struct Server: Sendable {
         let status: ProcessStatus
         let address: String
     }
 
-    /// What a load says about itself: the part of ``LoadReport`` that a bench reads.
+    /// The result of a load: the part of ``LoadReport`` that a benchmark reads.
     struct LoadFindings: Decodable {
         struct Latency: Decodable {
             let p50Nanoseconds, p99Nanoseconds, p999Nanoseconds, maxNanoseconds: Int
@@ -26,15 +26,15 @@ struct BenchProcesses: Sendable {
         let latency: Latency?
     }
 
-    /// Where the server and the load stay; `nil` for anywhere.
+    /// The processors to which server and load are pinned; `nil` for any.
     let serverProcessor: Int?
     let loadProcessor: Int?
 
     private static let outputLimit = 1 << 20
-    /// How long a process may take to end by itself.
+    /// The teardown of a process: it has two seconds to exit after SIGTERM.
     private static let politeness = TeardownStep.gracefulShutDown(allowedDurationToNextStep: .seconds(2))
 
-    /// Starts the echo server on a back end, lends it to `body`, and ends it.
+    /// Starts the echo server on a back end, calls `body` with it, and ends it.
     func withServer<Value: Sendable>(
         _ backend: Backend, connections: Int, _ body: (Server) async throws -> Value
     ) async throws -> Value {
@@ -45,10 +45,14 @@ struct BenchProcesses: Sendable {
         return try await withServer(command, body)
     }
 
-    /// Starts a server, lends it to `body`, and ends it.
+    /// Starts a server, calls `body` with it, and ends it.
     ///
-    /// Its standard input stays open as long as this process lives, and it ends when that does, however that happens.
-    /// - Parameter command: the subcommand and its options, but not where to listen.
+    /// The server's standard input is a pipe from this process; the server exits when the pipe closes, so it never
+    /// outlives this process.
+    /// - Parameters:
+    ///   - command: the subcommand and its options, without `--listen`.
+    ///   - body: uses the running server.
+    /// - Throws: ``CommandFailure`` when the server does not start, and what `body` throws.
     func withServer<Value: Sendable>(
         _ command: [String], _ body: (Server) async throws -> Value
     ) async throws -> Value {
@@ -59,7 +63,7 @@ struct BenchProcesses: Sendable {
             var lines = execution.standardOutput.strings().makeAsyncIterator()
             guard let line = try await lines.next(), let address = Self.address(in: line) else {
                 let command = arguments.joined(separator: " ")
-                throw CommandFailure("the server did not start; to see why: reactor \(command)")
+                throw CommandFailure("the server did not start; to see why, run: reactor \(command)")
             }
             let status = ProcessStatus(number: execution.processIdentifier.value)
             let value = try await body(Server(status: status, address: address))
@@ -69,15 +73,16 @@ struct BenchProcesses: Sendable {
         return result.closureResult
     }
 
-    /// The address in `listening on 127.0.0.1:7788 (…`.
+    /// Returns the address in a line `listening on 127.0.0.1:7788 (…`; `nil` for any other line.
     static func address(in line: String) -> String? {
         let words = line.split(separator: " ")
         return words.count > 2 && words[0] == "listening" ? String(words[2]) : nil
     }
 
-    /// Opens connections that stay silent, and keeps them while `body` runs.
+    /// Opens idle connections and holds them while `body` runs.
     ///
-    /// They are there when the server has as many more descriptors, and rests: each exchanges one message at first.
+    /// Each exchanges one message first. They count as established when the server has that many more descriptors open
+    /// and is idle.
     func withIdleConnections<Value: Sendable>(
         _ count: Int, to server: Server, _ body: () async throws -> Value
     ) async throws -> Value {
@@ -100,7 +105,7 @@ struct BenchProcesses: Sendable {
         return result.closureResult
     }
 
-    /// Waits until a server has so many descriptors open and has nothing more to do.
+    /// Waits until a server has this many descriptors open and is idle.
     private static func wait(for descriptors: Int, of server: ProcessStatus, while holder: ProcessStatus) async throws {
         let clock = ContinuousClock()
         let end = clock.now + .seconds(30)
@@ -113,16 +118,19 @@ struct BenchProcesses: Sendable {
                 throw CommandFailure("the server has ended")
             }
             guard holder.isRunning, clock.now < end else {
-                throw CommandFailure("\(max(0, descriptors - open)) idle connections were not made")
+                throw CommandFailure("\(max(0, descriptors - open)) idle connections were not established")
             }
             open = count
-            // A timer now and then is rest; a message takes microseconds, and many are on their way or none.
+            // An occasional timer counts as idle. Messages take microseconds each, and while any are left there are
+            // many.
             quietTimes = open >= descriptors && time - lastTime < 250_000 ? quietTimes + 1 : 0
             lastTime = time
         }
     }
 
-    /// Puts a load on a server and waits for its findings.
+    /// Puts a load on a server and returns its result.
+    ///
+    /// - Throws: ``CommandFailure`` when the load fails.
     func load(
         _ server: Server, connections: Int, for duration: Duration, mode: LoadMode = .echo
     ) async throws -> LoadFindings {
@@ -141,14 +149,16 @@ struct BenchProcesses: Sendable {
         do {
             return try JSONDecoder().decode(LoadFindings.self, from: Data(result.standardOutput.utf8))
         } catch {
-            throw CommandFailure("the load's JSON is not as expected: \(error)")
+            throw CommandFailure("the load wrote unexpected JSON: \(error)")
         }
     }
 
     private static func pinning(to processor: Int?) -> [String] { processor.map { ["--cpu", "\($0)"] } ?? [] }
 
-    /// This executable, also if its file has been replaced meanwhile. In a process group of its own, so that control-C
-    /// reaches the bench alone, which then decides; a process that is left over by an error is killed.
+    /// Returns the configuration of a process that runs this executable, even if its file has been replaced.
+    ///
+    /// The process is in a group of its own, so that ctrl-C reaches only the benchmark, which then ends its processes
+    /// itself. A process that an error leaves behind is killed.
     private static func configuration(_ arguments: [String]) -> Configuration {
         var options = PlatformOptions()
         options.processGroupID = 0

@@ -1,6 +1,7 @@
-// How a bench is getting on, beside its output.
+// The progress of a benchmark, on standard error.
 
-/// Tells the progress of a bench on standard error: a live line where that is a terminal, or a line a sample when asked.
+/// Reports the progress of a benchmark on standard error: a live line on a terminal, or with `--verbose` a line per
+/// sample.
 struct BenchProgress {
     private let line: LiveLine?
     private let isVerbose: Bool
@@ -10,20 +11,20 @@ struct BenchProgress {
         line = StandardError.isTerminal && !isVerbose ? LiveLine() : nil
     }
 
-    /// A sample is being taken.
+    /// Reports that a sample has started.
     func began(_ name: String, _ number: Int, of all: Int) { line?.show("\(number)/\(all)  \(name)") }
 
-    /// A sample was taken.
+    /// Reports the figures of a sample.
     func ended(_ name: String, _ figures: BenchFigures) {
         guard isVerbose else { return }
         let rate = Int(figures.messagesPerSecond).grouped
         let cpu = LoadSummary.text(figures.serverCPUMicrosecondsPerMessage, digits: 2)
-        StandardError.write("\(name): \(rate) messages/s, \(cpu) us of server CPU a message\n")
+        StandardError.write("\(name): \(rate) messages/s, \(cpu) us of server CPU per message\n")
     }
 
-    /// A step was taken that has no figures of that kind.
+    /// Reports the end of a step without such figures.
     func ended(_ name: String) { if isVerbose { StandardError.write(name + "\n") } }
 
-    /// There is nothing more to tell.
+    /// Erases the live line.
     func clear() { line?.clear() }
 }

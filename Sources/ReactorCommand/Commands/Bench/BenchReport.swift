@@ -1,9 +1,9 @@
-// What a bench found, every round of it: for the table, and as JSON. The keys of the JSON are part of the command's
+// The results of a benchmark, with every round, for the table and as JSON. The JSON keys are part of the command's
 // interface, as those of `reactor load` are.
 
 import Reactor
 
-/// One sample: one load on one fresh server.
+/// The figures of one sample: one load on one fresh server.
 struct BenchFigures: Encodable, Sendable, Equatable {
     let messages: Int
     let messagesPerSecond: Double
@@ -11,25 +11,26 @@ struct BenchFigures: Encodable, Sendable, Equatable {
     let p99Nanoseconds: Int
     let p999Nanoseconds: Int
     let maxNanoseconds: Int
-    /// User and system time of the server a message, from before the load connected until it had closed.
+    /// The server's user and system time per message, from before the load connected until it had closed.
     let serverCPUMicrosecondsPerMessage: Double
-    /// The same of the load, while it measured.
+    /// The load's user and system time per message, while it measured.
     let loadCPUMicrosecondsPerMessage: Double
 }
 
 extension BenchFigures {
-    /// The figures of a load, if it is one that figures can be taken from.
+    /// Computes the figures of a load.
     ///
     /// - Parameters:
-    ///   - serverTime: CPU time of the server, from before the load connected until it had closed, in nanoseconds.
-    ///   - connections: how many were to hold to the end.
-    /// - Throws: ``CommandFailure``, in one line.
+    ///   - load: the result of the load.
+    ///   - serverTime: the server's CPU time in nanoseconds, from before the load connected until it had closed.
+    ///   - connections: the number of connections that must have held to the end.
+    /// - Throws: ``CommandFailure`` when connections were lost or no message came back.
     init(_ load: BenchProcesses.LoadFindings, serverTime: Int64, connections: Int) throws {
         guard load.connectionsLeft == connections else {
             throw CommandFailure("only \(load.connectionsLeft) of \(connections) connections held to the end")
         }
         guard let latency = load.latency, load.messages > 0 else { throw CommandFailure("no message came back") }
-        // The server's time includes the message that each connection exchanges at first.
+        // The server's time includes the first message of each connection, which the load does not count.
         let messages = Double(load.messages + load.connectionsMade)
         self.init(
             messages: load.messages, messagesPerSecond: load.messagesPerSecond, p50Nanoseconds: latency.p50Nanoseconds,
@@ -40,14 +41,14 @@ extension BenchFigures {
     }
 }
 
-/// What was found for one back end in one scenario.
+/// The results of one back end in one scenario.
 struct BenchCell: Encodable {
     let backend: String
     let connections: Int
     let idleConnections: Int
     /// In the order of the rounds.
     var rounds: [BenchFigures] = []
-    /// Why there are no rounds, or fewer than were planned, in a few words.
+    /// Why there are fewer rounds than planned, in a few words; `nil` if all were measured.
     var note: String?
 
     init(_ backend: Backend, _ scenario: BenchScenario) {
@@ -74,7 +75,7 @@ struct BenchCell: Encodable {
     }
 }
 
-/// The medians of some rounds, each figure for itself.
+/// The medians over several rounds, computed for each figure separately.
 struct BenchMedian: Encodable, Equatable {
     let messagesPerSecond: Double
     let p50Nanoseconds: Double
@@ -82,7 +83,9 @@ struct BenchMedian: Encodable, Equatable {
     let p999Nanoseconds: Double
     let serverCPUMicrosecondsPerMessage: Double
 
-    /// - Parameter rounds: at least one.
+    /// Computes the medians.
+    ///
+    /// - Parameter rounds: at least one round.
     init(_ rounds: [BenchFigures]) {
         messagesPerSecond = Self.median(rounds.map(\.messagesPerSecond))
         p50Nanoseconds = Self.median(rounds.map { Double($0.p50Nanoseconds) })
@@ -91,25 +94,25 @@ struct BenchMedian: Encodable, Equatable {
         serverCPUMicrosecondsPerMessage = Self.median(rounds.map(\.serverCPUMicrosecondsPerMessage))
     }
 
-    /// The middle value, or the mean of the two in the middle.
+    /// Returns the middle value, or the mean of the two middle values.
     static func median(_ values: [Double]) -> Double {
-        precondition(!values.isEmpty, "nothing has no median")
+        precondition(!values.isEmpty, "the median of no values is undefined")
         let sorted = values.sorted()
         let middle = sorted.count / 2
         return sorted.count.isMultiple(of: 2) ? (sorted[middle - 1] + sorted[middle]) / 2 : sorted[middle]
     }
 }
 
-/// All that a bench found, and on what.
+/// The results of a benchmark, and the machine.
 struct BenchReport: Encodable {
     let machine: BenchMachine
     let messageSize = BenchPlan.messageSize
     let sampleSeconds: Double
     let roundsPlanned: Int
     let leftOut: String?
-    /// In the order of the scenarios, and in each of the back ends.
+    /// Ordered by scenario, then by back end.
     var cells: [BenchCell]
-    /// What went wrong, a line a sample.
+    /// The errors, a line per failed sample.
     var failures: [String] = []
 
     init(_ plan: BenchPlan, on machine: BenchMachine) {

@@ -1,13 +1,13 @@
-// The course of a bench: rounds of scenarios of back ends, one sample after another, so that whatever the machine does
-// besides falls on all back ends alike.
+// The run of a benchmark: rounds of scenarios of back ends, one sample after another, so that other work on the machine
+// affects all back ends alike.
 
 import Reactor
 
-/// Carries out a plan.
+/// The runner of a plan.
 struct BenchRunner {
     let plan: BenchPlan
     let machine: BenchMachine
-    /// Told what is being measured, and what came of it.
+    /// Receives the progress.
     let progress: BenchProgress
     private let processes: BenchProcesses
 
@@ -18,9 +18,9 @@ struct BenchRunner {
         processes = BenchProcesses(serverProcessor: machine.serverProcessor, loadProcessor: machine.loadProcessor)
     }
 
-    /// Takes all samples. A sample that fails is noted, and the others are taken.
+    /// Takes all samples. A failed sample is recorded, and the run continues.
     ///
-    /// - Throws: `SocketError` when a selector cannot be had, `CancellationError` when the task is cancelled.
+    /// - Throws: `SocketError` when a selector cannot be created, `CancellationError` when the task is cancelled.
     func run() async throws -> BenchReport {
         var report = BenchReport(plan, on: machine)
         let start = ContinuousClock.now
@@ -39,7 +39,7 @@ struct BenchRunner {
                         continue
                     }
                     if let patience = plan.patience, ContinuousClock.now - start > patience {
-                        report.cells[cell].note = "left out: the time was up"
+                        report.cells[cell].note = "skipped: time limit reached"
                         continue
                     }
                     let name = "round \(round), \(scenario.title), \(backend)"
@@ -59,7 +59,7 @@ struct BenchRunner {
         return report
     }
 
-    /// Takes one sample, of a server that was started for it.
+    /// Takes one sample on a fresh server.
     private func take(_ scenario: BenchScenario, _ backend: Backend) async throws -> BenchFigures {
         try await processes.withServer(backend, connections: scenario.connections) { server in
             try await processes.withIdleConnections(scenario.idle, to: server) {

@@ -1,13 +1,13 @@
-// The findings of a bench as text for people: first what was measured and on what, then one table.
+// The results of a benchmark as text: the setting, then one table.
 
-/// The findings of a bench, for people.
+/// The formatting of a benchmark's results as text.
 enum BenchTable {
     private static let indent = 2
     private static let nameWidth = 18
     private static let columns = ["messages/s", "p50", "p99", "p99.9", "server CPU"]
     private static let columnWidth = 12
 
-    /// What is going to be measured, and on what; printed before it begins.
+    /// Returns what will be measured and on which machine; printed before the first sample.
     static func facts(_ plan: BenchPlan, on machine: BenchMachine) -> String {
         let rounds = plan.rounds == 1 ? "1 round" : "the median of \(plan.rounds) rounds, interleaved"
         var lines = ["reactor bench: the echo server on each selector, a fresh process for every sample"]
@@ -16,11 +16,11 @@ enum BenchTable {
         add("load", "\(BenchPlan.messageSize)-byte messages, one in flight on each active connection, verified")
         add("samples", "\(LoadSummary.text(plan.duration / .seconds(1), digits: 1)) s each; \(rounds)")
         if let leftOut = plan.leftOut { add("left out", leftOut) }
-        add("columns", "latency from send to echo (closed loop); CPU time of the server process a message")
+        add("columns", "latency from send to echo (closed loop); CPU time of the server per message")
         return lines.joined(separator: "\n")
     }
 
-    /// What is to be known about a machine.
+    /// Returns the facts about a machine.
     static func machineFacts(_ machine: BenchMachine) -> [(name: String, value: String)] {
         var facts: [(String, String)] = []
         func add(_ name: String, _ value: String) { facts.append((name, value)) }
@@ -30,16 +30,16 @@ enum BenchTable {
         if let server = machine.serverProcessor, let load = machine.loadProcessor {
             add("pinned", "the server to processor \(server), the load to processor \(load)")
         } else {
-            add("pinned", "nothing: server and load share the only processor, so trust server CPU alone")
+            add("pinned", "nothing: server and load share the only processor; only server CPU is reliable")
         }
         if machine.loadAverage >= 0.5 {
             let average = LoadSummary.text(machine.loadAverage, digits: 1)
-            add("busy", "the load average was \(average) before: what else runs here shows, in latency above all")
+            add("busy", "the load average was \(average) before; other work distorts figures, latency most")
         }
         return facts
     }
 
-    /// The table: a block a scenario, a row a back end.
+    /// Returns the table: a block per scenario, a row per back end.
     static func text(of cells: [BenchCell]) -> String {
         var lines: [String] = []
         var lastScenario: BenchScenario?

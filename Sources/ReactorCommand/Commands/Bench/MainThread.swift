@@ -4,18 +4,18 @@ import ArgumentParser
 import Reactor
 import Synchronization
 
-/// The main thread while asynchronous work goes on elsewhere.
+/// The main thread while asynchronous work runs on other threads.
 enum MainThread {
     private final class Outcome<Value: Sendable>: Sendable {
         let result = Mutex<Result<Value, any Error>?>(nil)
     }
 
-    /// Runs asynchronous work on other threads, and waits for it.
+    /// Runs asynchronous work on other threads and waits for it.
     ///
-    /// The main thread meanwhile runs an event loop for the signals that ask a command to end. The first of them cancels
-    /// the work, which ends the processes it has started; then the exit status is 128 and the signal's number, as a shell
-    /// says it.
-    /// - Throws: What the work throws, `ExitCode` after a signal, or `SocketError` when no event loop can be had.
+    /// Meanwhile the main thread runs an event loop for SIGINT, SIGTERM and SIGHUP. The first of them cancels the work,
+    /// which ends the processes that it has started; the exit status is then 128 plus the signal's number, as in a
+    /// shell.
+    /// - Throws: What the work throws, `ExitCode` after a signal, or `SocketError` when no event loop can be created.
     static func run<Value: Sendable>(_ work: @escaping @Sendable () async throws -> Value) throws -> Value {
         let loop = try EventLoop()
         let handle = loop.handle

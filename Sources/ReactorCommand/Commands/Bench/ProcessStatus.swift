@@ -1,21 +1,22 @@
-// What the kernel tells about another process (proc(5)). Read from outside, so that what is measured does not measure
+// The state of another process from proc(5). It is read from outside, so that the measured process does not measure
 // itself.
 
 import FoundationEssentials
 import Glibc
 import SystemPackage
 
-/// Files below /proc.
+/// The reading of files below /proc.
 enum ProcessFile {
     private static let capacity = 64 * 1024
 
-    /// The first 64 KiB of a file; `nil` when it cannot be read. Such files have no size that one could ask for.
+    /// Returns the first 64 KiB of a file; `nil` if it cannot be read. Files in /proc report no size.
     static func text(_ path: String) -> String? {
         guard let file = try? FileDescriptor.open(FilePath(path), .readOnly, options: .closeOnExec) else { return nil }
         var bytes = [UInt8](repeating: 0, count: capacity)
         var count = 0
         let isRead: Void? = try? file.closeAfter {
             while count < capacity {
+                // Safe: the read writes at most into the rest of the array, and the pointer is not kept.
                 let read = try unsafe bytes.withUnsafeMutableBytes { buffer in
                     try unsafe file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[count...]))
                 }
@@ -27,16 +28,16 @@ enum ProcessFile {
     }
 }
 
-/// Another process, by its number.
+/// The state of another process, by its number.
 struct ProcessStatus: Sendable {
     let number: Int32
 
     private var folder: String { "/proc/\(number)" }
 
-    /// User and system time of all its threads, in nanoseconds; `nil` when the process is gone.
+    /// Returns the user and system time of all threads in nanoseconds; `nil` if the process is gone.
     ///
-    /// From schedstat, which counts nanoseconds, where the kernel keeps it; otherwise from stat, which counts clock ticks.
-    /// A process that runs at this moment may be told up to a tick late; one that waits is told exactly.
+    /// It is read from schedstat, which counts nanoseconds, if the kernel provides it, or else from stat, which counts
+    /// clock ticks. The value of a running process may lag by up to a tick; that of a waiting process is exact.
     func cpuTime() -> Int64? {
         guard let threads = try? FileManager.default.contentsOfDirectory(atPath: "\(folder)/task") else { return nil }
         var sum: Int64 = 0
@@ -50,14 +51,15 @@ struct ProcessStatus: Sendable {
 
     private func cpuTimeInTicks() -> Int64? {
         let ticksPerSecond = Int64(sysconf(CInt(_SC_CLK_TCK)))
-        // The fields utime and stime, the 14th and 15th; the second may contain spaces and the third follows its ")".
+        // utime and stime are fields 14 and 15. Field 2 may contain spaces and ends with the last ")"; field 3 follows
+        // it.
         guard let fields = fieldsOfStat, fields.count > 12, ticksPerSecond > 0,
             let user = Int64(fields[11]), let system = Int64(fields[12])
         else { return nil }
         return (user + system) * (1_000_000_000 / ticksPerSecond)
     }
 
-    /// Whether the process runs: it is neither gone nor waiting to be reaped.
+    /// Whether the process is alive: neither gone nor a zombie.
     var isRunning: Bool {
         guard let state = fieldsOfStat?.first else { return false }
         return state != "Z" && state != "X"
@@ -68,6 +70,6 @@ struct ProcessStatus: Sendable {
         return text[text.index(after: name)...].split(separator: " ")
     }
 
-    /// How many descriptors it has open; `nil` when the process is gone.
+    /// Returns the number of open descriptors; `nil` if the process is gone.
     func descriptorCount() -> Int? { try? FileManager.default.contentsOfDirectory(atPath: "\(folder)/fd").count }
 }

@@ -1,4 +1,4 @@
-// `reactor broadcast`: a question to everybody on a network or in a group, and everybody's answers.
+// `reactor broadcast`: a question to all listeners on a network or in a multicast group, and their replies.
 
 import ArgumentParser
 import Demos
@@ -7,7 +7,7 @@ import Reactor
 struct BroadcastCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "broadcast",
-        abstract: "Ask everybody on a network, or in a multicast group, and collect the answers.",
+        abstract: "Send a question to a network or a multicast group, and collect the replies.",
         subcommands: [BroadcastListenCommand.self, BroadcastSendCommand.self])
 
     static let port: UInt16 = 7791
@@ -22,18 +22,18 @@ struct BroadcastCommand: ParsableCommand {
 struct BroadcastListenCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "listen",
-        abstract: "Answer broadcasts, or what is sent to multicast groups.",
+        abstract: "Reply to questions sent by broadcast or to multicast groups.",
         discussion: """
             Try it with:  reactor broadcast send 127.255.255.255:7791 who
-            Without --group it hears broadcasts: on loopback, 127.255.255.255:7791, unless --listen says otherwise; \
-            --listen 0.0.0.0:7791 hears those of all networks, and what is sent to this machine alone. With --group it is \
-            bound to the first group, unless --listen says otherwise. Several listeners may share an address: each gets \
-            every broadcast.
+            Without --group it receives broadcasts on loopback (127.255.255.255:7791) unless --listen is given; \
+            --listen 0.0.0.0:7791 receives broadcasts from all networks, and datagrams sent to this machine alone. \
+            With --group it binds to the first group unless --listen is given. Several listeners may share an \
+            address; each receives every broadcast.
             """)
 
     @Option(
         help: ArgumentHelp(
-            "Join this group, as 239.1.2.3 or ff02::4242%eth0. Repeatable.", valueName: "address"),
+            "Join this multicast group, as 239.1.2.3 or ff02::4242%eth0. May be repeated.", valueName: "address"),
         transform: BroadcastListenCommand.parseGroup)
     var group: [SocketAddress] = []
 
@@ -42,10 +42,10 @@ struct BroadcastListenCommand: ParsableCommand {
         transform: BroadcastCommand.parseInterface)
     var interface = NetworkInterface.automatic
 
-    @Option(help: ArgumentHelp("What to answer with. (default: listener)", valueName: "name"))
+    @Option(help: ArgumentHelp("The name to reply with. (default: listener)", valueName: "name"))
     var name = "listener"
 
-    @Flag(help: "Print a line of JSON for every event.")
+    @Flag(help: "Print every event as a line of JSON.")
     var json = false
 
     @OptionGroup var program: ProgramOptions
@@ -54,7 +54,7 @@ struct BroadcastListenCommand: ParsableCommand {
         let output = DatagramOutput(isJSON: json, isServer: true)
         var sockets: [DatagramSocket] = []
         var listener = ServerProgram(program)
-        // Memberships belong to the socket, which both processes would have.
+        // Group memberships belong to the socket, which both processes would share during a restart.
         if !group.isEmpty { listener.restart = .refuses(because: "its socket is in multicast groups") }
         _ = try listener.run { loop, server throws(SocketError) in
             var options = DatagramOptions()
@@ -88,12 +88,12 @@ struct BroadcastListenCommand: ParsableCommand {
         (event.text, event.answer) = (arrival.text, answer)
         let words = answer == nil ? "not answered" : "answered"
         output.write(
-            "\(arrival.peer) asks everybody: \(DatagramOutput.quoted(arrival.text)), \(words)", event)
+            "\(arrival.peer) asked: \(DatagramOutput.quoted(arrival.text)), \(words)", event)
     }
 
     private static func parseGroup(_ text: String) throws -> SocketAddress {
         guard let address = SocketAddress(host: text, port: BroadcastCommand.port), address.isMulticast else {
-            throw ValidationError("write a multicast address in numbers, as 239.1.2.3 or ff02::4242%eth0")
+            throw ValidationError("use a numeric multicast address, as 239.1.2.3 or ff02::4242%eth0")
         }
         return address
     }
@@ -102,35 +102,35 @@ struct BroadcastListenCommand: ParsableCommand {
 struct BroadcastSendCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "send",
-        abstract: "Ask everybody, and collect the answers.",
+        abstract: "Send a question, and collect the replies.",
         discussion: """
             EXAMPLES
-              reactor broadcast send 192.168.1.255:7791 who          # everybody on a network
-              reactor broadcast send 255.255.255.255:7791 who        # on the network of the default route
-              reactor broadcast send 239.1.2.3:7791 who --hops 1     # everybody in a group
-              reactor broadcast send '[ff02::4242%eth0]:7791' who    # the same with IPv6, which has no broadcast
-              reactor broadcast send 127.255.255.255:7791 who --forbid    # without SO_BROADCAST: the kernel refuses
-            Exit status: 0 when anybody answered, 1 when nobody did or it could not be sent.
+              reactor broadcast send 192.168.1.255:7791 who          # one network
+              reactor broadcast send 255.255.255.255:7791 who        # the network of the default route
+              reactor broadcast send 239.1.2.3:7791 who --hops 1     # a multicast group
+              reactor broadcast send '[ff02::4242%eth0]:7791' who    # an IPv6 group; IPv6 has no broadcast
+              reactor broadcast send 127.255.255.255:7791 who --forbid    # refused by the kernel: no SO_BROADCAST
+            Exit status: 0 after at least one reply, 1 without a reply or if the question could not be sent.
             """)
 
     @Argument(
-        help: ArgumentHelp("A broadcast address or a group, HOST:PORT.", valueName: "address"),
+        help: ArgumentHelp("A broadcast address or multicast group, HOST:PORT.", valueName: "address"),
         transform: AddressArgument.parse)
     var address: SocketAddress
 
-    @Argument(help: ArgumentHelp("What to ask.", valueName: "text"))
+    @Argument(help: ArgumentHelp("The text of the question.", valueName: "text"))
     var text: [String] = []
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("How long to collect answers. (default: 1s)", valueName: "time"),
+        help: ArgumentHelp("How long to collect replies. (default: 1s)", valueName: "time"),
         transform: DurationArgument.required)
     var within = Duration.seconds(1)
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "End as soon as there are so many answers. (default: when the time is over)", valueName: "n"),
+            "Exit after this many replies. (default: wait until --within has passed)", valueName: "n"),
         transform: CountArgument.parse)
     var expect: Int?
 
@@ -141,24 +141,24 @@ struct BroadcastSendCommand: ParsableCommand {
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Routers that multicast may pass, and 1. (default: 1)", valueName: "n"),
+        help: ArgumentHelp("Multicast TTL: routers it may pass, plus 1. (default: 1)", valueName: "n"),
         transform: CountArgument.within(1...255))
     var hops: Int?
 
-    @Flag(help: "Do not set SO_BROADCAST, to see what the kernel says.")
+    @Flag(help: "Do not set SO_BROADCAST, to see the kernel's error.")
     var forbid = false
 
     @Option(
         help: ArgumentHelp(
-            "How the loop finds out what is ready: \(BackendArgument.names). (default: epoll-lt)", valueName: "name"),
+            "The event loop's selector: \(BackendArgument.names). (default: epoll-lt)", valueName: "name"),
         transform: BackendArgument.parse)
     var backend = Backend.epoll(.levelTriggered)
 
-    @Flag(help: "Print a line of JSON for every event.")
+    @Flag(help: "Print every event as a line of JSON.")
     var json = false
 
     func validate() throws {
-        if address.isUnix { throw ValidationError("UDP needs an address with a port: write HOST:PORT") }
+        if address.isUnix { throw ValidationError("UDP needs an address with a port; use HOST:PORT") }
     }
 
     func run() throws {
@@ -196,8 +196,11 @@ struct BroadcastSendCommand: ParsableCommand {
         let count = question.answers.count
         var event = DatagramEvent("ended")
         event.answers = count
-        if count > 0 || json { output.write("\(count) answers", event) }
-        if count == 0 { throw CommandFailure("nobody answered at \(address) within \(DurationArgument(within))") }
+        if count > 0 || json { output.write("replies: \(count)", event) }
+        if count == 0 {
+            throw CommandFailure(
+                "no reply from \(address) within \(DurationArgument(within)); check that a listener runs there")
+        }
     }
 
     private func show(_ arrival: DatagramArrival, _ time: Duration, _ output: DatagramOutput) {

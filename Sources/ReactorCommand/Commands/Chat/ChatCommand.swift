@@ -1,10 +1,10 @@
-// `reactor chat`: the chat, its server and its client, and the load that measures it.
+// `reactor chat`: a chat server, its client, and a load generator for it.
 
 import ArgumentParser
 
 struct ChatCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "chat",
-        abstract: "Run a chat server, or take part in a chat.",
+        abstract: "Run a chat server, join a chat, or measure a server.",
         subcommands: [ChatServeCommand.self, ChatJoinCommand.self, ChatLoadCommand.self])
 }

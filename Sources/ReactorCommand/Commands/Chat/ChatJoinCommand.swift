@@ -1,7 +1,7 @@
-// `reactor chat join`: a client for a terminal, and for a pipe. Standard input and the socket are watched by one loop.
+// `reactor chat join`: a client for terminals and pipes. One loop watches standard input and the socket.
 //
-// Standard output is written to as it comes and may make this program wait, which harms nobody else: the server has a
-// policy for those who do not read.
+// Standard output is written synchronously and may block this program. That harms no other member: the server has a
+// policy for clients that do not read.
 
 import ArgumentParser
 import Demos
@@ -10,33 +10,34 @@ import Reactor
 struct ChatJoinCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "join",
-        abstract: "Take part in a chat.",
+        abstract: "Join a chat.",
         discussion: """
-            On a terminal it edits lines: arrows, Home, End, ctrl-A, ctrl-E, ctrl-U, ctrl-W, ctrl-K, up and down for what \
-            was written before; ctrl-D on an empty line or ctrl-C leaves. What others say does not tear the line.
-            From a pipe or a file it sends line after line, no faster than --rate, and ends when the server has \
-            answered.
+            On a terminal, lines can be edited: arrows, Home, End, ctrl-A, ctrl-E, ctrl-U, ctrl-W, ctrl-K, up and \
+            down for the history; ctrl-D on an empty line or ctrl-C leaves. Incoming messages do not disturb the line \
+            being typed.
+            From a pipe or a file, lines are sent no faster than --rate, and the client exits after the server's last \
+            reply.
             """)
 
     @Argument(
-        help: ArgumentHelp("Where the server is, HOST:PORT. (default: 127.0.0.1:7789)", valueName: "address"),
+        help: ArgumentHelp("The server, HOST:PORT. (default: 127.0.0.1:7789)", valueName: "address"),
         transform: AddressArgument.parse)
     var address = SocketAddress.ipv4(127, 0, 0, 1, port: 7789)
 
-    @Option(help: ArgumentHelp("The name to come in with. (default: the first line)", valueName: "name"))
+    @Option(help: ArgumentHelp("The name to join with. (default: the first line of input)", valueName: "name"))
     var name: String?
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Lines a second from a pipe or a file, so that no server takes it for a flood. (default: 4)", valueName: "n"
+            "Lines per second from a pipe or a file, to stay below the server's limit. (default: 4)", valueName: "n"
         ),
         transform: CountArgument.parse)
     var rate = 4
 
     @Option(
         help: ArgumentHelp(
-            "How the loop finds out what is ready: \(BackendArgument.names). (default: epoll-lt)", valueName: "name"),
+            "The event loop's selector: \(BackendArgument.names). (default: epoll-lt)", valueName: "name"),
         transform: BackendArgument.parse)
     var backend = Backend.epoll(.levelTriggered)
 
@@ -51,7 +52,7 @@ struct ChatJoinCommand: ParsableCommand {
         let loop = try EventLoop(backend: backend)
         StandardOutput.stopsOnFailure(loop)
         let outcome = ChatOutcome(loop)
-        // Every way out restores the terminal: an error, a signal, the end.
+        // Restores the terminal on every exit path: an error, a signal, the end of the connection.
         let terminal = RawTerminal()
         defer { terminal?.restore() }
         do throws(SocketError) {
@@ -75,7 +76,7 @@ struct ChatJoinCommand: ParsableCommand {
             },
             ended: { outcome.ended($0) })
         if let name { client.send(name.utf8) }
-        // SIGQUIT has no name of its own in the framework.
+        // 3 is SIGQUIT, which the framework has no constant for.
         for signal in [Signal.interrupt, .terminate, .hangUp, Signal(rawValue: 3)] {
             try loop.watchSignal(signal) { outcome.received(signal) }
         }
@@ -93,14 +94,14 @@ struct ChatJoinCommand: ParsableCommand {
     }
 }
 
-/// How it ended; the loop stops then.
+/// The outcome of the chat. Recording it stops the loop.
 final class ChatOutcome {
     private let loop: EventLoop
     private(set) var failure: String?
     private(set) var signal: Signal?
-    /// The user wants to leave, so that the end is no surprise.
+    /// Whether the user has asked to leave, so that the end of the connection is expected.
     var isLeaving = false
-    /// The last line of the server was its goodbye: whoever is dropped, or was silent for too long, hears none.
+    /// Whether the server's last line was its goodbye. A member that is dropped or times out receives none.
     var hasHeardGoodbye = false
 
     init(_ loop: EventLoop) { self.loop = loop }
@@ -119,7 +120,7 @@ final class ChatOutcome {
         switch reason.kind {
         case .loopEnded: break
         case .ended where isLeaving || hasHeardGoodbye: break
-        case .ended: failure = "the server has ended the conversation"
+        case .ended: failure = "the server closed the connection without a goodbye"
         default: if !isLeaving { failure = "the chat ended: \(reason)" }
         }
         loop.stop()

@@ -1,4 +1,4 @@
-// `reactor chat load`: how long a chat server takes to bring a message to all members of a room.
+// `reactor chat load`: measures how long a chat server takes to deliver a message to all members of a room.
 
 import ArgumentParser
 import LoadGenerator
@@ -7,37 +7,37 @@ import Reactor
 struct ChatLoadCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "load",
-        abstract: "Put a load on a chat server and measure how long messages take.",
+        abstract: "Put a load on a chat server and measure delivery latency.",
         discussion: """
-            All members are in the lobby and speak in turn; every delivery is timed from the moment at which its message \
-            should have been said. With several servers, members are spread over them, and deliveries on the speaker's \
-            own server are counted apart from those on others.
+            All members are in the lobby and send messages in turn; every delivery is timed from the moment at which \
+            its message was due. With several servers, the members are spread over them, and deliveries on the \
+            sender's own server are counted separately from those on others.
             """)
 
     @Argument(help: "The servers, HOST:PORT each.", transform: AddressArgument.parse)
     var addresses: [SocketAddress]
 
-    @Option(parsing: .unconditional, help: "Members. (default: 1000)", transform: CountArgument.parse)
+    @Option(parsing: .unconditional, help: "Number of members. (default: 1000)", transform: CountArgument.parse)
     var members = 1_000
 
-    @Option(parsing: .unconditional, help: "How many of them stop reading.", transform: CountArgument.parse)
+    @Option(parsing: .unconditional, help: "Members that stop reading. (default: 0)", transform: CountArgument.parse)
     var stalled: Int?
 
-    @Option(parsing: .unconditional, help: "Messages a second. (default: 10)", transform: CountArgument.parse)
+    @Option(parsing: .unconditional, help: "Messages per second. (default: 10)", transform: CountArgument.parse)
     var rate = 10
 
-    @Option(parsing: .unconditional, help: "Bytes of a message. (default: 64)", transform: CountArgument.parse)
+    @Option(parsing: .unconditional, help: "Bytes per message. (default: 64)", transform: CountArgument.parse)
     var size = 64
 
     @Option(
-        parsing: .unconditional, help: "How long messages are said. (default: 10s)",
+        parsing: .unconditional, help: "How long to send messages. (default: 10s)",
         transform: DurationArgument.required)
     var duration = Duration.seconds(10)
 
     func validate() throws {
-        if size > 1_000 { throw ValidationError("--size is at most 1000: a line of the chat has at most 1024 bytes") }
+        if size > 1_000 { throw ValidationError("--size does not fit into a chat line; use at most 1000") }
         if members - (stalled ?? 0) < 2 {
-            throw ValidationError("--members less --stalled has to be at least 2: one speaks and one reads")
+            throw ValidationError("--members minus --stalled must be at least 2: a sender and a reader")
         }
     }
 
@@ -52,7 +52,7 @@ struct ChatLoadCommand: ParsableCommand {
         do throws(SocketError) { result = try Self.run(configuration) } catch { throw CommandFailure("\(error)") }
         if let failure = result.failure { throw CommandFailure(failure) }
         StandardOutput.print(Self.summary(result))
-        if result.lost >= members - (stalled ?? 0) { throw CommandFailure("all members who read were lost") }
+        if result.lost >= members - (stalled ?? 0) { throw CommandFailure("all reading members lost their connection") }
         if result.local.count + result.remote.count == 0 {
             throw CommandFailure("nothing was measured: no message was delivered")
         }
@@ -81,7 +81,7 @@ struct ChatLoadCommand: ParsableCommand {
             }
             lines.append(line)
         }
-        lines.append("members \(result.lost) lost, \(result.stalledDropped) of those who did not read dropped")
+        lines.append("members \(result.lost) lost, \(result.stalledDropped) stalled ones dropped")
         return lines.joined(separator: "\n")
     }
 }

@@ -1,4 +1,4 @@
-// The limits of a chat on the command line.
+// The limits of a chat server on the command line.
 
 import ArgumentParser
 import Demos
@@ -9,20 +9,20 @@ struct ChatOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Members of one room on this server. (default: \(ChatLimits().membersPerRoom))", valueName: "n"),
+            "Most members per room on this server. (default: \(ChatLimits().membersPerRoom))", valueName: "n"),
         transform: CountArgument.parse)
     var maxMembers = ChatOptions.defaults.membersPerRoom
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Rooms at once. (default: \(ChatLimits().rooms))", valueName: "n"),
+        help: ArgumentHelp("Most rooms. (default: \(ChatLimits().rooms))", valueName: "n"),
         transform: CountArgument.parse)
     var maxRooms = ChatOptions.defaults.rooms
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Lines that a newcomer is shown of those before. (default: \(ChatLimits().history))", valueName: "n"),
+            "Earlier lines shown to a joining member, at most 50. (default: \(ChatLimits().history))", valueName: "n"),
         transform: CountArgument.parse)
     var history = ChatOptions.defaults.history
 
@@ -30,7 +30,7 @@ struct ChatOptions: ParsableArguments {
         parsing: .unconditional,
         help: ArgumentHelp(
             """
-            Lines a second that a member may send for long; twice as many at once after a silence. \
+            Lines per second that a member may send on average, with bursts of twice as many. \
             (default: \(ChatLimits().linesPerSecond))
             """, valueName: "n"),
         transform: CountArgument.parse)
@@ -39,12 +39,12 @@ struct ChatOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "How long a member may leave more than 64 KiB unread before it is dropped. (default: 2s)", valueName: "time"
+            "Drop a member that leaves more than 64 KiB unread for this long. (default: 2s)", valueName: "time"
         ),
         transform: DurationArgument.required)
     var patience = ChatOptions.defaults.patience
 
-    /// The limits as the chat takes them.
+    /// The limits for the chat server.
     var limits: ChatLimits {
         var limits = ChatLimits()
         limits.membersPerRoom = maxMembers
@@ -57,6 +57,6 @@ struct ChatOptions: ParsableArguments {
     }
 
     func validate() throws {
-        if history > 50 { throw ValidationError("--history is at most 50: newcomers get it all at once") }
+        if history > 50 { throw ValidationError("--history is too large to send at once; use at most 50") }
     }
 }

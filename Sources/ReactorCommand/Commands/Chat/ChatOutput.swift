@@ -1,18 +1,18 @@
-// Standard output, written to at the end of a turn with all that the turn has brought.
+// Standard output, written once per turn of the loop with all text of that turn.
 
 import Reactor
 
-/// Text for standard output.
+/// A buffer for standard output that is flushed at the end of each turn.
 final class ChatOutput {
     private let loop: EventLoop
     private var waiting: [UInt8] = []
     private var willFlush = false
-    /// Called before the output is written, to add what belongs at its end.
+    /// Called before each flush; returns text to append.
     var completed: (() -> String)?
 
     init(_ loop: EventLoop) { self.loop = loop }
 
-    /// Writes text, soon. What is written when the loop ends is written at once.
+    /// Queues text for the end of the turn. Once the loop has ended, the text is written at once.
     func write(_ text: String) {
         waiting += text.utf8
         if willFlush { return }

@@ -1,11 +1,11 @@
-// A chat from a pipe or a file: its lines are sent as fast as the client takes them, and input is left where it is meanwhile.
+// A chat from a pipe or a file: lines are sent as fast as the client accepts them; until then, input is not read.
 
 import Demos
 import Reactor
 
-/// Lines of standard input on their way to a chat.
+/// Sends the lines of standard input to a chat.
 final class ChatPipe {
-    /// Longer lines are cut here; the server refuses them long before.
+    /// The longest line in bytes; longer ones are cut. The server's own limit is far lower.
     private static let longestLine = 64 * 1024
     private let client: ChatClient
     private var rest: [UInt8] = []

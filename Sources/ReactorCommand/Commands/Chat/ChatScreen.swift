@@ -1,4 +1,4 @@
-// A chat on a terminal: what others say scrolls up, and the line that is being written stays whole in the last row.
+// A chat on a terminal: incoming lines scroll up, and the line being typed stays intact in the last row.
 
 import Demos
 import Reactor
@@ -17,7 +17,7 @@ final class ChatScreen {
         self.output = output
     }
 
-    /// Takes the terminal over. `leaving` is called when the user wants to leave.
+    /// Switches the terminal to raw mode and starts reading keys. `leaving` is called when the user asks to leave.
     func begin(on loop: EventLoop, _ client: ChatClient, leaving: @escaping () -> Void) throws(SocketError) {
         terminal.makeRaw()
         output.completed = { [self] in
@@ -33,10 +33,10 @@ final class ChatScreen {
         redraw()
     }
 
-    /// Shows a line above the one that is being written.
+    /// Shows a line above the one being typed.
     func show(_ line: String) { output.write(LineEditor.erasure + line + "\n") }
 
-    /// Shows the line that is being written as it is now.
+    /// Redraws the line being typed.
     func redraw() { output.write("") }
 
     private func happened(_ event: LineEditor.Event, _ client: ChatClient, _ leaving: () -> Void) {

@@ -10,28 +10,29 @@ struct ChatServeCommand: ParsableCommand {
         abstract: "Run a chat server.",
         discussion: """
             Try it with:  reactor chat join 127.0.0.1:7789  or  nc 127.0.0.1 7789
-            A client sends lines and gets lines; its first line is its name, and /help lists the commands. Several \
-            servers with one --backplane share their rooms. SIGINT (ctrl-C) and SIGTERM drain: members are told, what \
-            is queued is sent, then it exits with status 0; a second one ends it at once. SIGUSR2 does not restart it.
+            Clients send and receive lines; the first line is the member's name, and /help lists the commands. Servers \
+            with the same --backplane share their rooms. SIGINT (ctrl-C) and SIGTERM drain: the server notifies the \
+            members, sends queued output and exits with status 0; a second signal ends it at once. SIGUSR2 does not \
+            restart it.
             """)
 
     @Option(
         help: ArgumentHelp(
             """
-            Share rooms with other servers through a Redis, redis://HOST:PORT. Messages, joins and leaves reach all \
-            servers, at most once; without Redis each goes on alone.
+            Share rooms with other servers through Redis, redis://HOST:PORT. Messages, joins and leaves reach all \
+            servers at most once; while Redis is unreachable, each server continues alone.
             """, valueName: "url"),
         transform: RedisArgument.init)
     var backplane: RedisArgument?
 
     @Option(
         help: ArgumentHelp(
-            "What this server is called among others; its members are NAME@SERVER there. (default: a random name)",
+            "This server's name; other servers show its members as NAME@SERVER. (default: a random name)",
             valueName: "name"),
         transform: ChatServeCommand.parseName)
     var name: String?
 
-    @Option(help: ArgumentHelp("The channel of Redis that the servers have in common.", valueName: "name"))
+    @Option(help: ArgumentHelp("The Redis channel that the servers share.", valueName: "name"))
     var channel = "reactor-chat"
 
     @OptionGroup var chat: ChatOptions
@@ -40,7 +41,7 @@ struct ChatServeCommand: ParsableCommand {
     func validate() throws {
         _ = try backplane?.address
         if serving.server.loops > 1 {
-            throw ValidationError("a chat runs on one loop; more servers share its rooms with --backplane")
+            throw ValidationError("--loops: a chat server has one loop; run several servers with --backplane")
         }
     }
 
@@ -51,9 +52,10 @@ struct ChatServeCommand: ParsableCommand {
         var program = ServerProgram(serving)
         program.details = [members.name]
         program.restart = .refuses(because: "its members and rooms are in this process's memory")
-        // A member may be silent for long, and takes a while to think of a name; keep-alive finds those who are gone.
+        // Members may be silent for long and take time to choose a name; keep-alive detects the ones that are gone.
         (program.idleTime, program.firstMessageTime) = (.seconds(3600), .seconds(60))
-        // The kernel would keep up to 4 MiB for each member who does not read, and nobody would notice it for as long.
+        // With its default send buffer, the kernel would queue up to 4 MiB for a member that does not read, and the
+        // chat would notice the slow member that much later.
         program.adjust = { $0.sendBuffer = 32 * 1024 }
         program.ending = {
             members.shutdown()
@@ -74,7 +76,7 @@ struct ChatServeCommand: ParsableCommand {
         -> ListeningServer
     {
         let framing = ChatSession.framing(chat.limits)
-        // Safe: with one loop, which is this thread's, nobody else makes handlers.
+        // Safe: there is one loop, on this thread, and only it creates handlers.
         nonisolated(unsafe) let members = members
         return try server.listen(on: loop) { _ in
             { _ in ChatSession(unsafe members).framed(by: framing) }
@@ -91,7 +93,7 @@ struct ChatServeCommand: ParsableCommand {
             """
         if chat.countedChanges + chat.refusedEntries > 0 {
             text +=
-                ", \(chat.countedChanges) joins and leaves counted into one line, \(chat.refusedEntries) names refused"
+                ", \(chat.countedChanges) joins and leaves summarized, \(chat.refusedEntries) names refused"
         }
         if let redis {
             text += "\nbackplane: \(redis.published) events published, \(redis.dropped) dropped without Redis, "
@@ -102,7 +104,7 @@ struct ChatServeCommand: ParsableCommand {
 
     private static func parseName(_ text: String) throws -> String {
         guard ChatServer.isName(text) else {
-            throw ValidationError("a server's name has 1 to 16 lower-case letters, digits or '-'")
+            throw ValidationError("invalid server name; use 1 to 16 lower-case letters, digits or '-'")
         }
         return text
     }

@@ -1,16 +1,16 @@
-// Standard input on the loop: a terminal, a pipe or a file. It is never set to non-blocking, which would be so for every
-// process that shares it; instead it is read only when poll(2) says that a read will not block.
+// Standard input on the loop: a terminal, a pipe or a file. It is never made non-blocking, which would affect every
+// process that shares it; instead it is read only when poll(2) reports that a read will not block.
 
 import Reactor
 import SystemPackage
 
-/// Bytes of standard input, as they come.
+/// A watch on standard input that delivers bytes as they arrive.
 final class InputWatch {
     private let loop: EventLoop
     private let received: ([UInt8]) -> Void
     private let ended: () -> Void
     private var watch: DescriptorWatch?
-    /// Whether input is left where it is.
+    /// Whether reading is paused, so that input stays in the kernel.
     var isPaused = false {
         didSet { watch?.interest = isPaused ? [] : .readable }
     }
@@ -24,7 +24,7 @@ final class InputWatch {
         watch = try loop.watch(.standardInput, for: .readable) { [unowned self] _ in read() }
     }
 
-    /// Reads while there is something; on a level-triggered loop once would do, and the next turn would tell again.
+    /// Reads once on a level-triggered loop, which reports the rest in the next turn; otherwise until no input is left.
     private func read() {
         while let watch, !isPaused, isReadable {
             var bytes = [UInt8](repeating: 0, count: 4096)

@@ -1,20 +1,23 @@
-// `reactor echo --udp`: the same server for datagrams.
+// `reactor echo --udp`: the echo server for datagrams.
 
 import ArgumentParser
 import Reactor
 
 struct DatagramEchoOptions: ParsableArguments {
-    @Flag(name: .customLong("udp"), help: "Echo UDP datagrams; limits of connections do not count then.")
+    @Flag(name: .customLong("udp"), help: "Echo UDP datagrams; the limits of connections do not apply.")
     var isWanted = false
 
     @Flag(
         help: """
-            With --udp: answer every datagram, also what comes from a reflecting port or repeats an answer. For load tests \
-            on loopback: two servers may then answer each other without end.
+            With --udp: reply to every datagram, even from a reflecting port or if it repeats a reply. For load tests \
+            on loopback only: two such servers may reply to each other indefinitely.
             """)
     var unlimitedAnswers = false
 
-    /// Makes the sockets, and says where they are.
+    /// Opens or adopts the sockets and prints the `listening on` line.
+    ///
+    /// - Returns: The sockets, at least one.
+    /// - Throws: `SocketError` when a socket cannot be opened.
     func serve(
         _ server: TCPServer, on address: SocketAddress, _ loop: EventLoop, handler: any DatagramHandler
     ) throws(SocketError) -> [DatagramSocket] {

@@ -8,35 +8,35 @@ import SystemPackage
 struct EchoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "echo",
-        abstract: "Run an echo server: what a client sends comes back.",
+        abstract: "Run an echo server, which returns whatever a client sends.",
         discussion: """
             Try it with:  nc 127.0.0.1 7788  (nc -U PATH with --unix PATH, nc -u 127.0.0.1 7788 with --udp)
-            It prints one line when it listens, and a summary when it ends. SIGINT (ctrl-C) and SIGTERM drain: no new \
-            connections, what is queued is sent, then it exits with status 0; a second one ends it at once.
-            SIGUSR2 restarts it without losing a connection attempt: the same program is started with the listening \
-            sockets, and when it serves, this one drains. Sockets that it was started with are used in place of --listen \
-            (LISTEN_FDS, as systemd passes them).
+            Prints one line when it listens, and a summary when it ends. SIGINT (ctrl-C) and SIGTERM drain: the server \
+            accepts no new connections, sends queued output and exits with status 0; a second signal ends it at once.
+            SIGUSR2 restarts it without losing a connection attempt: a new process inherits the listening sockets, and \
+            the old one drains once the new one serves. Inherited sockets (LISTEN_FDS, as passed by systemd) take \
+            precedence over --listen.
             """)
 
     @Option(
         help: ArgumentHelp(
-            "Listen on a Unix socket instead; @NAME is an abstract name. A path that a server left behind is replaced.",
+            "Listen on a Unix socket instead; @NAME is an abstract name. A stale socket file is replaced.",
             valueName: "path"),
         transform: AddressArgument.parseUnix)
     var unix: SocketAddress?
 
-    @Option(help: "How connections are served: by a handler that is called, or by a task that waits.")
+    @Option(help: "Serve connections with a handler that is called, or with an async task.")
     var style = StyleArgument.handler
 
-    @Flag(help: "Answer in upper case (ASCII letters).")
+    @Flag(help: "Return ASCII letters in upper case.")
     var upper = false
 
-    @Flag(help: "Answer line by line: a message is a line of at most 64 KiB, and its answer ends with a newline.")
+    @Flag(help: "Echo line by line: lines of at most 64 KiB, each returned with a newline at its end.")
     var lines = false
 
     @Flag(
         help: """
-            Answer line by line, or datagram by datagram, each behind the time of day in UTC: \
+            Echo line by line, or datagram by datagram, each preceded by the time of day in UTC: \
             2026-11-28T19:07:30.123Z hello
             """)
     var time = false
@@ -46,28 +46,28 @@ struct EchoCommand: ParsableCommand {
     @OptionGroup var rates: RateOptions
     @OptionGroup var serving: ServingOptions
 
-    @Flag(help: "Print all of the loop's counters at the end.")
+    @Flag(help: "Print all of the loop's counters on exit.")
     var stats = false
 
     func validate() throws {
         if serving.listen != nil && unix != nil {
-            throw ValidationError("--listen and --unix are two places: choose one")
+            throw ValidationError("--listen and --unix exclude each other; choose one")
         }
         if udp.isWanted && unix != nil {
-            throw ValidationError("--udp needs an address with a port; give it with --listen")
+            throw ValidationError("--udp and --unix exclude each other; use --listen HOST:PORT with --udp")
         }
         if udp.isWanted, let listen = serving.listen, listen.isUnix {
-            throw ValidationError("--udp needs an address with a port, and --listen is \(listen): write HOST:PORT")
+            throw ValidationError("--udp needs an address with a port, but --listen is \(listen); use HOST:PORT")
         }
-        if upper && lines { throw ValidationError("--upper answers bytes and --lines answers lines: choose one") }
-        if upper && time { throw ValidationError("--upper and --time are two answers: choose one") }
+        if upper && lines { throw ValidationError("--upper and --lines exclude each other; choose one") }
+        if upper && time { throw ValidationError("--upper and --time exclude each other; choose one") }
         if udp.isWanted && style == .async {
-            throw ValidationError("--style async serves connections, and --udp has none: choose one")
+            throw ValidationError("--style async serves connections and --udp has none; choose one")
         }
         if udp.unlimitedAnswers && !udp.isWanted {
-            throw ValidationError("--unlimited-answers is for --udp: give both")
+            throw ValidationError("--unlimited-answers has no effect without --udp; add --udp")
         }
-        if udp.isWanted && lines { throw ValidationError("--lines is for connections, not for datagrams") }
+        if udp.isWanted && lines { throw ValidationError("--lines is for connections and --udp has none; choose one") }
     }
 
     func run() throws {
@@ -117,7 +117,7 @@ struct EchoCommand: ParsableCommand {
         return if upper { UpperCaseDatagramEcho() } else { DatagramEcho() }
     }
 
-    /// What the server did, in words.
+    /// The summary of a run as text.
     private enum Summary {
         static func line(_ counters: LoopStatistics) -> String {
             let drained =
@@ -132,22 +132,22 @@ struct EchoCommand: ParsableCommand {
         static func table(_ counters: LoopStatistics) -> String {
             let refusals = Refusal.all.filter { counters.refusals[$0] > 0 }
             let rows: [(String, Int)] = [
-                ("turns of the loop", counters.turns),
+                ("loop turns", counters.turns),
                 ("events", counters.events),
-                ("events of closed registrations, dropped", counters.staleEvents),
+                ("stale events dropped", counters.staleEvents),
                 ("connections opened", counters.connectionsOpened),
                 ("connections closed", counters.connectionsClosed),
                 ("connections refused", counters.connectionsRefused),
-                ("pauses of accepting", counters.acceptPauses),
+                ("accept pauses", counters.acceptPauses),
                 ("receives", counters.receives),
                 ("sends", counters.sends),
-                ("pauses of reading because a peer did not read", counters.pressurePauses),
+                ("read pauses from backpressure", counters.pressurePauses),
                 ("timers fired", counters.timersFired),
                 ("tasks run", counters.tasksRun),
-                ("jobs of Swift's tasks run", counters.jobsRun),
+                ("jobs of Swift tasks run", counters.jobsRun),
                 ("slow callbacks", counters.slowCallbacks),
-                ("handlers that threw", counters.handlerErrors),
-                ("connections that sent what is no message", counters.framingErrors),
+                ("errors thrown by handlers", counters.handlerErrors),
+                ("connections closed for malformed messages", counters.framingErrors),
             ]
             let all = rows + refusals.map { ("refused: \($0)", counters.refusals[$0]) }
             return all.map { "  \(String(repeating: " ", count: max(0, 12 - "\($0.1)".count)))\($0.1)  \($0.0)" }

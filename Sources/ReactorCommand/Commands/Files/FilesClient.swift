@@ -1,35 +1,34 @@
-// A client for one command: a loop, a connection, one operation, and its outcome as the command's own. Progress is shown on
-// a terminal while it goes on.
+// The client behind the `reactor files` commands: a loop and a connection that carry out the operations of one command.
 
 #if FileTransfer
     import ArgumentParser
     import FileTransfer
     import Reactor
 
-    /// Where the server is; every client command takes it.
+    /// The server's address and the selector, which every client command takes.
     struct FilesAddress: ParsableArguments {
         @Argument(
-            help: ArgumentHelp("Where the server is, HOST:PORT.", valueName: "address"),
+            help: ArgumentHelp("The server, HOST:PORT.", valueName: "address"),
             transform: AddressArgument.parse)
         var address: SocketAddress
 
         @Option(
             help: ArgumentHelp(
-                "How the loop finds out what is ready: \(BackendArgument.names). (default: epoll-lt)", valueName: "name"
+                "The event loop's selector: \(BackendArgument.names). (default: epoll-lt)", valueName: "name"
             ),
             transform: BackendArgument.parse)
         var backend = Backend.epoll(.levelTriggered)
     }
 
-    /// A connection to a server for the time of a command.
+    /// A connection to a server for the duration of a command.
     final class FilesClient {
         let loop: EventLoop
         private(set) var failure: TransferError?
         private var client: TransferClient?
 
-        /// Connects, runs `body` when there is a connection, and ends when the connection does.
+        /// Connects, calls `body` once connected, and returns when the connection ends.
         ///
-        /// - Throws: ``CommandFailure`` when there is no connection to be had.
+        /// - Throws: ``CommandFailure`` when connecting or an operation fails.
         static func run(_ options: FilesAddress, _ body: @escaping (FilesClient) -> Void) throws {
             let client: FilesClient
             do throws(SocketError) {
@@ -50,7 +49,7 @@
 
         private func connect(to address: SocketAddress, _ body: @escaping (FilesClient) -> Void) throws(SocketError) {
             var limits = Limits()
-            // A disk may be slow, at either end.
+            // The disk may be slow at either end.
             (limits.idleTime, limits.bytesReceivedPerTurn, limits.receivesPerTurn) = (.seconds(600), 1 << 20, 64)
             limits.bytesSentPerTurn = 1 << 20
             try loop.connect(
@@ -72,13 +71,13 @@
                 })
         }
 
-        /// The end of the connection is no surprise.
+        /// Whether the client has asked to leave, so that the end of the connection is expected.
         private var isLeaving = false
 
-        /// Begins an operation.
+        /// Starts an operation.
         func begin(_ operation: TransferOperation) { client?.begin(operation) }
 
-        /// The command is done; it fails with `error`, if there is one.
+        /// Ends the command: says goodbye to the server, or fails with `error` at once.
         func leave(_ error: TransferError? = nil) {
             if isLeaving { return }
             (isLeaving, failure) = (true, error)

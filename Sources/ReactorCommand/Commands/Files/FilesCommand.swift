@@ -1,4 +1,4 @@
-// `reactor files`: files over a network, the server, and the client as single commands and as a session.
+// `reactor files`: a file server, and its client as single commands and as an interactive session.
 
 #if FileTransfer
     import ArgumentParser
@@ -6,7 +6,7 @@
     struct FilesCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "files",
-            abstract: "Serve a directory's files, or get them and put new ones.",
+            abstract: "Serve the files of a directory, or transfer files to and from a server.",
             subcommands: [
                 FilesServeCommand.self, FilesListCommand.self, FilesGetCommand.self, FilesPutCommand.self,
                 FilesOpenCommand.self,

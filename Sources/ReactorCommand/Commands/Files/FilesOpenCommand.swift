@@ -1,4 +1,4 @@
-// `reactor files open`: a session. Lines of standard input are commands; one is done before the next is read.
+// `reactor files open`: a session. Lines of standard input are commands, which run one after another.
 
 #if FileTransfer
     import ArgumentParser
@@ -7,16 +7,16 @@
 
     struct FilesOpenCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "open", abstract: "Talk to a server: list, get, put, say, quit.",
+            commandName: "open", abstract: "Open a session with a server: list, get, put, say, quit.",
             discussion: """
                 Try it with:  reactor files open 127.0.0.1:7790
-                Commands come from the terminal or from a pipe, one a line:
-                  list [DIR]           what is there
-                  get NAME [LOCAL]     gets a file; goes on with one that was interrupted
-                  put LOCAL [NAME]     puts one, if the server takes files
-                  say TEXT             sends a plain message, which the server answers with itself
+                Commands are read from the terminal or a pipe, one per line:
+                  list [DIR]           lists a directory
+                  get NAME [LOCAL]     gets a file, and resumes an interrupted download
+                  put LOCAL [NAME]     puts a file, if the server accepts files
+                  say TEXT             sends a plain message, which the server returns
                   quit
-                A name with spaces stands in double quotes. Exit status 1 if a command of a pipe has failed.
+                Put a name with spaces in double quotes. The exit status is 1 if a command from a pipe failed.
                 """)
 
         @OptionGroup var server: FilesAddress
@@ -33,7 +33,7 @@
         }
     }
 
-    /// Commands from standard input, one after the other.
+    /// A session that runs the commands of standard input one after another.
     final class FilesSession {
         private static let longestLine = 16 * 1024
         private let client: FilesClient
@@ -85,7 +85,7 @@
             StandardOutput.print("> ", terminator: "")
         }
 
-        /// Does the next command, when the one before is done.
+        /// Runs the next command once the previous one is done.
         private func next() {
             while !isBusy {
                 input?.isPaused = lines.count > 16
@@ -108,7 +108,7 @@
             if let error {
                 failed()
                 StandardError.write("\(error)\n")
-                // Nothing more can be asked of a connection that is gone.
+                // After these errors the connection is unusable.
                 if error.code == .interrupted || error.code == .malformed { return client.leave(error) }
             }
             prompt()
@@ -142,7 +142,7 @@
             }
         }
 
-        /// The words of a line; what is in double quotes is one.
+        /// Splits a line into words; text in double quotes is one word.
         static func words(_ line: String) -> [String] {
             var words: [String] = []
             var word = ""

@@ -15,17 +15,17 @@ import ServedFiles
             abstract: "Serve the files of a directory.",
             discussion: """
                 Try it with:  reactor files open 127.0.0.1:7790  or  reactor files get 127.0.0.1:7790 NAME
-                Nothing outside of the directory can be reached, whatever a name says and wherever links lead. It takes no \
-                files unless it is told --writable. Interrupted transfers can be gone on with: what is left of an upload \
-                is kept for ten minutes. SIGINT (ctrl-C) and SIGTERM drain: transfers that are going on are finished \
-                within --drain, then it exits with status 0; a second one ends it at once. SIGUSR2 restarts it without losing \
-                a connection attempt; interrupted uploads begin again.
+                No name or symbolic link leads outside the directory. Files are accepted only with --writable. \
+                Interrupted transfers can be resumed; the server keeps an incomplete upload for ten minutes. SIGINT \
+                (ctrl-C) and SIGTERM drain: running transfers may finish within --drain, then the server exits with \
+                status 0; a second signal ends it at once. SIGUSR2 restarts it without losing a connection attempt; \
+                interrupted uploads start over.
                 """)
 
-        @Argument(help: ArgumentHelp("The directory.", valueName: "dir"))
+        @Argument(help: ArgumentHelp("The directory to serve.", valueName: "dir"))
         var directory: String
 
-        @Flag(help: "Take files as well. An existing file is replaced only where a client says so.")
+        @Flag(help: "Accept uploads. An existing file is replaced only if the client asks for it.")
         var writable = false
 
         @OptionGroup var uploads: UploadOptions
@@ -35,17 +35,17 @@ import ServedFiles
         func run() throws {
             let served: ServedDirectory
             do throws(FileAccessError) { served = try ServedDirectory(FilePath(directory)) } catch {
-                let reason = error.kind == .notFound ? "there is no such directory" : "\(error)"
-                throw CommandFailure("cannot serve \(directory): \(reason); name a directory")
+                let reason = error.kind == .notFound ? "no such directory" : "\(error)"
+                throw CommandFailure("cannot serve \(directory): \(reason); use an existing directory")
             }
             var program = ServerProgram(serving)
             program.adjust = rates.apply
             program.details = [writable ? "files can be put" : "read-only"]
-            // A user may think for a while, also at first.
+            // The user of a session may be silent for a while, even before the first command.
             (program.idleTime, program.firstMessageTime) = (.seconds(600), .seconds(600))
             program.descriptorsPerFile = 2
             var files: TransferServer?
-            // Ends with all loops: what was kept of uploads goes with it.
+            // Runs after all loops have ended, and removes the incomplete uploads that were kept.
             defer { files?.shutdown() }
             let counters = try program.serve(at: .loopback(port: 7790)) { [program] server, loop throws(SocketError) in
                 var limits = TransferServer.Limits()

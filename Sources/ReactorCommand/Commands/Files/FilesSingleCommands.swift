@@ -1,4 +1,4 @@
-// `reactor files list`, `get` and `put`: one thing done, and told in a line.
+// `reactor files list`, `get` and `put`: one operation each, reported in a line.
 
 #if FileTransfer
     import ArgumentParser
@@ -12,10 +12,10 @@
 
         @OptionGroup var server: FilesAddress
 
-        @Argument(help: ArgumentHelp("A directory there. (default: the one that is served)", valueName: "dir"))
+        @Argument(help: ArgumentHelp("The directory on the server. (default: the one it serves)", valueName: "dir"))
         var directory = ""
 
-        @Flag(help: "Print JSON: name, kind, size, modified.")
+        @Flag(help: "Print a JSON array with name, kind, size and modified.")
         var json = false
 
         func run() throws {
@@ -40,25 +40,25 @@
             commandName: "get", abstract: "Get a file from a server.",
             discussion: """
                 Try it with:  reactor files get 127.0.0.1:7790 NAME
-                It is called LOCAL.part until it is complete and its SHA-256 is the server's. Interrupted, the same \
-                command again goes on where it was.
+                The file is called LOCAL.part until it is complete and its SHA-256 matches the server's. To resume an \
+                interrupted download, repeat the command.
                 """)
 
         @OptionGroup var server: FilesAddress
 
-        @Argument(help: "The file there.")
+        @Argument(help: "The file on the server.")
         var name: String
 
         @Argument(
-            help: "What to call it here, or a directory to put it into. (default: the last part of its name)")
+            help: "The local name, or a local directory. (default: the last component of the file's name)")
         var local: String?
 
-        @Flag(help: "Replace a file that is here already.")
+        @Flag(help: "Replace an existing local file.")
         var replace = false
 
         func validate() throws {
             if local == nil, name.isEmpty || name.hasSuffix("/") {
-                throw ValidationError("'\(name)' is no name of a file; say what to call it here")
+                throw ValidationError("'\(name)' is not the name of a file; add a local name")
             }
         }
 
@@ -79,19 +79,19 @@
             commandName: "put", abstract: "Put a file on a server that was started with --writable.",
             discussion: """
                 Try it with:  reactor files put 127.0.0.1:7790 FILE
-                It is there when it is complete and the server has verified its SHA-256. Interrupted, the same command \
-                again, within ten minutes, goes on where it was.
+                The file appears on the server once it is complete and the server has verified its SHA-256. To resume \
+                an interrupted upload, repeat the command within ten minutes.
                 """)
 
         @OptionGroup var server: FilesAddress
 
-        @Argument(help: "The file here.")
+        @Argument(help: "The local file.")
         var local: String
 
-        @Argument(help: "What to call it there. (default: the last part of its name)")
+        @Argument(help: "The name on the server. (default: the last component of the local name)")
         var name: String?
 
-        @Flag(help: "Replace a file that is there already.")
+        @Flag(help: "Replace an existing file on the server.")
         var replace = false
 
         func run() throws {
@@ -107,7 +107,7 @@
     }
 
     extension Result {
-        /// The error, if it is one.
+        /// The error; `nil` for a success.
         var failure: Failure? {
             if case .failure(let error) = self { return error }
             return nil

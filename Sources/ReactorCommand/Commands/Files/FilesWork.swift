@@ -1,5 +1,5 @@
-// What a client does for its user, whether as a command or in a session: gets, puts, lists, says. Tells the outcome in a
-// line; errors are the caller's to show.
+// The client's operations, for single commands and sessions alike: get, put, list, say. A success is shown in a line;
+// errors are passed to the caller.
 
 import ServedFiles
 
@@ -10,22 +10,23 @@ import ServedFiles
     import Reactor
     import SystemPackage
 
-    /// The works of a client.
+    /// The operations of a client.
     struct FilesWork {
         let client: FilesClient
-        /// Shows a line.
+        /// Shows a line to the user.
         let show: (String) -> Void
 
-        /// One line of a list.
+        /// One entry of a directory listing.
         struct Entry: Codable {
             let name: String
             let kind: String
             let size: Int
             let modified: Int
-            /// The name is not UTF-8 and is shown escaped.
+            /// Whether the name is not UTF-8 and is shown escaped; `nil` if it is UTF-8.
             var escaped: Bool?
         }
 
+        /// Downloads a file, resuming an interrupted download.
         func get(
             _ name: String, to local: String, replaces: Bool,
             then: @escaping (Result<TransferHeader, TransferError>) -> Void
@@ -34,7 +35,7 @@ import ServedFiles
             let path = FilePath(local)
             if !replaces, FileManager.default.fileExists(atPath: local) {
                 return then(
-                    .failure(TransferError(.exists, "there is a \(local) already: name another, or say --replace")))
+                    .failure(TransferError(.exists, "\(local) exists already; use another name, or --replace")))
             }
             let target: LocalTarget
             do throws(FileAccessError) { target = try LocalTarget(path) } catch {
@@ -54,13 +55,14 @@ import ServedFiles
             client.begin(work)
         }
 
-        /// Where a file goes: a directory receives it under the last part of its name.
+        /// Returns the path of the local file. In a directory, the file gets the last component of its name.
         private static func target(_ local: String, of name: String) -> String {
             guard local.hasSuffix("/") || (try? Stat(FilePath(local)).type) == .directory else { return local }
             let last = name.split(separator: "/").last.map(String.init) ?? name
             return local.hasSuffix("/") ? local + last : "\(local)/\(last)"
         }
 
+        /// Uploads a file, resuming an interrupted upload.
         func put(
             _ local: String, as name: String, replaces: Bool,
             then: @escaping (Result<TransferHeader, TransferError>) -> Void
@@ -82,6 +84,7 @@ import ServedFiles
             client.begin(work)
         }
 
+        /// Lists a directory of the server.
         func list(_ name: String, then: @escaping (Result<[Entry], TransferError>) -> Void) {
             client.begin(
                 TransferRequest(TransferHeader(command: "list", name: name)) { outcome in
@@ -90,14 +93,14 @@ import ServedFiles
                         do {
                             then(.success(try JSONDecoder().decode([Entry].self, from: Data(reply.content))))
                         } catch {
-                            then(.failure(TransferError(.malformed, "the server's list is no list")))
+                            then(.failure(TransferError(.malformed, "the server sent a malformed list")))
                         }
                     case .failure(let error): then(.failure(Self.explain(error, name.isEmpty ? "/" : name)))
                     }
                 })
         }
 
-        /// Sends a plain message, and shows the answer.
+        /// Sends a plain message and shows the reply.
         func say(_ text: String, then: @escaping (Result<Void, TransferError>) -> Void) {
             var header = TransferHeader()
             (header.contentType, header.contentEncoding) = ("text/plain", "utf-8")
@@ -110,7 +113,7 @@ import ServedFiles
                 })
         }
 
-        /// A list as lines.
+        /// Returns the lines of a listing: sizes aligned to the right, then names.
         static func lines(_ entries: [Entry]) -> [String] {
             let sizes = entries.map { $0.kind == "file" ? ProgressBar.size($0.size) : $0.kind }
             let width = sizes.map(\.count).max() ?? 0
@@ -119,14 +122,14 @@ import ServedFiles
             }
         }
 
-        /// What a stranger has named, without what would move the terminal's cursor.
+        /// Returns a peer's text without control characters, which could move the terminal's cursor.
         static func printable(_ text: String) -> String { PrintableText.sanitized(text.utf8) }
 
         private static func explain(_ error: TransferError, _ name: String) -> TransferError {
             switch error.code {
-            case .interrupted: TransferError(.interrupted, "\(name): \(error); the same command again goes on with it")
-            case .readOnly: TransferError(.readOnly, "\(name): \(error); the server has to be started with --writable")
-            case .exists: TransferError(.exists, "\(name): \(error); say --replace to replace it")
+            case .interrupted: TransferError(.interrupted, "\(name): \(error); repeat the command to resume it")
+            case .readOnly: TransferError(.readOnly, "\(name): \(error); start the server with --writable")
+            case .exists: TransferError(.exists, "\(name): \(error); use --replace to replace it")
             default: TransferError(error.code, "\(name): \(printable("\(error)"))")
             }
         }

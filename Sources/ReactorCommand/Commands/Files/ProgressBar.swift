@@ -1,8 +1,8 @@
-// A bar on the terminal that grows with a transfer: how much, how fast, how long still.
+// The progress bar of a transfer: share, rate and remaining time.
 
 import Reactor
 
-/// A progress bar on standard error; nothing where that is no terminal.
+/// A progress bar on standard error, shown only if standard error is a terminal.
 final class ProgressBar {
     private static let width = 30
     private let line = LiveLine()
@@ -13,7 +13,7 @@ final class ProgressBar {
     private let start: MonotonicTime
     private var first: Int?
 
-    /// A bar that asks ten times a second how far it is.
+    /// Creates a bar that polls `progress` ten times per second.
     init(_ label: String, on loop: EventLoop, _ progress: @escaping () -> (done: Int, total: Int)?) {
         self.loop = loop
         self.label = label
@@ -39,10 +39,14 @@ final class ProgressBar {
         line.show(Self.text(label, done: done, total: total, before: before, seconds: elapsed))
     }
 
-    /// The bar as text.
+    /// Returns the bar as text.
     ///
     /// - Parameters:
-    ///   - before: what was there when it began; that took no time.
+    ///   - label: the text before the bar.
+    ///   - done: bytes that are complete.
+    ///   - total: bytes of the whole file.
+    ///   - before: bytes that were complete when a resumed transfer started; they do not count for the rate.
+    ///   - seconds: time since the transfer started.
     static func text(_ label: String, done: Int, total: Int, before: Int, seconds: Double) -> String {
         let share = total > 0 ? min(1, Double(done) / Double(total)) : 1
         let filled = Int(share * Double(width))
@@ -55,7 +59,7 @@ final class ProgressBar {
         return "\(label) [\(bar)] \(padding)\(percent) % of \(size(total)), \(size(Int(rate)))/s\(time)"
     }
 
-    /// A size in words.
+    /// Returns a size as text in B, KiB, MiB, GiB or TiB.
     static func size(_ bytes: Int) -> String {
         var (value, unit) = (Double(bytes), 0)
         let units = ["B", "KiB", "MiB", "GiB", "TiB"]

@@ -1,4 +1,4 @@
-// `reactor framing`: shows that a stream has no message boundaries, and what to do about it.
+// `reactor framing`: shows that a stream has no message boundaries, and how framing restores them.
 
 import ArgumentParser
 import Demos
@@ -8,10 +8,10 @@ struct FramingCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "framing",
         abstract:
-            "Show that TCP has no message boundaries: the same messages received raw and framed, drawn byte by byte.",
+            "Show that TCP has no message boundaries: the same messages, raw and framed, byte by byte.",
         discussion: """
-            It sends messages over a loopback connection of its own, both ends on one loop: one send each, and the \
-            receiver reads late; then cut into pieces, as a network may cut them. Try it with:
+            Sends messages over a loopback connection whose two ends run on one event loop: first with one send per \
+            message and a receiver that reads late, then cut into pieces, as a network may cut them. Try it with:
 
               reactor framing
               reactor framing --messages ping pong '' --framing raw,length --cut 3
@@ -21,19 +21,19 @@ struct FramingCommand: ParsableCommand {
     @Option(
         parsing: .upToNextOption,
         help: ArgumentHelp(
-            "What to send; '' is a message, too.", valueName: "text"))
+            "The messages to send; '' is an empty message.", valueName: "text"))
     var messages = ["hello", "how are you?", "fine"]
 
     @Option(
         help: ArgumentHelp(
-            "How to tell messages apart: raw (not at all), lines, length; several with commas. (default: all three)",
+            "Framings to try, separated by commas: raw (no framing), lines, length. (default: all three)",
             valueName: "names"),
         transform: FramingCommand.parseFramings)
     var framing = BoundaryFraming.allCases
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Bytes of a piece, where the stream is cut. (default: 7)", valueName: "n"),
+        help: ArgumentHelp("Bytes per piece when the stream is cut. (default: 7)", valueName: "n"),
         transform: CountArgument.parse)
     var cut = 7
 
@@ -41,10 +41,10 @@ struct FramingCommand: ParsableCommand {
 
     func validate() throws {
         if messages.count > BoundaryPlan.mostMessages {
-            throw ValidationError("--messages: use at most \(BoundaryPlan.mostMessages)")
+            throw ValidationError("too many --messages; use at most \(BoundaryPlan.mostMessages)")
         }
         if messages.reduce(0, { $0 + $1.utf8.count }) > BoundaryPlan.mostBytes {
-            throw ValidationError("--messages have at most \(BoundaryPlan.mostBytes) bytes together")
+            throw ValidationError("--messages are too long; use at most \(BoundaryPlan.mostBytes) bytes in total")
         }
     }
 
@@ -59,7 +59,7 @@ struct FramingCommand: ParsableCommand {
                 report.tries.append(FramingReport.Try(framing, refusing: number))
                 if options.printsText {
                     StandardOutput.print(
-                        "\(framing): message \(number) cannot be sent: its end would be found earlier\n")
+                        "\(framing): message \(number) cannot be sent: its end would be found too early\n")
                 }
                 continue
             }
@@ -79,7 +79,7 @@ struct FramingCommand: ParsableCommand {
         try output?.write(report)
     }
 
-    /// Makes one try, on a loop of its own.
+    /// Runs one attempt on a loop of its own.
     private func attempt(_ plan: BoundaryPlan) throws -> BoundaryResult {
         let loop = try options.makeLoop()
         var result: Result<BoundaryResult, SocketError>?
@@ -109,8 +109,8 @@ struct FramingCommand: ParsableCommand {
     private static func explain(_ framing: BoundaryFraming) -> String {
         switch framing {
         case .raw: "raw"
-        case .lines: "lines: each message ends with a newline, which is in no message"
-        case .length: "length: each message comes behind its length, 32 bits in network byte order"
+        case .lines: "lines: each message ends with a newline, which no message may contain"
+        case .length: "length: each message follows its length, 32 bits in network byte order"
         }
     }
 
@@ -131,7 +131,7 @@ struct FramingCommand: ParsableCommand {
     }
 }
 
-/// What `--json` says.
+/// The document that `--json` writes.
 struct FramingReport: Encodable {
     struct Bytes: Encodable {
         let text: String
@@ -145,12 +145,12 @@ struct FramingReport: Encodable {
 
     struct Try: Encodable {
         let framing: BoundaryFraming
-        /// Bytes of a piece; absent where the receiver read late.
+        /// Bytes per piece; absent if the receiver read late.
         var cut: Int?
         var receives: [Bytes] = []
         var messages: [Bytes] = []
         var isAsSent = false
-        /// The number of a message that the framing cannot carry; absent if it can carry all.
+        /// The number of the first message that the framing cannot carry; absent if it can carry all.
         var cannotCarry: Int?
 
         init(_ result: BoundaryResult) {

@@ -1,4 +1,4 @@
-// `reactor http`: the file server as a program.
+// `reactor http`: the HTTP file server as a program.
 
 import ArgumentParser
 import Demos
@@ -12,35 +12,37 @@ struct HTTPCommand: ParsableCommand {
         commandName: "http",
         abstract: "Serve the files of a directory over HTTP/1.1.",
         discussion: """
-            Try it with:  curl -i http://127.0.0.1:8080/  (with --list it shows what is there)
-            All files below the directory that this user may read are served, those whose names begin with a dot as well; \
-            nothing outside of it is, whatever a path says and wherever symbolic links lead. A directory's page is its \
-            index.html. SIGINT (ctrl-C) and SIGTERM drain: no new connections, what was asked for is answered, then it \
-            exits with status 0; a second one ends it at once. SIGUSR2 restarts it without losing a connection attempt.
+            Try it with:  curl -i http://127.0.0.1:8080/  (with --list it shows the directory)
+            Serves every file below the directory that this user may read, including files whose names begin with a \
+            dot. No path or symbolic link leads outside the directory. A directory is served as its index.html. \
+            SIGINT (ctrl-C) and SIGTERM drain: the server accepts no new connections, answers the requests it has and \
+            exits with status 0; a second signal ends it at once. SIGUSR2 restarts it without losing a connection \
+            attempt.
             """)
 
     @Argument(help: "The directory to serve.")
     var directory: String
 
-    @Flag(help: "A directory without an index.html shows what is in it, but for names that begin with a dot.")
+    @Flag(help: "List a directory that has no index.html, except names that begin with a dot.")
     var list = false
 
     @Option(
         help: ArgumentHelp(
-            "Serve an example form at this path, as /form. It answers with what was filled in.", valueName: "path"))
+            "Serve an example form at this path, as /form. It responds with the submitted fields.", valueName: "path"))
     var form: String?
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Bytes of a request's body; a larger one is refused. (default: \(HTTPLimits().bodyBytes))", valueName: "n"),
+            "Largest body of a request, in bytes; larger ones are refused. (default: \(HTTPLimits().bodyBytes))",
+            valueName: "n"),
         transform: CountArgument.parse)
     var maxBody = HTTPLimits().bodyBytes
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "How long a request's head may take from its first byte. (default: 10s)", valueName: "time"),
+            "How long the head of a request may take from its first byte. (default: 10s)", valueName: "time"),
         transform: DurationArgument.required)
     var headTimeout = HTTPLimits().headTime
 
@@ -52,7 +54,7 @@ struct HTTPCommand: ParsableCommand {
         if let form,
             !form.hasPrefix("/") || !form.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f && !"%?#".utf8.contains($0) })
         {
-            throw ValidationError("--form takes a path that begins with a slash and has no '%', '?' or '#'")
+            throw ValidationError("invalid --form; use a path that begins with a slash and has no '%', '?' or '#'")
         }
     }
 
@@ -61,7 +63,8 @@ struct HTTPCommand: ParsableCommand {
         do {
             store = try ServedDirectory(FilePath(directory))
         } catch {
-            throw CommandFailure("\(directory): \(Self.reason(error)); name a directory that can be read")
+            throw CommandFailure(
+                "cannot serve \(directory): \(Self.reason(error)); use a directory that this user can read")
         }
         var options = HTTPFileServer.Options()
         options.listsDirectories = list
@@ -91,8 +94,8 @@ struct HTTPCommand: ParsableCommand {
 
     private static func reason(_ error: FileAccessError) -> String {
         switch error.errno {
-        case .noSuchFileOrDirectory: "there is no such directory"
-        case .notDirectory: "it is no directory"
+        case .noSuchFileOrDirectory: "no such directory"
+        case .notDirectory: "not a directory"
         default: error.errno.map { "\($0)" } ?? "\(error)"
         }
     }

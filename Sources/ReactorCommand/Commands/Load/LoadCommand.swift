@@ -4,39 +4,39 @@ import ArgumentParser
 import LoadGenerator
 import Reactor
 
-/// Puts a load on an echo server and says how it fared.
+/// The load generator: puts a load on an echo server and reports how it performed.
 struct LoadCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "load",
-        abstract: "Puts a load on an echo server and measures it.",
+        abstract: "Put a load on an echo server and measure throughput and latency.",
         discussion: """
-            Sends messages over many connections, verifies every byte that comes back, and prints how many there were and \
-            how long they took. Each connection exchanges one message before the time is taken.
+            Sends messages over many connections, verifies every byte that comes back, and prints throughput and \
+            latency. Each connection exchanges one message before the measurement starts.
 
-            Without --rate the loop is closed: each echo is answered with the next message, so a server that stalls is \
-            asked less. With --rate it is open: messages are due at constant intervals, and latency counts from the time \
-            at which a message should have been sent.
+            Without --rate the load is a closed loop: each echo triggers the next message, so a server that stalls \
+            receives fewer. With --rate it is an open loop: messages are due at constant intervals, and latency counts \
+            from the time at which a message should have been sent.
 
-            Any echo server will do, and one that answers in upper case as well, since messages consist of capitals.
+            Works with any echo server, including one that returns upper case, because messages consist of capitals.
 
             EXAMPLES
               reactor load 127.0.0.1:7788
               reactor load 127.0.0.1:7788 --connections 1000 --rate 20000 --duration 30s
               reactor load 127.0.0.1:7788 --mode churn --json result.json
 
-            It ends with status 0, with 1 when nothing was measured, all connections were lost or a wrong byte came back, \
-            and with 64 for an invalid command line. Control-C ends the load early and prints what was found so far; a second one does not wait for the \
-            echoes that are still due.
+            Exit status: 0, 1 when nothing was measured, all connections were lost or a wrong byte came back, and 64 \
+            for an invalid command line. ctrl-C ends the load early and prints the results so far; a second one does \
+            not wait for outstanding echoes.
             """)
 
     @Argument(
         help: "The echo server, as 127.0.0.1:7788, [::1]:7788 or localhost:7788.", transform: AddressArgument.parse)
     var address: SocketAddress
 
-    @Option(parsing: .unconditional, help: "Connections at once. (default: 64)", transform: CountArgument.parse)
+    @Option(parsing: .unconditional, help: "Concurrent connections. (default: 64)", transform: CountArgument.parse)
     var connections = 64
 
-    @Option(parsing: .unconditional, help: "Bytes of a message. (default: 64)", transform: CountArgument.parse)
+    @Option(parsing: .unconditional, help: "Bytes per message. (default: 64)", transform: CountArgument.parse)
     var size = 64
 
     @Option(
@@ -45,44 +45,45 @@ struct LoadCommand: ParsableCommand {
     var depth = 1
 
     @Option(
-        help: "How long: 500ms, 5s, 2m, 1h; 'none' until control-C. (default: 5s)", transform: DurationArgument.endless)
+        help: "How long to run: 500ms, 5s, 2m, 1h; 'none' until ctrl-C. (default: 5s)",
+        transform: DurationArgument.endless)
     var duration: DurationArgument?
 
     @Option(
         parsing: .unconditional,
-        help: "Exactly so many messages (mode churn: connections), instead of a duration.",
+        help: "Send exactly this many messages (mode churn: connections) instead of --duration.",
         transform: CountArgument.parse)
     var messages: Int?
 
     @Option(
         parsing: .unconditional,
-        help: "Messages a second, all connections together: an open loop. (default: as fast as echoes come)")
+        help: "Messages per second over all connections, an open loop. (default: as fast as echoes return)")
     var rate: Double?
 
     @Option(
         help: ArgumentHelp(
             """
-            echo; idle: connections are held in silence; churn: connect, one message, close, and again; datagrams: over \
-            UDP. (default: echo)
+            echo; idle: hold silent connections; churn: connect, exchange one message, close, repeat; datagrams: echo \
+            over UDP. (default: echo)
             """,
             valueName: "mode"),
         transform: LoadCommand.parseMode)
     var mode = LoadMode.echo
 
     @Option(
-        help: "The load's own selector: \(BackendArgument.names). (default: epoll-lt)",
+        help: "The load generator's selector: \(BackendArgument.names). (default: epoll-lt)",
         transform: BackendArgument.parse)
     var backend = Backend.epoll()
 
     @Option(
-        help: "How long a connection may take, and again its first echo. (default: 5s)",
+        help: "How long a connect may take, and then the first echo. (default: 5s)",
         transform: DurationArgument.init)
     var connectTimeout: DurationArgument?
 
-    @Option(help: ArgumentHelp("Writes the figures as JSON; '-' is standard output.", valueName: "file"))
+    @Option(help: ArgumentHelp("Write the results as JSON to this file; '-' is standard output.", valueName: "file"))
     var json: String?
 
-    @Option(help: ArgumentHelp("Stay on this processor.", visibility: .hidden))
+    @Option(help: ArgumentHelp("Pin the process to this processor.", visibility: .hidden))
     var cpu: Int?
 
     func run() throws {
@@ -93,10 +94,10 @@ struct LoadCommand: ParsableCommand {
             throw ValidationError(error.description)
         }
         if let cpu { try Processor.pin(to: cpu) }
-        // Opened first: a file that cannot be written should not cost a whole run.
+        // Opened first, so that an unwritable file is reported before the run and not after it.
         let output = try json.map(JSONOutput.init)
         let result = try runLoad(load)
-        // Standard output is either for people or for programs.
+        // Standard output carries either text or JSON.
         if json != "-" { StandardOutput.print(LoadSummary.text(of: result)) }
         try output?.write(LoadReport(result))
         try Self.judge(result)
@@ -104,7 +105,7 @@ struct LoadCommand: ParsableCommand {
 
     func makeConfiguration() throws -> LoadConfiguration {
         guard duration == nil || messages == nil else {
-            throw ValidationError("--duration and --messages exclude each other; give one of them")
+            throw ValidationError("--duration and --messages exclude each other; use one of them")
         }
         var load = LoadConfiguration(address: address)
         load.connections = connections
@@ -117,7 +118,7 @@ struct LoadCommand: ParsableCommand {
         load.backend = backend
         if let connectTimeout {
             guard let time = connectTimeout.duration else {
-                throw ValidationError("--connect-timeout has to be above zero; leave it out for 5s")
+                throw ValidationError("--connect-timeout must be above zero; omit it for 5s")
             }
             load.connectTimeout = time
         }
@@ -139,11 +140,11 @@ struct LoadCommand: ParsableCommand {
         }
         try loop.run()
         line?.clear()
-        guard let found else { throw CommandFailure("the loop ended before the load did") }
+        guard let found else { throw CommandFailure("the load did not finish: its event loop ended early") }
         return found
     }
 
-    /// Fails where no figure can be trusted.
+    /// Throws if the result is not trustworthy.
     private static func judge(_ result: LoadResult) throws {
         if let failure = result.failure { throw CommandFailure(failure) }
     }

@@ -1,5 +1,5 @@
-// Reading what nobody should see: a terminal shows nothing of what is typed meanwhile (termios(3), ECHO), and is given back
-// as it was on every way out.
+// Reading a password: the terminal does not echo while it is typed (termios(3), ECHO), and is restored on every exit
+// path.
 
 import ArgumentParser
 import Reactor
@@ -11,43 +11,50 @@ import SystemPackage
     import Glibc
 #endif
 
-/// The terminal that is standard input, and whether it shows what is typed.
+/// The terminal on standard input, with echo that can be switched off.
 final class HiddenInput {
     private var original = termios()
-    /// Whether nothing is shown.
+    /// Whether echo is off.
     private(set) var isHidden = false
 
-    /// The terminal; `nil` when standard input is none.
+    /// Saves the settings of the terminal; fails when standard input is not a terminal.
     init?() {
+        // Safe: the call fills `original`, a stored property of the right type, and does not keep the pointer.
         guard Terminal.isInput, unsafe tcgetattr(STDIN_FILENO, &original) == 0 else { return nil }
     }
 
     deinit { show() }
 
-    /// Shows nothing from now on. What was typed before is thrown away: it was not meant for a password.
+    /// Switches echo off. Pending input is discarded: it was not meant to be a password.
     func hide() {
         var settings = original
         settings.c_lflag &= ~tcflag_t(ECHO)
         settings.c_lflag |= tcflag_t(ECHONL)
+        // Safe: the call reads the local `termios` and does not keep the pointer.
         isHidden = unsafe tcsetattr(STDIN_FILENO, TCSAFLUSH, &settings) == 0
     }
 
-    /// Shows what is typed, as before.
+    /// Restores echo.
     func show() {
         guard isHidden else { return }
         isHidden = false
+        // Safe: the call reads `original` and does not keep the pointer.
         _ = unsafe tcsetattr(STDIN_FILENO, TCSADRAIN, &original)
     }
 
-    /// Signals that end the program, and the one of control-Z, which must find the terminal as it was.
+    /// The signals that end the program, and that of ctrl-Z (SIGTSTP): the terminal must be restored before each of
+    /// them.
     private static let stopping = Signal(rawValue: SIGTSTP)
     private static let signals = [Signal.interrupt, .terminate, .hangUp, Signal(rawValue: SIGQUIT), stopping]
 
-    /// Reads one line of standard input without showing it.
+    /// Reads one line of standard input without echo.
     ///
     /// A signal that would end the program ends the wait; the terminal is restored first.
-    /// - Returns: The line without its end; `nil` when there is none, or one longer than `limit`.
-    /// - Throws: `ExitCode` of 128 and the signal's number after a signal.
+    /// - Parameters:
+    ///   - prompt: what to print before reading, if standard input is a terminal.
+    ///   - limit: the longest line, in bytes.
+    /// - Returns: The line without its newline; `nil` at the end of input or when the line is longer than `limit`.
+    /// - Throws: `ExitCode` of 128 plus the signal's number after a signal.
     static func readLine(_ prompt: String, limit: Int) throws -> [UInt8]? {
         guard let terminal = HiddenInput() else { return try readLine(limit: limit) {} }
         let kernel = LinuxKernel.shared
@@ -66,7 +73,7 @@ final class HiddenInput {
                 terminal.show()
                 StandardError.write("\n")
                 if signal != stopping { throw ExitCode(128 + signal.rawValue) }
-                // Stops here, and goes on when the shell continues the program.
+                // The process stops here, and continues when the shell sends SIGCONT.
                 _ = kernel.setBlocked(stopping, false)
                 raise(SIGTSTP)
                 _ = kernel.setBlocked(stopping, true)
@@ -76,7 +83,9 @@ final class HiddenInput {
         }
     }
 
-    /// Waits until the terminal has a line; returns a signal that came first.
+    /// Waits until the terminal has a line.
+    ///
+    /// - Returns: The signal that arrived first; `nil` when a line is ready.
     private static func waitForInput(orSignalOf arrivals: FileDescriptor) -> Signal? {
         let pollIn: Int16 = 1
         while true {
@@ -98,7 +107,7 @@ final class HiddenInput {
         while true {
             try waiting()
             var byte: UInt8 = 0
-            // Safe: one byte has room for one byte.
+            // Safe: the call writes at most one byte, into a variable of one byte.
             let count = unsafe withUnsafeMutableBytes(of: &byte) { unsafe read(STDIN_FILENO, $0.baseAddress, 1) }
             if count < 0 && errno == EINTR { continue }
             if count <= 0 { return line.isEmpty ? nil : line }

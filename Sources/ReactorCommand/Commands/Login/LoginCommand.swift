@@ -1,4 +1,4 @@
-// `reactor login`: the server, the users' file, the client.
+// `reactor login`: the server, and `adduser`, which edits its users' file.
 
 import ArgumentParser
 import Demos
@@ -8,7 +8,7 @@ import SystemPackage
 struct LoginCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "login",
-        abstract: "Log in over the network: a server, its users, a client.",
+        abstract: "Run a login server, manage its users, or log in to it.",
         subcommands: [
             LoginServeCommand.self, LoginAddUserCommand.self, LoginLockCommand.self, LoginUnlockCommand.self,
             LoginJoinCommand.self,
@@ -18,29 +18,29 @@ struct LoginCommand: ParsableCommand {
 struct LoginServeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve",
-        abstract: "Ask for user and password; who is in has an echo.",
+        abstract: "Run a server that asks for user and password, then echoes.",
         discussion: """
             Try it with:  reactor login join 127.0.0.1:7791  or  nc 127.0.0.1 7791
-            Passwords and everything else cross the network as they are: use it on a network of your own, or through a \
-            tunnel. They are hashed with yescrypt on threads of their own, so that nobody waits for a login but who logs \
-            in. An address that guesses waits longer and longer. SIGINT (ctrl-C) and SIGTERM drain; a second one ends it \
-            at once. SIGUSR2 restarts it without losing a connection attempt.
+            Passwords and all other data cross the network in plain text: use it on a trusted network or through a \
+            tunnel. Passwords are hashed with yescrypt on separate threads, so that a login delays no other client. \
+            Each wrong password increases the delay for its address. SIGINT (ctrl-C) and SIGTERM drain; a second one \
+            ends it at once. SIGUSR2 restarts it without losing a connection attempt.
             """)
 
-    @Option(help: ArgumentHelp("The users: a file that 'reactor login adduser' makes.", valueName: "file"))
+    @Option(help: ArgumentHelp("The users' file, created with 'reactor login adduser'.", valueName: "file"))
     var users: String
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Passwords that are hashed at once, each in 16 MiB. (default: a processor less than there are)",
+            "Passwords hashed at the same time, 16 MiB each. (default: the number of processors minus 1)",
             valueName: "n"),
         transform: CountArgument.parse)
     var hashers: Int?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Logins that wait for their turn; more are told so at once. (default: 64)", valueName: "n"),
+        help: ArgumentHelp("Most logins waiting to be hashed; more are refused. (default: 64)", valueName: "n"),
         transform: CountArgument.parse)
     var maxWaiting = 64
 
@@ -49,7 +49,7 @@ struct LoginServeCommand: ParsableCommand {
     func run() throws {
         let file = try UserFile(FilePath(users)) { StandardError.write("reactor: \($0)\n") }
         let pool = ThreadPool(threads: hashers ?? max(1, Processor.count - 1), queueLimit: maxWaiting)
-        // After all loops.
+        // Runs after all loops have ended.
         defer { pool.shutdown() }
         let guardian = LoginGuard()
         var program = ServerProgram(serving)
@@ -68,21 +68,21 @@ struct LoginServeCommand: ParsableCommand {
 struct LoginAddUserCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "adduser",
-        abstract: "Add a user to the users' file, which is made if it is not there.",
+        abstract: "Add a user to the users' file, and create the file if necessary.",
         discussion: """
             Try it with:  reactor login adduser --users users.txt anna
-            On a terminal it asks for the password twice and does not show it; from a pipe it reads one line. A file that \
-            it makes is readable for its owner only; of one that is there, owner, mode and all other lines stay. A server \
-            that runs takes the new user at once. 'reactor login lock' locks a user out.
+            On a terminal it asks for the password twice without showing it; from a pipe it reads one line. A new file \
+            is readable by its owner only; in an existing file, owner, mode and all other lines stay as they are. A \
+            running server accepts the new user at once. 'reactor login lock' locks a user out.
             """)
 
     @Option(help: ArgumentHelp("The users' file.", valueName: "file"))
     var users: String
 
-    @Argument(help: "The user: 1 to 32 letters, digits, '-', '_' or '.'.")
+    @Argument(help: "The user's name: 1 to 32 letters, digits, '-', '_' or '.'.")
     var name: String
 
-    @Flag(help: "Give a user who is there a new password.")
+    @Flag(help: "Replace the password of an existing user.")
     var replace = false
 
     func validate() throws {
@@ -101,16 +101,16 @@ struct LoginAddUserCommand: ParsableCommand {
         StandardOutput.print("\(name) can log in")
     }
 
-    /// A password as a client can send it: one line without its end, which may be LF or CR LF.
+    /// Reads a password that a client is able to send: one line without its LF or CR LF.
     private static func password(_ prompt: String) throws -> [UInt8] {
-        // One byte more, for the CR.
+        // One byte more than the longest password, for the CR.
         var line = try HiddenInput.readLine(prompt, limit: Crypt.longestPassword + 1) ?? []
         if line.last == UInt8(ascii: "\r") { line.removeLast() }
         guard (1...Crypt.longestPassword).contains(line.count) else {
-            throw CommandFailure("a password has 1 to \(Crypt.longestPassword) bytes")
+            throw CommandFailure("invalid password; use 1 to \(Crypt.longestPassword) bytes")
         }
         guard line.allSatisfy({ $0 >= 0x20 && $0 != 0x7f }) else {
-            throw CommandFailure("a password holds no control characters; nothing was changed")
+            throw CommandFailure("invalid password; use no control characters")
         }
         return line
     }

@@ -1,4 +1,4 @@
-// `reactor login join`: a client that shows what the server says and sends what is typed, but shows no password.
+// `reactor login join`: a client that shows the server's lines and sends the typed ones, but does not echo passwords.
 
 import ArgumentParser
 import Demos
@@ -10,18 +10,18 @@ struct LoginJoinCommand: ParsableCommand {
         abstract: "Log in to a server.",
         discussion: """
             Try it with:  reactor login join 127.0.0.1:7791
-            From a pipe, the first line is the user and the second the password. ctrl-D ends.
+            From a pipe, the first line is the user and the second the password. ctrl-D logs out.
             """)
 
     @Argument(
-        help: ArgumentHelp("Where the server is, HOST:PORT. (default: 127.0.0.1:7791)", valueName: "address"),
+        help: ArgumentHelp("The server, HOST:PORT. (default: 127.0.0.1:7791)", valueName: "address"),
         transform: AddressArgument.parse)
     var address = SocketAddress.loopback(port: 7791)
 
     func run() throws {
         var failure: String?
         let hidden = HiddenInput()
-        // Every way out shows again what is typed: an error, a signal, the end.
+        // Restores echo on every exit path: an error, a signal, the end of the connection.
         defer { hidden?.show() }
         var received: Signal?
         do throws(SocketError) {
@@ -61,7 +61,7 @@ struct LoginJoinCommand: ParsableCommand {
     }
 }
 
-/// The client's end.
+/// The client's end of the connection.
 private final class LoginClient: MessageHandler {
     private let hidden: HiddenInput?
     private let ended: (String?) -> Void
@@ -79,7 +79,7 @@ private final class LoginClient: MessageHandler {
             on: connection.loop,
             received: { [self] bytes in
                 if bytes.contains(UInt8(ascii: "\n")) { hidden?.show() }
-                // A server that does not read has its lines wait where they are.
+                // While the server does not read, standard input is not read either.
                 if connection.write(bytes) == .pressure { input?.isPaused = true }
             },
             ended: { [self] in
@@ -95,7 +95,7 @@ private final class LoginClient: MessageHandler {
         if text == LoginSession.passwordPrompt { hidden?.hide() }
         if text.hasPrefix("* welcome") { wasIn = true }
         lastLine = text
-        // Prompts of a terminal end where one types.
+        // On a terminal the user types on the line of the prompt.
         let isPrompt = hidden != nil && (text == LoginSession.namePrompt || text == LoginSession.passwordPrompt)
         StandardOutput.print(text, terminator: isPrompt ? " " : "\n")
     }

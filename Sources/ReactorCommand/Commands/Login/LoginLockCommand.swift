@@ -1,20 +1,20 @@
-// `reactor login lock` and `unlock`: who may log in, without a new password.
+// `reactor login lock` and `unlock`: disable a user and enable it again, with the same password.
 
 import ArgumentParser
 import Demos
 import SystemPackage
 
-/// A user of a users' file.
+/// The arguments that name a user in a users' file.
 struct LoginUserArguments: ParsableArguments {
     @Option(help: ArgumentHelp("The users' file.", valueName: "file"))
     var users: String
 
-    @Argument(help: "The user.")
+    @Argument(help: "The user's name.")
     var name: String
 
     func validate() throws {
         if !UserList.isName(Array(name.utf8)) {
-            throw ValidationError("'\(name)' is no name: use 1 to 32 letters, digits, '-', '_' or '.'")
+            throw ValidationError("invalid user name '\(name)'; use 1 to 32 letters, digits, '-', '_' or '.'")
         }
     }
 }
@@ -22,11 +22,11 @@ struct LoginUserArguments: ParsableArguments {
 struct LoginLockCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lock",
-        abstract: "Lock a user out; the password is kept.",
+        abstract: "Lock a user out, keeping the password.",
         discussion: """
             Try it with:  reactor login lock --users users.txt anna
-            The hash in the file gets a '!' in front, as passwd -l does it; any hash that begins with '!' or '*' is locked. \
-            A server that runs refuses the next login; connections that are logged in stay.
+            Puts a '!' in front of the hash in the file, as 'passwd -l' does; a hash that begins with '!' or '*' is \
+            locked. A running server refuses the next login; established connections stay.
             """)
 
     @OptionGroup var user: LoginUserArguments
@@ -40,7 +40,7 @@ struct LoginLockCommand: ParsableCommand {
 struct LoginUnlockCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "unlock",
-        abstract: "Let a locked user in again, with the same password.",
+        abstract: "Let a locked user log in again, with the same password.",
         discussion: "Try it with:  reactor login unlock --users users.txt anna")
 
     @OptionGroup var user: LoginUserArguments

@@ -1,5 +1,5 @@
-// The users' file as a server reads it: again when it has changed, so that `adduser` and `lock` take effect on a server that
-// runs. All of it blocks, and is called from threads of a pool, or before there is a loop.
+// The users' file of a server. It is reread after every change, so that `adduser` and `lock` take effect on a running
+// server. All of this blocks, so it is called on pool threads, or before a loop runs.
 
 import Demos
 import ServedFiles
@@ -12,21 +12,21 @@ import SystemPackage
     import Glibc
 #endif
 
-/// The users' file.
+/// The users' file, which verifies passwords.
 final class UserFile: PasswordVerifier {
     private struct State {
         var list = UserList()
-        /// The version that was read; `nil` where it may have changed since without a trace.
+        /// The version that was read; `nil` if the file may have changed since without a visible trace.
         var version: FileVersion?
-        /// What a password of nobody's is hashed with.
+        /// The hash that a password is compared with when no user has a usable hash.
         var nobody: [UInt8] = []
-        /// Problems that were reported.
+        /// The problems that were already reported.
         var reported: Set<UserList.Problem> = []
     }
 
-    /// The largest file, in bytes.
+    /// The largest file that is read, in bytes.
     static let largest = 16 * 1024 * 1024
-    /// Problems of one reading that are reported one by one.
+    /// The number of problems that one reading reports individually.
     private static let mostReports = 10
 
     private let path: FilePath
@@ -35,13 +35,15 @@ final class UserFile: PasswordVerifier {
 
     /// Reads the file.
     ///
-    /// - Parameter report: takes a line for the operator about each line of the file that lets nobody in, once.
-    /// - Throws: ``CommandFailure`` when it cannot be read, or when no user of it can log in.
+    /// - Parameters:
+    ///   - path: the file.
+    ///   - report: called once with a line for the operator for every line of the file that allows no login.
+    /// - Throws: ``CommandFailure`` when the file cannot be read, or when none of its users can log in.
     init(_ path: FilePath, report: @escaping @Sendable (String) -> Void) throws {
         self.path = path
         self.report = report
         try state.withLock { state in
-            state.nobody = try Crypt.hash(Array("nobody".utf8))
+            state.nobody = try Crypt.hash(Array("unknown user".utf8))
             try read(&state)
             if state.list.count == 0, let problem = state.list.problems.first {
                 throw CommandFailure("\(path): no user can log in: \(problem)")
@@ -50,7 +52,7 @@ final class UserFile: PasswordVerifier {
         }
     }
 
-    /// How many users there are.
+    /// The number of users who can log in.
     var count: Int { state.withLock { $0.list.count } }
 
     func verify(user: [UInt8], password: [UInt8]) -> LoginVerdict {
@@ -60,7 +62,8 @@ final class UserFile: PasswordVerifier {
             return (state.list.hash(of: user), state.list.anyHash ?? state.nobody)
         }
         guard let hashes else { return .unavailable }
-        // The same work for everybody. A zero byte would end the password for crypt(3), and what is before it might be right.
+        // Known and unknown users cost the same work. crypt(3) stops at a zero byte, so a password with one is hashed
+        // without it and always wrong: the part before the zero byte might be the right password.
         let isPossible = hashes.own != nil && !password.contains(0) && password.count <= Crypt.longestPassword
         let setting = hashes.own ?? hashes.any
         let hash = Crypt.hash(password.isEmpty ? [0x20] : password.filter { $0 != 0 }, like: setting) ?? []
@@ -74,12 +77,12 @@ final class UserFile: PasswordVerifier {
             defer { try? file.close() }
             let version = FileVersion(try Stat(file))
             if version == state.version { return }
-            guard version.size <= Self.largest else { throw CommandFailure("\(path) is larger than any list of users") }
+            guard version.size <= Self.largest else { throw CommandFailure("\(path) is too large for a users' file") }
             state.list = UserList(parsing: try Self.contents(of: file, version.size))
             state.version = version.isSettled(at: time(nil)) ? version : nil
         } catch let error as Errno {
             throw CommandFailure(
-                "cannot read \(path): \(error); make it with 'reactor login adduser --users \(path) NAME'")
+                "cannot read \(path): \(error); create it with 'reactor login adduser --users \(path) NAME'")
         }
     }
 
@@ -87,17 +90,18 @@ final class UserFile: PasswordVerifier {
         let problems = Set(state.list.problems)
         guard problems != state.reported else { return }
         let new = state.list.problems.filter { !state.reported.contains($0) }
-        // What is mended is forgotten, and reported again if it comes back.
+        // Problems that are fixed are forgotten, and reported again if they return.
         state.reported = problems
         for problem in new.prefix(Self.mostReports) { report("\(path): \(problem)") }
         if new.count > Self.mostReports { report("\(path): \(new.count - Self.mostReports) more such lines") }
     }
 
+    /// Returns the first `count` bytes of a file, or fewer if it is shorter.
     static func contents(of file: FileDescriptor, _ count: Int) throws -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
         var filled = 0
         while filled < count {
-            // Safe: no more is read than there is room for.
+            // Safe: the read writes at most into the rest of the array, and the pointer is not kept.
             let taken = try unsafe bytes.withUnsafeMutableBytes { buffer in
                 try unsafe file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]))
             }

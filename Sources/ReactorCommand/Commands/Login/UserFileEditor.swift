@@ -1,9 +1,9 @@
-// Changing the users' file: one at a time, whoever else does so at the same moment, and whole or not at all.
+// Atomic changes to the users' file. Concurrent editors take turns, and each change is complete or has no effect.
 //
-//     lock the directory --> read --> change one user's line --> a temporary file, with owner, group and mode of the old one
-//                        --> on the disk --> in place of the old one --> the directory on the disk --> unlock
+//     lock the directory --> read --> change one user's line --> temporary file, with the old owner, group and mode
+//                        --> fsync --> rename over the old file --> fsync the directory --> unlock
 //
-// The directory is locked (flock(2)) and not the file, which is another one after each change, or not there at all.
+// The lock (flock(2)) is on the directory, because every change replaces the file, which may not exist at first.
 
 import Demos
 import ServedFiles
@@ -15,15 +15,17 @@ import SystemPackage
     import Glibc
 #endif
 
-/// Changes a users' file.
+/// The editor of a users' file.
 enum UserFileEditor {
-    /// Changes the line of one user. A file that is not there is made, for its owner only, when the change adds a user.
+    /// Changes the line of one user. Adding a user to a missing file creates it, readable by its owner only.
     ///
-    /// - Throws: ``CommandFailure``, in one line.
+    /// - Throws: ``CommandFailure`` with a one-line message.
     static func apply(_ edit: UserListEdit, to name: String, in path: FilePath) throws {
-        // A link to the file stays a link.
+        // Resolved first, so that a symbolic link to the file stays a link.
         let path = resolved(path)
-        guard let last = path.lastComponent else { throw CommandFailure("cannot write \(path): it is a directory") }
+        guard let last = path.lastComponent else {
+            throw CommandFailure("cannot write \(path): it is a directory; name a file")
+        }
         let parent = path.removingLastComponent()
         let folder = parent.isEmpty ? FilePath(".") : parent
         let lock = try attempt("cannot open \(folder)") {
@@ -35,7 +37,7 @@ enum UserFileEditor {
         defer { try? old?.close() }
         let status = try old.map { file in try attempt("cannot read \(path)") { try Stat(file) } }
         if let status, status.type != .regular || status.size > UserFile.largest {
-            throw CommandFailure("cannot change \(path): it is not a list of users")
+            throw CommandFailure("cannot change \(path): not a users' file")
         }
         let bytes = try old.map { file in
             try attempt("cannot read \(path)") { try UserFile.contents(of: file, Int(status?.size ?? 0)) }
@@ -62,16 +64,16 @@ enum UserFileEditor {
     private static func apply(_ edit: UserListEdit, to name: String, of bytes: [UInt8]) throws -> [UInt8] {
         do throws(UserListEdit.Failure) { return try edit.apply(to: bytes, Array(name.utf8)) } catch {
             switch error {
-            case .exists: throw CommandFailure("there is a user \(name) already; say --replace to give a new password")
-            case .notFound: throw CommandFailure("there is no user \(name); add one with 'reactor login adduser'")
+            case .exists: throw CommandFailure("user \(name) exists already; use --replace to change the password")
+            case .notFound: throw CommandFailure("no user \(name) in this file; add one with 'reactor login adduser'")
             case .noHash:
                 throw CommandFailure(
-                    "\(name) has no password to go back to; give one with 'reactor login adduser --replace'")
+                    "cannot unlock \(name): no password is stored; set one with 'reactor login adduser --replace'")
             }
         }
     }
 
-    /// Writes the new file, and has it on the disk with its owner and mode before it has its name.
+    /// Writes the new file with the old owner and mode, and syncs it to disk before it is renamed.
     private static func write(_ bytes: [UInt8], to file: FileDescriptor, like status: Stat?, _ path: FilePath)
         throws(FileAccessError)
     {
@@ -79,7 +81,7 @@ enum UserFileEditor {
             if let status = status?.rawValue, status.st_uid != geteuid() || status.st_gid != getegid() {
                 try check(fchown(file.rawValue, status.st_uid, status.st_gid))
             }
-            // After the owner, which clears bits of the mode.
+            // After fchown, which may clear bits of the mode.
             try check(fchmod(file.rawValue, status.map { $0.rawValue.st_mode & 0o7777 } ?? 0o600))
             try file.writeAll(bytes)
             try check(fsync(file.rawValue))
@@ -90,17 +92,18 @@ enum UserFileEditor {
 
     private static func open(_ path: FilePath) throws -> FileDescriptor? {
         do {
-            // A pipe would be waited for.
+            // Non-blocking, because opening a pipe would block.
             return try FileDescriptor.open(path, .readOnly, options: [.closeOnExec, .nonBlocking])
         } catch Errno.noSuchFileOrDirectory {
             return nil
         }
     }
 
-    /// Where links lead (realpath(3)); the path itself where nothing is.
+    /// Returns the path with all symbolic links resolved (realpath(3)); the path itself if it does not exist.
     private static func resolved(_ path: FilePath) -> FilePath {
+        // Safe: `name` is NUL-terminated and used only inside the closure; realpath allocates its result, which is
+        // copied and freed here.
         unsafe path.withPlatformString { name in
-            // Safe: the result is a string of its own, copied and freed here.
             guard let real = unsafe realpath(name, nil) else { return path }
             defer { unsafe free(real) }
             return unsafe FilePath(platformString: real)

@@ -1,30 +1,30 @@
-// What a comparison of the models found: for the tables, and as JSON. The keys of the JSON are part of the command's
+// The results of a comparison of the models, for the tables and as JSON. The JSON keys are part of the command's
 // interface: Benchmarks/models reads them.
 
 import ServerModels
 
-/// What came of a client that asked beside others that stall.
+/// The result for a client that asks while others stall.
 struct StallFinding: Encodable, Sendable, Equatable {
     let kind: StallProbe.Kind
     let stalled: Int
-    /// From the client's connect to its answer; left out when there was none in time.
+    /// The time from the client's connect to its reply; omitted if none came in time.
     let answerMicroseconds: Double?
 }
 
-/// What a look at a model found, once.
+/// The results of the single look at a model.
 struct ModelLook: Encodable, Sendable, Equatable {
-    /// Connections that were opened, and of these those that were answered while all were open.
+    /// The number of connections that were opened, and of those that were served while all were open.
     let heldAsked: Int
     let servedAtOnce: Int
-    /// Without any connection, and with those that were served.
+    /// The usage without connections, and with those that were served.
     let atRest: ProcessTreeUsage
     let holding: ProcessTreeUsage
-    /// Of one processor, while these connections were silent.
+    /// The percentage of one processor that was used while these connections were silent.
     let restCPUPercent: Double
     let stalls: [StallFinding]
 }
 
-/// One sample of short connections: connect, one message, its echo, close.
+/// The figures of one sample of short connections: connect, one message, its echo, close.
 struct ChurnFigures: Encodable, Sendable, Equatable {
     let connectionsPerSecond: Double
     let p50Nanoseconds: Int
@@ -32,18 +32,18 @@ struct ChurnFigures: Encodable, Sendable, Equatable {
     let serverCPUMicrosecondsPerConnection: Double
 }
 
-/// All that was found about one model.
+/// The results of one model.
 struct ModelFindings: Encodable {
     let model: String
     let summary: String
     let explanation: String
     var look: ModelLook?
-    /// Connections that exchanged messages: as many as planned, or as are served at once.
+    /// The number of connections that exchanged messages: as planned, or fewer if fewer are served at once.
     var connections = 0
-    /// In the order of the rounds.
+    /// The figures, in the order of the rounds.
     var rounds: [BenchFigures] = []
     var shortConnections: [ChurnFigures] = []
-    /// Why something is missing, in a few words.
+    /// Why results are missing, in a few words; `nil` if none are.
     var note: String?
 
     init(_ model: ServerModel) {
@@ -52,13 +52,13 @@ struct ModelFindings: Encodable {
         explanation = model.explanation
     }
 
-    /// The median over the rounds; `nil` when there are none.
+    /// The medians over the rounds; `nil` if there are none.
     var median: BenchMedian? { rounds.isEmpty ? nil : BenchMedian(rounds) }
-    /// The median of the rates of short connections; `nil` when there are none.
+    /// The median rate of short connections; `nil` if there are none.
     var shortConnectionsPerSecond: Double? {
         shortConnections.isEmpty ? nil : BenchMedian.median(shortConnections.map(\.connectionsPerSecond))
     }
-    /// Memory for one connection that is served, in KiB.
+    /// The memory per served connection in KiB; `nil` if none was served.
     var memoryPerConnectionKiB: Double? {
         guard let look, look.servedAtOnce > 0 else { return nil }
         return Double(max(0, look.holding.memoryKiB - look.atRest.memoryKiB)) / Double(look.servedAtOnce)
@@ -85,18 +85,18 @@ struct ModelFindings: Encodable {
     }
 }
 
-/// All that a comparison found, and on what.
+/// The results of a comparison, and the machine.
 struct CompareReport: Encodable {
     let machine: BenchMachine
     let messageSize = BenchPlan.messageSize
     let sampleSeconds: Double
     let roundsPlanned: Int
     let connectionsPlanned: Int
-    /// Whether it was UDP.
+    /// Whether UDP was measured.
     let isDatagram: Bool
     let leftOut: String?
     var models: [ModelFindings]
-    /// What went wrong, a line a sample.
+    /// The errors, a line per failed sample.
     var failures: [String] = []
 
     init(_ plan: ComparePlan, on machine: BenchMachine) {

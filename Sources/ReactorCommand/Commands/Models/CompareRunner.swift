@@ -1,15 +1,15 @@
-// The course of a comparison: first a look at each model, then rounds of samples, one model after another, so that whatever
-// the machine does besides falls on all models alike. Every step has a server of its own, in a process of its own.
+// The run of a comparison: first a look at each model, then rounds of samples, one model after another, so that other
+// work on the machine affects all models alike. Every step starts a fresh server process.
 
 import LoadGenerator
 import Reactor
 import ServerModels
 
-/// Carries out a plan.
+/// The runner of a plan.
 struct CompareRunner {
     let plan: ComparePlan
     let machine: BenchMachine
-    /// Told what is being done.
+    /// Receives the progress.
     let progress: BenchProgress
     private let processes: BenchProcesses
 
@@ -20,7 +20,7 @@ struct CompareRunner {
         processes = BenchProcesses(serverProcessor: machine.serverProcessor, loadProcessor: machine.loadProcessor)
     }
 
-    /// Takes all steps. One that fails is noted, and the others are taken.
+    /// Takes all steps. A failed step is recorded, and the run continues.
     ///
     /// - Throws: `CancellationError` when the task is cancelled.
     func run() async throws -> CompareReport {
@@ -31,7 +31,7 @@ struct CompareRunner {
             step += 1
             try Task.checkCancellation()
             if ContinuousClock.now - start > plan.patience {
-                report.models[index].note = "left out: the time was up"
+                report.models[index].note = "skipped: time limit reached"
                 return
             }
             let title = "\(plan.models[index]): \(name)"
@@ -71,10 +71,10 @@ struct CompareRunner {
     private func look(at model: ServerModel) async throws -> ModelLook {
         var (rest, holding) = (ProcessTreeUsage?.none, ProcessTreeUsage?.none)
         var (served, cpu) = (0, Duration.zero)
-        // One server for those that are held, and one for each trial: nothing is left over from the one before.
+        // A fresh server for the held connections and for each trial, so that no state is left from the one before.
         try await processes.withServer(plan.server(model)) { server in
             let tree = ProcessTree(root: server.status)
-            // Workers are started after the line is printed.
+            // Workers start after the `listening on` line is printed.
             try await Task.sleep(for: .milliseconds(30))
             rest = tree.usage()
             let address = try SocketAddress(server.address)
@@ -88,7 +88,7 @@ struct CompareRunner {
                 }, end: { after = tree.cpuTime() })
             if let before, let after { cpu = .nanoseconds(after - before) }
         }
-        guard let rest, let holding else { throw CommandFailure("nobody was served") }
+        guard let rest, let holding else { throw CommandFailure("no connection was served") }
         var stalls: [StallFinding] = []
         let trials: [(Int, StallProbe.Kind)] = [(1, .silent), (ComparePlan.manyStalled, .silent), (1, .unread)]
         for (stalled, kind) in trials {
@@ -119,7 +119,7 @@ struct CompareRunner {
             serverCPUMicrosecondsPerConnection: Double(time) / 1e3 / Double(load.messages))
     }
 
-    /// A load, and the server's CPU time for it, that of its children included.
+    /// Puts a load on a model and returns its result, with the CPU time of the server and its children in nanoseconds.
     private func loaded(
         _ model: ServerModel, _ connections: Int, _ mode: LoadMode
     ) async throws -> (BenchProcesses.LoadFindings, Int64) {

@@ -1,10 +1,10 @@
-// The findings of a comparison as text for people: what was measured and on what, two tables, and the reasons.
+// The results of a comparison as text: the setting, two tables, and the explanations.
 
-/// The findings of a comparison, for people.
+/// The formatting of a comparison's results as text.
 enum CompareTable {
     private static let nameWidth = 12
 
-    /// What is going to be measured, and on what; printed before it begins.
+    /// Returns what will be measured and on which machine; printed before the first step.
     static func facts(_ plan: ComparePlan, on machine: BenchMachine) -> String {
         let rounds = plan.rounds == 1 ? "1 round" : "the median of \(plan.rounds) rounds, interleaved"
         let seconds = LoadSummary.text(plan.duration / .seconds(1), digits: 2)
@@ -22,7 +22,7 @@ enum CompareTable {
         return lines.joined(separator: "\n")
     }
 
-    /// Both tables and the reasons.
+    /// Returns both tables and the explanations.
     static func text(of report: CompareReport) -> String {
         let parts = report.isDatagram ? [speed(report)] : [speed(report), cost(report), reasons(report)]
         return parts.joined(separator: "\n\n")
@@ -48,7 +48,7 @@ enum CompareTable {
             lines.append(row(model.model, values, [9, 12, 11, 11, 13, 10]) + (model.note.map { "  \($0)" } ?? ""))
         }
         lines.append(
-            "CPU: of the server and its children. short: connections a second that bring one message each, "
+            "CPU: of the server and its children. short: connections per second with one message each, "
                 + "\(ComparePlan.churning) at a time.")
         return lines.joined(separator: "\n")
     }
@@ -60,7 +60,7 @@ enum CompareTable {
             row(
                 "",
                 [
-                    "at once", "memory", "a client", "threads", "processes", "idle CPU", "1 silent",
+                    "at once", "memory", "/client", "threads", "processes", "idle CPU", "1 silent",
                     "\(ComparePlan.manyStalled) silent", "1 unread",
                 ],
                 widths)
@@ -80,15 +80,15 @@ enum CompareTable {
         }
         lines.append(
             """
-            at once: of \(asked.grouped) clients that were held open, those that got an answer; memory, threads, processes and \
+            at once: clients served at the same time, of \(asked.grouped) held open; memory, threads, processes and \
             idle CPU with these.
-            silent, unread: what a client waits for its answer beside others that say nothing, or do not read.
+            silent, unread: how long a client waits for its reply beside others that send nothing, or do not read.
             """)
         return lines.joined(separator: "\n")
     }
 
     private static func answer(_ stall: StallFinding) -> String {
-        stall.answerMicroseconds.map { LoadSummary.time(Int($0 * 1000)) } ?? "NO ANSWER"
+        stall.answerMicroseconds.map { LoadSummary.time(Int($0 * 1000)) } ?? "NO REPLY"
     }
 
     private static func reasons(_ report: CompareReport) -> String {

@@ -1,19 +1,21 @@
-// Connections that are opened and held, to see how many a server serves at once and what they take. In this process,
-// because nothing is timed meanwhile.
+// Connections that are opened and held, to see how many a server serves at once and what they cost. They run in this
+// process, because nothing is timed meanwhile.
 
 import LoadGenerator
 import Reactor
 
-/// Connections to a server that are held in silence for a moment.
+/// Connections to a server that are held silent for a while.
 enum HeldConnections {
-    /// Opens connections, each of which wants one message back in time, and holds those that got it.
+    /// Opens connections, exchanges one message on each, and holds those that were served in time.
     ///
     /// - Parameters:
-    ///   - patience: how long a connection may take to be made, and again to its echo.
-    ///   - time: how long they are held.
-    ///   - begin, end: called when all are there, and when the time is over.
-    /// - Returns: How many were served.
-    /// - Throws: `SocketError` when no loop can be had, `CancellationError` when the task was cancelled.
+    ///   - count: the number of connections to open.
+    ///   - address: the server.
+    ///   - patience: how long a connect may take, and then the first echo.
+    ///   - time: how long the connections are held.
+    ///   - begin, end: called when all are established, and after `time`.
+    /// - Returns: The number of connections that were served.
+    /// - Throws: `SocketError` when no loop can be created, `CancellationError` when the task was cancelled.
     static func hold(
         _ count: Int, to address: SocketAddress, patience: Duration, for time: Duration, begin: @escaping () -> Void,
         end: @escaping () -> Void

@@ -1,16 +1,16 @@
-// A server model on the command line, by its name.
+// Server models on the command line, by name.
 
 import ArgumentParser
 import ServerModels
 
-/// Server models as command-line arguments.
+/// The parser for server models on the command line.
 enum ModelArgument {
-    /// All names, for help texts.
+    /// The names of all models, separated by commas, for help texts.
     static let names = ServerModel.all.map(\.description).joined(separator: ", ")
 
     /// Parses the name of a model.
     ///
-    /// - Throws: `ValidationError` that lists the names.
+    /// - Throws: `ValidationError` that lists the valid names.
     static func parse(_ text: String) throws -> ServerModel {
         guard let model = ServerModel(text) else { throw ValidationError("use one of \(names)") }
         return model

@@ -1,4 +1,4 @@
-// `reactor models compare`: all models under the same load.
+// `reactor models compare`: measures all models under the same load.
 
 import ArgumentParser
 import Reactor
@@ -7,31 +7,31 @@ import ServerModels
 struct ModelsCompareCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "compare",
-        abstract: "Put the same load on all models, and say how each fares, and why.",
+        abstract: "Measure all models under the same load, and explain the results.",
         discussion: """
-            Each model is started anew for each sample, in a process of its own, on one processor; the load comes from \
-            another process on another processor. Measured are messages a second with their latency and CPU time, short \
-            connections a second, how many clients are served at once, what memory, threads and processes they take, and \
-            whether a client is answered beside others that stall. All figures are measured; none is worked out from \
-            another model's.
+            Starts a fresh server process for each sample on one processor; the load comes from another process on \
+            another processor. Measures messages per second with their latency and CPU time, short connections per \
+            second, the number of clients served at once with their memory, threads and processes, and how long a \
+            client waits for its reply while others stall. Every figure is measured; none is derived from another \
+            model.
 
             EXAMPLES
               reactor models compare --quick
               reactor models compare --models fork,thread,epoll-lt --json result.json
 
-            It takes about two minutes, with --quick less than half a minute. It ends with status 0, with 1 when a sample \
-            failed, and with 64 when the command line makes no sense. Control-C ends it, and the processes that it started.
+            It takes about two minutes, or less than half a minute with --quick. Exit status: 0, 1 when a sample \
+            failed, 64 for an invalid command line. ctrl-C ends it together with the processes that it started.
             """)
 
-    @Flag(help: "Less than half a minute: one round of short samples.")
+    @Flag(help: "Run one round of short samples, in less than half a minute.")
     var quick = false
 
     @Option(
-        help: ArgumentHelp("Which to compare, of \(ModelArgument.names). (default: all)", valueName: "list"),
+        help: ArgumentHelp("Models to compare, of \(ModelArgument.names). (default: all)", valueName: "list"),
         transform: { try BenchCommand.list($0, of: ModelArgument.parse) })
     var models: [ServerModel]?
 
-    @Flag(help: "The models that serve datagrams, over UDP; messages only.")
+    @Flag(help: "Compare the models that serve datagrams, over UDP; messages only.")
     var udp = false
 
     @Option(
@@ -43,46 +43,46 @@ struct ModelsCompareCommand: ParsableCommand {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Connections that are opened to see how many are served at once. (default: 1000; with --quick 200)",
+            "Connections to open to see how many are served at once. (default: 1000; with --quick 200)",
             valueName: "n"),
         transform: CountArgument.parse)
     var held: Int?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("How often each is measured. (default: 3; with --quick 1)", valueName: "n"),
+        help: ArgumentHelp("Samples per model. (default: 3; with --quick 1)", valueName: "n"),
         transform: CountArgument.parse)
     var rounds: Int?
 
     @Option(
-        help: ArgumentHelp("How long a sample takes. (default: 1s; with --quick 250ms)", valueName: "time"),
+        help: ArgumentHelp("Duration of a sample. (default: 1s; with --quick 250ms)", valueName: "time"),
         transform: DurationArgument.required)
     var duration: Duration?
 
     @Option(
-        help: ArgumentHelp("Writes all figures, of every round, as JSON; '-' is standard output.", valueName: "file"))
+        help: ArgumentHelp("Write the figures of all rounds as JSON; '-' is standard output.", valueName: "file"))
     var json: String?
 
-    @Flag(help: "A line on standard error for each sample.")
+    @Flag(help: "Print a line per sample to standard error.")
     var verbose = false
 
-    /// select's numbers end there, and a process has to be had for each connection.
+    /// The largest number of connections: model fork needs a process for each.
     private static let mostConnections = 4_000
 
     func validate() throws {
         if udp, let model = models?.first(where: { !$0.servesDatagrams }) {
-            throw ValidationError("--udp has no connections, and model \(model) is one for them; leave it out")
+            throw ValidationError("--udp has no connections, and model \(model) needs them; leave it out")
         }
-        if udp && held != nil { throw ValidationError("--udp has no connections that could be held: leave --held out") }
+        if udp && held != nil { throw ValidationError("--udp has no connections to hold; leave --held out") }
         for (name, value) in [("--connections", connections), ("--held", held)] {
             if let value, value > Self.mostConnections {
                 throw ValidationError(
-                    "\(name) is \(value), and each is a process for model fork: use at most \(Self.mostConnections)")
+                    "\(name) is \(value), and model fork needs a process for each; use at most \(Self.mostConnections)")
             }
         }
-        if let rounds, rounds > 100 { throw ValidationError("--rounds is \(rounds): use 1 to 100") }
+        if let rounds, rounds > 100 { throw ValidationError("--rounds is \(rounds); use 1 to 100") }
         if let duration, !(.milliseconds(10) ... .seconds(60) ~= duration) {
-            throw ValidationError("--duration is how long one sample takes: use 10ms to 60s")
+            throw ValidationError("--duration is out of range for a sample; use 10ms to 60s")
         }
     }
 
@@ -112,6 +112,7 @@ struct ModelsCompareCommand: ParsableCommand {
         }
     }
 
+    /// Returns the plan for these options.
     func makePlan() -> ComparePlan {
         var plan = quick ? ComparePlan.quick : ComparePlan()
         plan.isDatagram = udp
@@ -121,7 +122,7 @@ struct ModelsCompareCommand: ParsableCommand {
         if let held { plan.held = held }
         if let rounds { plan.rounds = rounds }
         if let duration { plan.duration = duration }
-        // Who asks for more than the default gets the time for it.
+        // Longer or more samples than by default get a longer time limit.
         let samples = Double(2 * plan.rounds * plan.models.count)
         plan.patience = max(plan.patience, plan.duration * (samples * 2))
         if quick && rounds == nil && duration == nil { plan.patience = ComparePlan.quick.patience }

@@ -1,11 +1,11 @@
-// `reactor models list`: which models there are, and why each behaves as it does.
+// `reactor models list`: prints the models, with an explanation of each.
 
 import ArgumentParser
 import ServerModels
 
 struct ModelsListCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "Print all models, each with a sentence.")
+        commandName: "list", abstract: "List all models with an explanation of each.")
 
     func run() {
         for model in ServerModel.all {

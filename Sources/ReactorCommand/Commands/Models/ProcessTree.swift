@@ -1,14 +1,15 @@
-// What a server takes that may be several processes: its own and that of all its children, living and gone (proc(5)).
+// The resources of a server that may consist of several processes: its own and those of its children, living and ended
+// (proc(5)).
 
 import FoundationEssentials
 import Glibc
 
-/// What a process and its descendants have at a moment.
+/// The resources of a process and its descendants at a moment.
 struct ProcessTreeUsage: Encodable, Sendable, Equatable {
     let processes: Int
     let threads: Int
-    /// Memory in KiB, pages that several share divided among them (`Pss` of smaps_rollup). What the kernel keeps for
-    /// sockets, processes and threads is not in it.
+    /// Memory in KiB, with shared pages divided among the processes that share them (`Pss` in smaps_rollup). Kernel
+    /// memory for sockets, processes and threads is not included.
     let memoryKiB: Int
 }
 
@@ -16,7 +17,7 @@ struct ProcessTreeUsage: Encodable, Sendable, Equatable {
 struct ProcessTree: Sendable {
     let root: ProcessStatus
 
-    /// What there is now.
+    /// Returns the resources in use now.
     func usage() -> ProcessTreeUsage {
         let all = processes()
         let memory = all.map { Self.memory(of: $0) }.reduce(0, +)
@@ -24,25 +25,26 @@ struct ProcessTree: Sendable {
             processes: all.count, threads: all.map { Self.threads(of: $0).count }.reduce(0, +), memoryKiB: memory)
     }
 
-    /// CPU time, user and system, in nanoseconds: of what lives, and of the children that have ended and were waited for.
+    /// Returns the user and system time in nanoseconds of all living processes and of reaped children; `nil` if the
+    /// root has ended.
     ///
-    /// Exact to 40 ms, because the time of those that have ended is told in clock ticks: to be read when they have ended,
-    /// so that all of it is in one sum (``settle()``).
+    /// Exact to 40 ms, because the time of reaped children is counted in clock ticks. Call ``settle(to:)`` first, so
+    /// that children which are about to end are counted once.
     func cpuTime() -> Int64? {
         guard root.isRunning else { return nil }
         return processes().map { Self.cpuTime(of: $0) }.reduce(0, +)
     }
 
-    /// Waits until children that are going to end have ended, a second at most.
+    /// Waits until at most `count` processes are left, for a second at most.
     func settle(to count: Int) async throws {
         let end = ContinuousClock.now + .seconds(1)
         while processes().count > count, ContinuousClock.now < end { try await Task.sleep(for: .milliseconds(5)) }
     }
 
-    /// How many processes there are.
+    /// The number of processes.
     var count: Int { processes().count }
 
-    /// The numbers of all processes, the root's first; those that nobody has waited for yet are among them.
+    /// Returns the numbers of all processes, the root's first, including zombies.
     func processes() -> [Int32] {
         var found = [root.number]
         var index = 0
@@ -70,13 +72,13 @@ struct ProcessTree: Sendable {
 
     private static func cpuTime(of process: Int32) -> Int64 {
         guard let text = ProcessFile.text("/proc/\(process)/stat"), let name = text.lastIndex(of: ")") else { return 0 }
-        // utime and stime, and cutime and cstime of children that were waited for; the first field here is the third.
+        // utime, stime, and cutime and cstime of reaped children. The first field of this array is field 3 of proc(5).
         let fields = text[text.index(after: name)...].split(separator: " ")
         guard fields.count > 14 else { return 0 }
         let times = fields[11...14].compactMap { Int64($0) }
         let tick = 1_000_000_000 / max(1, Int64(sysconf(CInt(_SC_CLK_TCK))))
         guard times.count == 4 else { return 0 }
-        // In nanoseconds for the threads that live; in ticks for those that have ended as well.
+        // schedstat counts living threads in nanoseconds; stat counts living and ended threads in ticks.
         let living = threads(of: process).compactMap { thread in
             ProcessFile.text("/proc/\(process)/task/\(thread)/schedstat")?.split(separator: " ").first
                 .flatMap { Int64($0) }

@@ -1,33 +1,38 @@
-// What one client's stalling does to another, by trying it: so many clients stall, then one more asks, and the time to its
-// answer is taken. Plain calls that wait, in this process: the one who asks does nothing but wait.
+// The effect of stalled clients on another client: some clients stall, then one more sends a message, and the time to
+// its reply is measured. Blocking calls in this process are enough, because the client only waits.
 
 import CServerModels
 import Reactor
 import SystemPackage
 
-/// Asks a server beside clients that stall.
+/// A probe of a server while other clients stall.
 struct StallProbe {
-    /// How a client stalls.
+    /// The way a client stalls.
     enum Kind: String, Encodable {
-        /// It connects, and says nothing.
+        /// It connects and sends nothing.
         case silent
-        /// It sends, and never reads what comes back.
+        /// It sends and never reads the echo.
         case unread
     }
 
     let address: SocketAddress
-    /// After so long there is no answer.
+    /// The time after which the reply counts as missing.
     let patience: Duration
 
-    /// The most that a client sends without reading, in pieces.
+    /// A piece of data, and the most pieces that a client sends without reading.
     private static let piece = [UInt8](repeating: UInt8(ascii: "x"), count: 64 * 1024)
     private static let pieces = 1024
-    /// When nothing was taken for so long, the server is full.
+    /// The time without progress after which all buffers count as full.
     private static let fullAfter = WaitTimeout(nanoseconds: 60_000_000)
     private let kernel = LinuxKernel.shared
 
-    /// The time from a client's connect to its answer, in microseconds, beside clients that stall; `nil` when there was
-    /// none in time.
+    /// Measures the time from a client's connect to its reply while other clients stall.
+    ///
+    /// - Parameters:
+    ///   - stalled: the number of stalled clients.
+    ///   - kind: the way they stall.
+    /// - Returns: The time in microseconds; `nil` if no reply came in time.
+    /// - Throws: `SocketError` when a socket cannot be opened or connected.
     func answerMicroseconds(beside stalled: Int, _ kind: Kind) throws(SocketError) -> Double? {
         var stalling: [FileDescriptor] = []
         defer { for socket in stalling { _ = kernel.close(socket) } }
@@ -45,7 +50,7 @@ struct StallProbe {
         _ = cmodels_make_blocking(socket.rawValue)
         _ = cmodels_limit_waits(socket.rawValue, CInt(clamping: Int(patience / .milliseconds(1))))
         var bytes = Array("are you there?".utf8)
-        // Safe, both: bytes have no padding, and the spans end with their calls.
+        // Safe, both calls: bytes have no padding, and the spans end with the calls.
         guard unsafe kernel.send(socket, bytes.span.bytes).succeeded else { return nil }
         var span = bytes.mutableSpan
         guard unsafe kernel.receive(socket, into: span.mutableBytes).rawValue > 0 else { return nil }
@@ -60,12 +65,12 @@ struct StallProbe {
 
     private func connect(_ socket: FileDescriptor) throws(SocketError) {
         let result = kernel.connect(socket, to: address)
-        // The server's backlog takes it, whatever the server does.
+        // The kernel completes the connection in the backlog, even if the server is stalled.
         if result.succeeded || wait(for: .writable, socket, .init(nanoseconds: 1_000_000_000)) { return }
         throw SocketError(.connect, subject: "\(address)", errno: result.errno ?? .timedOut)
     }
 
-    /// Sends until the server takes no more.
+    /// Sends until the server accepts no more data.
     private func flood(_ socket: FileDescriptor) {
         for _ in 0..<Self.pieces {
             // Safe: bytes have no padding.

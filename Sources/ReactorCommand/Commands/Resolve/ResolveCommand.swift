@@ -1,4 +1,4 @@
-// `reactor resolve`: the look-ups of the network-programming texts, each a subcommand.
+// `reactor resolve`: the look-ups that network programs make, each as a subcommand.
 
 import ArgumentParser
 import Demos
@@ -7,7 +7,7 @@ import Reactor
 struct ResolveCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "resolve",
-        abstract: "Look up hosts, addresses, services and ports, and turn addresses into bytes and back.",
+        abstract: "Look up hosts, addresses, services and ports, and convert addresses to bytes and back.",
         discussion: """
             Try it with:
 
@@ -18,7 +18,7 @@ struct ResolveCommand: ParsableCommand {
               reactor resolve binary 192.0.2.1 2001:db8::1
               reactor resolve text 7f000001
 
-            The exit status is 0 when all was found, 1 when something was not, 64 when the command line makes no sense.
+            Exit status: 0 when everything was found, 1 when something was not, 64 for an invalid command line.
             """,
         subcommands: [
             ResolveHostCommand.self, ResolveAddressCommand.self, ResolveServiceCommand.self, ResolvePortCommand.self,
@@ -30,22 +30,22 @@ struct ResolveCommand: ParsableCommand {
 struct ResolveHostCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "host",
-        abstract: "From names to addresses, in the order in which they should be tried (getaddrinfo).")
+        abstract: "Resolve host names to addresses, in the order to try them (getaddrinfo).")
 
-    @Argument(help: ArgumentHelp("Names of hosts.", valueName: "name"))
+    @Argument(help: ArgumentHelp("Host names.", valueName: "name"))
     var names: [String]
 
-    @Flag(name: .customLong("ipv4"), help: "IPv4 addresses only.")
+    @Flag(name: .customLong("ipv4"), help: "Show IPv4 addresses only.")
     var onlyIPv4 = false
 
-    @Flag(name: .customLong("ipv6"), help: "IPv6 addresses only.")
+    @Flag(name: .customLong("ipv6"), help: "Show IPv6 addresses only.")
     var onlyIPv6 = false
 
     @OptionGroup var options: ExperimentOptions
 
     func validate() throws {
         if onlyIPv4 && onlyIPv6 {
-            throw ValidationError("--ipv4 and --ipv6 exclude each other; leave both out for all")
+            throw ValidationError("--ipv4 and --ipv6 exclude each other; omit both to get all addresses")
         }
     }
 
@@ -59,7 +59,7 @@ struct ResolveHostCommand: ParsableCommand {
 
 struct ResolveAddressCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "address", abstract: "From addresses to names (getnameinfo).")
+        commandName: "address", abstract: "Resolve addresses to host names (getnameinfo).")
 
     @Argument(help: ArgumentHelp("Numeric addresses, IPv4 or IPv6.", valueName: "address"))
     var addresses: [String]
@@ -75,9 +75,9 @@ struct ResolveAddressCommand: ParsableCommand {
 
 struct ResolveServiceCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "service", abstract: "From the names of services to ports (getservbyname).")
+        commandName: "service", abstract: "Look up the ports of services (getservbyname).")
 
-    @Argument(help: ArgumentHelp("Names of services, http or domain/udp.", valueName: "name"))
+    @Argument(help: ArgumentHelp("Service names, as http or domain/udp.", valueName: "name"))
     var names: [String]
 
     @OptionGroup var options: ExperimentOptions
@@ -91,9 +91,9 @@ struct ResolveServiceCommand: ParsableCommand {
 
 struct ResolvePortCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "port", abstract: "From ports to the names of services (getservbyport).")
+        commandName: "port", abstract: "Look up the services on ports (getservbyport).")
 
-    @Argument(help: ArgumentHelp("Ports, 443 or 53/udp.", valueName: "port"))
+    @Argument(help: ArgumentHelp("Ports, as 443 or 53/udp.", valueName: "port"))
     var ports: [String]
 
     @OptionGroup var options: ExperimentOptions
@@ -107,7 +107,7 @@ struct ResolvePortCommand: ParsableCommand {
 
 struct ResolveBinaryCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "binary", abstract: "From an address as text to its bytes in network byte order (inet_pton).")
+        commandName: "binary", abstract: "Convert addresses from text to bytes in network byte order (inet_pton).")
 
     @Argument(help: ArgumentHelp("Numeric addresses, IPv4 or IPv6.", valueName: "address"))
     var addresses: [String]
@@ -123,9 +123,9 @@ struct ResolveBinaryCommand: ParsableCommand {
 
 struct ResolveTextCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "text", abstract: "From the bytes of an address, in hexadecimal digits, to text (inet_ntop).")
+        commandName: "text", abstract: "Convert addresses from bytes, as hexadecimal digits, to text (inet_ntop).")
 
-    @Argument(help: ArgumentHelp("4 or 16 bytes, 7f000001 or '7f 00 00 01'.", valueName: "bytes"))
+    @Argument(help: ArgumentHelp("4 or 16 bytes, as 7f000001 or '7f 00 00 01'.", valueName: "bytes"))
     var bytes: [String]
 
     @OptionGroup var options: ExperimentOptions

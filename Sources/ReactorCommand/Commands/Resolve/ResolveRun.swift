@@ -1,21 +1,24 @@
-// Looking things up for a user: on a loop whose workers may block, each answer printed as it comes, what was not found on
+// Runs look-ups for a user on a loop's workers, which may block. Each result is printed as it arrives; failures go to
 // standard error.
 
 import ArgumentParser
 import Demos
 import Reactor
 
-/// What all look-ups on the command line do alike.
+/// The run of a look-up command.
 enum ResolveRun {
-    /// How long the system may take before the user is told what is waited for.
+    /// How long a look-up may take before a progress line names it.
     private static let patience = Duration.seconds(1)
 
-    /// Looks things up and prints what was found.
+    /// Runs all look-ups and prints their results.
     ///
     /// - Parameters:
-    ///   - row: what is printed of a result, behind the question; its lines stand below each other.
-    ///   - work: makes what looks one thing up, for the loop's resolver.
-    /// - Throws: `ExitCode` 1 when something was not found.
+    ///   - queries: the names, addresses, services or ports to look up.
+    ///   - options: the back end, the trace and the JSON file.
+    ///   - row: returns the text of a result, which is printed after its query; further lines are indented below the
+    ///     first.
+    ///   - work: returns the look-up function for the loop's resolver.
+    /// - Throws: `ExitCode` 1 when something was not found, ``CommandFailure`` when the loop or the output fails.
     static func run(
         _ queries: [String], _ options: ExperimentOptions, row: @escaping (LookUpResult) -> String,
         _ work: (any NameResolver) -> @Sendable (String) throws(SocketError) -> [LookUpResult]
@@ -51,18 +54,18 @@ enum ResolveRun {
         if answers.contains(where: { $0.error != nil }) { throw ExitCode(1) }
     }
 
-    /// A service, its port in both orders, and its other names.
+    /// Returns the row of a service: its name, its port as a number and as bytes, and its aliases.
     static func serviceRow(_ result: LookUpResult) -> String {
         let aliases = result.aliases.map { "  (also \($0.joined(separator: ", ")))" } ?? ""
         return
             "\(result.name ?? "")  \(result.port ?? 0)/\(result.transport ?? "")  on the wire \(result.networkBytes ?? "")\(aliases)"
     }
 
-    /// An address as bytes, and IPv4 as the numbers that programs make of it.
+    /// Returns the row of an address: its bytes, and for IPv4 the two numbers that programs read from them.
     static func bytesRow(_ result: LookUpResult) -> String {
         var row = "\(result.family ?? "")  on the wire \(result.networkBytes ?? "")"
         if let number = result.number, let swapped = result.littleEndianNumber {
-            row += "\nthe number \(number), or \(swapped) where a little-endian machine forgets ntohl"
+            row += "\nthe number \(number), or \(swapped) if a little-endian machine omits ntohl"
         }
         return row
     }

@@ -1,4 +1,4 @@
-// The file on this side of a transfer: something that has a name, standard input or standard output.
+// The local file of a transfer: a named file, standard input or standard output.
 
 import Demos
 import Reactor
@@ -6,8 +6,12 @@ import ReactorTFTP
 import ServedFiles
 import SystemPackage
 
+/// The local end of a transfer.
 enum LocalFile {
-    /// Opens what is to be sent, and says how large it is, if it is a file.
+    /// Opens the file to send; `-` is standard input.
+    ///
+    /// - Returns: The source, and its size in bytes if it is a regular file.
+    /// - Throws: ``CommandFailure`` when the file cannot be opened.
     static func source(_ name: String) throws -> (any TransferSource, size: Int?) {
         if name == "-" { return (FileSource(.standardInput), nil) }
         do {
@@ -23,7 +27,10 @@ enum LocalFile {
         }
     }
 
-    /// Makes what is to be received. A device, a pipe and whatever else is no file is written to as it is.
+    /// Creates the file to receive into; `-` is standard output. A device, a pipe or another special file is written
+    /// directly.
+    ///
+    /// - Throws: ``CommandFailure`` when the file cannot be created.
     static func sink(_ name: String) throws -> any TransferSink {
         if name == "-" { return OutputSink() }
         let path = FilePath(name)
@@ -45,7 +52,7 @@ enum LocalFile {
     }
 }
 
-/// Standard output as what a file is received into.
+/// Standard output as the sink of a transfer.
 private final class OutputSink: TransferSink {
     func write(_ bytes: [UInt8]) throws(FileAccessError) {
         guard StandardOutput.write(bytes.span) else {

@@ -1,4 +1,4 @@
-// `reactor tftp get`: a file from a TFTP server.
+// `reactor tftp get`: downloads a file from a TFTP server.
 
 import ArgumentParser
 import Demos
@@ -11,8 +11,8 @@ struct TFTPGetCommand: ParsableCommand {
         commandName: "get",
         abstract: "Get a file from a TFTP server.",
         discussion: """
-            The file is there under its name when it is complete, and replaces one of that name. Exit status: 0 when it is, \
-            1 when it is not, 128 and the signal's number when a signal ended it.
+            The file gets its name when it is complete, and then replaces an existing file. Exit status: 0 on \
+            success, 1 on failure, 128 plus the signal's number after a signal.
 
             EXAMPLES
               reactor tftp get 127.0.0.1:6969 boot.img
@@ -21,16 +21,17 @@ struct TFTPGetCommand: ParsableCommand {
             """)
 
     @Argument(
-        help: ArgumentHelp("The server, HOST or HOST:PORT; its usual port is 69.", valueName: "server"),
+        help: ArgumentHelp("The server, HOST or HOST:PORT; the default port is 69.", valueName: "server"),
         transform: TFTPArgument.parseServer)
     var server: SocketAddress
 
-    @Argument(help: ArgumentHelp("The file's name there.", valueName: "remote"))
+    @Argument(help: ArgumentHelp("The file's name on the server.", valueName: "remote"))
     var remote: String
 
     @Argument(
         help: ArgumentHelp(
-            "Its name here; '-' is standard output. (default: the last part of the name there)", valueName: "local"))
+            "The local name; '-' is standard output. (default: the last component of the remote name)",
+            valueName: "local"))
     var local: String?
 
     @OptionGroup var transfer: TransferOptions
@@ -39,9 +40,9 @@ struct TFTPGetCommand: ParsableCommand {
 
     func validate() throws {
         if remote.isEmpty { throw ValidationError("the file's name is missing") }
-        if localName.isEmpty { throw ValidationError("\(remote) has no last part: give it a name here") }
+        if localName.isEmpty { throw ValidationError("\(remote) has no last component; add a local name") }
         if local == "-" && transfer.json == "-" {
-            throw ValidationError("the file and the JSON cannot both be written to standard output")
+            throw ValidationError("the file and the JSON cannot both go to standard output; use a file for one")
         }
     }
 
@@ -54,7 +55,7 @@ struct TFTPGetCommand: ParsableCommand {
                     Array(remote.utf8), from: server, into: sink, transfer.settings, on: loop, ended: ended)
             }
         } catch {
-            sink.discard()  // does nothing when the transfer has
+            sink.discard()  // no effect if the transfer has discarded it already
             throw error
         }
     }

@@ -1,4 +1,4 @@
-// `reactor tftp put`: a file to a TFTP server.
+// `reactor tftp put`: uploads a file to a TFTP server.
 
 import ArgumentParser
 import Demos
@@ -11,8 +11,8 @@ struct TFTPPutCommand: ParsableCommand {
         commandName: "put",
         abstract: "Put a file on a TFTP server.",
         discussion: """
-            Exit status: 0 when the server has acknowledged all of it, 1 when it has not, 128 and the signal's number when \
-            a signal ended it.
+            Exit status: 0 when the server has acknowledged the whole file, 1 on failure, 128 plus the signal's number \
+            after a signal.
 
             EXAMPLES
               reactor tftp put 127.0.0.1:6969 config.txt
@@ -20,16 +20,16 @@ struct TFTPPutCommand: ParsableCommand {
             """)
 
     @Argument(
-        help: ArgumentHelp("The server, HOST or HOST:PORT; its usual port is 69.", valueName: "server"),
+        help: ArgumentHelp("The server, HOST or HOST:PORT; the default port is 69.", valueName: "server"),
         transform: TFTPArgument.parseServer)
     var server: SocketAddress
 
-    @Argument(help: ArgumentHelp("The file here; '-' is standard input.", valueName: "local"))
+    @Argument(help: ArgumentHelp("The local file; '-' is standard input.", valueName: "local"))
     var local: String
 
     @Argument(
         help: ArgumentHelp(
-            "What it is to be called there. (default: the last part of its name here)", valueName: "remote"))
+            "The name on the server. (default: the last component of the local name)", valueName: "remote"))
     var remote: String?
 
     @OptionGroup var transfer: TransferOptions
@@ -37,7 +37,7 @@ struct TFTPPutCommand: ParsableCommand {
     private var remoteName: String { remote ?? (local == "-" ? "" : FilePath(local).lastComponent?.string ?? "") }
 
     func validate() throws {
-        if remoteName.isEmpty { throw ValidationError("say what the file is to be called there") }
+        if remoteName.isEmpty { throw ValidationError("the remote name is missing; add it after the local file") }
     }
 
     func run() throws {

@@ -10,35 +10,36 @@ import SystemPackage
 struct TFTPServeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve",
-        abstract: "Serve the files of a directory by TFTP (RFC 1350, 2347, 2348, 2349, 7440).",
+        abstract: "Serve the files of a directory over TFTP (RFC 1350, 2347, 2348, 2349, 7440).",
         discussion: """
             Try it with:  reactor tftp get 127.0.0.1:6969 FILE  or  curl -O tftp://127.0.0.1:6969/FILE
-            Anybody can read every file in the directory that this program can: TFTP has no passwords. Nothing outside of \
-            the directory can be reached, by no name and no symbolic link. Files are written only with --writable, and are \
-            there when they are complete. Its usual port is 69, which needs root.
-            SIGINT (ctrl-C) and SIGTERM drain: no new requests, transfers end, then it exits with status 0; a second one \
-            ends it at once. SIGUSR2 restarts it without losing a request.
+            TFTP has no passwords: any client can read every file in the directory that this user can read. No name \
+            or symbolic link leads outside the directory. Clients may write files only with --writable; a file \
+            appears when it is complete. The standard port is 69, which needs root.
+            SIGINT (ctrl-C) and SIGTERM drain: the server accepts no new requests, finishes its transfers and exits \
+            with status 0; a second signal ends it at once. SIGUSR2 restarts it without losing a request.
             """)
 
-    @Argument(help: ArgumentHelp("The directory whose files are served.", valueName: "directory"))
+    @Argument(help: ArgumentHelp("The directory to serve.", valueName: "directory"))
     var directory: String
 
-    @Flag(help: "Clients may write files that are not there yet.")
+    @Flag(help: "Let clients write new files.")
     var writable = false
 
-    @Flag(help: "With --writable: they may replace files, too.")
+    @Flag(help: "With --writable: let clients replace existing files.")
     var replace = false
 
-    @Flag(help: "Print a line for every transfer that is over.")
+    @Flag(help: "Print a line for every finished transfer.")
     var verbose = false
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Transfers at once; more are refused. (default: \(TFTPLimits().transfers))", valueName: "n"),
+        help: ArgumentHelp(
+            "Most concurrent transfers; more are refused. (default: \(TFTPLimits().transfers))", valueName: "n"),
         transform: CountArgument.parse)
     var maxTransfers: Int?
 
-    /// Transfers that the process's descriptors are enough for.
+    /// The number of transfers that the process's descriptor limit allows.
     private static var mostTransfers: Int {
         let result = LinuxKernel.shared.descriptorLimit()
         let descriptors = result.succeeded ? result.rawValue : .max
@@ -48,7 +49,7 @@ struct TFTPServeCommand: ParsableCommand {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Transfers at once of one address; an IPv6 /64 is one. (default: \(TFTPLimits().transfersPerAddress))",
+            "Most transfers per address; an IPv6 /64 counts as one. (default: \(TFTPLimits().transfersPerAddress))",
             valueName: "n"),
         transform: CountArgument.parse)
     var maxTransfersPerAddress = TFTPLimits().transfersPerAddress
@@ -56,21 +57,21 @@ struct TFTPServeCommand: ParsableCommand {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Bytes of a file that is written. (default: \(TFTPLimits().fileSize))", valueName: "n"),
+            "Largest file that a client may write, in bytes. (default: \(TFTPLimits().fileSize))", valueName: "n"),
         transform: CountArgument.parse)
     var maxFileSize = TFTPLimits().fileSize
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("How long a client may be silent. (default: 20s)", valueName: "time"),
+        help: ArgumentHelp("Abort a transfer after this long without a packet. (default: 20s)", valueName: "time"),
         transform: DurationArgument.required)
     var patience = TFTPLimits().patience
 
     @OptionGroup var program: ProgramOptions
 
     func validate() throws {
-        if replace && !writable { throw ValidationError("--replace is for --writable: give both") }
-        if program.listen?.isUnix == true { throw ValidationError("--listen: TFTP is over UDP: write HOST:PORT") }
+        if replace && !writable { throw ValidationError("--replace has no effect without --writable; add --writable") }
+        if program.listen?.isUnix == true { throw ValidationError("--listen: TFTP runs over UDP; use HOST:PORT") }
     }
 
     func run() throws {
@@ -79,7 +80,7 @@ struct TFTPServeCommand: ParsableCommand {
             served = try ServedDirectory(FilePath(directory))
         } catch {
             let reason = error.errno.map { "\($0)" } ?? "\(error)"
-            throw CommandFailure("cannot serve \(directory): \(reason); name a directory that this user can read")
+            throw CommandFailure("cannot serve \(directory): \(reason); use a directory that this user can read")
         }
         let store = DirectoryTransferStore(served, writing: writable ? (replace ? .allFiles : .newFiles) : .nothing)
         var limits = TFTPLimits()
@@ -88,8 +89,8 @@ struct TFTPServeCommand: ParsableCommand {
         let most = Self.mostTransfers
         if maxTransfers.map({ $0 > most }) ?? false {
             throw ValidationError(
-                "--max-transfers is \(maxTransfers ?? 0), and each takes up to \(TFTPLimits.descriptorsPerTransfer) "
-                    + "descriptors: raise 'ulimit -n' or ask for at most \(most)")
+                "--max-transfers is \(maxTransfers ?? 0), and each needs up to \(TFTPLimits.descriptorsPerTransfer) "
+                    + "descriptors; raise 'ulimit -n' or use at most \(most)")
         }
         limits.transfers = maxTransfers ?? min(most, limits.transfers)
         var server: TFTPServer?
@@ -123,7 +124,7 @@ struct TFTPServeCommand: ParsableCommand {
     private static func summary(_ counters: TFTPStatistics) -> String {
         """
         \(counters.read) files read, \(counters.written) written, \(counters.failed) transfers failed, \
-        \(counters.refused) requests refused, \(counters.bytes) bytes, \(counters.repeated) packets sent again
+        \(counters.refused) requests refused, \(counters.bytes) bytes, \(counters.repeated) packets retransmitted
         """
     }
 }

@@ -1,4 +1,4 @@
-// How a client's transfer is to be, on the command line: the options that `get` and `put` have in common.
+// The options of a TFTP transfer, shared by `get` and `put`.
 
 import ArgumentParser
 import Demos
@@ -10,53 +10,53 @@ struct TransferOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "octet: the bytes as they are; netascii: text, its lines ended by CR LF on the way. (default: octet)",
+            "octet: unchanged bytes; netascii: text, with CR LF line ends on the wire. (default: octet)",
             valueName: "mode"),
         transform: TFTPArgument.parseMode)
     var mode = TFTPMode.octet
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Bytes of a block, 8 to 65464; 512 does not ask for it. (default: 1428)", valueName: "n"),
+        help: ArgumentHelp("Bytes per block, 8 to 65464; 512 sends no option. (default: 1428)", valueName: "n"),
         transform: CountArgument.within(8...65_464))
     var blockSize = TransferOptions.defaults.blockSize
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Blocks for one acknowledgement, 1 to 1000; 1 does not ask for it. (default: 16)", valueName: "n"),
+            "Blocks per acknowledgement, 1 to 1000; 1 sends no option. (default: 16)", valueName: "n"),
         transform: CountArgument.within(1...1000))
     var window = TransferOptions.defaults.windowSize
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Ask for this many seconds until a packet is sent again, 1 to 255. (default: adapts to the network)",
+            "Request this retransmission timeout in seconds, 1 to 255. (default: adapts to the network)",
             valueName: "n"),
         transform: CountArgument.within(1...255))
     var timeout: Int?
 
-    @Flag(help: "Ask for nothing, as RFC 1350 has it: blocks of 512 bytes, one at a time.")
+    @Flag(help: "Send no options, as in RFC 1350: blocks of 512 bytes, one at a time.")
     var plain = false
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("How long the server may be silent. (default: 20s)", valueName: "time"),
+        help: ArgumentHelp("Give up after this long without a packet. (default: 20s)", valueName: "time"),
         transform: DurationArgument.required)
     var patience = TransferOptions.defaults.patience
 
     @Option(
         help: ArgumentHelp(
-            "How the loop finds out what is ready: \(BackendArgument.names). (default: epoll-lt)", valueName: "name"),
+            "The event loop's selector: \(BackendArgument.names). (default: epoll-lt)", valueName: "name"),
         transform: BackendArgument.parse)
     var backend = Backend.epoll(.levelTriggered)
 
     @OptionGroup var trace: TraceOptions
 
-    @Option(help: ArgumentHelp("Writes the outcome as JSON; '-' is standard output.", valueName: "file"))
+    @Option(help: ArgumentHelp("Write the result as JSON to this file; '-' is standard output.", valueName: "file"))
     var json: String?
 
-    /// As the client takes them.
+    /// The settings for the TFTP client.
     var settings: TFTPSettings {
         var settings = TFTPSettings()
         settings.mode = mode
@@ -68,6 +68,6 @@ struct TransferOptions: ParsableArguments {
         return settings
     }
 
-    /// The system that the client's loop runs on.
+    /// The kernel for the client's loop.
     var kernel: any SystemCalls { trace.kernel }
 }

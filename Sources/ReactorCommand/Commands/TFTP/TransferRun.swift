@@ -1,14 +1,15 @@
-// One transfer of a client as a program: a loop, signals, progress on a terminal, and how it ended.
+// One transfer of a client as a program: the loop, signals, progress on a terminal, and the result.
 //
-//     began --complete--> a line, status 0
-//           --failed----> one line that says why, status 1
-//           --signal----> the server is told, status 128 and its number
+//     began --complete--> a summary line, status 0
+//           --failed----> an error line, status 1
+//           --signal----> an error packet to the server, status 128 plus the signal's number
 
 import ArgumentParser
 import Demos
 import Reactor
 import ReactorTFTP
 
+/// The run of one transfer.
 struct TransferRun {
     private let options: TransferOptions
     private let server: SocketAddress
@@ -18,11 +19,13 @@ struct TransferRun {
         (self.options, self.server, self.remote, self.local, self.verb) = (options, server, remote, local, verb)
     }
 
-    /// Runs the transfer that `begin` begins to its end.
+    /// Runs the transfer that `begin` starts until it is complete, has failed, or a signal arrives.
+    ///
+    /// - Throws: ``CommandFailure`` when the transfer fails, `ExitCode` after a signal.
     func perform(
         _ begin: (EventLoop, @escaping (TransferFailure?) -> Void) throws(SocketError) -> TFTPClient
     ) throws {
-        // Opened first: a file that cannot be written should not cost a whole transfer.
+        // Opened first, so that an unwritable file is reported before the transfer and not after it.
         let output = try options.json.map(JSONOutput.init)
         var (failure, signal): (TransferFailure?, Signal?)
         var start = MonotonicTime(nanoseconds: 0)
@@ -37,7 +40,7 @@ struct TransferRun {
                 client = try begin(loop) { reason in
                     failure = reason
                     end = loop.kernel.now()
-                    // What was said last has left by then.
+                    // The last packet has left after two more turns.
                     loop.execute { loop.execute { loop.stop() } }
                 }
                 for each in [Signal.interrupt, .terminate, .hangUp] {
@@ -68,7 +71,7 @@ struct TransferRun {
         if let signal { throw ExitCode(128 + signal.rawValue) }
         switch failure {
         case nil: break
-        // The server has nothing to do with it.
+        // A local error says nothing about the server.
         case .local(let error): throw CommandFailure("cannot \(verb == "got" ? "write" : "read") \(local): \(error)")
         case .unsent(let reason): throw CommandFailure(reason)
         case .some(let failure): throw CommandFailure("\(server), file \(remote): \(failure)")
@@ -81,15 +84,17 @@ struct TransferRun {
     }
 }
 
-/// What a transfer did, in words.
+/// The summary of a transfer as text.
 enum TransferSummary {
+    /// Returns the bytes, time and rate of a transfer, and its retransmissions if there were any.
     static func words(_ statistics: TransferStatistics, in time: Duration) -> String {
         let seconds = time / .seconds(1)
         let rate = seconds > 0 ? Double(statistics.bytes) / seconds / 1_000_000 : 0
-        let repeated = statistics.repeated == 0 ? "" : ", \(statistics.repeated) packets sent again"
+        let repeated = statistics.repeated == 0 ? "" : ", \(statistics.repeated) packets retransmitted"
         return "\(statistics.bytes) bytes in \(fixed(seconds, 3)) s (\(fixed(rate, 1)) MB/s)\(repeated)"
     }
 
+    /// Returns the progress line of a running transfer.
     static func line(_ progress: TransferProgress, in time: Duration) -> String {
         let bytes = progress.statistics.bytes
         guard let total = progress.total, total > 0 else { return words(progress.statistics, in: time) }
@@ -104,7 +109,7 @@ enum TransferSummary {
     }
 }
 
-/// The same for programs.
+/// The summary of a transfer as JSON.
 struct TransferDocument: Encodable {
     let server, remote, local: String
     let failure: String?

@@ -1,17 +1,17 @@
-// The connection to an admin socket: asks for a snapshot, and puts together the two lines that answer it.
+// The connection to an admin socket. It requests snapshots and assembles the two lines of each reply.
 
 import Reactor
 
-/// Asks one question at a time.
+/// A client of an admin socket with one request at a time.
 final class TopClient: ConnectionHandler {
     private static let longestAnswer = 4 << 20
 
-    /// A snapshot's two lines have come.
+    /// Called with the two lines of a snapshot: the statistics and the connections.
     var answered: (([UInt8], [UInt8]) -> Void)?
-    /// The connection is over; why.
+    /// Called with the reason when the connection has closed.
     var ended: ((String) -> Void)?
     private(set) var isWaiting = false
-    /// How many connections to ask for.
+    /// Returns the number of connections to request.
     private let connections: () -> Int
     private weak var connection: Connection?
     private var lines: [[UInt8]] = []
@@ -24,7 +24,7 @@ final class TopClient: ConnectionHandler {
         ask()
     }
 
-    /// Asks for a snapshot, unless one is on its way.
+    /// Requests a snapshot, unless a request is outstanding.
     func ask() {
         guard let connection, !isWaiting else { return }
         isWaiting = true

@@ -10,7 +10,8 @@ struct TopCommand: ParsableCommand {
         abstract: "Watch a running server through its admin socket.",
         discussion: """
             Try it with:  reactor echo --admin /tmp/echo.sock  and in another terminal:  reactor top /tmp/echo.sock
-            Rates are those of the last interval; times are measured while somebody watches. The key q ends it.
+            Rates cover the last interval; callback times and lag are measured only while a client watches. Press q \
+            to quit.
             """)
 
     @Argument(help: ArgumentHelp("The server's admin socket.", valueName: "path"))
@@ -18,22 +19,23 @@ struct TopCommand: ParsableCommand {
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("How often to look. (default: 1s)", valueName: "time"), transform: DurationArgument.required)
+        help: ArgumentHelp("How often to refresh, at least 100ms. (default: 1s)", valueName: "time"),
+        transform: DurationArgument.required)
     var interval = Duration.seconds(1)
 
-    @Flag(help: "Look once and end; rates are those since the server's start.")
+    @Flag(help: "Print one snapshot and exit; rates are averages since the server's start.")
     var once = false
 
-    @Flag(help: "Print one line of JSON each time, with the objects 'stats' and 'connections'.")
+    @Flag(help: "Print each snapshot as a line of JSON with the members 'stats' and 'connections'.")
     var json = false
 
     func validate() throws {
-        if interval < .milliseconds(100) { throw ValidationError("--interval is below 100ms") }
+        if interval < .milliseconds(100) { throw ValidationError("--interval is too short; use at least 100ms") }
     }
 
     func run() throws {
         guard once || json || Terminal.isOutput else {
-            throw ValidationError("standard output is not a terminal: use --once or --json")
+            throw ValidationError("standard output is not a terminal; use --once or --json")
         }
         do {
             let view = try TopView(path, once: once, json: json, interval: interval)
@@ -44,7 +46,7 @@ struct TopCommand: ParsableCommand {
     }
 }
 
-/// A view on a server, from its first snapshot to its end.
+/// The live view of a server, from the first snapshot to the end.
 final class TopView {
     private static let patience = Duration.seconds(5)
     private static let usualConnections = 20
@@ -73,7 +75,8 @@ final class TopView {
         StandardOutput.stopsOnFailure(loop)
     }
 
-    /// Runs until it is over. The terminal is as before then, whatever happened.
+    /// Runs until the user quits, a signal arrives or the connection closes. The terminal is restored on every exit
+    /// path.
     func run() throws {
         defer { terminal?.restore() }
         do throws(SocketError) {
@@ -88,7 +91,7 @@ final class TopView {
 
     private func begin() throws(SocketError) {
         client.answered = { [unowned self] in show($0, $1) }
-        client.ended = { [unowned self] in end("the connection to \(path) is over: \($0)") }
+        client.ended = { [unowned self] in end("the connection to \(path) closed: \($0)") }
         for signal in [Signal.interrupt, .terminate, .hangUp] { try loop.watchSignal(signal) { [loop] in loop.stop() } }
         var limits = Limits()
         limits.idleTime = nil
@@ -119,11 +122,11 @@ final class TopView {
         client.ask()
     }
 
-    /// A server that is busy answers late; one that is no admin socket, never.
+    /// Starts the timeout of a request. A busy server replies late; a socket of another kind never replies.
     private func awaitAnswer() {
         if let patienceTimer { loop.cancel(patienceTimer) }
         patienceTimer = loop.schedule(after: Self.patience) { [unowned self] in
-            if client.isWaiting { end("\(path) has not answered for \(Self.patience)") }
+            if client.isWaiting { end("no reply from \(path) for \(Self.patience)") }
         }
     }
 
@@ -131,16 +134,17 @@ final class TopView {
 
     private func readKey() {
         var key: UInt8 = 0
+        // Safe: the read writes at most one byte, into a variable of one byte.
         let count = unsafe try? withUnsafeMutableBytes(of: &key) {
             unsafe try FileDescriptor.standardInput.read(into: $0)
         }
-        // The end of the input is a terminal that has gone.
+        // End of input means that the terminal is gone.
         if count != 1 || [UInt8(ascii: "q"), UInt8(ascii: "Q"), Self.controlC].contains(key) { loop.stop() }
     }
 
     private func show(_ statistics: [UInt8], _ connections: [UInt8]) {
         guard let snapshot = TopSnapshot(statistics: statistics, connections: connections) else {
-            return end("\(path) does not answer as an admin socket does")
+            return end("\(path) is not an admin socket: unexpected reply; use the path given to --admin")
         }
         before = now ?? .beginning
         now = snapshot

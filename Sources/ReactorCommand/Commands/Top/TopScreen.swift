@@ -1,7 +1,7 @@
-// How a loop's state looks: a few lines of figures and a table of connections, cut to the size of the screen. Rates are
-// what changed between two snapshots.
+// The screen of `reactor top`: a few lines of figures and a table of connections, cut to the size of the terminal.
+// Rates are the differences between two snapshots.
 
-/// The lines that show the difference of two snapshots.
+/// The lines of the screen for two successive snapshots.
 struct TopScreen {
     let path: String
     let before: TopSnapshot
@@ -10,10 +10,10 @@ struct TopScreen {
     private static let labelWidth = 13
     private static let headLines = 8
 
-    /// How many connections fit under the figures of one loop.
+    /// Returns the number of connections that fit below the figures of one loop.
     static func connections(rows: Int) -> Int { max(1, rows - headLines) }
 
-    /// All lines, none longer than `columns`, no more than `rows`.
+    /// Returns at most `rows` lines, each of at most `columns` characters.
     func lines(columns: Int, rows: Int, emphasised: (String) -> String = { $0 }) -> [String] {
         let figures = figures.map { label, text in
             "\(label)\(String(repeating: " ", count: max(1, Self.labelWidth - label.count)))\(text)"
@@ -72,7 +72,7 @@ struct TopScreen {
 
     // MARK: Loops
 
-    /// A line for each of several loops; none for one.
+    /// A row per loop; empty for a server with one loop.
     private var loopTable: [String] {
         guard let loops = now.statistics.loops, loops.count > 1 else { return [] }
         let former = Dictionary((before.statistics.loops ?? []).map { ($0.loop, $0) }) { first, _ in first }
@@ -108,7 +108,8 @@ struct TopScreen {
     private var table: [String] {
         let old = Dictionary(before.connections.map { (Self.key($0), $0) }) { first, _ in first }
         let rows = now.connections.map { connection in
-            // Since the server's beginning the first time; whoever was not on the screen before has no rate yet.
+            // The first snapshot shows averages since the server's start; later, a new row has no rate until the next
+            // one.
             let former = before.statistics.uptime == 0 ? TopSnapshot.Connection() : old[Self.key(connection)]
             return [
                 "\(connection.descriptor)", connection.peer, connection.handler, connection.state,
@@ -127,7 +128,7 @@ struct TopScreen {
         "\(connection.descriptor) \(connection.peer)"
     }
 
-    // MARK: Figures in words
+    // MARK: Formatting
 
     private var elapsed: Double { max(0.001, now.statistics.uptime - before.statistics.uptime) }
 
@@ -151,6 +152,7 @@ struct TopScreen {
         }
     }
 
+    /// Returns a time in seconds as text, in us, ms, s, min or h.
     static func time(_ seconds: Double) -> String {
         switch seconds {
         case ..<0.001: short(seconds * 1e6) + " us"
@@ -161,7 +163,7 @@ struct TopScreen {
         }
     }
 
-    /// One place behind the point below ten, none above.
+    /// Returns a number with one decimal below ten, and none above.
     private static func short(_ number: Double) -> String {
         let tenths = Int((number * 10).rounded())
         return tenths < 100 && tenths % 10 != 0 ? "\(tenths / 10).\(tenths % 10)" : "\((tenths + 5) / 10)"

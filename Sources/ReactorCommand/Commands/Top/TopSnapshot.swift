@@ -1,10 +1,10 @@
-// What the admin socket answers to `stats json` and `connections N json`, as values.
+// The admin socket's replies to `stats json` and `connections N json`, as values.
 
 import FoundationEssentials
 
-/// The state of a loop at one moment.
+/// The state of a server at one moment.
 struct TopSnapshot: Sendable {
-    /// Counters of a loop; times are in seconds.
+    /// The counters of a server; times are in seconds.
     struct Statistics: Decodable, Sendable {
         struct Times: Decodable, Sendable {
             var count = 0
@@ -15,16 +15,16 @@ struct TopSnapshot: Sendable {
         var uptime = 0.0
         var draining = false
         var connections = 0, descriptors = 0, timers = 0, accepted = 0, closed = 0
-        /// By reason.
+        /// Refused connections by reason.
         var refused: [String: Int] = [:]
         var receives = 0, bytesReceived = 0, sends = 0, bytesSent = 0, turns = 0, events = 0
         var staleEvents = 0, switches = 0, acceptPauses = 0, pressurePauses = 0, handlerErrors = 0, slowCallbacks = 0
         var callbackTimes = Times(), lag = Times()
-        /// Of a server with several loops, each of them.
+        /// The loops of a server with several; `nil` for one loop.
         var loops: [Loop]?
     }
 
-    /// One of several loops; only its number is known of one that has not replied.
+    /// One of several loops. All values but the number are `nil` if the loop did not reply.
     struct Loop: Decodable, Sendable {
         var loop = 0
         var backend: String?
@@ -38,19 +38,19 @@ struct TopSnapshot: Sendable {
         var peer = "", handler = "", state = ""
         var received = 0, sent = 0, queued = 0
         var idle = 0.0
-        /// Of a server with several loops, which one has it.
+        /// The number of the loop that owns it, in a server with several.
         var loop: Int?
     }
 
     var statistics = Statistics()
     var connections: [Connection] = []
 
-    /// The moment at which the loop was made: nothing has happened yet.
+    /// The moment at which the server started, with all counters at zero.
     static let beginning = TopSnapshot()
 
     private init() {}
 
-    /// Reads two answers; `nil` when they are none.
+    /// Decodes the two replies; fails when either is malformed.
     init?(statistics: [UInt8], connections: [UInt8]) {
         let decoder = JSONDecoder()
         guard let statistics = try? decoder.decode(Statistics.self, from: Data(statistics)),

@@ -1,9 +1,9 @@
-// What the datagram commands print: a line for people, or with --json a line of JSON for each event.
+// The output of the datagram commands: per event a line of text, or with --json a line of JSON.
 
 import FoundationEssentials
 import Reactor
 
-/// What happened, for programs; what does not apply is left out.
+/// An event as JSON; keys that do not apply are omitted.
 struct DatagramEvent: Encodable {
     var event: String
     var local: String?
@@ -19,10 +19,10 @@ struct DatagramEvent: Encodable {
     init(_ event: String) { self.event = event }
 }
 
-/// Standard output, as it was asked for.
+/// Standard output as text or JSON.
 struct DatagramOutput {
     let isJSON: Bool
-    /// Whether a loop that serves others writes it, and must not wait for its reader.
+    /// Whether a server writes it, whose loop must not block on a slow reader.
     let isServer: Bool
 
     init(isJSON: Bool, isServer: Bool) {
@@ -30,7 +30,7 @@ struct DatagramOutput {
         if isJSON && isServer { ServerLog.useJSON() }
     }
 
-    /// Writes an event at once.
+    /// Writes an event: `words` as text, or `event` as JSON.
     func write(_ words: @autoclosure () -> String, _ event: DatagramEvent) {
         if isJSON {
             let encoder = JSONEncoder()
@@ -45,16 +45,16 @@ struct DatagramOutput {
         if isServer { ServerLog.print(line) } else { StandardOutput.print(line) }
     }
 
-    /// A text between quotation marks, cut where it is long.
+    /// Returns a text in quotation marks, truncated to 60 characters.
     static func quoted(_ text: String) -> String {
         let most = 60
         return text.count > most ? "\"\(text.prefix(most))\"..." : "\"\(text)\""
     }
 
-    /// Milliseconds with three places.
+    /// Returns a duration in milliseconds, rounded to three decimals.
     static func milliseconds(_ time: Duration) -> Double { (time / .microseconds(1)).rounded() / 1000 }
 
-    /// Where a socket is now, as the kernel says.
+    /// Returns the current local address of a socket from the kernel (getsockname(2)).
     static func address(of socket: DatagramSocket) -> SocketAddress {
         var address = socket.address
         if let descriptor = socket.fileDescriptor { _ = socket.loop.kernel.localAddress(of: descriptor, &address) }

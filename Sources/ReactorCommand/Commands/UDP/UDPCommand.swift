@@ -1,4 +1,4 @@
-// `reactor udp`: sender and receiver of datagrams, as the teaching texts have them.
+// `reactor udp`: a sender and a receiver of single datagrams, for learning how UDP sockets behave.
 
 import ArgumentParser
 import Demos
@@ -7,38 +7,42 @@ import Reactor
 struct UDPCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "udp",
-        abstract: "Send and receive single datagrams, and see what becomes of them.",
+        abstract: "Send and receive single datagrams, and see what happens to each.",
         subcommands: [UDPServeCommand.self, UDPListenCommand.self, UDPSendCommand.self])
 
     static let defaultAddress = SocketAddress.loopback(port: 7790)
 }
 
-/// What `serve` and `listen` have in common.
+/// The options and the run that `serve` and `listen` share.
 struct UDPReceivingOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Bytes of a datagram that are received, at most 65535; the rest of a longer one is lost. (default: 2048)",
+            "Receive at most this many bytes of a datagram, up to 65535; the rest is lost. (default: 2048)",
             valueName: "n"),
         transform: CountArgument.within(1...65_535))
     var size = 2048
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("End after so many datagrams. (default: never)", valueName: "n"),
+        help: ArgumentHelp("Exit after this many datagrams. (default: never)", valueName: "n"),
         transform: CountArgument.parse)
     var count: Int?
 
     @Option(
         help: ArgumentHelp(
-            "Connect to this peer: only its datagrams are received, whoever else sends.", valueName: "address"),
+            "Connect to this peer; the kernel drops datagrams from any other sender.", valueName: "address"),
         transform: AddressArgument.parse)
     var connect: SocketAddress?
 
-    @Flag(help: "Print a line of JSON for every event.")
+    @Flag(help: "Print every event as a line of JSON.")
     var json = false
 
     /// Runs a receiver as a program.
+    ///
+    /// - Parameters:
+    ///   - prefix: what every reply begins with; datagrams with this prefix get no reply.
+    ///   - answer: returns the reply to a datagram; `nil` to send none.
     func run(_ program: ProgramOptions, prefix: String = "", answer: ((DatagramArrival) -> String)?) throws {
         let output = DatagramOutput(isJSON: json, isServer: true)
         var sockets: [DatagramSocket] = []
@@ -75,7 +79,7 @@ struct UDPReceivingOptions: ParsableArguments {
         var event = DatagramEvent("received")
         (event.peer, event.bytes, event.text) = ("\(arrival.peer)", arrival.bytes.count, arrival.text)
         (event.isTruncated, event.answer) = (arrival.isTruncated, answer)
-        let cut = arrival.isTruncated ? " of a longer datagram, whose rest is lost" : ""
+        let cut = arrival.isTruncated ? " of a longer datagram, the rest of which is lost" : ""
         let reply = answer.map { ", answered \(DatagramOutput.quoted($0))" } ?? ""
         output.write(
             "\(arrival.peer) sent \(arrival.bytes.count) bytes\(cut): \(DatagramOutput.quoted(arrival.text))\(reply)",
@@ -86,11 +90,11 @@ struct UDPReceivingOptions: ParsableArguments {
 struct UDPServeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve",
-        abstract: "Answer every datagram with the time of day.",
+        abstract: "Reply to every datagram with the time of day.",
         discussion: """
             Try it with:  reactor udp send 127.0.0.1:7790 hello  or  echo hello | nc -u -w1 127.0.0.1 7790
-            It prints a line for each datagram. With --size 4 it receives no more than 4 bytes of each. SIGINT (ctrl-C) \
-            and SIGTERM end it; SIGUSR2 restarts it without losing a datagram.
+            Prints a line per datagram. With --size 4 it receives at most 4 bytes of each. SIGINT (ctrl-C) and SIGTERM \
+            end it; SIGUSR2 restarts it without losing a datagram.
             """)
 
     @OptionGroup var receiving: UDPReceivingOptions
@@ -104,10 +108,10 @@ struct UDPServeCommand: ParsableCommand {
 struct UDPListenCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "listen",
-        abstract: "Show every datagram, and answer none.",
+        abstract: "Show every datagram without replying.",
         discussion: """
             Try it with:  reactor udp send 127.0.0.1:7790 hello --wait none
-            With --connect PEER the kernel drops what others send, before anybody sees it.
+            With --connect PEER the kernel drops datagrams from all other senders.
             """)
 
     @OptionGroup var receiving: UDPReceivingOptions

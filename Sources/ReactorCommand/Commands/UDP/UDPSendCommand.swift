@@ -1,5 +1,5 @@
-// `reactor udp send`: one datagram or some, and what came of them. It shows when the socket gets its port: before, when it
-// is bound; when it is connected; or when it first sends.
+// `reactor udp send`: sends one or more datagrams and shows the replies. It also shows when the socket gets its port:
+// when it is bound, when it is connected, or when it first sends.
 
 import ArgumentParser
 import Demos
@@ -8,67 +8,67 @@ import Reactor
 struct UDPSendCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "send",
-        abstract: "Send a datagram, and wait for the answer.",
+        abstract: "Send a datagram and wait for the reply.",
         discussion: """
             EXAMPLES
-              reactor udp send 127.0.0.1:7790 hello                        # bound by the kernel when it sends
-              reactor udp send 127.0.0.1:7790 hello --bind 127.0.0.1:5000  # bound before
-              reactor udp send 127.0.0.1:9 hello --connect                 # a connected socket is told that nobody is there
-              reactor udp send 127.0.0.1:7790 --length 3000                # longer than what a server receives
-            Exit status: 0 when it was answered (or --wait none), 1 when it was not or could not be sent.
+              reactor udp send 127.0.0.1:7790 hello                        # bound by the kernel on sending
+              reactor udp send 127.0.0.1:7790 hello --bind 127.0.0.1:5000  # bound before sending
+              reactor udp send 127.0.0.1:9 hello --connect                 # reports that the port is closed
+              reactor udp send 127.0.0.1:7790 --length 3000                # more than the server receives
+            Exit status: 0 after a reply (or with --wait none), 1 without one or if the datagram could not be sent.
             """)
 
-    @Argument(help: ArgumentHelp("Where to, HOST:PORT.", valueName: "address"), transform: AddressArgument.parse)
+    @Argument(help: ArgumentHelp("The destination, HOST:PORT.", valueName: "address"), transform: AddressArgument.parse)
     var address: SocketAddress
 
-    @Argument(help: ArgumentHelp("What; empty without.", valueName: "text"))
+    @Argument(help: ArgumentHelp("The contents of the datagram. (default: empty)", valueName: "text"))
     var text: [String] = []
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Send this many bytes instead of a text, at most 65535.", valueName: "n"),
+        help: ArgumentHelp("Send this many bytes instead of a text, up to 65535.", valueName: "n"),
         transform: CountArgument.within(1...65_535))
     var length: Int?
 
     @Option(
-        parsing: .unconditional, help: ArgumentHelp("Send it so many times. (default: 1)", valueName: "n"),
+        parsing: .unconditional, help: ArgumentHelp("Send it this many times. (default: 1)", valueName: "n"),
         transform: CountArgument.within(1...256))
     var count = 1
 
     @Option(
-        help: ArgumentHelp("Bind to this address first, HOST:PORT.", valueName: "address"),
+        help: ArgumentHelp("Bind to this address before sending, HOST:PORT.", valueName: "address"),
         transform: AddressArgument.parse)
     var bind: SocketAddress?
 
-    @Flag(help: "Connect first: only the peer is heard, and the kernel tells when nobody is there (ICMP).")
+    @Flag(help: "Connect before sending: only the peer is received, and ICMP errors are reported.")
     var connect = false
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Bytes of an answer that are received, at most 65535. (default: 2048)", valueName: "n"),
+        help: ArgumentHelp("Receive at most this many bytes of a reply, up to 65535. (default: 2048)", valueName: "n"),
         transform: CountArgument.within(1...65_535))
     var size = 2048
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("How long to wait for answers; 'none' does not. (default: 1s)", valueName: "time"),
+        help: ArgumentHelp("How long to wait for replies; 'none' does not wait. (default: 1s)", valueName: "time"),
         transform: DurationArgument.init)
     var wait = DurationArgument(.seconds(1))
 
     @Option(
         help: ArgumentHelp(
-            "How the loop finds out what is ready: \(BackendArgument.names). (default: epoll-lt)", valueName: "name"),
+            "The event loop's selector: \(BackendArgument.names). (default: epoll-lt)", valueName: "name"),
         transform: BackendArgument.parse)
     var backend = Backend.epoll(.levelTriggered)
 
     @OptionGroup var trace: TraceOptions
 
-    @Flag(help: "Print a line of JSON for every event.")
+    @Flag(help: "Print every event as a line of JSON.")
     var json = false
 
     func validate() throws {
-        if length != nil && !text.isEmpty { throw ValidationError("--length is instead of a text: give one of them") }
-        if address.isUnix { throw ValidationError("UDP needs an address with a port: write HOST:PORT") }
+        if length != nil && !text.isEmpty { throw ValidationError("--length and a text exclude each other; use one") }
+        if address.isUnix { throw ValidationError("UDP needs an address with a port; use HOST:PORT") }
     }
 
     func run() throws {
@@ -97,7 +97,10 @@ struct UDPSendCommand: ParsableCommand {
         try judge(outcome, question)
     }
 
-    /// Sends; answers what shows, once, that it was sent.
+    /// Opens the socket and queues the datagrams.
+    ///
+    /// - Returns: A closure that prints, once, that they were sent; it does nothing until then.
+    /// - Throws: `SocketError` when the socket cannot be opened, bound or connected.
     private func begin(_ loop: EventLoop, _ question: DatagramQuestion, _ output: DatagramOutput) throws(SocketError)
         -> () -> Void
     {
@@ -115,20 +118,21 @@ struct UDPSendCommand: ParsableCommand {
         event.local = "\(socket.address)"
         let state =
             connect
-            ? "the socket is \(socket.address), connected to \(address); nothing was sent for that"
+            ? "the socket is \(socket.address), connected to \(address); connecting sent nothing"
             : bind != nil
-                ? "the socket is bound to \(socket.address)" : "the socket is bound to no port: \(socket.address)"
+                ? "the socket is bound to \(socket.address)" : "the socket is not bound yet: \(socket.address)"
         output.write(state, event)
         let bytes =
             length.map { [UInt8](repeating: UInt8(ascii: "x"), count: $0) } ?? Array(text.joined(separator: " ").utf8)
-        // Without waiting, long enough for the kernel to say what it will not send.
+        // With --wait none, 10 ms are enough for the kernel to report a datagram that it refuses.
         question.ask(
             bytes, count: count, to: connect ? nil : address, on: socket, within: wait.duration ?? .milliseconds(10))
         var isShown = false
         let show = {
             if !isShown { isShown = showSent(bytes.count, socket, output) }
         }
-        // They leave at the beginning of the first turn, and events come before tasks: an answer may be there first.
+        // Datagrams leave at the start of the first turn, and events precede tasks, so a reply may arrive before this
+        // task.
         loop.execute(show)
         return show
     }
@@ -141,7 +145,7 @@ struct UDPSendCommand: ParsableCommand {
         (event.local, event.peer, event.bytes) = ("\(local)", "\(address)", length)
         let number = sent == 1 ? "" : " \(sent) times"
         let port =
-            socket.address.port == 0 ? "; the kernel has bound the socket to \(local) for that" : " from \(local)"
+            socket.address.port == 0 ? "; the kernel bound the socket to \(local)" : " from \(local)"
         output.write("sent \(length) bytes to \(address)\(number)\(port)", event)
         return true
     }
@@ -150,11 +154,11 @@ struct UDPSendCommand: ParsableCommand {
         var event = DatagramEvent("answered")
         (event.peer, event.bytes, event.text) = ("\(arrival.peer)", arrival.bytes.count, arrival.text)
         (event.isTruncated, event.milliseconds) = (arrival.isTruncated, DatagramOutput.milliseconds(time))
-        let cut = arrival.isTruncated ? " (of a longer datagram, whose rest is lost)" : ""
+        let cut = arrival.isTruncated ? " (of a longer datagram, the rest of which is lost)" : ""
         output.write(
             """
-            \(arrival.peer) answered after \(DatagramOutput.milliseconds(time)) ms with \(arrival.bytes.count) bytes\(cut): \
-            \(DatagramOutput.quoted(arrival.text))
+            \(arrival.peer) answered after \(DatagramOutput.milliseconds(time)) ms with \(arrival.bytes.count) \
+            bytes\(cut): \(DatagramOutput.quoted(arrival.text))
             """, event)
     }
 
@@ -163,11 +167,12 @@ struct UDPSendCommand: ParsableCommand {
         case .failed(let reason): throw CommandFailure(reason)
         case .timeOver where question.unsent > 0:
             throw CommandFailure(
-                "\(question.unsent) of \(count) datagrams were not sent: the kernel had no room for them in time")
+                "\(question.unsent) of \(count) datagrams were not sent: the kernel had no buffer space in time; send fewer"
+            )
         case .timeOver where wait.duration != nil && question.answers.isEmpty:
-            let advice = connect ? "" : "; with --connect a socket is told that nobody is there"
+            let advice = connect ? "" : "; with --connect the kernel reports a closed port"
             throw CommandFailure(
-                "no answer within \(wait): nobody tells whether a datagram was lost or ignored\(advice)")
+                "no reply within \(wait): UDP does not report whether a datagram was lost or ignored\(advice)")
         default: break
         }
     }
