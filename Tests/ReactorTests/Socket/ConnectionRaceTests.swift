@@ -156,7 +156,7 @@ import Testing
         try world.connect()
         #expect(world.failures.isEmpty)
         try world.run()
-        #expect(world.failures.first?.reason.contains("no room") == true)
+        #expect(world.failures.first?.reason.contains("queue is full") == true)
         try world.end()
     }
 

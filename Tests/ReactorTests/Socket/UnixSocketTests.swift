@@ -69,7 +69,7 @@ import Testing
             let error = #expect(throws: SocketError.self) {
                 try loop.listen(on: "unix:\(folder.path)/s") { _ in EchoHandler() }
             }
-            #expect("\(error!)".contains("no socket"))
+            #expect("\(error!)".contains("is not a socket"))
         }
         #expect(folder.mode(of: "s") == 0o644)
     }
