@@ -247,7 +247,8 @@ import Testing
 
     @Test(arguments: [
         ("login serve", "Missing"), ("login serve --users /nonexistent/x", "adduser"),
-        ("login serve --users /etc/passwd", "no crypt(3) hash"), ("login adduser --users /tmp/x a/b", "invalid user name"),
+        ("login serve --users /etc/passwd", "no crypt(3) hash"),
+        ("login adduser --users /tmp/x a/b", "invalid user name"),
         ("login adduser --users /nonexistent/x anna", "1 to 511 bytes"),
         ("login join 127.0.0.1:1", "connection refused"),
         ("login serve --users /tmp/x --hashers 0", "at least 1"),

@@ -233,7 +233,8 @@ import Testing
                 do throws(SocketError) { try body() } catch { return error.description }
                 return "nothing was refused"
             }
-            #expect(reason { () throws(SocketError) in try socket.join(.loopback(port: 0)) }.contains("not a multicast"))
+            #expect(
+                reason { () throws(SocketError) in try socket.join(.loopback(port: 0)) }.contains("not a multicast"))
             #expect(
                 reason { () throws(SocketError) in
                     try socket.join(SocketAddress("239.1.1.1:0"), on: NetworkInterface(index: 9999))
