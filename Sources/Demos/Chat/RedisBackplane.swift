@@ -80,6 +80,7 @@ public final class RedisBackplane: ChatBackplane, RedisLinkHandler {
 
     // MARK: Callbacks of the link
 
+    /// Announces this server and its members.
     public func linkIsUp() {
         publish(.hello)
         chat.publishMembers()
@@ -105,6 +106,7 @@ public final class RedisBackplane: ChatBackplane, RedisLinkHandler {
         chat.backplaneChanged(isThere: false)
     }
 
+    /// Passes an event on to the chat, unless it is malformed.
     public func linkReceived(_ payload: [UInt8]) {
         let event: ChatEvent
         do throws(ChatRefusal) { event = try ChatEvent(payload, chat.limits) } catch {

@@ -23,8 +23,10 @@ public protocol TransferHash: Sendable {
         public init() {}
 
         /// Hashes more bytes.
-        // Safe: the caller's bytes are valid for the call.
-        public mutating func update(_ bytes: UnsafeRawBufferPointer) { unsafe hash.update(bufferPointer: bytes) }
+        public mutating func update(_ bytes: UnsafeRawBufferPointer) {
+            // Safe: the caller's bytes are valid for the call.
+            unsafe hash.update(bufferPointer: bytes)
+        }
 
         /// The hash of all bytes so far, in lower-case hexadecimal.
         public var hexadecimal: String {
