@@ -3,7 +3,7 @@
 
 import CServerModels
 import Glibc
-import Reactor
+internal import Reactor
 import SystemPackage
 
 /// A blocking socket. It does not own the descriptor: the code that created or received it closes it.

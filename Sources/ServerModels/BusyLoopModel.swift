@@ -1,7 +1,7 @@
 // A loop of non-blocking calls: it tries to accept a client, tries to read from every client, and starts over. With a
 // wait for all of them at once, it becomes ``SelectorModel``.
 
-import Reactor
+internal import Reactor
 import SystemPackage
 
 /// A loop that polls every connection all the time.

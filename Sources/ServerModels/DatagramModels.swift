@@ -3,7 +3,7 @@
 // off when there is another descriptor to wait for.
 
 import CServerModels
-import Reactor
+internal import Reactor
 import SystemPackage
 
 /// The echo servers for datagrams.

@@ -1,7 +1,7 @@
 // The echo on this framework, with handlers and with tasks. Unlike the other models it is not simplified: servers are
 // meant to be written like this.
 
-import Reactor
+internal import Reactor
 
 /// An echo handler.
 private final class Echo: ConnectionHandler {

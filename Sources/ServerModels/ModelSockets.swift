@@ -1,7 +1,7 @@
 // What all models share: the listening socket, and the signals that end them.
 
 import CServerModels
-import Reactor
+internal import Reactor
 import SystemPackage
 
 /// The sockets and signals of the models.

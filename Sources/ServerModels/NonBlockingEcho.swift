@@ -6,7 +6,7 @@
 //        |                          (no reading meanwhile: backpressure on a peer that does not read)
 //        +--- end, or a failure, in either state --> over
 
-import Reactor
+internal import Reactor
 import SystemPackage
 
 /// The echo on a non-blocking socket.

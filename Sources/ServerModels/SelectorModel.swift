@@ -12,7 +12,7 @@
 // readiness is reported once: the loop steps until nothing is left, or, since a peer may send as fast as the loop
 // reads, up to a budget, and then returns to the connection after the others.
 
-import Reactor
+internal import Reactor
 import SystemPackage
 
 /// The model with one loop over a selector.

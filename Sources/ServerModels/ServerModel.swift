@@ -1,6 +1,6 @@
 // The models of a server, by name, with an explanation of each. How each one works is in a file of its own.
 
-public import Reactor
+package import Reactor
 
 /// The options of a model.
 public struct ModelOptions: Sendable {

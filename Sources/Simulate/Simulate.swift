@@ -81,7 +81,7 @@ struct Simulate: ParsableCommand {
             try LinuxKernel.shared.writeAll(line.utf8Span.span, to: .standardOutput)
         } catch {
             if error == .brokenPipe { throw ExitCode(1) }
-            throw OutputFailure(description: "cannot write to standard output: \(error.outputWords)")
+            throw OutputFailure(description: "cannot write to standard output: \(error.namedDescription)")
         }
     }
 }

@@ -151,8 +151,8 @@ import Testing
                                 _ = try await Self.netcat(a, "anna\nround \(round)\n")
                                 return try await Self.netcat(b, "bob\n").contains("<anna@a> round \(round)")
                             }
-                            // 2 s are pinned in simulated time; here, starting each nc takes its time, too.
-                            #expect(ContinuousClock.now - start < .seconds(4), "the link comes back by itself")
+                            // 2 s are pinned in simulated time; a busy machine takes its time to start each nc.
+                            #expect(ContinuousClock.now - start < .seconds(30), "the link comes back by itself")
                         }
                         // Without Redis, each goes on alone.
                         _ = try await Self.netcat(a, "anna\nalone \(round)\n")

@@ -108,6 +108,7 @@ import Testing
         }
         #expect(status == .exited(0))
         #expect(output.contains(command.contains("--deny") ? "(3 refused)" : "served"), "\(output)")
+        #expect(output.contains("lost: standard error was not read"), "\(output)")
     }
 
     /// EMFILE: the reports go nowhere, and who is connected is served.
@@ -277,7 +278,8 @@ import Testing
         "chat serve --backplane rediss://user:hunter2@host", "chat serve --backplane :hunter2@127.0.0.1:6379",
         "chat serve redis://:hunter2@127.0.0.1:6379", "chat serve --backplane redis://hunter2:70000",
         "chat join redis://:hunter2@127.0.0.1:6379", "load http://anna:hun@ter2@127.0.0.1:1",
-        "login adduser --users /tmp/x anna:hunter2",
+        "login adduser --users /tmp/x anna:hunter2", "login join anna:hunter2@127.0.0.1:1",
+        "load anna:hunter2@127.0.0.1:1",
     ]) func aMisplacedPasswordIsNotShown(_ line: String) async throws {
         let outcome = try await Program.run(Program.reactor, line.split(separator: " ").map(String.init))
         #expect(outcome.status == .exited(64) && outcome.errorLines.count == 1)

@@ -58,6 +58,17 @@ extern void *memmem(const void *bytes, size_t count, const void *pattern, size_t
 
 CREACTOR_CALL long creactor_result(long result) { return result < 0 ? -(long)errno : result; }
 
+// The name of an error number, such as EAGAIN; null where the C library does not have it (strerror(3), glibc 2.32).
+CREACTOR_CALL const char *creactor_errno_name(int number) {
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 32)
+  extern const char *strerrorname_np(int number);
+  return strerrorname_np(number);
+#else
+  (void)number;
+  return 0;
+#endif
+}
+
 // MARK: the hot path
 
 // A system call without glibc's wrapper, for recv and send. The wrappers are cancellation points, which cost 50 instructions

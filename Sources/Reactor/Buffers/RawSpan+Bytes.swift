@@ -36,7 +36,8 @@ extension RawSpan {
     ///   - pattern: the bytes to find; an empty pattern is found at `start`.
     ///   - start: where the search begins; from 0 to `byteCount`. Default: 0.
     public func firstOffset(of pattern: [UInt8], from start: Int = 0) -> Int? {
-        offset(ofPattern: pattern.span.bytes, from: start)
+        // Safe: a UInt8 has no padding, so that all its bytes are initialized.
+        unsafe offset(ofPattern: pattern.span.bytes, from: start)
     }
 
     /// Returns the eight bytes at an offset, 0 to `byteCount` - 8, as a number in host byte order.

@@ -1,7 +1,7 @@
 // The errno table: what each error number means to an event loop. All error handling consults this one table, so that
 // no two places disagree.
 
-public import SystemPackage
+package import SystemPackage
 
 /// The meaning of an error number for a server, and thereby the reaction to it.
 package struct FaultClass: Sendable, Hashable, CustomStringConvertible {

@@ -1,7 +1,7 @@
 // The only interface to the operating system, at the level of system calls, so that selectors, event loops and
 // connections run unchanged on a simulated kernel. It depends on nothing above it.
 
-public import SystemPackage
+package import SystemPackage
 
 /// One entry of an epoll wait, laid out as the kernel's `struct epoll_event` (epoll_event(3type)).
 @frozen

@@ -1,7 +1,7 @@
 // Datagrams on Linux: recvmmsg(2), sendmmsg(2) and the multicast options.
 
 import CReactor
-public import SystemPackage
+package import SystemPackage
 
 extension LinuxKernel {
     /// recvmmsg(2).

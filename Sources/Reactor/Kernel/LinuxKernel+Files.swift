@@ -1,7 +1,7 @@
 // Sending files on Linux, and consuming the SIGPIPE that sendfile(2) may raise.
 
 import CReactor
-public import SystemPackage
+package import SystemPackage
 
 extension LinuxKernel {
     /// sendfile(2).

@@ -1,7 +1,7 @@
 // The paths and peers of Unix sockets on Linux.
 
 import CReactor
-public import SystemPackage
+package import SystemPackage
 
 extension LinuxKernel {
     /// getsockopt(2) with `SO_PEERCRED`.

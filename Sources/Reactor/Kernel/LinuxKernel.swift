@@ -1,7 +1,7 @@
 // The real kernel: each method makes one system call, without logic or state of its own.
 
 import CReactor
-public import SystemPackage
+package import SystemPackage
 
 /// The Linux kernel.
 ///

@@ -55,17 +55,17 @@ extension Duration {
 
 /// The maximum duration of a wait.
 @frozen
-public struct WaitTimeout: Sendable, Hashable {
+package struct WaitTimeout: Sendable, Hashable {
     /// Nanoseconds; 0 does not wait, a negative number waits indefinitely.
-    public let nanoseconds: Int64
+    package let nanoseconds: Int64
 
     /// Creates a timeout of this many nanoseconds.
-    public init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
+    package init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
 
     /// Checks once and does not wait.
-    public static let none = WaitTimeout(nanoseconds: 0)
+    package static let none = WaitTimeout(nanoseconds: 0)
     /// Waits indefinitely.
-    public static let forever = WaitTimeout(nanoseconds: -1)
+    package static let forever = WaitTimeout(nanoseconds: -1)
 
     /// Milliseconds for calls without a finer unit, rounded up: a wait that ends early would make the loop spin.
     var milliseconds: CInt {

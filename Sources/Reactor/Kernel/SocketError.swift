@@ -61,7 +61,7 @@ public struct SocketError: Error, Sendable, CustomStringConvertible {
         self.operation = operation
         self.subject = subject
         self.errno = errno
-        let words = errno.description
+        let words = errno.namedDescription
         let hint = Self.hint(operation, errno)
         reason = (words.first?.lowercased() ?? "") + words.dropFirst() + (hint.map { "; \($0)" } ?? "")
         attempts = []

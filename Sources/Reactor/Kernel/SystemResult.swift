@@ -1,7 +1,7 @@
 // The result of a system call: a count or a descriptor, or an error number, in one machine word. It is returned rather
 // than thrown, because on the hot path "would block" is an ordinary result.
 
-public import SystemPackage
+package import SystemPackage
 
 /// The result of a system call: a value of 0 or more, or a negated `errno`.
 @frozen

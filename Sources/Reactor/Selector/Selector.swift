@@ -1,7 +1,7 @@
 // The contract between the event loop and its readiness mechanism. A selector converts bits and keeps the state of its
 // system call; it is independent of connections, handlers and timers.
 
-public import SystemPackage
+package import SystemPackage
 
 /// The capabilities of a selector. Callers check these instead of the selector's name.
 public struct SelectorCapabilities: Sendable, Hashable {

@@ -31,7 +31,7 @@ enum CommandEnd {
         // A failed write to standard output takes precedence over any failure that it caused.
         if let errno = StandardOutput.failure {
             status = 1
-            message = errno == .brokenPipe ? "" : "cannot write to standard output: \(errno.outputWords)"
+            message = errno == .brokenPipe ? "" : "cannot write to standard output: \(errno.namedDescription)"
         }
         if !message.isEmpty {
             if ServerLog.isInUse { ServerLog.report(message) } else { StandardError.write("reactor: \(message)\n") }

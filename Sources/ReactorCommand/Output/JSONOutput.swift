@@ -45,7 +45,7 @@ struct JSONOutput {
         do throws(Errno) {
             try LinuxKernel.shared.writeAll(bytes.span, to: file)
         } catch {
-            throw CommandFailure("cannot write \(name): \(error.outputWords)")
+            throw CommandFailure("cannot write \(name): \(error.namedDescription)")
         }
         do { try file.close() } catch { throw CommandFailure("cannot write \(name): \(error)") }
     }

@@ -1,11 +1,26 @@
 // Redaction of credentials that a user may have put into an argument, before the argument is printed.
 
 enum Secrets {
-    /// Returns a text with the user and password of a URL replaced by `***`, as in `redis://***@host`.
+    /// Returns a text with the user and password of a URL, or before a host, replaced by `***`: `redis://***@host`,
+    /// `***@host`.
     ///
     /// Everything from `://` to the last `@` is replaced, because a password may contain any character: removing too
     /// much is better than printing part of a password.
-    static func redacted(_ text: String) -> String {
+    static func redacted(_ text: String) -> String { withoutHostCredentials(withoutURLCredentials(text)) }
+
+    /// Replaces `user:password` in words of the form `user:password@host`.
+    private static func withoutHostCredentials(_ text: String) -> String {
+        let words = text.split(separator: " ", omittingEmptySubsequences: false).map { word -> String in
+            guard let end = word.lastIndex(of: "@"), word[..<end].contains(":"), !word.contains("://") else {
+                return String(word)
+            }
+            let quotes = word.prefix { "'\"".contains($0) }
+            return quotes + "***" + word[end...]
+        }
+        return words.joined(separator: " ")
+    }
+
+    private static func withoutURLCredentials(_ text: String) -> String {
         let bytes = Array(text.utf8)
         let mark = Array("://".utf8)
         guard

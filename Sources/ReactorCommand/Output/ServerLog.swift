@@ -35,10 +35,20 @@ enum ServerLog {
     /// Writes a report for the operator to standard error, prefixed with `reactor: `.
     static func report(_ line: some CustomStringConvertible) { trace("reactor: \(line)") }
 
-    /// Flushes both streams. Waits at most one second in total, because a reader may have stopped reading.
+    /// Flushes both streams, and reports on standard output how many lines of standard error were lost. Waits at most one
+    /// second in total, because a reader may have stopped reading.
     static func finish() {
         guard isInUse else { return }
         let end = ContinuousClock.now + .seconds(1)
-        for stream in [output, errors] { stream.flush(within: max(.zero, ContinuousClock.now.duration(to: end))) }
+        errors.flush(within: max(.zero, ContinuousClock.now.duration(to: end)))
+        let lost = errors.losses.dropped + errors.losses.failed
+        if lost > 0 {
+            let isJSON = countsInJSON.load(ordering: .relaxed)
+            output.write(
+                isJSON
+                    ? #"{"event":"lost","lines":\#(lost),"reason":"standard error was not read"}"#
+                    : LogQueue.report(lost, "lost: standard error was not read"))
+        }
+        output.flush(within: max(.zero, ContinuousClock.now.duration(to: end)))
     }
 }

@@ -53,6 +53,14 @@ struct LimitOptions: ParsableArguments {
         transform: DurationArgument.init)
     var firstMessageTimeout: DurationArgument?
 
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "Close a connection that has acknowledged none of its output for this long; 0 disables this. (default: 60s)",
+            valueName: "time"),
+        transform: DurationArgument.init)
+    var writeStallTimeout: DurationArgument?
+
     /// Checks the requested number of connections against the descriptors that are available.
     ///
     /// - Parameters:
@@ -121,6 +129,7 @@ struct LimitOptions: ParsableArguments {
         limits.backlog = backlog
         limits.idleTime = idleTimeout.map(\.duration) ?? idle
         limits.firstMessageTime = firstMessageTimeout.map(\.duration) ?? firstMessage
+        limits.writeStallTime = writeStallTimeout.map(\.duration) ?? Self.defaults.writeStallTime
         return limits
     }
 }

@@ -1,7 +1,7 @@
 // The system calls for datagrams. The simulated network is in SimulatedKernel+DatagramNetwork.swift.
 
-public import Reactor
-public import SystemPackage
+package import Reactor
+package import SystemPackage
 
 extension SimulatedKernel {
     func newDatagramSocket(for address: SocketAddress) -> SimulatedDatagramSocket {

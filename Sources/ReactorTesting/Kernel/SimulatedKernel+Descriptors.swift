@@ -1,7 +1,7 @@
 // Descriptors other than sockets: the wake-up, signals, the reserve, and plain reads and writes.
 
 public import Reactor
-public import SystemPackage
+package import SystemPackage
 
 extension SimulatedKernel {
     /// read(2).

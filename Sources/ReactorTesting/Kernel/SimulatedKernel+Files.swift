@@ -1,6 +1,6 @@
 // Regular files in memory, and sendfile(2).
 
-public import Reactor
+package import Reactor
 public import SystemPackage
 
 /// A regular file.

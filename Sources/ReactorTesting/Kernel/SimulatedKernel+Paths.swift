@@ -1,7 +1,7 @@
 // Unix sockets (unix(7)): names in a flat file system, and connections without a network in between. It models
 // net/unix/af_unix.c (unix_bind, unix_stream_connect) in outline.
 
-public import Reactor
+package import Reactor
 public import SystemPackage
 
 extension SimulatedKernel {
@@ -9,7 +9,7 @@ extension SimulatedKernel {
     public func makeFile(at path: FilePath) { paths[path] = newPath(mode: 0o100644) }
 
     /// Returns the status of a path; `nil` when it does not exist.
-    public func status(of path: FilePath) -> PathStatus? { paths[path] }
+    package func status(of path: FilePath) -> PathStatus? { paths[path] }
 
     private func newPath(mode: UInt32) -> PathStatus {
         lastInode += 1

@@ -1,7 +1,7 @@
 // Socket calls: create, bind, listen, accept, send and receive.
 
-public import Reactor
-public import SystemPackage
+package import Reactor
+package import SystemPackage
 
 extension SimulatedKernel {
     /// socket(2), for TCP, UDP and Unix sockets.

@@ -1,8 +1,8 @@
 // The three waiting calls. While the program sleeps, the clock leaps from event to event, until one makes a descriptor
 // ready or the timeout expires.
 
-public import Reactor
-public import SystemPackage
+package import Reactor
+package import SystemPackage
 
 extension SimulatedKernel {
     /// epoll_create1(2).

@@ -2,7 +2,7 @@
 // extensions beside this file, by family. The kernel knows system calls only, not loops, connections or handlers.
 
 public import Reactor
-public import SystemPackage
+package import SystemPackage
 
 /// A kernel in memory with a virtual clock, in which everything follows from one seed.
 ///

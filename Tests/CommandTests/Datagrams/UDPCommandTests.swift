@@ -50,7 +50,7 @@ import Testing
         #expect(outcome.status == .exited(1) && outcome.errorLines.count == 1)
         #expect(
             outcome.error.hasPrefix(
-                "reactor: cannot send to 127.0.0.1:9: message too long; a datagram has at most 65507"),
+                "reactor: cannot send to 127.0.0.1:9: message too long (EMSGSIZE); a datagram has at most 65507"),
             "\(outcome.error)")
         #expect(!outcome.output.contains("sent 65508"))
     }
@@ -125,7 +125,8 @@ import Testing
                 #expect(sent.output.hasSuffix("replies: 2\n"))
                 let forbidden = try await Program.run("broadcast", "send", "\(everybody):\(port)", "who", "--forbid")
                 #expect(
-                    forbidden.status == .exited(1) && forbidden.error.contains("ermission denied; without --forbid"))
+                    forbidden.status == .exited(1)
+                        && forbidden.error.contains("ermission denied (EACCES); without --forbid"))
             }
             let alone = try await Program.run(
                 "broadcast", "send", "\(everybody):\(port)", "who", "--within", "100ms", "--json")

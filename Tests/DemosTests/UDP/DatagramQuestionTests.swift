@@ -88,7 +88,7 @@ import Testing
         let socket = try world.bindDatagrams(on: .unspecified, handler: question)
         question.ask([1], count: 1, to: everybody, on: socket, within: .milliseconds(500))
         try world.run { !ending.outcomes.isEmpty }
-        #expect(ending.outcomes == [.failed("cannot send to \(everybody): permission denied")])
+        #expect(ending.outcomes == [.failed("cannot send to \(everybody): permission denied (EACCES)")])
         try world.check()
     }
 

@@ -121,7 +121,7 @@ import Testing
             try LinuxKernel.shared.writeAll([1, 2, 3].span, to: full)
             Issue.record("a full disk takes nothing")
         } catch {
-            #expect(error.outputWords == "No space left on device (ENOSPC)")
+            #expect(error.namedDescription == "No space left on device (ENOSPC)")
         }
     }
 

@@ -56,12 +56,14 @@ import Testing
 @Suite(.timeLimit(.minutes(10))) struct SmallPartsTests {
     @Test func errorsSayWhatWhyAndWhatToDo() {
         let inUse = SocketError(.listen, subject: "127.0.0.1:80", errno: .addressInUse)
-        #expect(inUse.description.hasPrefix("cannot listen on 127.0.0.1:80: address already in use; "))
+        #expect(inUse.description.hasPrefix("cannot listen on 127.0.0.1:80: address already in use (EADDRINUSE); "))
         #expect(inUse.description.contains("0 for any free one") && !inUse.description.contains("\n"))
         let low = SocketError(.listen, subject: "[::]:80", errno: .permissionDenied)
         #expect(low.description.contains("ports below 1024"))
         let gone = SocketError(.connect, subject: "127.0.0.1:9", errno: .connectionRefused)
-        #expect(gone.description == "cannot connect to 127.0.0.1:9: connection refused; no server is listening there")
+        #expect(
+            gone.description
+                == "cannot connect to 127.0.0.1:9: connection refused (ECONNREFUSED); no server is listening there")
         let own = SocketError(.watch, subject: "it", reason: "no")
         #expect(own.description == "cannot watch it: no" && own.errno == nil)
         #expect(CloseReason.Kind.idle.description == "idle for too long")

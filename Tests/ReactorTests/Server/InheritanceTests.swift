@@ -144,8 +144,8 @@ private func foreignSocket(_ family: CInt = AF_INET, _ type: __socket_type = SOC
         #expect(refusal(unix) == "it is a Unix datagram socket; use a UDP socket")
         #expect(refusal(bound) == "it does not listen")
         #expect(refusal(pair.first.rawValue) == "it does not listen")
-        #expect(refusal(pipe.first.rawValue) == "socket operation on non-socket")
-        #expect(refusal(-1) == "bad file descriptor")
+        #expect(refusal(pipe.first.rawValue) == "socket operation on non-socket (ENOTSOCK)")
+        #expect(refusal(-1) == "bad file descriptor (EBADF)")
         withExtendedLifetime((pipe, pair)) {}
     }
 }

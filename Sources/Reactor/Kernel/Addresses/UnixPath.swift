@@ -1,6 +1,6 @@
 // What the kernel reports about a Unix socket's path and about its peer (unix(7)).
 
-public import SystemPackage
+package import SystemPackage
 
 /// The credentials of a Unix socket's peer, as of the time when it connected.
 public struct PeerCredentials: Sendable, Hashable {
@@ -16,19 +16,19 @@ public struct PeerCredentials: Sendable, Hashable {
 }
 
 /// The status of a path (lstat(2)).
-public struct PathStatus: Sendable, Hashable {
+package struct PathStatus: Sendable, Hashable {
     /// The device. Together with ``inode`` it identifies the file.
-    public var device: UInt64 = 0
+    package var device: UInt64 = 0
     /// The inode number.
-    public var inode: UInt64 = 0
+    package var inode: UInt64 = 0
     /// The file type and permissions (inode(7), "The file type and mode").
-    public var mode: UInt32 = 0
+    package var mode: UInt32 = 0
 
     /// Creates an empty status, which lstat(2) fills in.
-    public init() {}
+    package init() {}
 
     /// Whether the path is a socket (`S_ISSOCK`).
-    public var isSocket: Bool { mode & 0o170000 == 0o140000 }
+    package var isSocket: Bool { mode & 0o170000 == 0o140000 }
     /// The permissions.
-    public var permissions: FilePermissions { FilePermissions(rawValue: CInterop.Mode(mode & 0o7777)) }
+    package var permissions: FilePermissions { FilePermissions(rawValue: CInterop.Mode(mode & 0o7777)) }
 }

@@ -1,6 +1,6 @@
 // The trace of datagrams: the first few of each batch, with their addresses.
 
-public import SystemPackage
+package import SystemPackage
 
 extension TracingKernel {
     private static let datagramsShown = 4

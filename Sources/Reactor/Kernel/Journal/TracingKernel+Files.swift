@@ -1,6 +1,6 @@
 // The trace of sending files, of unacknowledged bytes and of pending signals.
 
-public import SystemPackage
+package import SystemPackage
 
 extension TracingKernel {
     /// sendfile(2).

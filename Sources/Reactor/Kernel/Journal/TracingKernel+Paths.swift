@@ -1,6 +1,6 @@
 // The trace of Unix sockets: their paths and peers.
 
-public import SystemPackage
+package import SystemPackage
 
 extension TracingKernel {
     /// getsockopt(2) with `SO_PEERCRED`, with the peer's process, user and group.

@@ -1,7 +1,7 @@
 // A kernel that forwards every call to another one and logs it with its result, one line per call. The loop adds a line
 // per callback, so that a trace shows in order what was called, what was ready and what the program did.
 
-public import SystemPackage
+package import SystemPackage
 
 /// A kernel that logs every system call, readiness event and callback of a loop, for learning and for bug reports.
 ///

@@ -44,14 +44,3 @@ extension LinuxKernel {
         _ = poll(&span, timeout: .forever)
     }
 }
-
-extension Errno {
-    /// The error in words, followed by its name if it is a common error of output: `Broken pipe (EPIPE)`.
-    package var outputWords: String {
-        let names: [Errno: String] = [
-            .noSpace: "ENOSPC", .brokenPipe: "EPIPE", .ioError: "EIO", .badFileDescriptor: "EBADF",
-            .fileTooLarge: "EFBIG", .diskQuotaExceeded: "EDQUOT", .permissionDenied: "EACCES",
-        ]
-        return description + (names[self].map { " (\($0))" } ?? "")
-    }
-}

@@ -103,7 +103,7 @@ private final class LogWriter: Sendable {
     private func reportLosses() -> Bool {
         let (lost, errno, isMidLine) = state.withLock { ($0.unreported, $0.errno, $0.isMidLine) }
         guard lost > 0, let errno else { return true }
-        let line = (isMidLine ? "\n" : "") + report(lost, "lost: \(errno.outputWords)") + "\n"
+        let line = (isMidLine ? "\n" : "") + report(lost, "lost: \(errno.namedDescription)") + "\n"
         guard write(Array(line.utf8)).errno == nil else { return false }
         state.withLock { $0.unreported = 0 }
         return true

@@ -67,6 +67,11 @@ struct EchoCommand: ParsableCommand {
         if udp.unlimitedAnswers && !udp.isWanted {
             throw ValidationError("--unlimited-answers has no effect without --udp; add --udp")
         }
+        let policy = serving.server
+        if udp.isWanted, !policy.allow.isEmpty || !policy.deny.isEmpty || policy.proxyProtocol != nil {
+            throw ValidationError(
+                "--allow, --deny and --proxy-protocol apply to connections and --udp has none; use a packet filter")
+        }
         if udp.isWanted && lines { throw ValidationError("--lines is for connections and --udp has none; choose one") }
     }
 

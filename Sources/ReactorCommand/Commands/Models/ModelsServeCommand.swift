@@ -93,6 +93,11 @@ struct ModelsServeCommand: ParsableCommand {
         options.isDatagram = udp
         let kernel = trace.kernel(ServerLog.trace)
         do throws(SocketError) {
+            if try Inheritance.take() != nil {
+                throw SocketError(
+                    .listen, subject: "the sockets that it was started with",
+                    reason: "the models open their own; start it without LISTEN_FDS and use --listen")
+            }
             try model.serve(on: listen ?? .loopback(port: 7788), options, kernel: kernel) { address in
                 let udp = udp ? ", UDP" : ""
                 // Written synchronously, not by a log thread: the models that fork need a process with a single thread.
