@@ -75,12 +75,12 @@ struct TutorialBlock: Sendable, CustomStringConvertible {
                 let words = command.dropLast(2) + (command.contains("--listen") ? "" : " --listen \(host):7788")
                 lines.append("\(words) > listening.\(number) &")
                 lines.append(
-                    "for try in $(seq 3000); do grep -q listening listening.\(number) && break; sleep 0.02; done")
-                lines.append("grep -q listening listening.\(number) || { echo 'does not listen' >&2; exit 1; }")
+                    "for try in $(seq 3000); do grep -qs listening listening.\(number) && break; sleep 0.02; done")
+                lines.append("grep -qs listening listening.\(number) || { echo 'does not listen' >&2; exit 1; }")
             } else {
                 // A client that stays: the reader takes longer than this for the next line.
                 lines.append(command)
-                lines.append("sleep 0.3")
+                lines.append("sleep 1")
             }
         }
         return lines.joined(separator: "\n") + "\n"
