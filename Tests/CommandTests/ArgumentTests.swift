@@ -5,7 +5,7 @@ import Testing
 
 @testable import ReactorCommand
 
-@Suite(.timeLimit(.minutes(10))) struct DurationArgumentTests {
+@Suite(.timeLimit(.minutes(20))) struct DurationArgumentTests {
     @Test(arguments: [
         ("500ms", Duration.milliseconds(500)), ("5s", .seconds(5)), ("2m", .seconds(120)), ("1h", .seconds(3600)),
         ("007s", .seconds(7)),
@@ -27,7 +27,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct LoadArgumentTests {
+@Suite(.timeLimit(.minutes(20))) struct LoadArgumentTests {
     private func configuration(_ arguments: String...) throws -> LoadConfiguration {
         let command = try #require(try ReactorCommand.parseAsRoot(["load"] + arguments) as? LoadCommand)
         return try command.makeConfiguration()
@@ -89,7 +89,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct SummaryTests {
+@Suite(.timeLimit(.minutes(20))) struct SummaryTests {
     @Test func timesHaveReadableUnits() {
         #expect(LoadSummary.time(0) == "0.00 us")
         #expect(LoadSummary.time(9_990) == "9.99 us")

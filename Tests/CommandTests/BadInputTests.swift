@@ -4,7 +4,7 @@ import Glibc
 import Subprocess
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct BadInputTests {
+@Suite(.timeLimit(.minutes(20))) struct BadInputTests {
     struct Case: Sendable, CustomTestStringConvertible {
         let arguments: [String]
         let status: CInt

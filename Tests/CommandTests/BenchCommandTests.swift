@@ -4,7 +4,7 @@ import FoundationEssentials
 import Subprocess
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct BenchCommandTests {
+@Suite(.timeLimit(.minutes(20))) struct BenchCommandTests {
     struct Report: Decodable {
         struct Cell: Decodable {
             struct Figures: Decodable {

@@ -6,7 +6,7 @@ import Testing
 
 @testable import ReactorCommand
 
-@Suite(.timeLimit(.minutes(10))) struct BenchPlanTests {
+@Suite(.timeLimit(.minutes(20))) struct BenchPlanTests {
     @Test func theFullBench() throws {
         let plan = try Self.plan()
         #expect(plan.backends.map(\.description) == ["select", "poll", "epoll-lt", "epoll-et"])

@@ -5,7 +5,7 @@ import Testing
 
 @testable import ReactorCommand
 
-@Suite(.timeLimit(.minutes(10))) struct BenchTableTests {
+@Suite(.timeLimit(.minutes(20))) struct BenchTableTests {
     @Test func medians() {
         #expect(BenchMedian.median([3]) == 3)
         #expect(BenchMedian.median([9, 1, 5]) == 5)

@@ -7,7 +7,7 @@ import Testing
 
 @testable import ReactorCommand
 
-@Suite(.timeLimit(.minutes(10))) struct ChatCommandTests {
+@Suite(.timeLimit(.minutes(20))) struct ChatCommandTests {
     static let backends = ["epoll-lt", "epoll-et", "poll", "select", "select-unlimited"]
 
     @Sendable static func isNetcatHere() async -> Bool { await isHere("nc") }

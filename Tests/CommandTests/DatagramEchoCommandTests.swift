@@ -6,7 +6,7 @@ import Testing
 
 @testable import ReactorCommand
 
-@Suite(.timeLimit(.minutes(10))) struct DatagramEchoCommandTests {
+@Suite(.timeLimit(.minutes(20))) struct DatagramEchoCommandTests {
     @Test(arguments: EchoCommandTests.backends) func answersDatagramsOfEverySize(_ backend: String) async throws {
         let outcome = try await RunningServer.run(["--udp", "--backend", backend]) { server in
             #expect(server.firstLine.hasSuffix("UDP)"))

@@ -7,7 +7,7 @@
 
     @testable import ReactorCommand
 
-    @Suite(.timeLimit(.minutes(10))) struct DescriptorTests {
+    @Suite(.timeLimit(.minutes(20))) struct DescriptorTests {
         private typealias Folders = FilesCommandTests.Folders
 
         @Sendable static func areToolsHere() async -> Bool {

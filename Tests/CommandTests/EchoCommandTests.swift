@@ -10,7 +10,7 @@ import Testing
     (try? await Executable.name("nc").resolveExecutablePath(in: .inherit)) != nil
 }
 
-@Suite(.timeLimit(.minutes(10))) struct EchoCommandTests {
+@Suite(.timeLimit(.minutes(20))) struct EchoCommandTests {
     static let backends = ["epoll-lt", "epoll-et", "poll", "select", "select-unlimited"]
 
     @Test func printsOneLineWithTheRealPort() async throws {

@@ -8,7 +8,7 @@
 
     @testable import ReactorCommand
 
-    @Suite(.timeLimit(.minutes(10))) struct FilesCommandTests {
+    @Suite(.timeLimit(.minutes(20))) struct FilesCommandTests {
         /// A folder with a directory to be served and one to get files into, gone with the test.
         final class Folders: Sendable {
             let path: String

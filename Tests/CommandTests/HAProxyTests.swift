@@ -3,7 +3,7 @@
 import Subprocess
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct HAProxyTests {
+@Suite(.timeLimit(.minutes(20))) struct HAProxyTests {
     /// Every byte of a load comes back through HAProxy, which says in each way of its own whose connection it is.
     @Test(
         .enabled("there is no haproxy", RunningHAProxy.isHere),

@@ -7,7 +7,7 @@ import Testing
 
 @testable import ReactorCommand
 
-@Suite(.timeLimit(.minutes(10))) struct HTTPCommandTests {
+@Suite(.timeLimit(.minutes(20))) struct HTTPCommandTests {
     @Sendable static func isCurlHere() async -> Bool { await isHere("curl") }
     @Sendable static func isWrkHere() async -> Bool { await isHere("wrk") }
     @Sendable static func isApacheBenchHere() async -> Bool { await isHere("ab") }

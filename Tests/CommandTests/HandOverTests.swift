@@ -9,7 +9,7 @@ import Testing
 
 @testable import ReactorCommand
 
-@Suite(.timeLimit(.minutes(10))) struct HandOverTests {
+@Suite(.timeLimit(.minutes(20))) struct HandOverTests {
     /// Three processes, one socket after the other, and connections all the while.
     @Test(arguments: [["--loops", "1"], ["--loops", "2"], ["--loops", "2", "--distribution", "round-robin"]])
     func noConnectFailsWhileTheSocketIsHandedOver(_ arguments: [String]) async throws {

@@ -7,7 +7,7 @@ import Testing
 
 @testable import ReactorCommand
 
-@Suite(.timeLimit(.minutes(10))) struct LoadCommandTests {
+@Suite(.timeLimit(.minutes(20))) struct LoadCommandTests {
     struct Report: Decodable {
         let messages, bytes, unanswered, connections, connectionsMade, connectionsLeft: Int
         let errors: [String: Int]

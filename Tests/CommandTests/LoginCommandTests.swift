@@ -7,7 +7,7 @@ import Testing
 
 @testable import ReactorCommand
 
-@Suite(.timeLimit(.minutes(10))) struct LoginCommandTests {
+@Suite(.timeLimit(.minutes(20))) struct LoginCommandTests {
     /// A users' file with one user, gone with the test.
     final class Users: Sendable {
         let path = FileManager.default.temporaryDirectory.appending(path: "reactor-users-\(UUID().uuidString)").path

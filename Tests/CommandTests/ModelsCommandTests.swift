@@ -9,7 +9,7 @@ import Testing
 
 @testable import ReactorCommand
 
-@Suite(.timeLimit(.minutes(10))) struct ModelsCommandTests {
+@Suite(.timeLimit(.minutes(20))) struct ModelsCommandTests {
     static let names = ServerModel.all.map(\.description)
     private static func run(
         _ command: [String], endedBy signal: Signal = .terminate,

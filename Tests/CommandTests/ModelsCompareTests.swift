@@ -5,7 +5,7 @@ import Testing
 
 @testable import ReactorCommand
 
-@Suite(.timeLimit(.minutes(10))) struct ModelsCompareTests {
+@Suite(.timeLimit(.minutes(20))) struct ModelsCompareTests {
     struct Report: Decodable {
         struct Model: Decodable {
             struct Look: Decodable {

@@ -6,7 +6,7 @@ import Testing
 
 @testable import ReactorCommand
 
-@Suite(.timeLimit(.minutes(10))) struct OperationTests {
+@Suite(.timeLimit(.minutes(20))) struct OperationTests {
     /// Runs a server with an admin socket in a folder of its own.
     private static func run(
         _ arguments: [String] = [], _ body: @escaping @Sendable (RunningServer, String) async throws -> Void

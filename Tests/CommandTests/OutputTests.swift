@@ -9,7 +9,7 @@ import Testing
 
 @testable import ReactorCommand
 
-@Suite(.timeLimit(.minutes(10))) struct OutputTests {
+@Suite(.timeLimit(.minutes(20))) struct OutputTests {
     /// A pipe, as a server's standard error.
     final class LogPipe: Sendable {
         let reading: FileDescriptor

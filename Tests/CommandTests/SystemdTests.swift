@@ -5,7 +5,7 @@ import Testing
 
 @testable import ReactorCommand
 
-@Suite(.enabled("there is no python3") { await Program.isHere("python3") }, .timeLimit(.minutes(10)))
+@Suite(.enabled("there is no python3") { await Program.isHere("python3") }, .timeLimit(.minutes(20)))
 struct SystemdTests {
     /// What a service manager does: sockets from descriptor 3 on, bound before the program starts. A datagram waits in each
     /// datagram socket.

@@ -7,7 +7,7 @@ import Testing
 
 @testable import ReactorCommand
 
-@Suite(.timeLimit(.minutes(10))) struct TeachingCommandTests {
+@Suite(.timeLimit(.minutes(20))) struct TeachingCommandTests {
     @Sendable static func isSocatHere() async -> Bool {
         (try? await Executable.name("socat").resolveExecutablePath(in: .inherit)) != nil
     }

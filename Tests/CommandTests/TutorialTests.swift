@@ -8,7 +8,7 @@ import Testing
 
 @testable import ReactorCommand
 
-@Suite(.timeLimit(.minutes(10))) struct TutorialTests {
+@Suite(.timeLimit(.minutes(20))) struct TutorialTests {
     /// The root of the repository: this file is two folders below it.
     static let root = String(#filePath.split(separator: "/").dropLast(3).joined(separator: "/"))
     static let tutorial = text(of: "docs/tutorial.md")

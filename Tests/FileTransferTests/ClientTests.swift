@@ -6,7 +6,7 @@ import Testing
 
 @testable import FileTransfer
 
-@Suite(.timeLimit(.minutes(10))) struct ClientTests {
+@Suite(.timeLimit(.minutes(20))) struct ClientTests {
     /// Runs one operation on a connection of its own, until it is over; the connection may be cut while it goes on.
     private static func run<Value>(
         _ world: TransferWorld, cutWhen: @escaping () -> Bool = { false },

@@ -5,7 +5,7 @@ import Testing
 
 @testable import FileTransfer
 
-@Suite(.timeLimit(.minutes(10))) struct FrameTests {
+@Suite(.timeLimit(.minutes(20))) struct FrameTests {
     /// What a parser makes of bytes that come in pieces of a size: headers, and contents as text.
     static func parse(_ bytes: [UInt8], pieces: Int = .max) throws -> [String] {
         var parser = FrameParser()

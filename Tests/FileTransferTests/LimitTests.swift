@@ -6,7 +6,7 @@ import Testing
 
 @testable import FileTransfer
 
-@Suite(.timeLimit(.minutes(10))) struct LimitTests {
+@Suite(.timeLimit(.minutes(20))) struct LimitTests {
     private static func code(_ client: SimulatedClient) throws -> String? {
         try TransferWorld.frames(client.received).last?.0.code
     }

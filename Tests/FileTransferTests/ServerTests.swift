@@ -71,7 +71,7 @@ final class TransferWorld {
 /// Bytes that tell where they belong.
 func numbered(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ ($0 >> 8)) } }
 
-@Suite(.timeLimit(.minutes(10))) struct ServerTests {
+@Suite(.timeLimit(.minutes(20))) struct ServerTests {
     private static var faults: Faults {
         var faults = Faults.harsh
         (faults.reset, faults.stuckPeer, faults.abortedAccept) = (0, 0, 0)

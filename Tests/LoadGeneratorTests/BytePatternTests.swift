@@ -2,7 +2,7 @@ import Testing
 
 @testable import LoadGenerator
 
-@Suite(.timeLimit(.minutes(10))) struct BytePatternTests {
+@Suite(.timeLimit(.minutes(20))) struct BytePatternTests {
     private let pattern = BytePattern(messageSize: 64)
 
     private func bytes(at position: Int, _ count: Int) -> [UInt8] {
@@ -53,7 +53,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct EchoStreamTests {
+@Suite(.timeLimit(.minutes(20))) struct EchoStreamTests {
     private func stream() -> EchoStream { EchoStream(BytePattern(messageSize: 10), size: 10, number: 0) }
 
     @Test func countsMessagesInAnyPieces() {

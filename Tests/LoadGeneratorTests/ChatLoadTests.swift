@@ -5,7 +5,7 @@ import LoadGenerator
 import Reactor
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct ChatLoadTests {
+@Suite(.timeLimit(.minutes(20))) struct ChatLoadTests {
     /// Runs a load on a server, both on one loop.
     private static func run(
         _ limits: ChatLimits = ChatLimits(), _ change: (inout ChatLoadConfiguration) -> Void

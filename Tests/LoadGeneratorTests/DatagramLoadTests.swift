@@ -5,7 +5,7 @@ import LoadGenerator
 import Reactor
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct DatagramLoadTests {
+@Suite(.timeLimit(.minutes(20))) struct DatagramLoadTests {
     /// Answers all datagrams but every so many.
     private final class Losing: DatagramHandler {
         private let each: Int

@@ -3,7 +3,7 @@ import LoadGenerator
 import Reactor
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct ClosedLoopTests {
+@Suite(.timeLimit(.minutes(20))) struct ClosedLoopTests {
     @Test(arguments: Backend.all) func countsExactly(backend: Backend) throws {
         let result = try run(on: backend, against: { Echo() }) {
             $0.messages = 1_001
@@ -82,7 +82,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct OpenLoopTests {
+@Suite(.timeLimit(.minutes(20))) struct OpenLoopTests {
     @Test func sendsWhatFallsIntoTheDuration() throws {
         let result = try run(against: { Echo() }) {
             $0.rate = 2_000

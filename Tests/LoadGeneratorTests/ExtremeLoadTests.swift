@@ -5,7 +5,7 @@ import LoadGenerator
 import Reactor
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct ExtremeLoadTests {
+@Suite(.timeLimit(.minutes(20))) struct ExtremeLoadTests {
     private static let integers: [Int] = [.min, -1, 0, 1, Int(Int32.max) + 1, .max]
     private static let doubles: [Double] = [-.infinity, -1, 0, 1, .greatestFiniteMagnitude, .infinity, .nan]
     private static let durations: [Duration] = [

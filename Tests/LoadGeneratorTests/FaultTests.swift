@@ -3,7 +3,7 @@ import LoadGenerator
 import Reactor
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct FaultTests {
+@Suite(.timeLimit(.minutes(20))) struct FaultTests {
     @Test func aWrongByteIsFound() throws {
         let result = try run(against: { Corrupting() }) { $0.messages = 100 }
         #expect(result.errors[.mismatch] == 4)
@@ -92,7 +92,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct ModeTests {
+@Suite(.timeLimit(.minutes(20))) struct ModeTests {
     @Test func idleConnectionsAreHeld() throws {
         let result = try run(against: { Echo() }) {
             $0.mode = .idle
@@ -175,7 +175,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct ConfigurationTests {
+@Suite(.timeLimit(.minutes(20))) struct ConfigurationTests {
     private func complaint(_ configure: (inout LoadConfiguration) -> Void) -> String? {
         var configuration = LoadConfiguration(address: .loopback(port: 7788))
         configure(&configuration)

@@ -2,7 +2,7 @@ import Testing
 
 @testable import LoadGenerator
 
-@Suite(.timeLimit(.minutes(10))) struct SendScheduleTests {
+@Suite(.timeLimit(.minutes(20))) struct SendScheduleTests {
     /// A thousand messages a second from 5 s on, on three connections: one a millisecond.
     private let schedule = SendSchedule(start: 5_000_000_000, rate: 1_000, connections: 3, total: 100)
 
@@ -61,7 +61,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct LatencyRecorderTests {
+@Suite(.timeLimit(.minutes(20))) struct LatencyRecorderTests {
     @Test func nothingHasNoSummary() { #expect(LatencyRecorder().summary == nil) }
 
     @Test func extremesAreKept() throws {
@@ -74,7 +74,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct SourceAddressTests {
+@Suite(.timeLimit(.minutes(20))) struct SourceAddressTests {
     private func addresses(_ address: String, _ mode: LoadMode, _ connections: Int) throws -> [String] {
         var configuration = LoadConfiguration(address: try .init(address))
         configuration.mode = mode

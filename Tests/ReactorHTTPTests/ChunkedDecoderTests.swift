@@ -4,7 +4,7 @@ import Testing
 
 @testable import ReactorHTTP
 
-@Suite(.timeLimit(.minutes(10))) struct ChunkedDecoderTests {
+@Suite(.timeLimit(.minutes(20))) struct ChunkedDecoderTests {
     /// The body, the number of bytes behind it, and the status of a refusal.
     struct Outcome: Equatable {
         var body = ""

@@ -57,7 +57,7 @@ private final class SiteTree {
     }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct HTTPDirectoryTests {
+@Suite(.timeLimit(.minutes(20))) struct HTTPDirectoryTests {
     /// Asks a server for a target, without a network in between.
     private static func get(_ target: String, _ server: HTTPFileServer) throws -> HTTPTestAnswer {
         let bytes = Array("GET \(target) HTTP/1.1\r\nHost: a\r\n\r\n".utf8)

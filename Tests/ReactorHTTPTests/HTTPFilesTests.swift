@@ -7,7 +7,7 @@ import Testing
 
 @testable import ReactorHTTP
 
-@Suite(.timeLimit(.minutes(10))) struct HTTPFilesTests {
+@Suite(.timeLimit(.minutes(20))) struct HTTPFilesTests {
     private static let modified = "Tue, 14 Nov 2023 22:13:20 GMT"
 
     @Test(arguments: ["/small.txt", "/large.bin"]) func conditions(_ path: String) throws {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import ReactorHTTP
 
-@Suite(.timeLimit(.minutes(10))) struct HTTPRequestParserTests {
+@Suite(.timeLimit(.minutes(20))) struct HTTPRequestParserTests {
     /// What became of bytes that came in these pieces.
     enum Outcome: Equatable {
         case whole(HTTPKnownMethod, path: String, fields: [String], HTTPBodyLength, keepsAlive: Bool, byteCount: Int)

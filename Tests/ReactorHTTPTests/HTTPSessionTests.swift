@@ -8,7 +8,7 @@ import Testing
 
 @testable import ReactorHTTP
 
-@Suite(.timeLimit(.minutes(10))) struct HTTPSessionTests {
+@Suite(.timeLimit(.minutes(20))) struct HTTPSessionTests {
     /// A pipeline of requests of every kind, of which the last ends the connection.
     static let pipeline = pipeline(repeating: 200)
 

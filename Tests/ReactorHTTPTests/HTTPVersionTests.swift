@@ -11,7 +11,7 @@ import Testing
 
 @testable import ReactorHTTP
 
-@Suite(.timeLimit(.minutes(10))) struct HTTPVersionTests {
+@Suite(.timeLimit(.minutes(20))) struct HTTPVersionTests {
     /// Asks on the simulated kernel, and again a second later, when something of the file has changed.
     @Test(arguments: ["inode", "change of the status", "nanoseconds of it", "time", "size"])
     func anyPartOfAVersionCounts(_ part: String) throws {

@@ -5,7 +5,7 @@ import Testing
 
 @testable import ReactorRedis
 
-@Suite(.timeLimit(.minutes(10))) struct RESPTests {
+@Suite(.timeLimit(.minutes(20))) struct RESPTests {
     /// Decodes a stream that arrives in pieces; answers the values.
     private static func decode(_ bytes: [UInt8], pieces: Int) throws -> [RESPValue] {
         var framing = RESPFraming()

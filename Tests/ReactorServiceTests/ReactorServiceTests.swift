@@ -12,7 +12,7 @@ import ServiceLifecycleTestKit
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct ReactorServiceTests {
+@Suite(.timeLimit(.minutes(20))) struct ReactorServiceTests {
     @Test func gracefulShutdownDrainsTheServer() async throws {
         let log = RecordedLog()
         let metrics = TestMetrics()

@@ -6,7 +6,7 @@ import Testing
 
 @testable import ReactorTFTP
 
-@Suite(.timeLimit(.minutes(10))) struct SlowWriteTests {
+@Suite(.timeLimit(.minutes(20))) struct SlowWriteTests {
     /// Writes blocks of a file, one each `pause`, until the server says an error.
     ///
     /// - Returns: When the error came, and what it says.

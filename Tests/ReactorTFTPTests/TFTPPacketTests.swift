@@ -6,7 +6,7 @@ import Testing
 
 @testable import ReactorTFTP
 
-@Suite(.timeLimit(.minutes(10))) struct TFTPPacketTests {
+@Suite(.timeLimit(.minutes(20))) struct TFTPPacketTests {
     private func parse(_ bytes: [UInt8]) throws(TFTPError) -> TFTPPacket {
         try unsafe TFTPPacket(bytes.span.bytes)  // safe: a UInt8 has no padding
     }
@@ -98,7 +98,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct NetASCIITests {
+@Suite(.timeLimit(.minutes(20))) struct NetASCIITests {
     private static let text = Array("a\nb\rc\r\n\r\r\n\n\r".utf8)
     private static let onItsWay = Array("a\r\nb\r\0c\r\0\r\n\r\0\r\0\r\n\r\n\r\0".utf8)
 
@@ -127,7 +127,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct TFTPTermsTests {
+@Suite(.timeLimit(.minutes(20))) struct TFTPTermsTests {
     private func option(_ name: String, _ value: String) -> TFTPOption {
         TFTPOption(name: Array(name.utf8), value: Array(value.utf8))
     }

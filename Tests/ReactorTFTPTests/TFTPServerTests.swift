@@ -8,7 +8,7 @@ import Testing
 
 @testable import ReactorTFTP
 
-@Suite(.timeLimit(.minutes(10))) struct TFTPServerTests {
+@Suite(.timeLimit(.minutes(20))) struct TFTPServerTests {
     private static var lossy: Faults {
         var faults = Faults.mild
         faults.datagramLoss = 0.1

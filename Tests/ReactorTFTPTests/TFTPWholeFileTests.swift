@@ -6,7 +6,7 @@ import Testing
 
 @testable import ReactorTFTP
 
-@Suite(.timeLimit(.minutes(10))) struct TFTPWholeFileTests {
+@Suite(.timeLimit(.minutes(20))) struct TFTPWholeFileTests {
     private func plain(_ timeout: Int? = nil) -> TFTPSettings {
         var settings = TFTPSettings()
         (settings.blockSize, settings.windowSize, settings.timeout) = (512, 1, timeout)

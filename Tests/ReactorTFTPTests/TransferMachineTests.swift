@@ -95,7 +95,7 @@ final class TransferWire {
     }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct TransferMachineTests {
+@Suite(.timeLimit(.minutes(20))) struct TransferMachineTests {
     private static func terms(_ blockSize: Int, _ windowSize: Int) -> TFTPTerms {
         var terms = TFTPTerms()
         (terms.blockSize, terms.windowSize) = (blockSize, windowSize)

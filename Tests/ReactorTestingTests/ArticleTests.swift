@@ -28,7 +28,7 @@ private final class Summing: ConnectionHandler {
     }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct ArticleTests {
+@Suite(.timeLimit(.minutes(20))) struct ArticleTests {
     private func sums(seed: UInt64, shortTransfer: Double, isRepaired: Bool, on backend: Backend) throws {
         var faults = Faults.none
         faults.shortTransfer = shortTransfer

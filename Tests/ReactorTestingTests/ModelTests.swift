@@ -6,7 +6,7 @@ import Reactor
 import ReactorTesting
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct ModelTests {
+@Suite(.timeLimit(.minutes(20))) struct ModelTests {
     private static func number(_ name: String, or other: UInt64) -> UInt64 {
         guard let text = unsafe getenv(name) else { return other }
         return UInt64(unsafe String(cString: text)) ?? other

@@ -6,7 +6,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct ScriptedKernelTests {
+@Suite(.timeLimit(.minutes(20))) struct ScriptedKernelTests {
     private static let start: [ScriptedCall] = [
         .expect(.epollCreate, answer: 3), .expect(.eventDescriptor, answer: 4),
         .expect(.socket, answer: 5), .expect(.bind, 5), .expect(.listen, 5), .expect(.localAddress, 5),

@@ -3,7 +3,7 @@
 import ReactorTesting
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct SeededGeneratorTests {
+@Suite(.timeLimit(.minutes(20))) struct SeededGeneratorTests {
     @Test func theSameSeedGivesTheSameNumbers() {
         var first = SeededGenerator(seed: 7)
         var second = SeededGenerator(seed: 7)

@@ -6,7 +6,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct SimulationTests {
+@Suite(.timeLimit(.minutes(20))) struct SimulationTests {
     @Test(arguments: Backend.all) func anEchoComesBack(_ backend: Backend) throws {
         let world = try Simulation(seed: 1, backend: backend)
         try world.listen { _ in EchoHandler() }

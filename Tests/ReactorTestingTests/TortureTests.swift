@@ -7,7 +7,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct TortureTests {
+@Suite(.timeLimit(.minutes(20))) struct TortureTests {
     private final class Told: Sendable { let count = Atomic(0) }
 
     /// Connect, exchange, timer, signal, connector, half-close, close; every wait is bounded, so that it ends whatever

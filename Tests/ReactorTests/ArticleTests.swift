@@ -3,7 +3,7 @@
 import Reactor
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct ArticleTests {
+@Suite(.timeLimit(.minutes(20))) struct ArticleTests {
     private final class Counter: ConnectionHandler {
         private var count = 0
 

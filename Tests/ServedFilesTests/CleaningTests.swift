@@ -8,7 +8,7 @@ import Testing
 
 @testable import ServedFiles
 
-@Suite(.timeLimit(.minutes(10))) struct CleaningTests {
+@Suite(.timeLimit(.minutes(20))) struct CleaningTests {
     private static let names = [".reactor-1a2b3c.part", "dir/.reactor-zzzzzzzzzzzzz.part", "dir/deep/.reactor-0.part"]
 
     @Test func filesOfAKilledWriterAreRemoved() throws {

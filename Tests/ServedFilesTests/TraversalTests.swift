@@ -6,7 +6,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct TraversalTests {
+@Suite(.timeLimit(.minutes(20))) struct TraversalTests {
     /// A path and what comes of it: the contents that it opens, or why it opens none.
     struct Vector: CustomTestStringConvertible, Sendable {
         let path: [UInt8]

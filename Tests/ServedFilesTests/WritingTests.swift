@@ -7,7 +7,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct WritingTests {
+@Suite(.timeLimit(.minutes(20))) struct WritingTests {
     private static func make(
         _ path: String, _ text: String = "new", replacing: Bool = false, in directory: ServedDirectory
     ) throws(FileAccessError) {

@@ -3,7 +3,7 @@
 import ServerModels
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct ModelNameTests {
+@Suite(.timeLimit(.minutes(20))) struct ModelNameTests {
     @Test func everyNameIsFoundAgain() {
         for model in ServerModel.all { #expect(ServerModel(model.description) == model) }
         #expect(Set(ServerModel.all).count == ServerModel.all.count)

@@ -6,7 +6,7 @@ import Testing
 
 @testable import ServerModels
 
-@Suite(.timeLimit(.minutes(10))) struct SelectorModelTests {
+@Suite(.timeLimit(.minutes(20))) struct SelectorModelTests {
     static let backends: [Backend] = [.select, .poll, .epoll(.levelTriggered), .epoll(.edgeTriggered)]
     static let address = SocketAddress.loopback(port: 7788)
 

@@ -7,7 +7,7 @@ import Testing
 @testable import ReactorCommand
 
 // One after the other: each starts many processes, and moves many bytes.
-@Suite(.serialized, .timeLimit(.minutes(10))) struct TFTPCommandTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct TFTPCommandTests {
     /// Runs a server of a folder.
     static func serve(
         _ folder: TFTPFolder, _ options: [String] = [], in namespace: String? = nil,

@@ -36,7 +36,7 @@ struct ForeignClient: Sendable {
 }
 
 // One after the other: each starts many processes, and moves many bytes.
-@Suite(.serialized, .timeLimit(.minutes(10))) struct TFTPInteroperabilityTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct TFTPInteroperabilityTests {
     private func exchange(_ client: ForeignClient, _ sizes: [Int]) async throws {
         try await TFTPFolder.with { folder in
             for size in sizes { try folder.write(size, as: "f\(size)") }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import ReactorCommand
 
-@Suite(.timeLimit(.minutes(10))) struct UDPCommandTests {
+@Suite(.timeLimit(.minutes(20))) struct UDPCommandTests {
     @Test func aSenderIsAnsweredWithTheTimeAndSeesItsPorts() async throws {
         let outcome = try await RunningServer.run(command: ["udp", "serve"]) { server in
             let unbound = try await Program.run("udp", "send", server.address, "hello", "world")
@@ -108,7 +108,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct BroadcastCommandTests {
+@Suite(.timeLimit(.minutes(20))) struct BroadcastCommandTests {
     @Test func loopbackHasABroadcastAddress() async throws {
         let everybody = "127.255.255.255"
         _ = try await RunningServer.run(

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Demos
 
-@Suite(.timeLimit(.minutes(10))) struct BacklogTests {
+@Suite(.timeLimit(.minutes(20))) struct BacklogTests {
     private static func observe(
         _ plan: BacklogPlan, _ backend: Backend = .epoll(), seed: UInt64 = 1
     ) throws -> (events: [BacklogEvent], outcome: BacklogOutcome) {

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Demos
 
-@Suite(.timeLimit(.minutes(10))) struct ChatNetworkTests {
+@Suite(.timeLimit(.minutes(20))) struct ChatNetworkTests {
     @Test(arguments: Backend.all) func everyLineReachesEverybodyInOrder(_ backend: Backend) throws {
         for seed in 0..<2 as Range<UInt64> {
             var limits = ChatLimits()

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Demos
 
-@Suite(.timeLimit(.minutes(10))) struct ChatServerTests {
+@Suite(.timeLimit(.minutes(20))) struct ChatServerTests {
     /// A chat and its members, whose time stands still unless it is moved.
     final class Hall {
         let chat: ChatServer

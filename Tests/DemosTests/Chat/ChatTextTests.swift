@@ -5,7 +5,7 @@ import Testing
 
 @testable import Demos
 
-@Suite(.timeLimit(.minutes(10))) struct ChatTextTests {
+@Suite(.timeLimit(.minutes(20))) struct ChatTextTests {
     @Test(arguments: ["hello", "", "grüß dich", "漢字", "👩‍👩‍👧", "a\u{200d}b", "שלום"])
     func visibleTextIsTaken(_ text: String) throws {
         #expect(try ChatText.decode(Array(text.utf8)) == text)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Demos
 
-@Suite(.timeLimit(.minutes(10))) struct LineEditorTests {
+@Suite(.timeLimit(.minutes(20))) struct LineEditorTests {
     private static func type(_ keys: String) -> (LineEditor, [LineEditor.Event]) {
         var editor = LineEditor()
         let events = editor.receive(keys.utf8)

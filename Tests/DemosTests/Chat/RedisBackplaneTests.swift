@@ -63,7 +63,7 @@ private final class FakeRedis {
     }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct RedisBackplaneTests {
+@Suite(.timeLimit(.minutes(20))) struct RedisBackplaneTests {
     /// Two chats, their Redis, and a member in each.
     private final class World {
         let simulation: Simulation

@@ -6,7 +6,7 @@ import ReactorTesting
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct DialogueTests {
+@Suite(.timeLimit(.minutes(20))) struct DialogueTests {
     private static let greeting = "hello; I answer with 'zero' for each 'o', until you say 'bye'\n"
 
     private static func talk(

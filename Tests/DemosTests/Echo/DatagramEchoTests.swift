@@ -5,7 +5,7 @@ import Reactor
 import ReactorTesting
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct DatagramEchoTests {
+@Suite(.timeLimit(.minutes(20))) struct DatagramEchoTests {
     @Test(arguments: Backend.all) func echoAnswersWithTheSameDatagram(_ backend: Backend) throws {
         for seed in 0..<10 as Range<UInt64> {
             let world = try Simulation(seed: seed, faults: .harsh, backend: backend)

@@ -5,7 +5,7 @@ import Reactor
 import ReactorTesting
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct EchoTests {
+@Suite(.timeLimit(.minutes(20))) struct EchoTests {
     /// Faults that hurt, but end no connection.
     private static var harsh: Faults {
         var faults = Faults.harsh

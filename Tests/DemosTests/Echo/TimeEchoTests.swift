@@ -7,7 +7,7 @@ import ReactorTesting
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct WallTimeTests {
+@Suite(.timeLimit(.minutes(20))) struct WallTimeTests {
     @Test(arguments: [
         (0, 0, "1970-01-01T00:00:00.000Z"), (951_782_400, 0, "2000-02-29T00:00:00.000Z"),
         (1_795_892_850, 123_999_999, "2026-11-28T19:07:30.123Z"), (-1, 999_999_999, "1969-12-31T23:59:59.999Z"),
@@ -37,7 +37,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct TimeEchoTests {
+@Suite(.timeLimit(.minutes(20))) struct TimeEchoTests {
     private static let clock: @Sendable () -> WallTime = { WallTime(seconds: 1_795_892_850, nanoseconds: 123_000_000) }
     private static let time = "2026-11-28T19:07:30.123Z "
 

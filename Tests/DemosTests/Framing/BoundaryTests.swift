@@ -6,7 +6,7 @@ import ReactorTesting
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct BoundaryTests {
+@Suite(.timeLimit(.minutes(20))) struct BoundaryTests {
     private static let messages = ["hello", "", "how are you?", String(repeating: "x", count: 5000), "fine"]
         .map { Array($0.utf8) }
 

@@ -22,7 +22,7 @@ final class OneUser: PasswordVerifier {
     }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct LoginTests {
+@Suite(.timeLimit(.minutes(20))) struct LoginTests {
     private final class World {
         let simulation: Simulation
         let verifier: OneUser

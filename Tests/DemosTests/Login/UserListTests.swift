@@ -4,7 +4,7 @@ import Testing
 
 @testable import Demos
 
-@Suite(.timeLimit(.minutes(10))) struct UserListTests {
+@Suite(.timeLimit(.minutes(20))) struct UserListTests {
     private static func list(_ text: String) -> UserList { UserList(parsing: Array(text.utf8)) }
     private static func hash(_ name: String, _ text: String) -> String? {
         list(text).hash(of: Array(name.utf8)).map { String(decoding: $0, as: UTF8.self) }

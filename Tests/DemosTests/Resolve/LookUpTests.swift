@@ -6,7 +6,7 @@ import Reactor
 import ReactorTesting
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct LookUpTests {
+@Suite(.timeLimit(.minutes(20))) struct LookUpTests {
     @Test(arguments: [
         ("127.0.0.1", "7f 00 00 01"), ("255.255.255.255", "ff ff ff ff"), ("0.0.0.0", "00 00 00 00"),
         ("::1", "00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 01"),

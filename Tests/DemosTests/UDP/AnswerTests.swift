@@ -17,7 +17,7 @@ private final class Datagrams: DatagramHandler {
     }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct AnswerTests {
+@Suite(.timeLimit(.minutes(20))) struct AnswerTests {
     /// One datagram in the server's own name, or from a port that answers by itself, is received and nothing else.
     @Test(arguments: Backend.all) func noAnswerGoesToAnOwnOrAReflectingPort(_ backend: Backend) throws {
         let world = try Simulation(seed: 1, backend: backend)

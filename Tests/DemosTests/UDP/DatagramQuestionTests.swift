@@ -6,7 +6,7 @@ import Testing
 
 @testable import Demos
 
-@Suite(.timeLimit(.minutes(10))) struct DatagramQuestionTests {
+@Suite(.timeLimit(.minutes(20))) struct DatagramQuestionTests {
     private final class Ending {
         var outcomes: [DatagramQuestion.Outcome] = []
     }

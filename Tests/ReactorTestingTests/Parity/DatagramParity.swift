@@ -229,7 +229,7 @@ struct DatagramProgram: Sendable, CustomStringConvertible {
     ]
 }
 
-@Suite(.timeLimit(.minutes(10))) struct DatagramParityTests {
+@Suite(.timeLimit(.minutes(20))) struct DatagramParityTests {
     @Test(arguments: DatagramProgram.all, Backend.all)
     func bothKernelsShowTheSame(_ program: DatagramProgram, _ backend: Backend) throws {
         let simulated = try diary(of: program, in: SimulatedDatagramWorld(backend))

@@ -5,7 +5,7 @@ import Reactor
 import ReactorTesting
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct ParityTests {
+@Suite(.timeLimit(.minutes(20))) struct ParityTests {
     @Test(arguments: ParityProgram.all, Backend.all)
     func bothKernelsShowTheSame(_ program: ParityProgram, _ backend: Backend) throws {
         let simulated = try account(of: program, in: SimulatedWorld(backend))

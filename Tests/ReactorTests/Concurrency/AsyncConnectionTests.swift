@@ -5,7 +5,7 @@ import Reactor
 import ReactorTesting
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct AsyncConnectionTests {
+@Suite(.timeLimit(.minutes(20))) struct AsyncConnectionTests {
     // MARK: Reading
 
     @Test(arguments: AsyncWorld.all) func anEchoComesBack(_ world: AsyncWorld) throws {

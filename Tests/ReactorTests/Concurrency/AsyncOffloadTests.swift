@@ -4,7 +4,7 @@ import Reactor
 import ReactorTesting
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct AsyncOffloadTests {
+@Suite(.timeLimit(.minutes(20))) struct AsyncOffloadTests {
     @Test(arguments: AsyncWorld.all) func aTaskWaitsForWhatAnotherThreadDoes(_ world: AsyncWorld) throws {
         let answer = try world.run { loop in
             let thread = thisThread()

@@ -6,7 +6,7 @@ import ReactorTesting
 import SystemPackage
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct ConnectingTests {
+@Suite(.timeLimit(.minutes(20))) struct ConnectingTests {
     // MARK: Connecting
 
     @Test(arguments: AsyncWorld.all) func aTaskConnectsByName(_ world: AsyncWorld) throws {

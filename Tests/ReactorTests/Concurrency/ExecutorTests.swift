@@ -26,7 +26,7 @@ private actor LoopActor {
 
 @concurrent private func threadOfAFunction() async -> UInt { thisThread() }
 
-@Suite(.timeLimit(.minutes(10))) struct ExecutorTests {
+@Suite(.timeLimit(.minutes(20))) struct ExecutorTests {
     @Test(arguments: AsyncWorld.all) func whatATaskCallsRunsOnTheLoopsThread(_ world: AsyncWorld) throws {
         let here = thisThread()
         try world.run { loop in

@@ -7,7 +7,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct ServingTests {
+@Suite(.timeLimit(.minutes(20))) struct ServingTests {
     // MARK: Ending a server
 
     /// A task that reads sees the end of its stream, says its last word, and all is over long before the time is.

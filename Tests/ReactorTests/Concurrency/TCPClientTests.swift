@@ -4,7 +4,7 @@ import Reactor
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct TCPClientTests {
+@Suite(.timeLimit(.minutes(20))) struct TCPClientTests {
     /// A server on a thread of its own for as long as the test runs.
     private static func withServer<Success>(
         _ handler: @escaping @Sendable (Connection) throws -> any ConnectionHandler,

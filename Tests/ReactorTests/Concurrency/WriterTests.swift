@@ -4,7 +4,7 @@ import Reactor
 import ReactorTesting
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct WriterTests {
+@Suite(.timeLimit(.minutes(20))) struct WriterTests {
     @Test(arguments: AsyncWorld.all) func aBroadcastIsNotHeldUpByASlowPeer(_ world: AsyncWorld) throws {
         let room = Room()
         let notes = Notes()

@@ -15,7 +15,7 @@ private func smallLimits() -> Limits {
     return limits
 }
 
-@Suite(.timeLimit(.minutes(10))) struct BackpressureTests {
+@Suite(.timeLimit(.minutes(20))) struct BackpressureTests {
     @Test(arguments: Backend.all) func pressurePausesReadingAndDrainingResumesIt(_ backend: Backend) throws {
         try withLoop(backend) { loop in
             let reply = pattern(100_000)

@@ -6,7 +6,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct ConnectionTests {
+@Suite(.timeLimit(.minutes(20))) struct ConnectionTests {
     @Test(arguments: Backend.all) func bytesComeAndGoInOrder(_ backend: Backend) throws {
         try withLoop(backend) { loop in
             let listener = try loop.listen(on: "127.0.0.1:0") { _ in EchoHandler() }

@@ -6,7 +6,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct DeadlineTests {
+@Suite(.timeLimit(.minutes(20))) struct DeadlineTests {
     private func limits(_ set: (inout Limits) -> Void) -> Limits {
         var limits = Limits()
         set(&limits)

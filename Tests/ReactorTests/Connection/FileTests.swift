@@ -5,7 +5,7 @@ import Reactor
 import SystemPackage
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct FileTests {
+@Suite(.timeLimit(.minutes(20))) struct FileTests {
     /// Takes everything, and sends nothing: for files larger than a test can wait for.
     private final class GreedyKernel: ForwardingKernel {
         var calls: [(offset: Int64, count: Int)] = []

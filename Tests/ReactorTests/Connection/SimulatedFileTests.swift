@@ -6,7 +6,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct SimulatedFileTests {
+@Suite(.timeLimit(.minutes(20))) struct SimulatedFileTests {
     private static let contents = (0..<200_000).map { UInt8(truncatingIfNeeded: $0 &* 13 &+ $0 >> 9) }
     private static let head = [UInt8](repeating: 1, count: 30_000)
     private static let tail = Array("the end".utf8)

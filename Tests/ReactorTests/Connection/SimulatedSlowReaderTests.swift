@@ -7,7 +7,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct SimulatedSlowReaderTests {
+@Suite(.timeLimit(.minutes(20))) struct SimulatedSlowReaderTests {
     /// How the response is written.
     enum Style: CaseIterable { case bytes, bytesThenClose, file }
 

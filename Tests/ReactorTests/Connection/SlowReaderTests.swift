@@ -7,7 +7,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct SlowReaderTests {
+@Suite(.timeLimit(.minutes(20))) struct SlowReaderTests {
     /// What the peer has acknowledged.
     private func acknowledged(_ connection: Connection) throws -> Int {
         let descriptor = try #require(connection.fileDescriptor)

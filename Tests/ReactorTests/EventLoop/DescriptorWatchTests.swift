@@ -5,7 +5,7 @@ import Reactor
 import SystemPackage
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct DescriptorWatchTests {
+@Suite(.timeLimit(.minutes(20))) struct DescriptorWatchTests {
     @Test(arguments: Backend.all) func aPipeIsReadableAndThenEnds(_ backend: Backend) throws {
         try withLoop(backend) { loop in
             let pair = Pair.pipe()

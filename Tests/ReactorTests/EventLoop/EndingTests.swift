@@ -61,7 +61,7 @@ private struct HangingResolver: NameResolver {
     }
 }
 
-@Suite(.timeLimit(.minutes(2))) struct EndingTests {
+@Suite(.timeLimit(.minutes(20))) struct EndingTests {
     /// Waits for threads that nothing else shows.
     private func wait(until condition: () -> Bool) { while !condition() { sched_yield() } }
 

@@ -6,7 +6,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct InvariantTests {
+@Suite(.timeLimit(.minutes(20))) struct InvariantTests {
     /// A stack of callbacks deeper than one would be a handler called from somewhere else than the turn.
     @Test(arguments: Backend.all) func i01_handlersAreNotCalledInsideHandlers(_ backend: Backend) throws {
         try withLoop(backend) { loop in

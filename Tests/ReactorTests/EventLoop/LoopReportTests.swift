@@ -12,7 +12,7 @@ private func work(for time: Duration) {
     while ContinuousClock.now < end {}
 }
 
-@Suite(.timeLimit(.minutes(10))) struct LoopReportTests {
+@Suite(.timeLimit(.minutes(20))) struct LoopReportTests {
     @Test(arguments: Backend.all) func aSlowCallbackIsReportedByItsName(_ backend: Backend) throws {
         try withLoop(backend) { loop in
             var reports: [LoopReport] = []

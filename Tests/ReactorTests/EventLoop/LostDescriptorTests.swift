@@ -8,7 +8,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct LostDescriptorTests {
+@Suite(.timeLimit(.minutes(20))) struct LostDescriptorTests {
     @Test(arguments: Backend.all, [true, false]) func aWatchIsToldOnceThatItsDescriptorIsClosed(
         _ backend: Backend, isPaused: Bool
     ) throws {

@@ -19,7 +19,7 @@ private final class Gate: Sendable {
     }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct OffloadTests {
+@Suite(.timeLimit(.minutes(20))) struct OffloadTests {
     private struct Failure: Error, Equatable { let number: Int }
 
     @Test(arguments: Backend.all) func workRunsElsewhereAndItsResultIsToldOnTheLoop(_ backend: Backend) throws {

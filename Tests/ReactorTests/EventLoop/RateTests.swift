@@ -3,7 +3,7 @@
 import Reactor
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct RateTests {
+@Suite(.timeLimit(.minutes(20))) struct RateTests {
     @Test(arguments: Backend.all) func anEchoKeepsToItsRate(_ backend: Backend) throws {
         try withLoop(backend) { loop in
             var limits = Limits()

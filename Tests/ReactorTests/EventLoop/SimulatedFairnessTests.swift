@@ -7,7 +7,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct SimulatedFairnessTests {
+@Suite(.timeLimit(.minutes(20))) struct SimulatedFairnessTests {
     @Test(arguments: Backend.all) func r02_aDescriptorReusedInABatchGetsNoEventOfTheOldConnection(
         _ backend: Backend
     ) throws {

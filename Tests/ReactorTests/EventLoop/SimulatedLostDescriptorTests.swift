@@ -6,7 +6,7 @@ import ReactorTesting
 import SystemPackage
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct SimulatedLostDescriptorTests {
+@Suite(.timeLimit(.minutes(20))) struct SimulatedLostDescriptorTests {
     @Test(arguments: Backend.all, [true, false]) func aWatchIsToldOnceThatItsDescriptorIsClosed(
         _ backend: Backend, isPaused: Bool
     ) throws {

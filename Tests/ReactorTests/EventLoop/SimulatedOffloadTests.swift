@@ -5,7 +5,7 @@ import ReactorTesting
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct SimulatedOffloadTests {
+@Suite(.timeLimit(.minutes(20))) struct SimulatedOffloadTests {
     private func order(_ seed: UInt64, _ backend: Backend) throws -> (order: [Int], end: MonotonicTime, digest: UInt64)
     {
         let world = try Simulation(seed: seed, faults: .mild, backend: backend)

@@ -7,7 +7,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct SimulatedRateTests {
+@Suite(.timeLimit(.minutes(20))) struct SimulatedRateTests {
     private static func limits(_ change: (inout Limits) -> Void) -> Limits {
         var limits = Limits()
         change(&limits)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Reactor
 
-@Suite(.timeLimit(.minutes(10))) struct StatisticsTests {
+@Suite(.timeLimit(.minutes(20))) struct StatisticsTests {
     @Test func refusalsAreCountedByReason() throws {
         try withLoop(.epoll()) { loop in
             var limits = Limits()

@@ -17,7 +17,7 @@ struct Change: CustomTestStringConvertible, Sendable {
     var testDescription: String { "\(from) to \(to)" }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct SwitchTests {
+@Suite(.timeLimit(.minutes(20))) struct SwitchTests {
     @Test(arguments: Change.all) func answersGoOn(_ change: Change) throws {
         try withLoop(change.from) { loop in
             let (client, _) = try loop.accepted { recorder in

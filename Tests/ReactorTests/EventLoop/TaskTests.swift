@@ -7,7 +7,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct TaskTests {
+@Suite(.timeLimit(.minutes(20))) struct TaskTests {
     @Test(arguments: Backend.all) func tasksOfOneThreadRunInOrder(_ backend: Backend) throws {
         let loop = try EventLoop(backend: backend)
         let order = Mutex<[Int]>([])

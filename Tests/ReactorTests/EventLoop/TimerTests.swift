@@ -5,7 +5,7 @@ import Testing
 
 @testable import Reactor
 
-@Suite(.timeLimit(.minutes(10))) struct TimerTests {
+@Suite(.timeLimit(.minutes(20))) struct TimerTests {
     @Test(arguments: Backend.all) func timersFireInTheOrderOfTheirDeadlines(_ backend: Backend) throws {
         try withLoop(backend) { loop in
             var fired: [Int] = []

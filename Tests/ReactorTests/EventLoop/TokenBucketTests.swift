@@ -4,7 +4,7 @@ import Testing
 
 @testable import Reactor
 
-@Suite(.timeLimit(.minutes(10))) struct TokenBucketTests {
+@Suite(.timeLimit(.minutes(20))) struct TokenBucketTests {
     private func time(_ nanoseconds: Int64) -> MonotonicTime { MonotonicTime(nanoseconds: nanoseconds) }
 
     @Test func tokensComeExactlyHoweverOftenOneLooks() {

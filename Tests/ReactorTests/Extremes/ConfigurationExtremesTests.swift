@@ -6,7 +6,7 @@ import ReactorTesting
 import SystemPackage
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct ConfigurationExtremesTests {
+@Suite(.timeLimit(.minutes(20))) struct ConfigurationExtremesTests {
     // MARK: Limits
 
     private static let limits: [Setting<Limits>] = [

@@ -5,7 +5,7 @@ import ReactorTesting
 import SystemPackage
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct ParameterExtremesTests {
+@Suite(.timeLimit(.minutes(20))) struct ParameterExtremesTests {
     @Test func momentsAndDurationsSaturate() {
         let moments = Extremes.integers.map { MonotonicTime(nanoseconds: Int64($0)) }
         for moment in moments {

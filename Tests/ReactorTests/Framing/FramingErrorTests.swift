@@ -4,7 +4,7 @@ import Reactor
 import ReactorTesting
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct FramingErrorTests {
+@Suite(.timeLimit(.minutes(20))) struct FramingErrorTests {
     @Test(arguments: Backend.all) func aLyingLengthClosesWithItsReasonAfterTheAnswersBefore(_ backend: Backend) throws {
         for faults in [Faults.none, byteByByte] {
             let world = try Simulation(seed: 1, faults: faults, backend: backend)

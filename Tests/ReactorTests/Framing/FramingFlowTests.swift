@@ -8,7 +8,7 @@ import Testing
 private let ten = (0..<10).map { "message \($0)" }
 private let tenLines = ten.joined(separator: "\n") + "\n"
 
-@Suite(.timeLimit(.minutes(10))) struct FramingFlowTests {
+@Suite(.timeLimit(.minutes(20))) struct FramingFlowTests {
     @Test(arguments: Backend.all) func answersToTheMessagesOfOneReadLeaveInOneSend(_ backend: Backend) throws {
         let world = try Simulation(seed: 1, backend: backend)
         let lines = LineFraming()

@@ -19,7 +19,7 @@ private func prefixed(_ message: [UInt8]) -> [UInt8] {
     (0..<4).map { UInt8(truncatingIfNeeded: message.count >> (24 - 8 * $0)) } + message
 }
 
-@Suite(.timeLimit(.minutes(10))) struct FramingSocketTests {
+@Suite(.timeLimit(.minutes(20))) struct FramingSocketTests {
     @Test(arguments: Backend.all) func messagesOfAllSizesComeBack(_ backend: Backend) throws {
         try withLoop(backend) { loop in
             let echo = MessageEcho()

@@ -17,7 +17,7 @@ private final class MessageEcho<Framing: MessageDecoder & MessageEncoder>: Messa
     }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct FramingStreamTests {
+@Suite(.timeLimit(.minutes(20))) struct FramingStreamTests {
     /// Random messages, as this framing puts them on the wire.
     private struct Wire {
         var random: SeededGenerator

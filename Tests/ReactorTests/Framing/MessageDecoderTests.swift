@@ -90,7 +90,7 @@ struct LookingAhead: MessageDecoder {
     }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct MessageDecoderTests {
+@Suite(.timeLimit(.minutes(20))) struct MessageDecoderTests {
     // MARK: Lines
 
     @Test func bothEndsOfALineAreTaken() throws {

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Reactor
 
-@Suite(.timeLimit(.minutes(10))) struct LogQueueTests {
+@Suite(.timeLimit(.minutes(20))) struct LogQueueTests {
     /// Waits for what another thread does; bounded, so that nothing hangs.
     private static func wait(
         sourceLocation: SourceLocation = #_sourceLocation, until condition: () throws -> Bool

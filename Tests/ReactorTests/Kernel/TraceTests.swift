@@ -4,7 +4,7 @@ import Reactor
 import SystemPackage
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct TraceTests {
+@Suite(.timeLimit(.minutes(20))) struct TraceTests {
     /// Lines without their times and descriptors.
     private static func story(_ lines: [String]) -> String {
         lines.map { line in

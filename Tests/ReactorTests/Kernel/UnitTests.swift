@@ -5,7 +5,7 @@ import Testing
 
 @testable import Reactor
 
-@Suite(.timeLimit(.minutes(10))) struct SocketAddressTests {
+@Suite(.timeLimit(.minutes(20))) struct SocketAddressTests {
     @Test(arguments: [
         "127.0.0.1:7788", "0.0.0.0:0", "255.255.255.255:65535", "[::1]:80", "[::]:0", "[2001:db8::ff00:42:8329]:443",
         "[::ffff:127.0.0.1]:1", "[fe80::1%7]:9",
@@ -53,7 +53,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct SmallPartsTests {
+@Suite(.timeLimit(.minutes(20))) struct SmallPartsTests {
     @Test func errorsSayWhatWhyAndWhatToDo() {
         let inUse = SocketError(.listen, subject: "127.0.0.1:80", errno: .addressInUse)
         #expect(inUse.description.hasPrefix("cannot listen on 127.0.0.1:80: address already in use (EADDRINUSE); "))

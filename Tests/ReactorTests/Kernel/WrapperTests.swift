@@ -5,7 +5,7 @@
 import FoundationEssentials
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct WrapperTests {
+@Suite(.timeLimit(.minutes(20))) struct WrapperTests {
     /// A requirement or a member: `accept(_:peer:)`, or the name of a property.
     typealias Signature = String
 

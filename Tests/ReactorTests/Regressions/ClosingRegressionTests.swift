@@ -6,7 +6,7 @@ import Reactor
 import SystemPackage
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct ClosingRegressionTests {
+@Suite(.timeLimit(.minutes(20))) struct ClosingRegressionTests {
     /// libuv 826, go 59545.
     @Test(arguments: Backend.all) func r02_aDescriptorReusedInABatchGetsNoEventOfTheOldConnection(
         _ backend: Backend

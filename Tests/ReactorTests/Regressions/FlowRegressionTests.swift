@@ -6,7 +6,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct FlowRegressionTests {
+@Suite(.timeLimit(.minutes(20))) struct FlowRegressionTests {
     /// gnet 764, cpython 116279.
     @Test(arguments: Backend.all) func r01_aSlowReaderAndTenThousandWritesStayBounded(_ backend: Backend) throws {
         try withLoop(backend) { loop in

@@ -6,7 +6,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct FoundBySimulationTests {
+@Suite(.timeLimit(.minutes(20))) struct FoundBySimulationTests {
     /// Seed 1768: out of descriptors, and `epoll_ctl` refuses the listener's pause; it was told of newcomers all the while.
     /// Edge-triggered, a pause costs no call that could be refused.
     @Test(arguments: [Backend.epoll(.levelTriggered), .poll, .select]) func aPauseOfAcceptingThatIsRefusedDoesNotSpin(

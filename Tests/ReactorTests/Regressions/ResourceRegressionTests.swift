@@ -6,7 +6,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct ResourceRegressionTests {
+@Suite(.timeLimit(.minutes(20))) struct ResourceRegressionTests {
     /// cpython 151615, libuv 690.
     @Test(arguments: Backend.all) func r05_outOfDescriptorsServesTheOldRefusesTheNewAndRecovers(
         _ backend: Backend

@@ -14,7 +14,7 @@ private final class WakeUpCounts: Sendable {
     let ran = Atomic(0)
 }
 
-@Suite(.timeLimit(.minutes(10))) struct SimulatedRegressionTests {
+@Suite(.timeLimit(.minutes(20))) struct SimulatedRegressionTests {
     @Test(arguments: Backend.all) func r01_aSlowReaderPausesItsOwnInput(_ backend: Backend) throws {
         let world = try Simulation(seed: 1, backend: backend)
         var most = 0

@@ -46,7 +46,7 @@ private final class Bench {
 
 private let second = WaitTimeout(nanoseconds: 1_000_000_000)
 
-@Suite(.timeLimit(.minutes(10))) struct SelectorContractTests {
+@Suite(.timeLimit(.minutes(20))) struct SelectorContractTests {
     @Test(arguments: Backend.all) func readableWhenBytesAreThere(_ backend: Backend) throws {
         let bench = try Bench(backend)
         let pair = Pair.sockets()

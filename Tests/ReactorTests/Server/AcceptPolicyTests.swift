@@ -3,7 +3,7 @@
 import Reactor
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct AcceptPolicyTests {
+@Suite(.timeLimit(.minutes(20))) struct AcceptPolicyTests {
     private func address(_ host: String) throws -> SocketAddress { try #require(SocketAddress(host: host, port: 1)) }
 
     @Test(arguments: [

@@ -46,7 +46,7 @@ private final class Office {
     }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct AdminSocketTests {
+@Suite(.timeLimit(.minutes(20))) struct AdminSocketTests {
     @Test func onlyItsUserMayConnect() throws {
         let office = try Office()
         #expect(office.folder.mode(of: "s") == 0o600)

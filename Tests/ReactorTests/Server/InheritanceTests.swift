@@ -23,7 +23,7 @@ private func foreignSocket(_ family: CInt = AF_INET, _ type: __socket_type = SOC
     return descriptor
 }
 
-@Suite(.timeLimit(.minutes(10))) struct InheritanceTests {
+@Suite(.timeLimit(.minutes(20))) struct InheritanceTests {
     @Test(arguments: [1, 3]) func whoHasConnectedBeforeIsServed(_ loops: Int) throws {
         let descriptor = FileDescriptor(rawValue: foreignSocket())
         let socket = try InheritedSocket(descriptor: descriptor, name: "echo")

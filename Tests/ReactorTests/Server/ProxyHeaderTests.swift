@@ -4,7 +4,7 @@ import Testing
 
 @testable import Reactor
 
-@Suite(.timeLimit(.minutes(10))) struct ProxyHeaderTests {
+@Suite(.timeLimit(.minutes(20))) struct ProxyHeaderTests {
     // MARK: Version 1
 
     @Test(arguments: [

@@ -6,7 +6,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct ReconnectorTests {
+@Suite(.timeLimit(.minutes(20))) struct ReconnectorTests {
     @Test func pausesGrowToTheMaximumAndNeverOverflow() {
         var backoff = Backoff()
         backoff.initial = .milliseconds(100)

@@ -5,7 +5,7 @@ import ReactorTesting
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct SimulatedOperationTests {
+@Suite(.timeLimit(.minutes(20))) struct SimulatedOperationTests {
     /// A handler that computes for a while.
     private final class Slow: ConnectionHandler {
         let kernel: SimulatedKernel

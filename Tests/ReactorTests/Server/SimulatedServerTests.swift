@@ -64,7 +64,7 @@ private final class ServerWorld {
     }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct SimulatedServerTests {
+@Suite(.timeLimit(.minutes(20))) struct SimulatedServerTests {
     static let line = "PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\n"
 
     // MARK: Policy

@@ -43,7 +43,7 @@ extension ListeningServer {
     }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct TCPServerTests {
+@Suite(.timeLimit(.minutes(20))) struct TCPServerTests {
     static let distributions = [ConnectionDistribution.listenerPerLoop, .roundRobin, .leastLoaded]
 
     private func loopback(_ loops: Int, _ distribution: ConnectionDistribution = .listenerPerLoop) -> TCPServer {

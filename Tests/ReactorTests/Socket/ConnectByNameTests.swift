@@ -6,7 +6,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct ConnectByNameTests {
+@Suite(.timeLimit(.minutes(20))) struct ConnectByNameTests {
     private struct Answers: NameResolver {
         let addresses: [SocketAddress]
 

@@ -6,7 +6,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct ConnectionRaceTests {
+@Suite(.timeLimit(.minutes(20))) struct ConnectionRaceTests {
     private static let four = (1...3).map { SocketAddress.ipv4(192, 0, 2, $0, port: 0) }
     private static let six = (1...3).map { SocketAddress.ipv6(high: 0x2001_0db8_0000_0000, low: $0, port: 0) }
     private static let port: UInt16 = 5000

@@ -6,7 +6,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct ConnectorTests {
+@Suite(.timeLimit(.minutes(20))) struct ConnectorTests {
     @Test(arguments: Backend.all) func aClientTalksToAServerOnOneLoop(_ backend: Backend) throws {
         let kernel = CountingKernel()
         try withLoop(backend, kernel: kernel) { loop in

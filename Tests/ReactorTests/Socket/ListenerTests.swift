@@ -6,7 +6,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct ListenerTests {
+@Suite(.timeLimit(.minutes(20))) struct ListenerTests {
     @Test(arguments: Backend.all) func theLimitOfConnectionsIsExact(_ backend: Backend) throws {
         try withLoop(backend) { loop in
             var limits = Limits()

@@ -7,7 +7,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct SelfConnectTests {
+@Suite(.timeLimit(.minutes(20))) struct SelfConnectTests {
     /// An address of the loopback network that nothing else uses, with a port that is free.
     private func freeAddress(_ loop: EventLoop, _ host: UInt8) throws -> SocketAddress {
         let listener = try loop.listen(on: .ipv4(127, 94, 7, host, port: 0)) { _ in EchoHandler() }

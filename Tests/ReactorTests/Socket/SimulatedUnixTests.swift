@@ -6,7 +6,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct SimulatedUnixTests {
+@Suite(.timeLimit(.minutes(20))) struct SimulatedUnixTests {
     private static let path = FilePath("/run/s")
     private static func address() throws -> SocketAddress { try SocketAddress("unix:/run/s") }
 

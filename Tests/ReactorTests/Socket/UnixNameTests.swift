@@ -7,7 +7,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct UnixNameTests {
+@Suite(.timeLimit(.minutes(20))) struct UnixNameTests {
     /// Names that a client may have, as the kernel keeps them.
     private static func names(_ folder: TemporaryFolder) -> [[UInt8]] {
         let path = Array("\(folder.path)/".utf8)

@@ -6,7 +6,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct UnixSocketTests {
+@Suite(.timeLimit(.minutes(20))) struct UnixSocketTests {
     @Test(arguments: Backend.all) func anEchoOverAPath(_ backend: Backend) throws {
         let folder = TemporaryFolder()
         try withLoop(backend) { loop in

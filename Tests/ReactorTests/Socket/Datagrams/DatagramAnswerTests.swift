@@ -4,7 +4,7 @@ import Reactor
 import SystemPackage
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct DatagramAnswerTests {
+@Suite(.timeLimit(.minutes(20))) struct DatagramAnswerTests {
     /// A client of a socket that has all addresses hears the one that it has asked (RFC 1123, 2.3).
     @Test(arguments: Backend.all) func anAnswerLeavesFromTheAddressThatWasAsked(_ backend: Backend) throws {
         try withLoop(backend) { loop in

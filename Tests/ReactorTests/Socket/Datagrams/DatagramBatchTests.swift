@@ -3,7 +3,7 @@
 import Reactor
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct DatagramBatchTests {
+@Suite(.timeLimit(.minutes(20))) struct DatagramBatchTests {
     private func bytes(_ outbox: DatagramOutbox, _ index: Int) -> [UInt8] {
         outbox.withBytes(of: index) { unsafe $0.withUnsafeBytes { unsafe Array($0) } }
     }

@@ -4,7 +4,7 @@ import Reactor
 import SystemPackage
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct DatagramFaultTests {
+@Suite(.timeLimit(.minutes(20))) struct DatagramFaultTests {
     /// Not edge-triggered: there Linux has told already that it is writable, and this fault is none of its own. The
     /// simulated kernel has the test for that.
     @Test(arguments: Backend.all.filter { $0 != .epoll(.edgeTriggered) })

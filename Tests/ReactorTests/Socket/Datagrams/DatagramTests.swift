@@ -6,7 +6,7 @@ import Reactor
 import SystemPackage
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct DatagramTests {
+@Suite(.timeLimit(.minutes(20))) struct DatagramTests {
     private static let loopback = NetworkInterface(index: unsafe if_nametoindex("lo"))
 
     @Test(arguments: Backend.all) func everyDatagramComesBackToItsSender(_ backend: Backend) throws {

@@ -7,7 +7,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct SimulatedDatagramTests {
+@Suite(.timeLimit(.minutes(20))) struct SimulatedDatagramTests {
     @Test(arguments: Backend.all) func anEchoComesBackInOrder(_ backend: Backend) throws {
         let world = try Simulation(seed: 1, backend: backend)
         let socket = try world.bindDatagrams(handler: ScriptedDatagrams())
