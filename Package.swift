@@ -133,7 +133,7 @@ let package = Package(
             name: "ReactorHTTPTests", dependencies: ["ReactorHTTP", "ReactorTesting", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
-            name: "ReactorTFTPTests", dependencies: ["ReactorTFTP", "ReactorTesting", "TestSupport"],
+            name: "ReactorTFTPTests", dependencies: ["ReactorTFTP", "ReactorTesting", "TestSupport", system],
             swiftSettings: settings),
         .testTarget(
             name: "ReactorRedisTests", dependencies: ["ReactorRedis", "ReactorTesting"], swiftSettings: settings),

@@ -3,6 +3,7 @@
 
 import Reactor
 import ServedFiles
+import Synchronization
 public import SystemPackage
 
 /// A source of bytes for a transfer that sends a file.
@@ -58,8 +59,10 @@ public protocol TFTPStore: AnyObject {
 /// A source that reads an open file from its current offset to its end.
 public final class FileSource: TransferSource {
     private let descriptor: FileDescriptor
+    private let isOpen = Atomic(true)
 
-    /// Creates a source that owns the descriptor, which ``close()`` closes.
+    /// Creates a source that owns the descriptor, which ``close()`` closes, or at the latest the end of the source: a
+    /// transfer whose loop ends during a read does not call ``close()``.
     public init(_ descriptor: FileDescriptor) { self.descriptor = descriptor }
 
     /// Reads until `count` bytes are read or the file ends (read(2)).
@@ -82,8 +85,12 @@ public final class FileSource: TransferSource {
         return bytes
     }
 
-    /// Closes the descriptor (close(2)); errors are ignored.
-    public func close() { try? descriptor.close() }
+    /// Closes the descriptor (close(2)), once; errors are ignored.
+    public func close() {
+        if isOpen.exchange(false, ordering: .relaxed) { try? descriptor.close() }
+    }
+
+    deinit { close() }
 }
 
 /// A sink that writes to an open descriptor directly: standard output, a device.
