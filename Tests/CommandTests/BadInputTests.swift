@@ -23,6 +23,7 @@ import Testing
         Case("echo --backend kqueue", saying: "kqueue", "--backend", "epoll-lt, epoll-et, poll, select"),
         Case("echo --listen 127.0.0.1:1 --unix /tmp/x", saying: "--unix", "choose one"),
         Case("echo --udp --style async", saying: "--style", "choose one"),
+        Case("echo --loops 2 --trace", saying: "--trace", "--loops 1"),
         Case("echo --udp --deny 10.0.0.0/8", saying: "--deny", "--udp", "packet filter"),
         Case("echo --unix @", saying: "--unix", "path is missing"),
         Case("echo --udp --unix /tmp/x", saying: "--udp", "--listen"),

@@ -279,7 +279,7 @@ import Testing
         "chat serve redis://:hunter2@127.0.0.1:6379", "chat serve --backplane redis://hunter2:70000",
         "chat join redis://:hunter2@127.0.0.1:6379", "load http://anna:hun@ter2@127.0.0.1:1",
         "login adduser --users /tmp/x anna:hunter2", "login join anna:hunter2@127.0.0.1:1",
-        "load anna:hunter2@127.0.0.1:1",
+        "load anna:hunter2@127.0.0.1:1", "load anna:hunter2@host", "load anna:hunter2@",
     ]) func aMisplacedPasswordIsNotShown(_ line: String) async throws {
         let outcome = try await Program.run(Program.reactor, line.split(separator: " ").map(String.init))
         #expect(outcome.status == .exited(64) && outcome.errorLines.count == 1)

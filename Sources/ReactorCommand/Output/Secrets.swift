@@ -8,14 +8,17 @@ enum Secrets {
     /// much is better than printing part of a password.
     static func redacted(_ text: String) -> String { withoutHostCredentials(withoutURLCredentials(text)) }
 
-    /// Replaces `user:password` in words of the form `user:password@host`.
+    /// Replaces what stands before the last `@` of a word, which may be a part of `user:password@host` that a parser quotes.
+    /// Paths and names of Unix sockets stay.
     private static func withoutHostCredentials(_ text: String) -> String {
         let words = text.split(separator: " ", omittingEmptySubsequences: false).map { word -> String in
-            guard let end = word.lastIndex(of: "@"), word[..<end].contains(":"), !word.contains("://") else {
+            let quotes = word.prefix { "'\"".contains($0) }
+            let body = word.dropFirst(quotes.count)
+            guard let end = body.lastIndex(of: "@"), end > body.startIndex, !body.contains("://") else {
                 return String(word)
             }
-            let quotes = word.prefix { "'\"".contains($0) }
-            return quotes + "***" + word[end...]
+            let isPath = body.hasPrefix("unix:") || body[..<end].contains("/") && !body[..<end].contains(":")
+            return isPath ? String(word) : quotes + "***" + body[end...]
         }
         return words.joined(separator: " ")
     }

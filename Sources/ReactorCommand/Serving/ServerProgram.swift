@@ -6,6 +6,7 @@
 //         |                   +---- second signal -------------------------------------------> ended
 //         +---- failure: one line, and nothing is left half started
 
+import ArgumentParser
 import Reactor
 
 /// The service that a program runs.
@@ -88,6 +89,9 @@ struct ServerProgram {
     /// - Returns: The summed counters of all loops.
     /// - Throws: ``CommandFailure`` or the parser's `ValidationError` with a one-line message.
     func run(_ begin: (EventLoop, TCPServer) throws(SocketError) -> Service) throws -> LoopStatistics {
+        if let loops = server?.loops, loops > 1, options.operation.trace.isWanted {
+            throw ValidationError("--trace follows one loop, but --loops is \(loops); use --loops 1")
+        }
         if let processor = options.cpu { try Processor.pin(to: processor) }
         let loop: EventLoop
         let inheritance: Inheritance?
