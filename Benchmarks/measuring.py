@@ -84,7 +84,7 @@ def parse(argument_parser):
         options.server = ".build/release/reactor echo --listen 127.0.0.1:0 --backend %s%s%s" % (
             options.backend,
             options.server_arguments + (" --lines" if getattr(options, "lines", False) else ""),
-            " --udp --unlimited-answers" if getattr(options, "udp", False) else "",
+            " --udp --unlimited-replies" if getattr(options, "udp", False) else "",
         )
     return options
 

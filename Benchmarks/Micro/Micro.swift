@@ -21,7 +21,7 @@ struct Micro {
             var generator = SplitMix(state: 42)
             let delays = (0..<count).map { Int64(isRandom ? generator.next() % 3_600_000 : UInt64($0)) + 60_000 }
             let durations = delays.map { Duration.milliseconds($0) }
-            var handles: [Timer] = []
+            var handles: [LoopTimer] = []
             handles.reserveCapacity(count)
             var fired = 0
             // Twice, inside the loop, as servers do it: the first time its memory comes from the system.

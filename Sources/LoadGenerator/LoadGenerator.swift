@@ -35,8 +35,8 @@ public final class LoadGenerator {
     private var phase = Phase.new
     private var workload: (any Workload)?
     private var completion: ((LoadResult) -> Void)?
-    private var progressTimer: Timer?
-    private var endTimer: Timer?
+    private var progressTimer: LoopTimer?
+    private var endTimer: LoopTimer?
     private var wasStopped = false
 
     // Times in nanoseconds of the monotonic clock, and CPU time.
@@ -145,7 +145,7 @@ public final class LoadGenerator {
 
     /// Schedules an action at a time of the kernel's clock. A timer's delay counts from the beginning of the turn,
     /// which may be long past.
-    private func schedule(at time: Int64, _ action: @escaping () -> Void) -> Timer {
+    private func schedule(at time: Int64, _ action: @escaping () -> Void) -> LoopTimer {
         loop.schedule(after: loop.now.duration(to: MonotonicTime(nanoseconds: time)), action)
     }
 

@@ -114,7 +114,7 @@ final class HTTPFiles {
         -> CachedFile
     {
         let facts = HTTPFileFacts(path, file.version)
-        let content = read(file.descriptor.name, count: file.size)
+        let content = read(file.descriptor.fd, count: file.size)
         file.descriptor.close(kernel)
         guard let content else { throw FileAccessError(.failed) }
         let cached = CachedFile(path, facts, content: content, clock, checked: now)

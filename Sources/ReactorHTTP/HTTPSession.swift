@@ -25,7 +25,7 @@ public final class HTTPSession: ConnectionHandler {
     /// The average rate of the body that is being received.
     private var bodyClock: UploadClock?
     /// The deadline of the head that is being received, or the next check of the body's rate.
-    private var deadline: Timer?
+    private var deadline: LoopTimer?
     private var answered = 0
     private var refused = 0
     private var isSendingFile = false

@@ -73,8 +73,8 @@ public final class TFTPServer: DatagramHandler {
     /// own.
     private static let options: DatagramOptions = {
         var options = DatagramOptions()
-        options.answers.refusesReflectingPorts = false
-        options.answers.perSecond = 1000
+        options.replies.refusesReflectingPorts = false
+        options.replies.perSecond = 1000
         return options
     }()
 

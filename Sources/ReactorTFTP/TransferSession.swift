@@ -20,7 +20,7 @@ class TransferSession: DatagramHandler {
     private(set) var peer: SocketAddress
     private var knowsPort: Bool
     private var socket: DatagramSocket?
-    private var timer: Timer?
+    private var timer: LoopTimer?
     private var timerTime = MonotonicTime.never
     private var answersToStrangers = 0
     /// The last error of the socket, if any; it explains a silent peer.
@@ -59,7 +59,7 @@ class TransferSession: DatagramHandler {
         let (window, blockSize) = (terms.windowSize, terms.blockSize + TFTPPacket.headerSize)
         var options = DatagramOptions()
         // A transfer has one peer, limits its replies to others itself, and ends on its own.
-        options.answers = .unlimited
+        options.replies = .unlimited
         options.datagramSize = max(Self.smallestDatagram, sendsBlocks ? 0 : blockSize)
         options.batchSize = min(max(4, window), 64)
         options.queuedDatagrams = min(window + 8, 1024)

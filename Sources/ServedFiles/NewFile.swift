@@ -36,7 +36,7 @@ public struct NewFile: ~Copyable {
 
     /// Creates the file in its directory, under a temporary name.
     init(_ name: [UInt8], in parent: consuming OwnedDescriptor) throws(FileAccessError) {
-        let place = parent.name.rawValue
+        let place = parent.fd.rawValue
         while true {
             let temporary = Self.temporaryName()
             // Safe: the name ends with a zero byte and lives for the call.
@@ -78,7 +78,7 @@ public struct NewFile: ~Copyable {
     /// Removes the file.
     public consuming func discard() {
         // Safe: the name ends with a zero byte and lives for the call.
-        _ = unsafe temporaryName.withName { unsafe creactor_remove_in(parent.name.rawValue, $0) }
+        _ = unsafe temporaryName.withName { unsafe creactor_remove_in(parent.fd.rawValue, $0) }
         close()
     }
 
@@ -89,7 +89,7 @@ public struct NewFile: ~Copyable {
 
     /// Renames the file; returns the error, if any.
     private borrowing func rename(replacing: Bool) -> FileAccessError? {
-        let place = parent.name.rawValue
+        let place = parent.fd.rawValue
         if replacing {
             // A peer never intends to replace a symbolic link, a pipe or a device.
             var status = creactor_file_status()

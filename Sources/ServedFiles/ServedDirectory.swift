@@ -70,7 +70,7 @@ public final class ServedDirectory: FileStore, Sendable {
         let file = OwnedDescriptor(try open(path, flags: O_RDONLY))
         let status: Stat
         do {
-            status = try Stat(file.name)
+            status = try Stat(file.fd)
         } catch {
             file.close(LinuxKernel.shared)
             throw FileAccessError(error)

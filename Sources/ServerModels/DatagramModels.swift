@@ -25,9 +25,9 @@ enum DatagramModels {
         let local = ModelSockets.address(of: socket, kernel)
         if local.isWildcard { _ = cmodels_report_local(socket.rawValue, local.isIPv6 ? 1 : 0) }
         // Every datagram gets a reply. Without the guard, two such servers would reply to each other indefinitely.
-        var limits = AnswerLimits()
+        var limits = ReplyLimits()
         limits.perSecond = nil
-        let answers = AnswerGuard(limits, port: local.port)
+        let answers = ReplyGuard(limits, port: local.port)
         ModelSockets.endOnSignals(waking: socket)
         switch model.kind {
         case .selector(let backend):
@@ -47,7 +47,7 @@ enum DatagramModels {
         }
     }
 
-    private static func wait(in selector: any Selector, for socket: FileDescriptor, _ answers: AnswerGuard) {
+    private static func wait(in selector: any Selector, for socket: FileDescriptor, _ answers: ReplyGuard) {
         let ready = ReadyList()
         var buffer = [UInt8](repeating: 0, count: largest)
         var mayHaveMore = false
@@ -68,7 +68,7 @@ enum DatagramModels {
     /// lost like any datagram, and the next one is served.
     ///
     /// - Returns: Whether a datagram was received.
-    private static func echoOne(_ socket: FileDescriptor, _ buffer: inout [UInt8], _ answers: AnswerGuard) -> Bool {
+    private static func echoOne(_ socket: FileDescriptor, _ buffer: inout [UInt8], _ answers: ReplyGuard) -> Bool {
         // Safe: `peer` and the buffer outlive both calls, the kernel writes at most `bytes.count` bytes, `prefix`
         // bounds the address, and the span over the received bytes does not leave the closure.
         unsafe buffer.withUnsafeMutableBytes { bytes in

@@ -26,7 +26,7 @@ final class TransferWorld {
     func answers(to bytes: [UInt8], finishing: Bool = true) throws -> [(TransferHeader, [UInt8])] {
         let client = simulation.connect()
         client.write(bytes)
-        if finishing { client.finish() }
+        if finishing { client.closeWrite() }
         try simulation.run { client.isOver }
         return try Self.frames(client.received)
     }

@@ -95,7 +95,7 @@ import Testing
             }
             try world.simulation.run(for: .milliseconds(200))
             for (index, client) in clients.enumerated() where !client.isOver {
-                if index % 3 == 0 { client.reset() } else { client.finish() }
+                if index % 3 == 0 { client.reset() } else { client.closeWrite() }
             }
             try world.simulation.run(within: .seconds(300)) { world.simulation.loop.connectionCount == 0 }
             try world.simulation.check()
@@ -130,7 +130,7 @@ import Testing
         #expect(world.files.opened == 1)
         client.resume()
         try world.simulation.run { client.received.count > 10 * HTTPWorld.large.count }
-        client.finish()
+        client.closeWrite()
         try world.simulation.run { client.isOver }
         let answers = try HTTPTestAnswer.all(client.received)
         #expect(answers.count == 10 && answers.allSatisfy { $0.content == HTTPWorld.large })

@@ -225,7 +225,7 @@ private final class RealFiles: FileStore {
     func open(_ path: [UInt8]) throws(FileAccessError) -> ServedFile {
         let file = try directory.open(path)
         let version = file.version
-        let text = ServedTree.text(of: file.descriptor.name)
+        let text = ServedTree.text(of: file.descriptor.fd)
         file.close()
         return ServedFile(OwnedDescriptor(simulation.kernel.openFile(Array(text.utf8))), version)
     }

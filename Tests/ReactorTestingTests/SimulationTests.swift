@@ -13,7 +13,7 @@ import Testing
         let client = world.connect()
         client.write("hello")
         try world.run { client.text == "hello" }
-        client.finish()
+        client.closeWrite()
         try world.run { client.ended }
         try world.run { world.handlers[0].reason != nil }
         #expect(world.handlers[0].reason?.kind == .ended)
@@ -33,7 +33,7 @@ import Testing
             let bytes = (0..<20_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
             let client = world.connect()
             client.write(bytes)
-            client.finish()
+            client.closeWrite()
             try world.run { client.isOver }
             let isSame = client.received == bytes
             #expect(isSame, "seed \(seed)")
@@ -72,7 +72,7 @@ import Testing
             for index in 0..<5 {
                 let client = world.connect()
                 client.write([UInt8](repeating: UInt8(index), count: 3000))
-                client.finish()
+                client.closeWrite()
             }
             try world.run(for: .seconds(20))
             try world.check()

@@ -26,14 +26,14 @@ import Testing
         let client = world.connect()
         client.write("hello")
         world.connect().write([UInt8](repeating: 7, count: 20_000))
-        world.kernel.after(.milliseconds(2)) { client.finish() }
+        world.kernel.after(.milliseconds(2)) { client.closeWrite() }
         var outcomes = 0
         try world.loop.connect(
             to: listener.address, timeout: .milliseconds(500), limits: limits,
             handler: { connection in
                 outcomes += 1
                 connection.write("from inside")
-                connection.finish()
+                connection.closeWrite()
                 return world.observe(EchoHandler())
             },
             failed: { _ in outcomes += 1 })

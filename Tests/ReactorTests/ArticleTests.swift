@@ -38,7 +38,7 @@ import Testing
 
         func connected(_ connection: Connection) {
             connection.write(text)
-            connection.finish()
+            connection.closeWrite()
         }
 
         func received(_ bytes: RawSpan, on connection: Connection) {

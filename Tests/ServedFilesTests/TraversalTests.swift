@@ -87,7 +87,7 @@ import Testing
     private static func check(_ vector: Vector, in directory: ServedDirectory) {
         do throws(FileAccessError) {
             let file = try directory.open(vector.path)
-            let text = ServedTree.text(of: file.descriptor.name)
+            let text = ServedTree.text(of: file.descriptor.fd)
             let size = file.size
             file.close()
             #expect(text == vector.contents && size == text.utf8.count, "\(vector.testDescription)")

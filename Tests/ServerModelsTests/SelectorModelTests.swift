@@ -33,7 +33,7 @@ import Testing
             let clients = (0..<4).map { _ in world.connect(to: Self.address) }
             for (index, client) in clients.enumerated() {
                 client.write(String(repeating: "\(index) is here. ", count: 4_000))
-                client.finish()
+                client.closeWrite()
             }
             #expect(Self.run(model) { clients.allSatisfy(\.isOver) }, "\(backend), seed \(seed)")
             for (index, client) in clients.enumerated() {

@@ -33,7 +33,7 @@ public final class BacklogExperiment {
     private var start = MonotonicTime(nanoseconds: 0)
     private var isHolding = true
     private var connects: [BacklogConnect] = []
-    private var timers: [Timer] = []
+    private var timers: [LoopTimer] = []
     private var outcome = BacklogOutcome()
 
     /// Creates an experiment on a loop.
@@ -162,7 +162,7 @@ public final class BacklogExperiment {
     }
 
     private func acceptOne() {
-        guard let name = listener?.name else { return }
+        guard let name = listener?.fd else { return }
         var peer = SocketAddress.unspecified
         let result = loop.kernel.accept(name, peer: &peer)
         guard result.succeeded else {
@@ -224,7 +224,7 @@ public final class BacklogExperiment {
 
     private func note(_ kind: BacklogEvent.Kind, _ number: Int, waited: Double, _ reason: String? = nil) {
         let connected = connects.count { $0.state == .connected }
-        let name = listener?.name
+        let name = listener?.fd
         let queue = name.map { queueLength($0) ?? connected }
         happened(
             BacklogEvent(
@@ -286,7 +286,7 @@ private final class BacklogConnect {
         self.began = began
     }
 
-    var name: FileDescriptor? { descriptor?.name }
+    var name: FileDescriptor? { descriptor?.fd }
 
     func stopWatching() {
         watch?.cancel()

@@ -18,7 +18,7 @@ public final class ChatClient: MessageHandler {
     private let ended: (CloseReason) -> Void
     private var connection: Connection?
     private var waiting: [[UInt8]] = []
-    private var timer: Timer?
+    private var timer: LoopTimer?
     private var isFinishing = false
     /// Called when ``wantsLines`` becomes `true` again.
     public var becameHungry: (() -> Void)?
@@ -72,7 +72,7 @@ public final class ChatClient: MessageHandler {
         waiting.removeFirst(sent)
         if wasFull && wantsLines { becameHungry?() }
         guard isFinishing, waiting.isEmpty, timer == nil else { return }
-        connection.finish()
+        connection.closeWrite()
         timer = loop.schedule(after: Self.grace) { [weak connection] in connection?.close() }
     }
 

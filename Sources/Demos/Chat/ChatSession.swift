@@ -12,7 +12,7 @@ public final class ChatSession: MessageHandler, ChatPeer {
     private var connection: Connection?
     private var member: ChatMember?
     /// The timer that runs while the member's output is above its high watermark.
-    private var patience: Timer?
+    private var patience: LoopTimer?
 
     /// Creates the handler of a new connection.
     public init(_ chat: ChatServer) { self.chat = chat }

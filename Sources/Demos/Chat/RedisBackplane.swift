@@ -17,7 +17,7 @@ public final class RedisBackplane: ChatBackplane, RedisLinkHandler {
     private let origin: UInt64
     private let report: (String) -> Void
     private var link: RedisLink?
-    private var pulseTimer: Timer?
+    private var pulseTimer: LoopTimer?
     /// When the link was lost, and the number of events dropped by then; `nil` while it works, and at the start.
     private var loss: (since: MonotonicTime, dropped: Int)?
     /// Whether this server has received its own event, which proves that publishing works.

@@ -16,7 +16,7 @@ public final class BoundaryExperiment {
     private let sends: [[UInt8]]
     private var told: ((Result<BoundaryResult, SocketError>) -> Void)?
     private var listener: Listener?
-    private var timer: Timer?
+    private var timer: LoopTimer?
     private var sender: Connection?
     private var receiver: Connection?
     private var sent = 0
@@ -76,7 +76,7 @@ public final class BoundaryExperiment {
         loop.execute { [self] in
             guard let sender, let receiver else { return }
             guard sent < sends.count else {
-                sender.finish()
+                sender.closeWrite()
                 return receiver.resumeReading()
             }
             sender.write(sends[sent])

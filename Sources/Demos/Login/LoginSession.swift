@@ -40,7 +40,7 @@ public final class LoginSession: MessageHandler {
     private var stage = Stage.name
     private var user: [UInt8] = []
     private var triesLeft: Int
-    private var deadline: Timer?
+    private var deadline: LoopTimer?
     private var isDraining = false
 
     /// Creates the handler of a new connection.

@@ -25,8 +25,8 @@ public final class DatagramResponder: DatagramHandler {
     private let prefix: [UInt8]
 
     /// The limits of replies to one source, sufficient for a human sender.
-    public static let answerLimits: AnswerLimits = {
-        var limits = AnswerLimits()
+    public static let answerLimits: ReplyLimits = {
+        var limits = ReplyLimits()
         limits.perSecond = 1000
         return limits
     }()

@@ -36,7 +36,7 @@ final class TransferSession: ConnectionHandler {
     private(set) var isOver = false
     /// The rate of the current frame's content, and the timer that checks it.
     private var contentClock: UploadClock?
-    private var contentTimer: Timer?
+    private var contentTimer: LoopTimer?
     /// The file being hashed for this client.
     var hashing: FileHashing?
     /// An upload that is complete but for its hash.

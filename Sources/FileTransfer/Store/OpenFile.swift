@@ -27,7 +27,7 @@ public final class OpenFile: StoredFile {
     public init(_ file: consuming OwnedDescriptor) throws(FileAccessError) {
         let status: Stat
         do {
-            status = try Stat(file.name)
+            status = try Stat(file.fd)
         } catch {
             file.close(LinuxKernel.shared)
             throw FileAccessError(error)

@@ -27,7 +27,7 @@ final class DatagramWorkload: Workload {
     private var settingUp = 0
     private var isMeasuring = false
     private var setUpEnd: Int64 = 0
-    private var timer: Timer?
+    private var timer: LoopTimer?
 
     init(_ generator: LoadGenerator, _ ledger: Ledger) {
         self.generator = generator

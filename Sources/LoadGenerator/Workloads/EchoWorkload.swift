@@ -31,7 +31,7 @@ final class EchoWorkload: Workload {
     private(set) var schedule: SendSchedule?
     /// The number of messages of the open loop that have become due so far.
     private var due = 0
-    private var sendTimer: Timer?
+    private var sendTimer: LoopTimer?
     private lazy var sendWhatIsDue: () -> Void = { [unowned self] in sendDue() }
 
     init(_ generator: LoadGenerator, _ ledger: Ledger) {

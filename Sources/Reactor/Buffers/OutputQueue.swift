@@ -19,7 +19,7 @@ public struct SentFile: Sendable, Hashable {
 /// A part of a file that is queued for sending. It owns the file's descriptor.
 final class QueuedFile {
     private var descriptor: OwnedDescriptor?
-    let name: FileDescriptor
+    let fd: FileDescriptor
     private(set) var offset: Int64
     private(set) var left: Int
     private let count: Int
@@ -30,7 +30,7 @@ final class QueuedFile {
         _ descriptor: consuming OwnedDescriptor, from offset: Int64, count: Int,
         completed: @escaping (SentFile) -> Void
     ) {
-        name = descriptor.name
+        fd = descriptor.fd
         self.descriptor = consume descriptor
         self.offset = offset
         left = count

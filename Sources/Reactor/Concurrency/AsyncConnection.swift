@@ -121,7 +121,7 @@ public struct AsyncConnection {
     // MARK: Ending
 
     /// Sends queued output, then ends this side's stream (half-close); the peer may go on sending.
-    public func finish() { core.connection.finish() }
+    public func closeWrite() { core.connection.closeWrite() }
 
     /// Sends queued output, then closes. Returning from the closure that serves the connection does the same.
     public func close() { core.connection.close() }

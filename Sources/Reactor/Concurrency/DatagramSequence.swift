@@ -32,11 +32,11 @@ public struct DatagramSequence: AsyncSequence {
     /// Replies to a datagram.
     ///
     /// The reply leaves from the address that the datagram was sent to, and is subject to the socket's
-    /// ``AnswerLimits``.
+    /// ``ReplyLimits``.
     @discardableResult
-    public func answer(_ datagram: Datagram, with bytes: [UInt8]) -> DatagramSendResult {
+    public func reply(_ datagram: Datagram, with bytes: [UInt8]) -> DatagramSendResult {
         // Safe: a UInt8 has no padding that would be uninitialized.
-        unsafe base.answer(
+        unsafe base.reply(
             bytes.span.bytes, to: datagram.peer, from: datagram.local, question: datagram.bytes.span.bytes)
     }
 

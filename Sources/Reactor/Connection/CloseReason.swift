@@ -10,7 +10,7 @@ public struct CloseReason: Sendable, CustomStringConvertible {
         public static let closed = Kind(number: 0)
         /// ``Connection/abort()`` was called on this side.
         public static let aborted = Kind(number: 1)
-        /// The peer ended its stream, and this side ended its own, with ``Connection/finish()`` before or after that or
+        /// The peer ended its stream, and this side ended its own, with ``Connection/closeWrite()`` before or after that or
         /// with ``Connection/close()`` after it.
         public static let ended = Kind(number: 2)
         /// The peer reset the connection, the network lost it, or an operation on it failed; ``CloseReason/error`` has

@@ -25,7 +25,7 @@ extension Connection {
     /// has no reset: its peer sees the end of the stream, or an error if its own last bytes were not read.
     public func abort() {
         guard !state.isClosed else { return }
-        _ = loop.kernel.setResetOnClose(name)
+        _ = loop.kernel.setResetOnClose(fd)
         terminate(CloseReason(.aborted))
     }
 
@@ -42,29 +42,29 @@ extension Connection {
 
     /// Half-closes the connection: sends its queued output, then ends this side's stream (shutdown(2), `SHUT_WR`). The
     /// peer may keep sending.
-    public func finish() {
+    public func closeWrite() {
         guard state.isDisjoint(with: .keepsFromWriting) else { return }
-        state.insert(.finishing)
+        state.insert(.closingWrite)
         askForFlush()
     }
 
-    /// Ends this side's stream, once the queue is empty after ``finish()``.
+    /// Ends this side's stream, once the queue is empty after ``closeWrite()``.
     func shutdownWriting() {
-        state.remove(.finishing)
-        state.insert(.finished)
-        _ = loop.kernel.shutdownWriting(name)
+        state.remove(.closingWrite)
+        state.insert(.writeClosed)
+        _ = loop.kernel.shutdownWriting(fd)
         if state.contains(.ended) { terminate(CloseReason(.ended)) }
     }
 
     /// Lingers or closes, once the queue is empty after ``close()``.
     func lingerOrClose() {
         // Nothing can be lost if the peer has ended its stream, or was sent nothing.
-        if state.contains(.ended) || sentCount == 0 || limits.linger <= 0 { return lingered() }
-        if !state.contains(.finished) { _ = loop.kernel.shutdownWriting(name) }
+        if state.contains(.ended) || sentCount == 0 || limits.lingerNanoseconds <= 0 { return lingered() }
+        if !state.contains(.writeClosed) { _ = loop.kernel.shutdownWriting(fd) }
         state.remove(.closing)
-        state.formUnion([.lingering, .finished])
+        state.formUnion([.lingering, .writeClosed])
         lingerBytesLeft = Int32(clamping: limits.lingerBytes)
-        deadline = loop.turnTime + limits.linger
+        deadline = loop.turnTime + limits.lingerNanoseconds
         armDeadline(deadline)
     }
 
@@ -76,7 +76,7 @@ extension Connection {
         guard state.contains(.unacknowledged) && !peer.isUnix else { return lingered() }
         state.insert(.pausedByUser)
         updateInterest()
-        deadline = loop.turnTime + lingerCheck
+        deadline = loop.turnTime + lingerCheckNanoseconds
         armDeadline(deadline)
     }
 
@@ -90,9 +90,9 @@ extension Connection {
     @inline(never)
     func terminate(_ reason: CloseReason, losesOutput: Bool = false) {
         guard !state.isClosed else { return }
-        if descriptor != nil && (losesOutput || state.contains(.queued)) { _ = loop.kernel.setResetOnClose(name) }
-        state.subtract([.closing, .lingering, .queued, .finishing])
-        state.formUnion([.closed, .finished])
+        if descriptor != nil && (losesOutput || state.contains(.queued)) { _ = loop.kernel.setResetOnClose(fd) }
+        state.subtract([.closing, .lingering, .queued, .closingWrite])
+        state.formUnion([.closed, .writeClosed])
         closeReason = reason
         dropQueue()
         if !loop.rateMeters.isEmpty { endRates() }

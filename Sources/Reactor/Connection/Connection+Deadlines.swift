@@ -3,9 +3,9 @@
 
 extension Connection {
     /// The interval in nanoseconds at which a paused connection is polled where the selector does not report hang-ups.
-    static let probeInterval: Int64 = 1_000_000_000
+    static let probeNanoseconds: Int64 = 1_000_000_000
     /// The delay in nanoseconds before a send that found no memory is retried.
-    static let bufferRetryInterval: Int64 = 10_000_000
+    static let bufferRetryNanoseconds: Int64 = 10_000_000
 
     /// Sets a deadline for a complete message, which single bytes do not extend. At the deadline the connection is
     /// closed with ``CloseReason/Kind/messageTimeout``.
@@ -50,13 +50,13 @@ extension Connection {
     /// The next time at which a deadline may have passed.
     private var nextDeadline: MonotonicTime {
         if state.contains(.lingering) { return deadline }
-        var next = lastActivity + limits.idle
+        var next = lastActivity + limits.idleNanoseconds
         if isAwaitingMessage { next = min(next, deadline) }
         // Later sends do not arm the timer, so one check within the stall time is needed anyway.
         let isWaiting = !state.isDisjoint(with: [.queued, .unacknowledged])
-        next = min(next, loop.turnTime + (isWaiting ? limits.progressCheck : limits.writeStall))
+        next = min(next, loop.turnTime + (isWaiting ? limits.progressCheckNanoseconds : limits.writeStallNanoseconds))
         if isRegistered && !loop.capabilities.reportsHangUp && loop.registry.interest(of: self).isEmpty {
-            next = min(next, loop.turnTime + Self.probeInterval)
+            next = min(next, loop.turnTime + Self.probeNanoseconds)
         }
         return next
     }
@@ -77,7 +77,7 @@ extension Connection {
             return terminate(CloseReason(.writeStalled), losesOutput: true)
         } else if isAwaitingMessage && now >= deadline {
             return terminate(CloseReason(.messageTimeout))
-        } else if now >= lastActivity + limits.idle {
+        } else if now >= lastActivity + limits.idleNanoseconds {
             return terminate(CloseReason(.idle))
         }
         if state.contains(.outOfBuffers) {
@@ -93,7 +93,7 @@ extension Connection {
     /// Asks the kernel how much the peer has acknowledged; a change since the last check is progress.
     func noteAcknowledged(_ now: MonotonicTime) {
         guard sentCount != acknowledgedCount else { return }
-        let left = loop.kernel.unacknowledged(of: name)
+        let left = loop.kernel.unacknowledged(of: fd)
         guard left.succeeded else {  // unknown: what the kernel accepts counts as progress
             state.remove(.unacknowledged)
             return
@@ -118,11 +118,13 @@ extension Connection {
     /// everything may take its time: if it were gone, the socket would report it.
     private func isStalled(_ now: MonotonicTime) -> Bool {
         guard state.contains(.queued) || state.contains(.unacknowledged) && !peer.isUnix else { return false }
-        return now >= lastProgress + limits.writeStall
+        return now >= lastProgress + limits.writeStallNanoseconds
     }
 
     /// The interval in nanoseconds at which the acknowledgement of the last bytes is checked while lingering.
-    var lingerCheck: Int64 { max(Self.bufferRetryInterval, min(limits.linger, limits.progressCheck)) }
+    var lingerCheckNanoseconds: Int64 {
+        max(Self.bufferRetryNanoseconds, min(limits.lingerNanoseconds, limits.progressCheckNanoseconds))
+    }
 
     /// Decides whether to keep lingering at its deadline: a peer that keeps acknowledging output is waited for, with the
     /// patience of the write stall. The linger time replaces it without a stall limit, and when the peer has used up
@@ -134,19 +136,21 @@ extension Connection {
             return false
         }
         let isInputUsedUp = lingerBytesLeft <= 0
-        let patience = isInputUsedUp || limits.writeStall == .max ? limits.linger : limits.writeStall
+        let patience =
+            isInputUsedUp || limits.writeStallNanoseconds == .max
+            ? limits.lingerNanoseconds : limits.writeStallNanoseconds
         guard now < lastProgress + patience else {
             if isInputUsedUp { lingered() } else { terminate(CloseReason(.writeStalled), losesOutput: true) }
             return false
         }
-        deadline = now + lingerCheck
+        deadline = now + lingerCheckNanoseconds
         return true
     }
 
     /// Polls a connection without interest for a reset, for selectors that do not report it.
     private func probe() {
         guard isRegistered, loop.registry.interest(of: self).isEmpty else { return }
-        var entry = [PollEntry(descriptor: name.rawValue, events: 0)]
+        var entry = [PollEntry(descriptor: fd.rawValue, events: 0)]
         var span = entry.mutableSpan
         guard loop.kernel.poll(&span, timeout: .none).rawValue > 0 else { return }
         let found = Readiness(rawValue: UInt16(bitPattern: span[0].found))

@@ -51,7 +51,7 @@ extension Connection {
         loop.blockBrokenPipe()
         openQueue().append(QueuedFile(file, from: offset, count: count, completed: completed))
         flushInNextTurn()
-        return answer(queuedWeight)
+        return resultOfWriting(queuedWeight)
     }
 
     /// The number of bytes of files that are queued.
@@ -66,7 +66,7 @@ extension Connection {
         if file.left > 0 {
             let offered = min(file.left, limit, Self.largestCall)
             let result = retryingInterrupts {
-                loop.sendFile(to: name, from: file.name, at: file.offset, count: offered)
+                loop.sendFile(to: fd, from: file.fd, at: file.offset, count: offered)
             }
             if result.rawValue == 0 {
                 let error = SocketError(

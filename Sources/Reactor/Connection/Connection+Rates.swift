@@ -46,7 +46,7 @@ extension Connection {
     // MARK: Meters
 
     private func meter(_ direction: RateMeter.Direction) -> RateMeter? {
-        guard let meters = loop.rateMeters[name.rawValue] else { return nil }
+        guard let meters = loop.rateMeters[fd.rawValue] else { return nil }
         return direction == .reading ? meters.reading : meters.writing
     }
 
@@ -72,14 +72,14 @@ extension Connection {
     }
 
     private func setMeter(_ meter: RateMeter?, _ direction: RateMeter.Direction) {
-        var meters = loop.rateMeters[name.rawValue] ?? (nil, nil)
+        var meters = loop.rateMeters[fd.rawValue] ?? (nil, nil)
         if direction == .reading { meters.reading = meter } else { meters.writing = meter }
-        loop.rateMeters[name.rawValue] = meters.reading == nil && meters.writing == nil ? nil : meters
+        loop.rateMeters[fd.rawValue] = meters.reading == nil && meters.writing == nil ? nil : meters
     }
 
     /// Ends the meters, because the connection has closed.
     func endRates() {
-        guard let meters = loop.rateMeters.removeValue(forKey: name.rawValue) else { return }
+        guard let meters = loop.rateMeters.removeValue(forKey: fd.rawValue) else { return }
         meters.reading?.end()
         meters.writing?.end()
     }
@@ -115,7 +115,7 @@ extension Connection {
                 updateInterest()
                 return meter.wait()
             }
-            let result = retryingInterrupts { loop.receive(from: name, atMost: allowed) }
+            let result = retryingInterrupts { loop.receive(from: fd, atMost: allowed) }
             // Before the handler runs: it may change the limit.
             if result.rawValue > 0 { meter.take(result.rawValue) }
             let count = take(result)
@@ -123,7 +123,7 @@ extension Connection {
             receivesLeft -= 1
             bytesLeft -= count
         }
-        if loop.isEdgeTriggered && state.wantsToRead { loop.lookAgain(at: self, readiness) }
+        if loop.isEdgeTriggered && state.wantsToRead { loop.redispatch(at: self, readiness) }
     }
 
     // MARK: Writing

@@ -31,12 +31,12 @@ extension Connection {
             bytesLeft -= count
         }
         // Level-triggered, the kernel reports the rest again by itself.
-        if loop.isEdgeTriggered && state.wantsToRead { loop.lookAgain(at: self, readiness) }
+        if loop.isEdgeTriggered && state.wantsToRead { loop.redispatch(at: self, readiness) }
     }
 
     /// Receives and delivers once; returns the number of bytes, or 0 when there were none.
     @inline(__always)
-    private func receiveOnce() -> Int { take(loop.receive(from: name)) }
+    private func receiveOnce() -> Int { take(loop.receive(from: fd)) }
 
     /// Delivers the bytes of a receive; returns their number, or 0 when there were none.
     @inline(__always)
@@ -76,7 +76,7 @@ extension Connection {
             return 0
         }
         state.insert(.ended)
-        let isOver = state.contains(.finished)
+        let isOver = state.contains(.writeClosed)
         updateInterest()
         if state.isOpen { deliverEnded() }
         if isOver { terminate(CloseReason(.ended)) }
@@ -90,7 +90,7 @@ extension Connection {
     /// Ends the connection with an error that the selector reported and no receive will return, because reading is
     /// paused.
     func failWithPendingError() {
-        let pending = loop.kernel.pendingError(of: name)
+        let pending = loop.kernel.pendingError(of: fd)
         let errno = pending.rawValue > 0 ? Errno(rawValue: CInt(pending.rawValue)) : pending.errno ?? .connectionReset
         terminate(CloseReason(.failed, error: SocketError(.receive, subject: "\(peer)", errno: errno)))
     }

@@ -18,7 +18,7 @@ public struct WriteResult: Sendable, Hashable {
     /// The bytes were taken, but more than ``Limits/outputHighWatermark`` is queued: stop writing until
     /// ``ConnectionHandler/drained(_:)``.
     public static let pressure = WriteResult(value: 1)
-    /// The bytes were not taken: the connection has closed, or ``Connection/close()`` or ``Connection/finish()`` was
+    /// The bytes were not taken: the connection has closed, or ``Connection/close()`` or ``Connection/closeWrite()`` was
     /// called.
     public static let closed = WriteResult(value: 2)
 }
@@ -101,7 +101,7 @@ extension Connection {
         let count = loop.gathered
         guard count > 0 else { return }
         loop.gathered = 0
-        let result = loop.sendGathered(count, to: name)
+        let result = loop.sendGathered(count, to: fd)
         if result.rawValue == count { noteSent(count) } else { keepUnsent(count, result) }
     }
 
@@ -110,7 +110,7 @@ extension Connection {
     private func keepUnsent(_ count: Int, _ first: SystemResult) {
         var result = first
         while result.wasInterrupted {
-            result = loop.sendGathered(count, to: name)
+            result = loop.sendGathered(count, to: fd)
         }
         guard let sent = judgeSend(result) else { return }
         // Safe: the buffer lives as long as the loop, and nothing writes to it while `append` copies the bytes.
@@ -118,7 +118,7 @@ extension Connection {
     }
 
     private func sendDirectly(_ bytes: RawSpan) -> WriteResult {
-        guard let sent = judgeSend(retryingInterrupts { loop.kernel.send(name, bytes) }) else { return .closed }
+        guard let sent = judgeSend(retryingInterrupts { loop.kernel.send(fd, bytes) }) else { return .closed }
         return sent == bytes.byteCount ? .taken : enqueue(bytes.extracting(sent...))
     }
 
@@ -129,11 +129,11 @@ extension Connection {
         }
         append(bytes)
         askForFlush()
-        return answer(queuedWeight)
+        return resultOfWriting(queuedWeight)
     }
 
     /// Returns the result of a write after which so much is queued.
-    func answer(_ weight: Int) -> WriteResult {
+    func resultOfWriting(_ weight: Int) -> WriteResult {
         if weight <= limits.high { return .taken }
         // A writer that stops for pressure waits for `drained`, even if the next send takes everything.
         state.insert(.owesDrained)
@@ -182,7 +182,7 @@ extension Connection {
                 budget -= sent
             } else {
                 let offered = min(leading, budget)
-                let result = retryingInterrupts { queue.withFirst(offered) { loop.kernel.send(name, $0) } }
+                let result = retryingInterrupts { queue.withFirst(offered) { loop.kernel.send(fd, $0) } }
                 guard let sent = judgeSend(result) else { return }
                 if sent > 0 {
                     queue.removeFirst(sent)
@@ -197,7 +197,7 @@ extension Connection {
         } else if loop.isEdgeTriggered {
             // The kernel took all that was offered, so no edge will follow; level-triggered, it reports writability
             // again.
-            loop.lookAgain(at: self, .writable)
+            loop.redispatch(at: self, .writable)
         }
     }
 
@@ -234,7 +234,7 @@ extension Connection {
             // Out of buffers (ENOBUFS, ENOMEM) means "try later" too: the bytes stay queued, under their stall
             // deadline.
             state.insert(.outOfBuffers)
-            armDeadline(loop.turnTime + Self.bufferRetryInterval)
+            armDeadline(loop.turnTime + Self.bufferRetryNanoseconds)
             return 0
         }
         terminate(CloseReason(.failed, error: SocketError(.send, subject: "\(peer)", errno: errno)))
@@ -278,11 +278,11 @@ extension Connection {
         guard !state.isClosed else { return }
         let count = queuedWeight
         if count == 0 {
-            if state.contains(.finishing) { shutdownWriting() }
+            if state.contains(.closingWrite) { shutdownWriting() }
             if state.contains(.closing) { lingerOrClose() }
             guard !state.isClosed else { return }
         } else {
-            armDeadline(lastProgress + limits.progressCheck)
+            armDeadline(lastProgress + limits.progressCheckNanoseconds)
         }
         if count > limits.high && state.isOpen && !state.contains(.pausedByPressure) {
             state.formUnion([.pausedByPressure, .owesDrained])

@@ -40,7 +40,7 @@ public import SystemPackage
     var lastProgress: MonotonicTime
     /// The deadline of the awaited message, or of lingering.
     var deadline: MonotonicTime
-    var timer = Timer.none
+    var timer = LoopTimer.none
     /// The time at which the timer fires.
     var timerTime = MonotonicTime.never
 
@@ -48,21 +48,21 @@ public import SystemPackage
         loop: EventLoop, _ descriptor: consuming OwnedDescriptor, peer: SocketAddress, limits: ConnectionLimits,
         owner: ConnectionOwner?
     ) {
-        let name = descriptor.name
+        let fd = descriptor.fd
         self.descriptor = consume descriptor
         self.peer = peer
         self.limits = limits
         self.owner = owner
         lastActivity = loop.turnTime
         lastProgress = loop.turnTime
-        deadline = loop.turnTime + limits.firstMessage
-        super.init(loop: loop, name: name)
+        deadline = loop.turnTime + limits.firstMessageNanoseconds
+        super.init(loop: loop, fd: fd)
     }
 
     // MARK: Properties
 
     /// Whether the connection is open in both directions and ``close()`` has not been called.
-    public var isOpen: Bool { state.isDisjoint(with: [.notOpen, .ended, .finishing, .finished]) }
+    public var isOpen: Bool { state.isDisjoint(with: [.notOpen, .ended, .closingWrite, .writeClosed]) }
 
     /// Whether the connection has ended: its descriptor is closed, or will be at the end of the turn.
     public var isClosed: Bool { state.isClosed }
@@ -79,7 +79,7 @@ public import SystemPackage
     /// The local address, `nil` when the connection has closed. Makes a system call (getsockname(2)).
     public var local: SocketAddress? {
         var address = SocketAddress.unspecified
-        guard !state.isClosed, loop.kernel.localAddress(of: name, &address).succeeded else { return nil }
+        guard !state.isClosed, loop.kernel.localAddress(of: fd, &address).succeeded else { return nil }
         return address
     }
 
@@ -88,7 +88,7 @@ public import SystemPackage
     public var peerCredentials: PeerCredentials? {
         var credentials = PeerCredentials()
         // The socket's own family decides: behind a proxy, `peer` is the client's address.
-        guard local?.isUnix == true, loop.kernel.peerCredentials(of: name, &credentials).succeeded else { return nil }
+        guard local?.isUnix == true, loop.kernel.peerCredentials(of: fd, &credentials).succeeded else { return nil }
         return credentials
     }
 
@@ -96,7 +96,7 @@ public import SystemPackage
     /// when the connection has closed or was lost. Makes a system call (getpeername(2)).
     public var directPeer: SocketAddress? {
         var address = SocketAddress.unspecified
-        guard !state.isClosed, loop.kernel.peerAddress(of: name, &address).succeeded else { return nil }
+        guard !state.isClosed, loop.kernel.peerAddress(of: fd, &address).succeeded else { return nil }
         return address
     }
 
@@ -107,7 +107,7 @@ public import SystemPackage
     public var fileDescriptor: FileDescriptor? {
         guard !state.isClosed else { return nil }
         state.insert(.descriptorShared)
-        return name
+        return fd
     }
 
     // MARK: Pausing
@@ -137,7 +137,7 @@ public import SystemPackage
         var interest: Interest = state.wantsToRead ? .readable : []
         if state.intersection([.queued, .outOfBuffers, .heldByRate]) == .queued { interest.insert(.writable) }
         loop.setInterest(interest, of: self)
-        if interest.isEmpty && !loop.capabilities.reportsHangUp { armDeadline(loop.turnTime + Self.probeInterval) }
+        if interest.isEmpty && !loop.capabilities.reportsHangUp { armDeadline(loop.turnTime + Self.probeNanoseconds) }
     }
 
     /// Continues reading after one of the causes of a pause is gone.
@@ -145,11 +145,11 @@ public import SystemPackage
         updateInterest()
         guard isRegistered else { return }
         if state.wantsHeldInput {
-            loop.lookAgain(at: self, .readable)
+            loop.redispatch(at: self, .readable)
         } else if state.wantsToRead && loop.isEdgeTriggered {
             // An edge that came meanwhile is not reported again: act as if it had come now. It may have reported the
             // end of the stream too: read until the operation would block, even after a short read.
-            loop.lookAgain(at: self, [.readable, .peerClosed])
+            loop.redispatch(at: self, [.readable, .peerClosed])
         }
     }
 

@@ -3,12 +3,12 @@
 /// The part of ``Limits`` that a connection needs, in units that are cheap to compare: times in nanoseconds, sizes in
 /// bytes. All connections of a listener share one, so that replacing its values affects them all at once.
 final class ConnectionLimits {
-    private(set) var idle: Int64
-    private(set) var firstMessage: Int64
-    private(set) var writeStall: Int64
+    private(set) var idleNanoseconds: Int64
+    private(set) var firstMessageNanoseconds: Int64
+    private(set) var writeStallNanoseconds: Int64
     /// The interval at which a peer with unacknowledged output is checked for progress.
-    private(set) var progressCheck: Int64
-    private(set) var linger: Int64
+    private(set) var progressCheckNanoseconds: Int64
+    private(set) var lingerNanoseconds: Int64
     private(set) var receivesPerTurn: Int
     private(set) var bytesReceivedPerTurn: Int
     private(set) var messagesPerTurn: Int
@@ -22,11 +22,11 @@ final class ConnectionLimits {
     private(set) var writeRate: RateLimit?
 
     init(_ limits: Limits) {
-        idle = max(0, limits.idleTime?.wholeNanoseconds ?? .max)
-        firstMessage = max(0, limits.firstMessageTime?.wholeNanoseconds ?? .max)
-        writeStall = max(0, limits.writeStallTime?.wholeNanoseconds ?? .max)
-        linger = max(0, limits.lingerTime.wholeNanoseconds)
-        progressCheck = max(1_000_000, min(writeStall, idle) / 16)
+        idleNanoseconds = max(0, limits.idleTime?.wholeNanoseconds ?? .max)
+        firstMessageNanoseconds = max(0, limits.firstMessageTime?.wholeNanoseconds ?? .max)
+        writeStallNanoseconds = max(0, limits.writeStallTime?.wholeNanoseconds ?? .max)
+        lingerNanoseconds = max(0, limits.lingerTime.wholeNanoseconds)
+        progressCheckNanoseconds = max(1_000_000, min(writeStallNanoseconds, idleNanoseconds) / 16)
         receivesPerTurn = max(1, limits.receivesPerTurn)
         bytesReceivedPerTurn = max(1, limits.bytesReceivedPerTurn)
         messagesPerTurn = max(1, limits.messagesPerTurn)
@@ -41,11 +41,11 @@ final class ConnectionLimits {
 
     /// Replaces all values. Must not be called inside a callback of a connection that has these limits.
     func replace(with other: ConnectionLimits) {
-        idle = other.idle
-        firstMessage = other.firstMessage
-        writeStall = other.writeStall
-        progressCheck = other.progressCheck
-        linger = other.linger
+        idleNanoseconds = other.idleNanoseconds
+        firstMessageNanoseconds = other.firstMessageNanoseconds
+        writeStallNanoseconds = other.writeStallNanoseconds
+        progressCheckNanoseconds = other.progressCheckNanoseconds
+        lingerNanoseconds = other.lingerNanoseconds
         receivesPerTurn = other.receivesPerTurn
         bytesReceivedPerTurn = other.bytesReceivedPerTurn
         messagesPerTurn = other.messagesPerTurn

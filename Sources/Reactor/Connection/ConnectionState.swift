@@ -6,7 +6,7 @@
 //                (paused: by the user, backpressure or a rate; the kernel then keeps the bytes, and the peer waits)
 //                (held: the handler has kept a part of what it received, and nothing newer is received before that)
 //
-//     writing:   open --finish()--> finishing --queue empty, shutdown(2)--> finished
+//     writing:   open --closeWrite()--> closingWrite --queue empty, shutdown(2)--> writeClosed
 //
 //     life:      open --close()--> closing --queue empty--> lingering --peer ended, or enough--> closed
 //                  |                  |                                                            ^
@@ -31,8 +31,8 @@ struct ConnectionState: OptionSet {
     static let pausedByPressure = ConnectionState(rawValue: 1 << 5)
 
     // Writing.
-    static let finishing = ConnectionState(rawValue: 1 << 6)
-    static let finished = ConnectionState(rawValue: 1 << 7)
+    static let closingWrite = ConnectionState(rawValue: 1 << 6)
+    static let writeClosed = ConnectionState(rawValue: 1 << 7)
     /// Output is queued.
     static let queued = ConnectionState(rawValue: 1 << 8)
     /// The handler is running, and its writes are gathered.
@@ -78,10 +78,10 @@ struct ConnectionState: OptionSet {
     static let keepsFromReadingFreely: ConnectionState = [.keepsFromReading, .limitsReading]
     static let keepsFromDelivering: ConnectionState = [.notOpen, .pausedByUser, .pausedByPressure]
     static let discardsInput: ConnectionState = [.closing, .lingering]
-    static let keepsFromWriting: ConnectionState = [.closing, .lingering, .closed, .finishing, .finished]
+    static let keepsFromWriting: ConnectionState = [.closing, .lingering, .closed, .closingWrite, .writeClosed]
     static let decidesWriting: ConnectionState = [.keepsFromWriting, .gathering, .queued, .limitsWriting]
     static let needsSettling: ConnectionState = [
-        .closing, .lingering, .closed, .finishing, .queued, .pausedByPressure, .owesDrained, .owesFileOutcome,
+        .closing, .lingering, .closed, .closingWrite, .queued, .pausedByPressure, .owesDrained, .owesFileOutcome,
     ]
 
     var isOpen: Bool { isDisjoint(with: .notOpen) }

@@ -14,7 +14,7 @@ final class TracedHandler: HandlerAdapter, ConnectionHandler {
     override var adapted: any AnyObject { (handler as? HandlerAdapter)?.adapted ?? handler }
 
     private func note(_ connection: Connection, _ text: String) {
-        trace.callback("\(connection.name.rawValue) \(text)")
+        trace.callback("\(connection.fd.rawValue) \(text)")
     }
 
     func connected(_ connection: Connection) throws {

@@ -16,7 +16,7 @@ extension EventLoop {
 
     func register(_ source: EventSource, wanting interest: Interest) {
         // The kernel reused the number, so the descriptor that was registered under it has been closed by other code.
-        if let former = registry.source(of: source.name) { loseDescriptor(of: former) }
+        if let former = registry.source(of: source.fd) { loseDescriptor(of: former) }
         registry.add(source, wanting: interest)
     }
 
@@ -39,7 +39,7 @@ extension EventLoop {
     }
 
     /// Redispatches a source in the next turn, even if no selector reports it.
-    func lookAgain(at source: EventSource, _ readiness: Readiness) {
+    func redispatch(at source: EventSource, _ readiness: Readiness) {
         // One entry per source: otherwise an edge in each turn would add an entry to each turn, and every entry reads a
         // full budget.
         if source.readyAgain.isEmpty { readyAgain.append(ReadyEvent(token: source.token, readiness: readiness)) }

@@ -297,7 +297,7 @@ public final class EventLoop {
     /// - Returns: A handle with which to cancel the timer.
     @discardableResult
     public func schedule(after delay: Duration, repeating period: Duration? = nil, _ action: @escaping () -> Void)
-        -> Timer
+        -> LoopTimer
     {
         // Outside a turn, `now` may be stale.
         let start = isInTurn ? turnTime : kernel.now()
@@ -310,7 +310,7 @@ public final class EventLoop {
     ///
     /// - Returns: `false` when the timer had fired or was cancelled before.
     @discardableResult
-    public func cancel(_ timer: Timer) -> Bool {
+    public func cancel(_ timer: LoopTimer) -> Bool {
         let action = timers.cancel(timer)
         return action != nil
     }

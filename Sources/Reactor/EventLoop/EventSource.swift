@@ -14,15 +14,15 @@ public class EventSource {
     /// The current registration; meaningful only while ``isRegistered``.
     final var token = Token(rawValue: 0)
     /// The descriptor's number. It is a name only: once this source is closed, the number may belong to another file.
-    final let name: FileDescriptor
+    final let fd: FileDescriptor
     /// The readiness to redispatch in the next turn; empty when the source is not in the loop's list.
     final var readyAgain: Readiness = []
     /// Whether the source is registered with the loop.
     final var isRegistered = false
 
-    init(loop: EventLoop, name: FileDescriptor) {
+    init(loop: EventLoop, fd: FileDescriptor) {
         self.loop = loop
-        self.name = name
+        self.fd = fd
     }
 
     /// Handles readiness that the selector or the redispatch list reported. A hint: the operation may still block.
@@ -42,7 +42,7 @@ public class EventSource {
     func registrationFailed(_ errno: Errno) {
         loop.schedule(after: .milliseconds(10)) { [weak self] in
             guard let self, isRegistered else { return }
-            loop.registry.retell(self)
+            loop.registry.reapply(self)
         }
     }
     /// Adjusts to the capabilities of a new selector.

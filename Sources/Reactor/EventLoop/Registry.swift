@@ -41,7 +41,7 @@ final class Registry {
         var generation: UInt32 = 0
         /// The interest that the source wants, and the one last passed to the selector.
         var wanted: Interest?
-        var told: Interest?
+        var applied: Interest?
         /// Whether the slot is in the list of changes.
         var isChanged = false
         /// Whether the slot was taken out of the selector because of a hang-up that its source has no interest in.
@@ -57,7 +57,7 @@ final class Registry {
 
     /// Registers a source under its descriptor; the selector learns of it before the next wait.
     func add(_ source: EventSource, wanting interest: Interest) {
-        let index = Int(source.name.rawValue)
+        let index = Int(source.fd.rawValue)
         slots.grow(toInclude: index)
         precondition(slots[index].source == nil, "descriptor \(index) is watched already")
         slots[index].source = SourceReference(retaining: source)
@@ -79,7 +79,7 @@ final class Registry {
     }
 
     /// Retries a registration that the selector refused.
-    func retell(_ source: EventSource) { noteChange(source.token.index) }
+    func reapply(_ source: EventSource) { noteChange(source.token.index) }
 
     /// Returns the interest of a registered source.
     func interest(of source: EventSource) -> Interest { slots[source.token.index].wanted ?? [] }
@@ -96,11 +96,11 @@ final class Registry {
     ///   drops the registration by itself, if the selector relies on that.
     func remove(_ source: EventSource, from selector: any Selector, closesAlone: Bool) {
         let index = source.token.index
-        if let told = slots[index].told {
+        if let told = slots[index].applied {
             if !(closesAlone && selector.capabilities.forgetsClosedDescriptors) {
-                _ = selector.change(source.name, token: source.token, from: told, to: nil)
+                _ = selector.change(source.fd, token: source.token, from: told, to: nil)
             }
-            slots[index].told = nil
+            slots[index].applied = nil
         }
         retired.append(slots[index].source!)
         slots[index].source = nil
@@ -143,9 +143,9 @@ final class Registry {
     /// cannot be masked.
     func muteIfUnwanted(_ token: Token, in selector: any Selector) {
         let index = token.index
-        guard slots[index].wanted == [], let told = slots[index].told else { return }
+        guard slots[index].wanted == [], let told = slots[index].applied else { return }
         _ = selector.change(FileDescriptor(rawValue: CInt(index)), token: token, from: told, to: nil)
-        slots[index].told = nil
+        slots[index].applied = nil
         slots[index].isMuted = true
     }
 
@@ -160,13 +160,13 @@ final class Registry {
         changed.drain { index in
             slots[index].isChanged = false
             guard let source = slots[index].source?.source, let wanted = slots[index].wanted else { return }
-            let told = slots[index].told
-            if told == wanted || !isToBeTold(index) { return }
-            if let errno = selector.change(source.name, token: source.token, from: told, to: wanted).errno {
+            let told = slots[index].applied
+            if told == wanted || !needsApplying(index) { return }
+            if let errno = selector.change(source.fd, token: source.token, from: told, to: wanted).errno {
                 refused.append((source, errno))
                 return
             }
-            slots[index].told = wanted
+            slots[index].applied = wanted
             slots[index].isMuted = false
         }
         return refused
@@ -181,26 +181,26 @@ final class Registry {
     ///   Any other refusal concerns one source, such as a regular file, and is handled at the next flush.
     func move(to selector: any Selector) -> Errno? {
         var refused: [Int] = []
-        for index in 0..<slots.count where isToBeTold(index) {
+        for index in 0..<slots.count where needsApplying(index) {
             guard let source = slots[index].source?.source else { continue }
-            let result = selector.change(source.name, token: source.token, from: nil, to: slots[index].wanted)
+            let result = selector.change(source.fd, token: source.token, from: nil, to: slots[index].wanted)
             guard let errno = result.errno else { continue }
             if errno.faultClass == .resources { return errno }
             refused.append(index)
         }
-        for index in 0..<slots.count where isToBeTold(index) {
-            slots[index].told = slots[index].wanted
+        for index in 0..<slots.count where needsApplying(index) {
+            slots[index].applied = slots[index].wanted
             slots[index].isMuted = false
         }
         for index in refused {
-            slots[index].told = nil
+            slots[index].applied = nil
             noteChange(index)
         }
         return nil
     }
 
     /// Whether a selector should hold this slot: there is a source, and it is not muted.
-    private func isToBeTold(_ index: Int) -> Bool {
+    private func needsApplying(_ index: Int) -> Bool {
         guard let wanted = slots[index].wanted else { return false }
         return !(slots[index].isMuted && wanted == [])
     }

@@ -7,16 +7,16 @@ public import SystemPackage
 /// Dropping the value without closing or releasing the descriptor is a programming error and traps.
 public struct OwnedDescriptor: ~Copyable {
     /// The descriptor's number, valid while this value exists.
-    public let name: FileDescriptor
+    public let fd: FileDescriptor
 
-    /// Takes ownership of `name`.
-    public init(_ name: FileDescriptor) { self.name = name }
+    /// Takes ownership of `fd`.
+    public init(_ fd: FileDescriptor) { self.fd = fd }
 
     /// Closes the descriptor through a kernel. The call is never retried: on Linux the descriptor is closed even if
     /// close(2) reports an error (close(2), "Dealing with error returns from close").
     @discardableResult
     package consuming func close(_ kernel: any SystemCalls) -> SystemResult {
-        let name = name
+        let name = fd
         discard self
         return kernel.close(name)
     }
@@ -29,12 +29,12 @@ public struct OwnedDescriptor: ~Copyable {
 
     /// Gives up ownership and returns the descriptor, which the caller now has to close.
     public consuming func release() -> FileDescriptor {
-        let name = name
+        let name = fd
         discard self
         return name
     }
 
     deinit {
-        precondition(name.rawValue < 0, "descriptor \(name.rawValue) was dropped without being closed")
+        precondition(fd.rawValue < 0, "descriptor \(fd.rawValue) was dropped without being closed")
     }
 }

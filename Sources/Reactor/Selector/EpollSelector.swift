@@ -12,13 +12,13 @@ final class EpollSelector: Selector {
     private let kernel: any SystemCalls
     private let isEdgeTriggered: Bool
     private var epoll: OwnedDescriptor?
-    private let name: FileDescriptor
+    private let fd: FileDescriptor
 
     init(kernel: any SystemCalls, edgeTriggered: Bool) throws(SocketError) {
         let made = kernel.epollCreate()
         if let errno = made.errno { throw SocketError(.start, subject: "epoll", errno: errno) }
         self.kernel = kernel
-        name = made.descriptor
+        fd = made.descriptor
         epoll = OwnedDescriptor(made.descriptor)
         isEdgeTriggered = edgeTriggered
         capabilities = SelectorCapabilities(
@@ -28,13 +28,13 @@ final class EpollSelector: Selector {
 
     func change(_ descriptor: FileDescriptor, token: Token, from old: Interest?, to new: Interest?) -> SystemResult {
         guard let new else {
-            return kernel.epollControl(name, .delete, descriptor, events: 0, data: 0)
+            return kernel.epollControl(fd, .delete, descriptor, events: 0, data: 0)
         }
         // In edge-triggered mode all interests are registered once, and the loop ignores those it does not want:
         // changing an interest costs no system call.
         if isEdgeTriggered && old != nil { return SystemResult(0) }
         return kernel.epollControl(
-            name, old == nil ? .add : .modify, descriptor, events: bits(of: new), data: token.rawValue)
+            fd, old == nil ? .add : .modify, descriptor, events: bits(of: new), data: token.rawValue)
     }
 
     private func bits(of interest: Interest) -> UInt32 {
@@ -47,7 +47,7 @@ final class EpollSelector: Selector {
     }
 
     func wait(into ready: ReadyList, timeout: WaitTimeout) -> SystemResult {
-        ready.fill { kernel.epollWait(name, into: &$0, timeout: timeout) }
+        ready.fill { kernel.epollWait(fd, into: &$0, timeout: timeout) }
     }
 
     func close() { epoll.take()?.close(kernel) }

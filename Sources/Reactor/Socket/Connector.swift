@@ -19,8 +19,8 @@ public final class Connector: EventSource {
     /// The address to connect to.
     public let address: SocketAddress
     private var descriptor: OwnedDescriptor?
-    private var timer: Timer?
-    private var retryTimer: Timer?
+    private var timer: LoopTimer?
+    private var retryTimer: LoopTimer?
     /// Whether foreign code closed the descriptor and the caller has not been notified yet.
     private var isLost = false
     private var retryPause = Duration.milliseconds(1)
@@ -41,16 +41,16 @@ public final class Connector: EventSource {
         let socket = OwnedDescriptor(made.descriptor)
         var isWaiting = false
         do throws(SocketError) {
-            try loop.checkCapacity(for: socket.name)
-            try limits.apply(to: socket.name, kernel, for: address, isListener: false)
+            try loop.checkCapacity(for: socket.fd)
+            try limits.apply(to: socket.fd, kernel, for: address, isListener: false)
             // An unnamed Unix socket needs no bind; bind(2) would make the kernel choose an abstract name (autobind).
             if let local, local != .unnamedUnix {
-                if local.port == 0 { _ = kernel.setOption(.bindAddressNoPort, of: socket.name, to: 1) }
-                if let errno = kernel.bind(socket.name, to: local).errno {
+                if local.port == 0 { _ = kernel.setOption(.bindAddressNoPort, of: socket.fd, to: 1) }
+                if let errno = kernel.bind(socket.fd, to: local).errno {
                     throw SocketError(.listen, subject: "\(local)", errno: errno)
                 }
             }
-            switch Self.begin(kernel, socket.name, to: address) {
+            switch Self.begin(kernel, socket.fd, to: address) {
             case nil: break
             case .resourceTemporarilyUnavailable? where address.isUnix: isWaiting = true
             case let errno?: throw SocketError(.connect, subject: "\(address)", errno: errno)
@@ -59,12 +59,12 @@ public final class Connector: EventSource {
             socket.close(kernel)
             throw error
         }
-        let name = socket.name
+        let fd = socket.fd
         descriptor = consume socket
         self.address = address
         self.connected = connected
         self.failed = failed
-        super.init(loop: loop, name: name)
+        super.init(loop: loop, fd: fd)
         loop.register(self, wanting: isWaiting ? [] : .writable)
         if isWaiting { retryLater() }
         timer = loop.schedule(after: timeout) { [unowned self] in fail(.timedOut) }
@@ -100,7 +100,7 @@ public final class Connector: EventSource {
     private func retryLater() {
         retryTimer = loop.schedule(after: retryPause) { [unowned self] in
             retryTimer = nil
-            switch Self.begin(loop.kernel, name, to: address) {
+            switch Self.begin(loop.kernel, fd, to: address) {
             case nil: loop.setInterest(.writable, of: self)
             case .resourceTemporarilyUnavailable?: retryLater()
             case let errno?: fail(errno)
@@ -115,12 +115,12 @@ public final class Connector: EventSource {
         // socket is not asked again: it is connected already, and a second connect may fail with EAGAIN if the queue is
         // full.
         let result =
-            address.isUnix ? SystemResult(0) : retryingInterrupts { loop.kernel.connect(name, to: address) }
+            address.isUnix ? SystemResult(0) : retryingInterrupts { loop.kernel.connect(fd, to: address) }
         switch result.errno {
         case nil, .socketIsConnected:
             if isConnectedToItself {
                 // Without the reset, TIME_WAIT would keep the port from the server that is to listen on it.
-                _ = loop.kernel.setResetOnClose(name)
+                _ = loop.kernel.setResetOnClose(fd)
                 return fail(.connectionRefused)
             }
             guard let descriptor = descriptor.take() else { return }
@@ -138,10 +138,10 @@ public final class Connector: EventSource {
     /// local port, and the socket received its own SYN (simultaneous open, RFC 9293, 3.5).
     private var isConnectedToItself: Bool {
         var (local, peer) = (SocketAddress.unspecified, SocketAddress.unspecified)
-        guard !address.isUnix, loop.kernel.localAddress(of: name, &local).succeeded, local.port == address.port else {
+        guard !address.isUnix, loop.kernel.localAddress(of: fd, &local).succeeded, local.port == address.port else {
             return false
         }
-        return loop.kernel.peerAddress(of: name, &peer).succeeded && local == peer
+        return loop.kernel.peerAddress(of: fd, &peer).succeeded && local == peer
     }
 
     override func registrationFailed(_ errno: Errno) { fail(errno) }

@@ -30,7 +30,7 @@ public final class Listener: EventSource {
     private var descriptor: OwnedDescriptor?
     private var isQueued = false
     private var pause = Listener.firstPause
-    private var pauseTimer: Timer?
+    private var pauseTimer: LoopTimer?
     /// The path of a Unix socket, removed when the listener closes.
     private var path: UnixSocketPath?
 
@@ -61,18 +61,18 @@ public final class Listener: EventSource {
         if let errno = made.errno { throw SocketError(.open, subject: "\(wanted)", errno: errno) }
         let socket = OwnedDescriptor(made.descriptor)
         do throws(SocketError) {
-            try limits.apply(to: socket.name, kernel, for: wanted)
-            if sharing, let errno = kernel.setOption(.reusePort, of: socket.name, to: 1).errno {
+            try limits.apply(to: socket.fd, kernel, for: wanted)
+            if sharing, let errno = kernel.setOption(.reusePort, of: socket.fd, to: 1).errno {
                 throw SocketError(.configure, subject: "\(wanted)", errno: errno)
             }
             if let unixPath = wanted.unixPath {
                 path = try UnixSocketPath.listen(
-                    socket.name, on: wanted, at: unixPath, permissions: limits.unixPermissions,
+                    socket.fd, on: wanted, at: unixPath, permissions: limits.unixPermissions,
                     backlog: limits.effectiveBacklog, kernel)
             } else {
                 for result in [
-                    kernel.bind(socket.name, to: wanted), kernel.listen(socket.name, backlog: limits.effectiveBacklog),
-                    kernel.localAddress(of: socket.name, &address),
+                    kernel.bind(socket.fd, to: wanted), kernel.listen(socket.fd, backlog: limits.effectiveBacklog),
+                    kernel.localAddress(of: socket.fd, &address),
                 ] {
                     if let errno = result.errno { throw SocketError(.listen, subject: "\(wanted)", errno: errno) }
                 }
@@ -105,21 +105,21 @@ public final class Listener: EventSource {
         path: UnixSocketPath? = nil, limits: Limits, delegate: any ListenerDelegate
     ) throws(SocketError) {
         do throws(SocketError) {
-            try loop.checkCapacity(for: socket.name)
+            try loop.checkCapacity(for: socket.fd)
         } catch {
             path?.remove(loop.kernel)
             socket.close(loop.kernel)
             throw error
         }
         loop.restoreReserve()
-        let name = socket.name
+        let fd = socket.fd
         descriptor = consume socket
         self.address = address
         self.path = path
         self.limits = limits
         self.delegate = delegate
         acceptsPerTurn = max(1, limits.acceptsPerTurn)
-        super.init(loop: loop, name: name)
+        super.init(loop: loop, fd: fd)
         loop.register(self, wanting: .readable)
     }
 
@@ -130,7 +130,7 @@ public final class Listener: EventSource {
         guard isRegistered else { return }
         self.limits = limits
         acceptsPerTurn = max(1, limits.acceptsPerTurn)
-        try Self.configure(name, at: address, limits, loop.kernel)
+        try Self.configure(fd, at: address, limits, loop.kernel)
     }
 
     /// Applies limits to a socket that already listens, replacing earlier ones.
@@ -193,7 +193,7 @@ public final class Listener: EventSource {
         isQueued = false
         for _ in 0..<acceptsPerTurn {
             var peer = SocketAddress.unspecified
-            let result = retryingInterrupts { loop.kernel.accept(name, peer: &peer) }
+            let result = retryingInterrupts { loop.kernel.accept(fd, peer: &peer) }
             if let errno = result.errno {
                 switch errno.faultClass {
                 case .wouldBlock: return
@@ -206,7 +206,7 @@ public final class Listener: EventSource {
             if !isRegistered { return }
         }
         // Level-triggered selectors report the rest of the backlog by themselves.
-        if loop.isEdgeTriggered { loop.lookAgain(at: self, .readable) }
+        if loop.isEdgeTriggered { loop.redispatch(at: self, .readable) }
     }
 
     /// Handles a shortage of descriptors or memory: closes some incoming connections, and pauses accepting.
@@ -222,7 +222,7 @@ public final class Listener: EventSource {
             pauseTimer = nil
             loop.restoreReserve()
             loop.setInterest(.readable, of: self)
-            if loop.isEdgeTriggered { loop.lookAgain(at: self, .readable) }
+            if loop.isEdgeTriggered { loop.redispatch(at: self, .readable) }
         }
         pause = min(pause * 2, Self.longestPause)
     }
@@ -234,7 +234,7 @@ public final class Listener: EventSource {
             guard let reserve = loop.reserve.take() else { break }
             reserve.close(loop.kernel)
             var peer = SocketAddress.unspecified
-            let result = retryingInterrupts { loop.kernel.accept(name, peer: &peer) }
+            let result = retryingInterrupts { loop.kernel.accept(fd, peer: &peer) }
             if result.succeeded {
                 OwnedDescriptor(result.descriptor).close(loop.kernel)
                 loop.countRefusal(.descriptors)

@@ -76,7 +76,7 @@ final class ProgramHandler: ConnectionHandler {
     func connected(_ connection: Connection) throws {
         self.connection = connection
         if random.chance(0.5) { write(random.number(in: replies)) }
-        if program.isSettling && !isServer { connection.finish() }
+        if program.isSettling && !isServer { connection.closeWrite() }
         try act()
     }
 
@@ -139,7 +139,7 @@ final class ProgramHandler: ConnectionHandler {
         switch random.below(13) {
         case 0, 1: pause(for: random.number(in: 1...50_000))
         case 2: connection.close()
-        case 3: connection.finish()
+        case 3: connection.closeWrite()
         case 4: connection.abort()
         case 5: throw ThrownOnPurpose()
         case 6, 7: write(random.number(in: 1...20_000))

@@ -182,7 +182,7 @@ public final class RandomProgram {
     private func finish(_ peer: Peer) {
         if peer.finished { return }
         peer.finished = true
-        peer.client.finish()
+        peer.client.closeWrite()
     }
 
     /// Performs an operation on another connection, inside a handler's own callback.
@@ -194,7 +194,7 @@ public final class RandomProgram {
         case 0: other.connection?.close()
         case 1: other.connection?.abort()
         case 2: other.pause(for: 5000)
-        case 3: other.connection?.finish()
+        case 3: other.connection?.closeWrite()
         default: other.write(1000)
         }
     }
@@ -244,7 +244,7 @@ public final class RandomProgram {
         for number in servers.keys.sorted() { servers[number]?.resume() }
         for number in connectors.keys.sorted() {
             connectors[number]?.resume()
-            connectors[number]?.connection?.finish()
+            connectors[number]?.connection?.closeWrite()
         }
         for number in peers.keys.sorted() {
             guard let peer = peers[number] else { continue }

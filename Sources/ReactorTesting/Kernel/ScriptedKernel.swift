@@ -11,7 +11,7 @@ public struct ScriptedCall: Sendable, Hashable, CustomStringConvertible {
     /// The expected descriptor; `nil` when any will do, or when the call has none.
     public let descriptor: CInt?
     /// The result of the call.
-    package let answer: SystemResult
+    package let result: SystemResult
     /// The bytes that a receive delivers. The call's result is their number, or 1 for a datagram.
     public let bytes: [UInt8]
     /// The readiness that a wait reports. The call's result is the number of descriptors.
@@ -30,32 +30,32 @@ public struct ScriptedCall: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// Returns a call that succeeds with a result. Default: 0.
-    public static func expect(_ call: KernelCall, _ descriptor: CInt? = nil, answer: Int = 0) -> ScriptedCall {
-        ScriptedCall(call: call, descriptor: descriptor, answer: SystemResult(answer), bytes: [], ready: [])
+    public static func expect(_ call: KernelCall, _ descriptor: CInt? = nil, result: Int = 0) -> ScriptedCall {
+        ScriptedCall(call: call, descriptor: descriptor, result: SystemResult(result), bytes: [], ready: [])
     }
 
     /// Returns a call that fails.
     public static func expect(_ call: KernelCall, _ descriptor: CInt? = nil, fails errno: Errno) -> ScriptedCall {
-        ScriptedCall(call: call, descriptor: descriptor, answer: SystemResult(errno), bytes: [], ready: [])
+        ScriptedCall(call: call, descriptor: descriptor, result: SystemResult(errno), bytes: [], ready: [])
     }
 
     /// Returns a receive that delivers a text; an empty one is the end of the stream.
     public static func receive(_ descriptor: CInt, _ text: String) -> ScriptedCall {
         let bytes = Array(text.utf8)
         return ScriptedCall(
-            call: .receive, descriptor: descriptor, answer: SystemResult(bytes.count), bytes: bytes, ready: [])
+            call: .receive, descriptor: descriptor, result: SystemResult(bytes.count), bytes: bytes, ready: [])
     }
 
     /// Returns a recvmmsg(2) that delivers one datagram.
     public static func datagram(_ descriptor: CInt, _ text: String) -> ScriptedCall {
         ScriptedCall(
-            call: .receiveDatagrams, descriptor: descriptor, answer: SystemResult(1), bytes: Array(text.utf8), ready: []
+            call: .receiveDatagrams, descriptor: descriptor, result: SystemResult(1), bytes: Array(text.utf8), ready: []
         )
     }
 
     /// Returns a wait that reports the given readiness.
     public static func wait(_ ready: Ready...) -> ScriptedCall {
-        ScriptedCall(call: .wait, descriptor: nil, answer: SystemResult(ready.count), bytes: [], ready: ready)
+        ScriptedCall(call: .wait, descriptor: nil, result: SystemResult(ready.count), bytes: [], ready: ready)
     }
 
     /// The call and its descriptor.
@@ -128,15 +128,15 @@ extension ScriptedKernel {
     public func ticks() -> UInt64 { UInt64(bitPattern: time) }
 
     /// epoll_create1(2).
-    package func epollCreate() -> SystemResult { play(.epollCreate).answer }
+    package func epollCreate() -> SystemResult { play(.epollCreate).result }
     /// epoll_ctl(2).
     package func epollControl(
         _ epoll: FileDescriptor, _ operation: EpollOperation, _ descriptor: FileDescriptor, events: UInt32, data: UInt64
     ) -> SystemResult {
         let words = Readiness(rawValue: UInt16(truncatingIfNeeded: events)).description
         let next = play(.epollControl, descriptor.rawValue, " (\(operation) \(words))")
-        if next.answer.succeeded { tokens[descriptor.rawValue] = data }
-        return next.answer
+        if next.result.succeeded { tokens[descriptor.rawValue] = data }
+        return next.result
     }
     /// epoll_pwait2(2).
     package func epollWait(
@@ -146,7 +146,7 @@ extension ScriptedKernel {
         for (index, ready) in next.ready.enumerated() {
             events[index] = EpollEvent(events: UInt32(ready.readiness), data: tokens[ready.descriptor] ?? .max)
         }
-        return next.answer
+        return next.result
     }
     /// ppoll(2).
     package func poll(_ entries: inout MutableSpan<PollEntry>, timeout: WaitTimeout) -> SystemResult {
@@ -155,7 +155,7 @@ extension ScriptedKernel {
             let ready = next.ready.first { $0.descriptor == entries[index].descriptor }
             entries[index].found = Int16(bitPattern: ready?.readiness ?? 0)
         }
-        return next.answer
+        return next.result
     }
     /// pselect6(2).
     package func select(
@@ -170,65 +170,65 @@ extension ScriptedKernel {
             if ready.readiness & 4 != 0 { write[word] |= bit }
             if ready.readiness & 2 != 0 { except[word] |= bit }
         }
-        return next.answer
+        return next.result
     }
 
     /// socket(2).
-    package func socket(_ kind: SocketKind, for address: SocketAddress) -> SystemResult { play(.socket).answer }
+    package func socket(_ kind: SocketKind, for address: SocketAddress) -> SystemResult { play(.socket).result }
     /// bind(2).
     package func bind(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult {
-        play(.bind, socket.rawValue).answer
+        play(.bind, socket.rawValue).result
     }
     /// listen(2).
     package func listen(_ socket: FileDescriptor, backlog: Int) -> SystemResult {
-        play(.listen, socket.rawValue).answer
+        play(.listen, socket.rawValue).result
     }
     /// accept4(2); the peer is 127.0.0.1 with the descriptor's number as its port.
     package func accept(_ listener: FileDescriptor, peer: inout SocketAddress) -> SystemResult {
-        let answer = play(.accept, listener.rawValue).answer
+        let answer = play(.accept, listener.rawValue).result
         if answer.succeeded { peer = .loopback(port: UInt16(clamping: answer.rawValue)) }
         return answer
     }
     /// connect(2).
     package func connect(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult {
-        play(.connect, socket.rawValue).answer
+        play(.connect, socket.rawValue).result
     }
     /// getsockname(2); leaves the address as it is.
     package func localAddress(of socket: FileDescriptor, _ address: inout SocketAddress) -> SystemResult {
-        play(.localAddress, socket.rawValue).answer
+        play(.localAddress, socket.rawValue).result
     }
     /// getpeername(2); leaves the address as it is.
     package func peerAddress(of socket: FileDescriptor, _ address: inout SocketAddress) -> SystemResult {
-        play(.peerAddress, socket.rawValue).answer
+        play(.peerAddress, socket.rawValue).result
     }
     /// setsockopt(2).
     package func setOption(_ option: SocketOption, of socket: FileDescriptor, to value: Int) -> SystemResult {
-        play(.setOption, socket.rawValue).answer
+        play(.setOption, socket.rawValue).result
     }
     /// setsockopt(2) with `SO_LINGER`.
     package func setResetOnClose(_ socket: FileDescriptor) -> SystemResult {
-        play(.setResetOnClose, socket.rawValue).answer
+        play(.setResetOnClose, socket.rawValue).result
     }
     /// getsockopt(2) with `SO_ERROR`.
-    package func pendingError(of socket: FileDescriptor) -> SystemResult { play(.pendingError, socket.rawValue).answer }
+    package func pendingError(of socket: FileDescriptor) -> SystemResult { play(.pendingError, socket.rawValue).result }
     /// getsockopt(2) with `SO_PEERCRED`; leaves the credentials as they are.
     package func peerCredentials(of socket: FileDescriptor, _ credentials: inout PeerCredentials) -> SystemResult {
-        play(.peerCredentials, socket.rawValue).answer
+        play(.peerCredentials, socket.rawValue).result
     }
     /// lstat(2); leaves the status as it is.
-    package func status(of path: FilePath, _ status: inout PathStatus) -> SystemResult { play(.pathStatus).answer }
+    package func status(of path: FilePath, _ status: inout PathStatus) -> SystemResult { play(.pathStatus).result }
     /// unlink(2).
-    package func unlink(_ path: FilePath) -> SystemResult { play(.unlink).answer }
+    package func unlink(_ path: FilePath) -> SystemResult { play(.unlink).result }
     /// chmod(2).
     package func setPermissions(_ permissions: FilePermissions, of path: FilePath) -> SystemResult {
-        play(.setPermissions).answer
+        play(.setPermissions).result
     }
     /// fchmod(2).
     package func setPermissions(_ permissions: FilePermissions, of descriptor: FileDescriptor) -> SystemResult {
-        play(.setPermissions, descriptor.rawValue).answer
+        play(.setPermissions, descriptor.rawValue).result
     }
     /// open(2) and flock(2) of a directory.
-    package func lockDirectory(_ path: FilePath) -> SystemResult { play(.lockDirectory).answer }
+    package func lockDirectory(_ path: FilePath) -> SystemResult { play(.lockDirectory).result }
     /// flock(2) with `LOCK_UN`, then close(2).
     package func unlockDirectory(_ lock: FileDescriptor) -> SystemResult { close(lock) }
     /// recv(2).
@@ -245,84 +245,84 @@ extension ScriptedKernel {
             precondition(next.bytes.count <= target.count, "the script delivers more bytes than the buffer holds")
             unsafe target.copyBytes(from: next.bytes)
         }
-        return next.answer
+        return next.result
     }
     /// send(2).
     package func send(_ socket: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
         let next = play(.send, socket.rawValue, " (\(bytes.byteCount) bytes)")
-        let count = min(max(0, next.answer.rawValue), bytes.byteCount)
+        let count = min(max(0, next.result.rawValue), bytes.byteCount)
         // Safe: the bytes are copied while they are borrowed.
         unsafe bytes.withUnsafeBytes { unsafe sent[socket.rawValue, default: []] += $0.prefix(count) }
-        return next.answer.succeeded ? SystemResult(count) : next.answer
+        return next.result.succeeded ? SystemResult(count) : next.result
     }
     /// sendfile(2).
     package func sendFile(to socket: FileDescriptor, from file: FileDescriptor, at offset: Int64, count: Int)
         -> SystemResult
-    { play(.sendFile, socket.rawValue, " (\(count) bytes at \(offset) of \(file.rawValue))").answer }
+    { play(.sendFile, socket.rawValue, " (\(count) bytes at \(offset) of \(file.rawValue))").result }
     /// ioctl(2) with `SIOCOUTQ`.
     package func unacknowledged(of socket: FileDescriptor) -> SystemResult {
-        play(.unacknowledged, socket.rawValue).answer
+        play(.unacknowledged, socket.rawValue).result
     }
     /// Reports that no signal is pending.
     package func takePending(_ signal: Signal) -> SystemResult { SystemResult(.resourceTemporarilyUnavailable) }
     /// shutdown(2).
-    package func shutdownWriting(_ socket: FileDescriptor) -> SystemResult { play(.shutdown, socket.rawValue).answer }
+    package func shutdownWriting(_ socket: FileDescriptor) -> SystemResult { play(.shutdown, socket.rawValue).result }
     /// recvmmsg(2); the sender is 127.0.0.1 with 40,000 and the descriptor's number as its port.
     package func receiveDatagrams(_ socket: FileDescriptor, into inbox: DatagramInbox) -> SystemResult {
         let next = play(.receiveDatagrams, socket.rawValue)
         inbox.removeAll()
-        if next.answer.rawValue > 0 {
+        if next.result.rawValue > 0 {
             // Safe: the bytes belong to an array that outlives the call, and the inbox copies them.
             unsafe inbox.append(
                 next.bytes.span.bytes, from: .loopback(port: 40_000 + UInt16(clamping: min(20_000, socket.rawValue))))
         }
-        return next.answer
+        return next.result
     }
     /// sendmmsg(2).
     package func sendDatagrams(_ socket: FileDescriptor, _ outbox: DatagramOutbox) -> SystemResult {
         let next = play(.sendDatagrams, socket.rawValue, " (\(outbox.count) datagrams)")
-        let count = min(max(0, next.answer.rawValue), outbox.count)
+        let count = min(max(0, next.result.rawValue), outbox.count)
         for index in 0..<count {
             // Safe: the bytes are copied while they are borrowed.
             outbox.withBytes(of: index) {
                 unsafe $0.withUnsafeBytes { unsafe sent[socket.rawValue, default: []] += $0 }
             }
         }
-        return next.answer.succeeded ? SystemResult(count) : next.answer
+        return next.result.succeeded ? SystemResult(count) : next.result
     }
     /// setsockopt(2) with a multicast option.
     package func setMulticast(
         _ operation: MulticastOperation, _ group: SocketAddress, interface: UInt32, of socket: FileDescriptor
-    ) -> SystemResult { play(.setMulticast, socket.rawValue).answer }
+    ) -> SystemResult { play(.setMulticast, socket.rawValue).result }
     /// close(2).
-    package func close(_ descriptor: FileDescriptor) -> SystemResult { play(.close, descriptor.rawValue).answer }
+    package func close(_ descriptor: FileDescriptor) -> SystemResult { play(.close, descriptor.rawValue).result }
     /// read(2).
     package func read(_ descriptor: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
-        play(.read, descriptor.rawValue).answer
+        play(.read, descriptor.rawValue).result
     }
     /// write(2).
     package func write(_ descriptor: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
-        play(.write, descriptor.rawValue).answer
+        play(.write, descriptor.rawValue).result
     }
     /// open(2) of the reserve descriptor.
-    package func reserveDescriptor() -> SystemResult { play(.reserve).answer }
+    package func reserveDescriptor() -> SystemResult { play(.reserve).result }
     /// Returns 1,024.
     package func descriptorLimit() -> SystemResult { SystemResult(1024) }
     /// Returns 0.
     public func forkCount() -> UInt32 { 0 }
     /// eventfd(2).
-    package func eventDescriptor() -> SystemResult { play(.eventDescriptor).answer }
+    package func eventDescriptor() -> SystemResult { play(.eventDescriptor).result }
     /// Returns a notifier that does nothing.
     package func notifier(for event: FileDescriptor) -> @Sendable () -> SystemResult { { SystemResult(8) } }
     /// read(2) of an eventfd.
     package func clearNotifications(_ event: FileDescriptor) -> SystemResult {
-        play(.clearNotifications, event.rawValue).answer
+        play(.clearNotifications, event.rawValue).result
     }
     /// signalfd(2).
-    package func signalDescriptor(for signals: [Signal]) -> SystemResult { play(.signalDescriptor).answer }
+    package func signalDescriptor(for signals: [Signal]) -> SystemResult { play(.signalDescriptor).result }
     /// read(2) of a signalfd.
     package func readSignal(_ descriptor: FileDescriptor) -> SystemResult {
-        play(.readSignal, descriptor.rawValue).answer
+        play(.readSignal, descriptor.rawValue).result
     }
     /// Succeeds: no signal was blocked before.
     package func setBlocked(_ signal: Signal, _ blocked: Bool) -> SystemResult { SystemResult(0) }

@@ -57,7 +57,7 @@ final class EventCounter: SimulatedFile {
     override func released() { count.isClosed.store(true, ordering: .sequentiallyConsistent) }
 
     /// Reports increases made by other threads to the watchers.
-    func tellNews() {
+    func notifyChange() {
         if count.isNews.exchange(false, ordering: .sequentiallyConsistent) { wake([.readable, .writable]) }
     }
 }

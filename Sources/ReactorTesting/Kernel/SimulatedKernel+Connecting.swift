@@ -92,14 +92,14 @@ extension SimulatedKernel {
             }
             return SystemResult(.nowInProgress)
         case .connecting: return SystemResult(.alreadyInProcess)
-        case .connected where !file.connectWasTold:
+        case .connected where !file.connectWasReported:
             spin.noteProgress()
-            file.connectWasTold = true
+            file.connectWasReported = true
             return SystemResult(0)
         case .connected: return SystemResult(.socketIsConnected)
         case .dead:
             // A connection that was reset before its outcome was requested had been established nevertheless.
-            if file.incoming != nil, !file.connectWasTold {
+            if file.incoming != nil, !file.connectWasReported {
                 return SystemResult(file.takeError() ?? .connectionAbort)
             }
             return SystemResult(file.takeError() ?? .connectionAbort)

@@ -60,7 +60,7 @@ extension SimulatedKernel {
         client.peer = address
         let server = pair(client, listener, at: address, clientSendsFrom: clock.now, serverSendsFrom: clock.now)
         client.phase = .connected
-        client.connectWasTold = true
+        client.connectWasReported = true
         listener.accepting.append(server)
         listener.wake(.readable)
         client.wake(.writable)

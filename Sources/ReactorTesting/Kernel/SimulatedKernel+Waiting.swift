@@ -161,7 +161,7 @@ extension SimulatedKernel {
 
     private func beginWait() -> Errno? {
         let errno = fault(.wait)
-        for counter in counters { counter.tellNews() }
+        for counter in counters { counter.notifyChange() }
         while clock.advance(to: clock.now) {}
         return errno
     }
@@ -180,11 +180,11 @@ extension SimulatedKernel {
                     return true
                 }
                 _ = clock.advance(to: next)
-                for counter in counters { counter.tellNews() }
+                for counter in counters { counter.notifyChange() }
                 continue
             }
             if !clock.advance(to: deadline.overflow ? .max : deadline.partialValue) { break }
-            for counter in counters { counter.tellNews() }
+            for counter in counters { counter.notifyChange() }
         }
         let idle = spin.noteWait(at: clock.now, slept: clock.now > start)
         if idle == idleWaitsPerSecond {

@@ -1,7 +1,7 @@
 // The client end of a connection, scripted by the test: it has no loop and no descriptor, only a socket of the
 // simulated kernel, and acts while virtual time passes.
 //
-//     connecting --> connected --finish()--> finished, still reading --end or reset--> over
+//     connecting --> connected --closeWrite()--> finished, still reading --end or reset--> over
 //          +---- refused ---------------------------------------------------------> over
 
 public import Reactor
@@ -79,7 +79,7 @@ public final class SimulatedClient {
 
     /// Writes bytes, as fast as the server accepts them.
     public func write(_ bytes: [UInt8]) {
-        precondition(!finishes && !closes, "write after finish() or close()")
+        precondition(!finishes && !closes, "write after closeWrite() or close()")
         output += bytes
         stepSoon()
     }
@@ -88,7 +88,7 @@ public final class SimulatedClient {
     public func write(_ text: String) { write(Array(text.utf8)) }
 
     /// Half-closes the connection once all output is written; the client goes on reading.
-    public func finish() {
+    public func closeWrite() {
         finishes = true
         stepSoon()
     }

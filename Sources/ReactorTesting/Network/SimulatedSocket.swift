@@ -28,7 +28,7 @@ final class SimulatedSocket: SimulatedEndpoint {
 
     // For a connecting socket.
     /// Whether connect(2) has reported that the socket is connected.
-    var connectWasTold = false
+    var connectWasReported = false
 
     // For a connected socket.
     var incoming: SimulatedPipe?

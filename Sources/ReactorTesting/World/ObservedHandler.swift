@@ -12,7 +12,7 @@ public final class ObservedHandler: ConnectionHandler {
     /// Whether ``ConnectionHandler/ended(_:)`` was called.
     public private(set) var wasEnded = false
     /// Whether ``ConnectionHandler/draining(_:)`` was called.
-    public private(set) var wasToldOfDraining = false
+    public private(set) var wasNotifiedOfDraining = false
     /// The reason why the connection was closed; `nil` while it is open.
     public private(set) var reason: CloseReason?
     /// The virtual time at which the connection was closed; `nil` while it is open.
@@ -86,8 +86,8 @@ public final class ObservedHandler: ConnectionHandler {
     public func draining(_ connection: Connection) throws {
         enter("draining")
         defer { isInside = false }
-        if wasToldOfDraining { violate("draining twice") }
-        wasToldOfDraining = true
+        if wasNotifiedOfDraining { violate("draining twice") }
+        wasNotifiedOfDraining = true
         try base.draining(connection)
     }
 

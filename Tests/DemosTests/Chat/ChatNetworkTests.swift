@@ -42,7 +42,7 @@ import Testing
             for (index, client) in clients.enumerated() where !client.isOver {
                 switch index % 4 {
                 case 0: client.reset()
-                case 1: client.finish()
+                case 1: client.closeWrite()
                 case 2: client.write("/quit\n")
                 default: client.close()
                 }
@@ -133,7 +133,7 @@ import Testing
         let world = try ChatWorld(backend: backend)
         let (anna, bob) = (try world.join("anna"), try world.join("bob"))
         anna.write("whole\n/msg bob sec")
-        anna.finish()
+        anna.closeWrite()
         try world.run { anna.isOver }
         #expect(anna.text.hasSuffix("! your last line was incomplete and was not sent; goodbye\n"))
         try world.run { bob.lines.last?.hasPrefix("* anna was dropped: a line") == true }

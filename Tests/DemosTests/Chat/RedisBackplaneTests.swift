@@ -124,7 +124,7 @@ private final class FakeRedis {
             try world.simulation.run { world.chats[0].remote.count(in: den) == 1 }
             anna.write("/rooms\n")
             try world.simulation.run { anna.has("* rooms: den (1), lobby (1)") }
-            anna.finish()
+            anna.closeWrite()
             try world.simulation.run { world.chats[1].remote.count(in: world.lobby) == 0 }
             world.backplanes.forEach { $0.stop() }
             try world.simulation.check()

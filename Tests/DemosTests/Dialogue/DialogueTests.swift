@@ -11,7 +11,7 @@ import Testing
 
     private static func talk(
         _ text: String, _ rules: DialogueRules? = nil, seed: UInt64 = 1, faults: Faults = .none,
-        _ backend: Backend = .epoll(), ending: (SimulatedClient) -> Void = { $0.finish() }
+        _ backend: Backend = .epoll(), ending: (SimulatedClient) -> Void = { $0.closeWrite() }
     ) throws -> String {
         let rules = try #require(rules ?? DialogueRules())
         let world = try Simulation(seed: seed, faults: faults, backend: backend)
@@ -60,7 +60,7 @@ import Testing
         let client = world.connect()
         client.stall()
         client.write(String(repeating: String(repeating: "o", count: 1024) + "\n", count: 50))
-        client.finish()
+        client.closeWrite()
         try world.run(for: .seconds(5))
         #expect(!client.isOver)
         client.resume()

@@ -21,7 +21,7 @@ import Testing
         try world.listen { _ in handler() }
         let client = world.connect()
         client.write(bytes)
-        client.finish()
+        client.closeWrite()
         try world.run { client.isOver }
         #expect(client.ended, "seed \(seed)")
         try world.check()
@@ -69,7 +69,7 @@ import Testing
                 on: .loopback(port: 0), limits: limits, serving: AsyncEcho.serve)
             let client = world.connect(to: listener.address)
             client.write(bytes)
-            client.finish()
+            client.closeWrite()
             try world.run { client.isOver }
             #expect(client.ended, "seed \(seed)")
             let isSame = client.received == bytes

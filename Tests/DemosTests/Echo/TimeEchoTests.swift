@@ -48,7 +48,7 @@ import Testing
             let client = world.connect()
             let lines = (0..<200).map { "line \($0)" + String(repeating: "é", count: $0 % 30) }
             client.write(lines.map { $0 + "\r\n" }.joined())
-            client.finish()
+            client.closeWrite()
             try world.run { client.isOver }
             let isRight = client.text == lines.map { Self.time + $0 + "\n" }.joined()
             #expect(isRight && client.ended, "seed \(seed)")
@@ -62,7 +62,7 @@ import Testing
             on: .loopback(port: 0), serving: AsyncEcho.serveLinesWithTime(clock: Self.clock))
         let client = world.connect(to: listener.address)
         client.write("one\ntwo\n")
-        client.finish()
+        client.closeWrite()
         try world.run { client.isOver }
         #expect(client.text == "\(Self.time)one\n\(Self.time)two\n")
         try world.check()

@@ -40,7 +40,7 @@ final class OneUser: PasswordVerifier {
         func told(_ text: String, from number: UInt8 = 1, finishing: Bool = true) throws -> String {
             let client = simulation.connect(from: .ipv4(10, 0, 0, number, port: 0))
             client.write(text)
-            if finishing { client.finish() }
+            if finishing { client.closeWrite() }
             try simulation.run(within: .seconds(90)) { client.isOver }
             return client.text
         }

@@ -60,11 +60,11 @@ private final class Datagrams: DatagramHandler {
         let world = try Simulation(seed: 1)
         var options = DatagramOptions()
         options.datagramSize = 65_535
-        func limits(_ number: Int) -> AnswerLimits { number < 3 ? AnswerLimits() : DatagramResponder.answerLimits }
-        options.answers = limits(one)
+        func limits(_ number: Int) -> ReplyLimits { number < 3 ? ReplyLimits() : DatagramResponder.answerLimits }
+        options.replies = limits(one)
         let first = try world.bindDatagrams(on: .loopback(port: 7001), options: options, handler: handler(one))
         options.datagramSize = one == 3 && other == 3 ? 4 : 65_535
-        options.answers = limits(other)
+        options.replies = limits(other)
         let second = try world.bindDatagrams(on: .loopback(port: 7002), options: options, handler: handler(other))
         for number in 0..<10 { first.send("set on each other \(number)", to: second.address) }
         try world.run(for: .seconds(2))
@@ -104,7 +104,7 @@ private final class Datagrams: DatagramHandler {
     @Test func withoutLimitsEverythingIsAnswered() throws {
         let world = try Simulation(seed: 1)
         var options = DatagramOptions()
-        options.answers = .unlimited
+        options.replies = .unlimited
         let socket = try world.bindDatagrams(options: options, handler: DatagramEcho())
         let peer = world.datagramPeer(at: .loopback(port: 7))
         for number in 0..<3000 {
@@ -119,9 +119,9 @@ private final class Datagrams: DatagramHandler {
     @Test(arguments: [Int.min, -1, 0, 1, Int.max]) func everyLimitIsClamped(_ value: Int) throws {
         let world = try Simulation(seed: 1)
         var options = DatagramOptions()
-        options.answers.perSecond = value
-        options.answers.returnedPerSecond = value
-        options.answers.returnedBurst = value
+        options.replies.perSecond = value
+        options.replies.returnedPerSecond = value
+        options.replies.returnedBurst = value
         let socket = try world.bindDatagrams(options: options, handler: DatagramEcho())
         let peers = (0..<50).map { _ in world.datagramPeer() }
         for peer in peers { for _ in 0..<3 { peer.send("same", to: socket.address) } }

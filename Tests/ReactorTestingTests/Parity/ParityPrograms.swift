@@ -40,20 +40,20 @@ struct ParityProgram: Sendable, CustomStringConvertible {
                 }
             }
             client.write("question")
-            client.finish()
+            client.closeWrite()
             try world.run { client.isOver && server.isClosed }
         },
         ParityProgram("the server finishes, then the peer ends", ends: .ended) { world in
             let (client, server) = try world.accepted { handler in
                 handler.onReceived = { _, connection in
                     connection.write("last")
-                    connection.finish()
+                    connection.closeWrite()
                 }
             }
             client.write("x")
             try world.run { client.ended }
             client.write("more")
-            client.finish()
+            client.closeWrite()
             try world.run { server.isClosed }
         },
         ParityProgram("the server is closed for idleness", ends: .idle) { world in
@@ -111,7 +111,7 @@ struct ParityProgram: Sendable, CustomStringConvertible {
         ParityProgram("the server aborts after the client has ended", ends: .aborted) { world in
             let (client, server) = try world.accepted { $0.onEnded = { $0.abort() } }
             client.write("x")
-            client.finish()
+            client.closeWrite()
             try world.run { client.isOver && server.isClosed }
         },
     ]
@@ -144,7 +144,7 @@ struct ParityProgram: Sendable, CustomStringConvertible {
         },
         ParityProgram("the client ends, then resets", ends: .failed) { world in
             let (client, server) = try world.accepted { $0.onEnded = { _ in } }
-            client.finish()
+            client.closeWrite()
             try world.run { server.wasEnded }
             client.reset()
             try world.run { server.isClosed }
@@ -202,7 +202,7 @@ struct ParityProgram: Sendable, CustomStringConvertible {
             try world.run { server.connection.isReadingPaused }
             client.resume()
             try world.run { client.received.count == bytes.count + 1 && server.wasDrained }
-            client.finish()
+            client.closeWrite()
             try world.run { server.isClosed && client.isOver }
         },
         ParityProgram("the client closes while reading is paused, then it resumes", ends: .ended) { world in
@@ -221,7 +221,7 @@ struct ParityProgram: Sendable, CustomStringConvertible {
                 handler.onConnected = { connection in
                     connection.pauseReading()
                     connection.write("hi")
-                    connection.finish()
+                    connection.closeWrite()
                 }
             }
             try world.run { client.ended }

@@ -18,7 +18,7 @@ protocol ParityClient: AnyObject {
 
     func write(_ bytes: [UInt8])
     /// Ends its stream when all is written; it goes on reading.
-    func finish()
+    func closeWrite()
     /// Closes its socket when all is written.
     func close()
     /// Resets the connection now.

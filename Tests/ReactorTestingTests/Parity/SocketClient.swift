@@ -47,7 +47,7 @@ final class SocketClient: ParityClient {
         step()
     }
 
-    func finish() {
+    func closeWrite() {
         finishes = true
         step()
     }

@@ -24,7 +24,7 @@ import Testing
                 try await client.write(word)
                 #expect(try await client.readExactly(5) == Array(word.utf8))
             }
-            client.finish()
+            client.closeWrite()
             #expect(try await client.readAll() == [])
             client.close()
         }
@@ -91,7 +91,7 @@ import Testing
                 try await client.write(piece)
                 try await loop.sleep(for: .milliseconds(1))
             }
-            client.finish()
+            client.closeWrite()
             #expect(try await client.readAll() == [])
         }
         #expect(notes.all == ["one", "two", "", "three", "wörld", "0123456789", "end"])
@@ -114,7 +114,7 @@ import Testing
             }
             let client = try await loop.connect(to: address)
             try await client.write(sent)
-            client.finish()
+            client.closeWrite()
             _ = try? await client.readAll()
         }
         #expect(statistics.framingErrors == (kind == nil ? 0 : 1))
@@ -134,7 +134,7 @@ import Testing
                 try await client.write(numbered(10_000))
                 try await loop.sleep(for: .milliseconds(1))
             }
-            client.finish()
+            client.closeWrite()
             #expect(try await client.readAll() == Array("all".utf8))
         }
     }
@@ -179,7 +179,7 @@ import Testing
             }
             let client = try await loop.connect(to: address)
             try await client.write(numbered(300_000))
-            client.finish()
+            client.closeWrite()
             #expect(try await client.readAll() == Array("thanks".utf8))
         }
         #expect(statistics.handlerErrors == 0)
@@ -252,7 +252,7 @@ import Testing
         try world.run { loop in
             let address = try loop.served { try await echo($0) }
             let client = try await loop.connect(to: address)
-            client.finish()
+            client.closeWrite()
             let error = await #expect(throws: WaitError.self) { try await client.write("x") }
             #expect(error?.kind == .closed)
             #expect(try await client.readAll() == [])

@@ -300,7 +300,7 @@ import Testing
                             for _ in 0..<3 {
                                 guard let client = try? await loop.connect(to: address) else { continue }
                                 try? await client.write(numbered(number * 5000))
-                                client.finish()
+                                client.closeWrite()
                                 _ = try? await client.withDeadline(.seconds(5)) { try await client.readAll() }
                                 client.close()
                                 try await loop.sleep(for: .milliseconds(number))

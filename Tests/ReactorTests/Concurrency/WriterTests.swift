@@ -23,7 +23,7 @@ import Testing
             let fast = loop.task { loop in
                 let client = try await loop.connect(to: address)
                 let all = try await client.readExactly(200 * 10_000)
-                client.finish()
+                client.closeWrite()
                 return all
             }
             try await loop.wait { await room.writers.count == 2 }

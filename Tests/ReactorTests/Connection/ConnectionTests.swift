@@ -85,7 +85,7 @@ import Testing
             let (client, recorder) = try loop.accepted { recorder in
                 recorder.onConnected = {
                     $0.write("bye")
-                    $0.finish()
+                    $0.closeWrite()
                     #expect($0.write("more") == .closed)
                 }
             }

@@ -205,7 +205,7 @@ import Testing
                     connection.sendFile(OwnedDescriptor(world.kernel.openFile([])), count: 0) { outcomes.append($0) }
                     #expect(outcomes.isEmpty, "never inside the call")
                     connection.write("after")
-                    connection.finish()
+                    connection.closeWrite()
                 }
             }
         }

@@ -98,7 +98,7 @@ import Testing
         }
         let client = world.connect()
         client.write([UInt8](repeating: 1, count: 1 << 20))
-        client.finish()
+        client.closeWrite()
         try world.run { world.handlers.first?.reason != nil }
         #expect(world.handlers[0].receivedCount == 1 << 20)
         #expect(world.handlers[0].reason?.kind == .ended)
@@ -126,7 +126,7 @@ import Testing
             }
             for client in [world.connect(), world.connect()] {
                 client.write("x")
-                client.finish()
+                client.closeWrite()
             }
             try world.runToEnd()
             #expect(world.handlers.allSatisfy { $0.reason != nil }, "\(callback)")
@@ -199,7 +199,7 @@ import Testing
             client.write("x")
             try world.run { client.text == "x" }
             world.kernel.forks += forks
-            client.finish()
+            client.closeWrite()
             try world.run { world.handlers[0].reason != nil }
             // EPOLL_CTL_DEL is 2.
             let deletions = world.trace.lines.count { $0.contains("epollControl") && $0.contains("(2)") }

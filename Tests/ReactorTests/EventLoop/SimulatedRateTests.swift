@@ -95,7 +95,7 @@ import Testing
             let bytes = (0..<50_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
             let client = world.connect()
             client.write(bytes)
-            client.finish()
+            client.closeWrite()
             try world.run(within: .seconds(60)) { client.isOver }
             let isSame = client.received == bytes
             #expect(isSame && client.ended, "seed \(seed)")

@@ -61,7 +61,7 @@ import Testing
     @Test func aTimerCancelledByAnotherOfTheSameTurnDoesNotFire() throws {
         try withLoop(.epoll()) { loop in
             var fired: [String] = []
-            var victim: Timer?
+            var victim: LoopTimer?
             loop.schedule(after: .zero) {
                 fired.append("killer")
                 #expect(loop.cancel(victim!))
@@ -75,7 +75,7 @@ import Testing
     @Test func aPeriodicTimerCancelsItself() throws {
         try withLoop(.epoll()) { loop in
             var count = 0
-            var timer: Timer?
+            var timer: LoopTimer?
             timer = loop.schedule(after: .zero, repeating: .microseconds(100)) {
                 count += 1
                 if count == 3 { #expect(loop.cancel(timer!)) }
@@ -119,7 +119,7 @@ import Testing
     @Test func aMillionTimersAreSetAndCancelled() throws {
         let queue = TimerQueue()
         var seed: UInt64 = 1
-        var handles: [Timer] = []
+        var handles: [LoopTimer] = []
         handles.reserveCapacity(1_000_000)
         for _ in 0..<1_000_000 {
             seed = seed &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
@@ -164,7 +164,7 @@ import Testing
     /// Owns a timer and cancels it when it goes, as objects do.
     private final class Owner {
         let loop: EventLoop
-        var timer: Timer?
+        var timer: LoopTimer?
         init(_ loop: EventLoop) { self.loop = loop }
         deinit { if let timer { loop.cancel(timer) } }
     }

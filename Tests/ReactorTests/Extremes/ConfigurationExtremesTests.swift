@@ -48,7 +48,7 @@ import Testing
             try world.run(within: .seconds(200)) {
                 (client.text == "hello" || client.isOver) && (reply == "hello" || isOver)
             }
-            client.finish()
+            client.closeWrite()
             try world.run(for: .milliseconds(100))
             try world.check()
         }
@@ -82,15 +82,15 @@ import Testing
         Setting("datagramsPerTurn", \.datagramsPerTurn), Setting("queuedDatagrams", \.queuedDatagrams),
         Setting("queuedBytes", \.queuedBytes), Setting("receiveBuffer", \.receiveBuffer),
         Setting("sendBuffer", \.sendBuffer), Setting("multicastHops", \.multicastHops),
-        Setting("answers.returnedPerSecond", \.answers.returnedPerSecond),
-        Setting("answers.returnedBurst", \.answers.returnedBurst), Setting("answers.perSecond", \.answers.perSecond),
+        Setting("answers.returnedPerSecond", \.replies.returnedPerSecond),
+        Setting("answers.returnedBurst", \.replies.returnedBurst), Setting("answers.perSecond", \.replies.perSecond),
     ]
 
     @Test func everyDatagramOptionIsInTheTable() {
         expectComplete(
             Self.datagrams, of: DatagramOptions(),
-            apart: [Bool.self, Bool?.self, NetworkInterface?.self, AnswerLimits.self])
-        expectComplete(Self.datagrams, of: AnswerLimits(), prefix: "answers.", apart: [Bool.self])
+            apart: [Bool.self, Bool?.self, NetworkInterface?.self, ReplyLimits.self])
+        expectComplete(Self.datagrams, of: ReplyLimits(), prefix: "answers.", apart: [Bool.self])
     }
 
     @Test(arguments: datagrams) func aSocketWithExtremeOptions(_ setting: Setting<DatagramOptions>) throws {

@@ -205,7 +205,7 @@ import Testing
             try world.loop.listen(on: .loopback(port: 7788), framing: framing) { _ in Messages() }
             let client = world.connect(to: .loopback(port: 7788))
             client.write("\0\0\0\u{1}a\n")
-            client.finish()
+            client.closeWrite()
             try world.run { client.isOver }
             try world.check()
         }
@@ -285,7 +285,7 @@ import Testing
             }
             let connection = try await loop.connect(to: address)
             try await connection.write("hello")
-            connection.finish()
+            connection.closeWrite()
             _ = try? await connection.readExactly(100)
             #expect(served.all.first == (number > 5 ? "5" : "1"))
             if number <= 0 { #expect(served.all.last == "0") }

@@ -46,7 +46,7 @@ import Testing
             let world = try Simulation(seed: 1, faults: faults, backend: backend)
             let (client, recorder) = try world.framed(by: .lines())
             client.write("whole\nhal")
-            client.finish()
+            client.closeWrite()
             try world.run { recorder.reason != nil }
             #expect(recorder.texts == ["whole"] && recorder.calls == ["refused", "closed"])
             #expect((recorder.reason?.error as? FramingError)?.kind == .truncated)
@@ -58,7 +58,7 @@ import Testing
         let world = try Simulation(seed: 1, backend: backend)
         let (client, recorder) = try world.framed(by: LineFraming(endOfStreamEndsLine: true))
         client.write("one\ntwo")
-        client.finish()
+        client.closeWrite()
         try world.run { recorder.reason != nil }
         #expect(recorder.texts == ["one", "two"] && recorder.calls == ["ended", "closed"])
         #expect(recorder.reason?.kind == .ended)

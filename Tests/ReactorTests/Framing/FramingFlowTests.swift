@@ -60,7 +60,7 @@ private let tenLines = ten.joined(separator: "\n") + "\n"
             client.write(tenLines)
             try world.run { recorder.messages.count == last + 1 }
             client.write("later\n")
-            client.finish()
+            client.closeWrite()
             try world.run(for: .seconds(1))
             #expect(recorder.texts == Array(ten[...last]) && recorder.calls == [])
             // Not before a turn of the loop, and before what came meanwhile.

@@ -44,7 +44,7 @@ private final class MessageEcho<Framing: MessageDecoder & MessageEncoder>: Messa
                 try world.listen { _ in handler.framed(by: framing) }
                 let client = world.connect()
                 client.write(wire.bytes)
-                client.finish()
+                client.closeWrite()
                 try world.run(within: .seconds(600)) { client.isOver }
                 let isSame = client.received == wire.bytes
                 #expect(isSame && handler.count == messages && client.ended, "seed \(seed), \(messages) messages")
@@ -111,7 +111,7 @@ private final class MessageEcho<Framing: MessageDecoder & MessageEncoder>: Messa
             }
             let sent = (0..<300).map { "line \($0)" }
             client.write(sent.joined(separator: "\n") + "\n")
-            client.finish()
+            client.closeWrite()
             try world.run(within: .seconds(600)) { client.isOver }
             #expect(recorder.texts == sent)
             #expect(client.text == sent.joined(separator: "\n") + "\n")
@@ -129,7 +129,7 @@ private final class MessageEcho<Framing: MessageDecoder & MessageEncoder>: Messa
             }
             let sent = (0..<500).map { "line \($0)" }
             client.write(sent.joined(separator: "\n") + "\n")
-            client.finish()
+            client.closeWrite()
             try world.run(for: .seconds(120))
             let isBeginning = sent.starts(with: recorder.texts)
             #expect(isBeginning)

@@ -85,7 +85,7 @@ import Testing
             let (client, recorder) = try loop.accepted { $0.onConnected = { $0.pauseReading() } }
             let (other, finished) = try loop.accepted { recorder in
                 recorder.onConnected = {
-                    $0.finish()
+                    $0.closeWrite()
                     $0.pauseReading()
                 }
             }
@@ -167,7 +167,7 @@ import Testing
                 if happened { return }
                 happened = true
                 connection?.write("last")
-                connection?.finish()
+                connection?.closeWrite()
                 connection?.close()
                 connection?.abort()
                 for recorder in all { recorder.connection?.abort() }

@@ -87,7 +87,7 @@ private final class WakeUpCounts: Sendable {
         #expect(reports == 1)
         clients.first { $0.text == "x" }!.write("y")
         try world.run { clients.contains { $0.text == "xy" } }
-        for client in clients { client.finish() }
+        for client in clients { client.closeWrite() }
         try world.run { clients.allSatisfy(\.isOver) }
         let late = world.connect()
         late.write("late")
@@ -114,7 +114,7 @@ private final class WakeUpCounts: Sendable {
         }
         let (patient, aborted) = (world.connect(), world.connect())
         patient.write("x")
-        patient.finish()
+        patient.closeWrite()
         aborted.write("xx")
         try world.run { patient.isOver && aborted.isOver }
         let isSame = patient.received == bytes
@@ -192,7 +192,7 @@ private final class WakeUpCounts: Sendable {
         let bytes = (0..<200_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
         let client = world.connect()
         client.write(bytes)
-        client.finish()
+        client.closeWrite()
         try world.run { client.ended }
         let isSame = client.received == bytes
         #expect(isSame)
@@ -242,7 +242,7 @@ private final class WakeUpCounts: Sendable {
         }
         let client = world.connect()
         client.write("question")
-        client.finish()
+        client.closeWrite()
         try world.run { client.ended }
         #expect(client.text == "reply" && ends == 1)
         try world.check()
@@ -258,7 +258,7 @@ private final class WakeUpCounts: Sendable {
         try world.run(for: .milliseconds(100))
         let start = world.now
         world.loop.drain(within: .seconds(2))
-        fine.finish()
+        fine.closeWrite()
         try world.runToEnd()
         #expect(abs(start.duration(to: world.now) / .seconds(1) - 2) < 0.01)
         let kinds = world.handlers.map { $0.reason?.kind }

@@ -167,7 +167,7 @@ private final class Office {
         let office = try Office()
         let connection = try #require(office.recorder.connection)
         connection.write("backend")
-        connection.finish()
+        connection.closeWrite()
         try office.loop.run { office.recorder.isClosed }
         #expect(office.recorder.text == "backend: epoll-lt\n")
     }

@@ -58,7 +58,7 @@ private func foreignSocket(_ family: CInt = AF_INET, _ type: __socket_type = SOC
         let folder = TemporaryFolder()
         let before = try EventLoop()
         let listener = try before.listen(on: .unix(folder.path + "/s")) { _ in EchoHandler() }
-        let descriptor = FileDescriptor(rawValue: dup(listener.name.rawValue))
+        let descriptor = FileDescriptor(rawValue: dup(listener.fd.rawValue))
         listener.leavePath()
         before.shutdown()
         var socket = try InheritedSocket(descriptor: descriptor)

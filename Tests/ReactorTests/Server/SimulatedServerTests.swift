@@ -105,7 +105,7 @@ private final class ServerWorld {
             try here.world.run { client.text == "payload behind it, in the same read or not" }
             #expect(here.connections[0].peer == .ipv4(192, 0, 2, 1, port: 56324))
             #expect(here.connections[0].directPeer == client.address)
-            client.finish()
+            client.closeWrite()
             try here.world.run { client.ended }
             try here.world.check()
         }
@@ -131,7 +131,7 @@ private final class ServerWorld {
         }
         let cut = try here.connect()
         cut.write("PROXY TCP4 192.0")
-        cut.finish()
+        cut.closeWrite()
         let silent = try here.connect()
         let dripping = try here.connect()
         for index in 0..<40 {
@@ -210,7 +210,7 @@ private final class ServerWorld {
             let clients = try (0..<8).map { index in
                 let client = try here.connect()
                 client.write(index % 3 == 2 ? "PROXY TCP4 nonsense" : Self.line + "x")
-                if index % 2 == 0 { client.finish() }
+                if index % 2 == 0 { client.closeWrite() }
                 return client
             }
             try here.world.run(for: .seconds(20))
@@ -298,7 +298,7 @@ private final class ServerWorld {
         try here.world.run { late.isOver }
         #expect(late.error == .connectionRefused)
         finishing.write("last words")
-        finishing.finish()
+        finishing.closeWrite()
         try here.server.run()
         #expect(abs(start.duration(to: here.world.now) / .seconds(1) - 2) < 0.01)
         here.world.kernel.settle(for: .seconds(1))
@@ -319,7 +319,7 @@ private final class ServerWorld {
         try here.server.run()
         #expect(start.duration(to: here.world.now) < .seconds(6), "the lingering time at most")
         #expect(here.statistics.drainsFinished == served && here.statistics.drainsAborted == 0)
-        #expect(here.world.handlers.allSatisfy { $0.wasToldOfDraining })
+        #expect(here.world.handlers.allSatisfy { $0.wasNotifiedOfDraining })
         _ = clients
         try here.world.check()
     }
@@ -334,7 +334,7 @@ private final class ServerWorld {
         let start = here.world.now
         try here.server.run()
         #expect(start.duration(to: here.world.now) < .seconds(6), "the header's deadline")
-        #expect(here.world.handlers.count == 1 && here.world.handlers[0].wasToldOfDraining)
+        #expect(here.world.handlers.count == 1 && here.world.handlers[0].wasNotifiedOfDraining)
         #expect(here.statistics.drainsFinished == 1)
         here.expectRefusals([.proxyHeaderTimeout: 1])
         _ = silent

@@ -24,7 +24,7 @@ import Testing
             let client = world.connect()
             let bytes = (0..<5000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
             client.write(bytes)
-            client.finish()
+            client.closeWrite()
             try world.run { client.isOver }
             #expect(client.received == bytes, "seed \(seed)")
             listener.close()

@@ -54,7 +54,7 @@ extension EventLoop {
                 drop: { reason in outcome.withLock { $0 = .failure(reason) } }),
             pool: pool, isAwaitedAtEnd: isAwaitedAtEnd,
             // A loop that has ended reads the outcome itself.
-            report: { [handle] in _ = handle.execute { $0.offloaded.tell(number) } })
+            report: { [handle] in _ = handle.execute { $0.offloaded.deliver(number) } })
         try pool.submit(given)
         offloaded.add(given) { error in
             // An outcome that arrives after the error stays in the monitor, which the work's thread releases.
@@ -84,7 +84,7 @@ extension EventLoop {
 final class OffloadedWorkTable {
     private struct Entry {
         let work: OffloadedWork
-        let tell: (OffloadError?) -> Void
+        let deliver: (OffloadError?) -> Void
     }
 
     /// The time that a stopped loop waits for running work.
@@ -98,13 +98,13 @@ final class OffloadedWorkTable {
     private var entries: [UInt64: Entry] = [:]
     fileprivate private(set) var nextNumber: UInt64 = 0
 
-    fileprivate func add(_ work: OffloadedWork, _ tell: @escaping (OffloadError?) -> Void) {
-        entries[nextNumber] = Entry(work: work, tell: tell)
+    fileprivate func add(_ work: OffloadedWork, _ deliver: @escaping (OffloadError?) -> Void) {
+        entries[nextNumber] = Entry(work: work, deliver: deliver)
         nextNumber += 1
     }
 
     /// Delivers the outcome of a piece of work.
-    fileprivate func tell(_ number: UInt64) { entries.removeValue(forKey: number)?.tell(nil) }
+    fileprivate func deliver(_ number: UInt64) { entries.removeValue(forKey: number)?.deliver(nil) }
 
     /// Ends all work with the loop: drops work that has not begun, waits for running work until the deadline, and
     /// delivers every outcome.
@@ -118,7 +118,7 @@ final class OffloadedWorkTable {
             guard let entry = entries.removeValue(forKey: number) else { continue }
             let left = max(.zero, kernel.now().duration(to: deadline))
             if !entry.work.finishWithLoop(within: left) { isAbandoning = true }
-            entry.tell(.abandoned)
+            entry.deliver(.abandoned)
         }
         // Threads that are still running are abandoned.
         ownPool?.shutdown(within: isAbandoning ? .zero : nil)

@@ -91,13 +91,13 @@ final class WakeUp: EventSource {
     private var descriptor: OwnedDescriptor?
 
     init(loop: EventLoop, _ descriptor: consuming OwnedDescriptor) {
-        let name = descriptor.name
+        let fd = descriptor.fd
         self.descriptor = consume descriptor
-        super.init(loop: loop, name: name)
+        super.init(loop: loop, fd: fd)
     }
 
     override func ready(_ readiness: Readiness) {
-        _ = retryingInterrupts { loop.kernel.clearNotifications(name) }
+        _ = retryingInterrupts { loop.kernel.clearNotifications(fd) }
     }
 
     func close() { descriptor.take()?.close(loop.kernel) }

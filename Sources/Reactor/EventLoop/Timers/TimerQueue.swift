@@ -10,12 +10,12 @@
 // Both are tables of plain memory: a million timers are set and cancelled without an exclusivity check.
 
 /// A handle of a timer. It may outlive the timer: it then has no effect.
-public struct Timer: Sendable, Hashable {
+public struct LoopTimer: Sendable, Hashable {
     let slot: UInt32
     let sequence: UInt64
 
     /// A handle of no timer.
-    static let none = Timer(slot: 0, sequence: 0)
+    static let none = LoopTimer(slot: 0, sequence: 0)
 }
 
 /// The action of a timer.
@@ -71,7 +71,7 @@ final class TimerQueue {
     // MARK: Setting and cancelling
 
     /// Sets a timer; a `period` in nanoseconds other than 0 makes it repeat.
-    func schedule(at deadline: MonotonicTime, every period: Int64 = 0, _ action: TimerAction) -> Timer {
+    func schedule(at deadline: MonotonicTime, every period: Int64 = 0, _ action: TimerAction) -> LoopTimer {
         lastSequence += 1
         count += 1
         let slot = takeFreeSlot()
@@ -79,7 +79,7 @@ final class TimerQueue {
         // Clamped to the clock's origin, so that the difference to a deadline never overflows.
         let deadline = MonotonicTime(nanoseconds: max(0, deadline.nanoseconds))
         push(Node(deadline: deadline, sequence: lastSequence, slot: UInt32(slot)))
-        return Timer(slot: UInt32(slot), sequence: lastSequence)
+        return LoopTimer(slot: UInt32(slot), sequence: lastSequence)
     }
 
     /// Cancels a timer and returns its action; `nil` when it has fired or was cancelled before.
@@ -87,7 +87,7 @@ final class TimerQueue {
     /// The caller releases the action once the queue is no longer being changed: it may hold the last reference to an
     /// object whose deinit cancels timers.
     @discardableResult
-    func cancel(_ timer: Timer) -> TimerAction? {
+    func cancel(_ timer: LoopTimer) -> TimerAction? {
         guard isWaiting(timer) else { return nil }
         let action = free(Int(timer.slot))
         count -= 1
@@ -97,7 +97,7 @@ final class TimerQueue {
         return action
     }
 
-    func isWaiting(_ timer: Timer) -> Bool {
+    func isWaiting(_ timer: LoopTimer) -> Bool {
         // A handle may outlive the whole table: an ended loop forgets its timers.
         timer.sequence != 0 && Int(timer.slot) < slotCount && slots[Int(timer.slot)].sequence == timer.sequence
     }

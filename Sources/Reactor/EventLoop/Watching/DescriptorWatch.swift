@@ -15,13 +15,13 @@ public import SystemPackage
 public final class DescriptorWatch: EventSource {
     private var handler: ((Readiness) -> Void)?
 
-    init(loop: EventLoop, name: FileDescriptor, handler: @escaping (Readiness) -> Void) {
+    init(loop: EventLoop, fd: FileDescriptor, handler: @escaping (Readiness) -> Void) {
         self.handler = handler
-        super.init(loop: loop, name: name)
+        super.init(loop: loop, fd: fd)
     }
 
     /// The watched descriptor.
-    public var descriptor: FileDescriptor { name }
+    public var descriptor: FileDescriptor { fd }
 
     /// The readiness that the handler is called for. Hang-ups and errors are reported as well, unless the interest is
     /// empty.
@@ -39,13 +39,13 @@ public final class DescriptorWatch: EventSource {
     /// does it report that the descriptor was closed meanwhile: edge-triggered, a change of interest makes no system
     /// call.
     private func lookForMissedEdge(_ added: Interest) {
-        var entry = [PollEntry(descriptor: name.rawValue, events: Int16(added.rawValue))]
+        var entry = [PollEntry(descriptor: fd.rawValue, events: Int16(added.rawValue))]
         var span = entry.mutableSpan
         let result = loop.kernel.poll(&span, timeout: .none)
         if result.rawValue == 0 { return }
         // A failed poll gives no information: act as if the edge had come now.
         let found = result.succeeded ? UInt16(bitPattern: span[0].found) : UInt16(added.rawValue)
-        loop.lookAgain(at: self, Readiness(rawValue: found))
+        loop.redispatch(at: self, Readiness(rawValue: found))
     }
 
     /// Ends the watch at once: the handler is not called again, and the descriptor may be closed.
@@ -62,10 +62,10 @@ public final class DescriptorWatch: EventSource {
         if interest.isEmpty { return }
         // Edge-triggered, everything is reported; only the interest is passed on.
         let wanted = Readiness(rawValue: UInt16(interest.rawValue)).union([.error, .hangUp, .peerClosed])
-        let told = readiness.intersection(wanted)
-        guard !told.isEmpty, let handler else { return }
-        loop.trace?.callback("watch of \(name.rawValue): \(TraceText.readiness(told.rawValue))")
-        handler(told)
+        let reported = readiness.intersection(wanted)
+        guard !reported.isEmpty, let handler else { return }
+        loop.trace?.callback("watch of \(fd.rawValue): \(TraceText.readiness(reported.rawValue))")
+        handler(reported)
         loop.callbackReturned(from: self)
     }
 
@@ -73,7 +73,7 @@ public final class DescriptorWatch: EventSource {
         if errno == .notPermitted {
             loop.treatAsAlwaysReady(self)  // a regular file: it never blocks
         } else if isRegistered {
-            loop.trace?.callback("watch of \(name.rawValue): \(TraceText.readiness(Readiness.error.rawValue))")
+            loop.trace?.callback("watch of \(fd.rawValue): \(TraceText.readiness(Readiness.error.rawValue))")
             handler?(.error)
             cancel()
         }
@@ -84,7 +84,7 @@ public final class DescriptorWatch: EventSource {
     private func deliverLost() {
         guard let lost = handler else { return }  // cancelled since
         handler = nil
-        loop.trace?.callback("watch of \(name.rawValue): \(TraceText.readiness(Readiness.invalid.rawValue))")
+        loop.trace?.callback("watch of \(fd.rawValue): \(TraceText.readiness(Readiness.invalid.rawValue))")
         lost(.invalid)
         loop.callbackReturned(from: self)
     }
@@ -119,7 +119,7 @@ extension EventLoop {
                 .watch, subject: "descriptor \(descriptor.rawValue)",
                 reason: "this loop watches it already; cancel that watch")
         }
-        let watch = DescriptorWatch(loop: self, name: descriptor, handler: handler)
+        let watch = DescriptorWatch(loop: self, fd: descriptor, handler: handler)
         register(watch, wanting: interest)
         return watch
     }

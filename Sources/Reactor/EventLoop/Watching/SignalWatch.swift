@@ -15,12 +15,12 @@ public final class SignalWatch: EventSource {
         loop: EventLoop, _ descriptor: consuming OwnedDescriptor, signal: Signal, wasBlocked: Bool,
         handler: @escaping () -> Void
     ) {
-        let name = descriptor.name
+        let fd = descriptor.fd
         self.descriptor = consume descriptor
         self.signal = signal
         self.wasBlocked = wasBlocked
         self.handler = handler
-        super.init(loop: loop, name: name)
+        super.init(loop: loop, fd: fd)
     }
 
     /// Ends the watch and restores the signal's former effect on this thread.
@@ -40,7 +40,7 @@ public final class SignalWatch: EventSource {
 
     override func ready(_ readiness: Readiness) {
         while isRegistered {
-            let result = retryingInterrupts { loop.kernel.readSignal(name) }
+            let result = retryingInterrupts { loop.kernel.readSignal(fd) }
             guard result.succeeded else { return }
             loop.trace?.callback("\(signal)")
             handler()

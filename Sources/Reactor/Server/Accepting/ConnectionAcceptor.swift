@@ -52,13 +52,13 @@ final class ConnectionAcceptor: ConnectionOwner, ListenerDelegate {
     func accepted(_ descriptor: consuming OwnedDescriptor, from peer: SocketAddress) {
         load?.add(1)
         if let proxies {
-            if let (reason, detail) = refusalOfProxy(peer, descriptor.name, proxies) {
+            if let (reason, detail) = refusalOfProxy(peer, descriptor.fd, proxies) {
                 return refuse(descriptor, from: peer, reason, detail)
             }
             loop.awaited += 1
             _ = ProxyGreeting(loop: loop, descriptor, from: peer, within: proxies.headerTime, delegate: self)
         } else {
-            if let (reason, detail) = refusal(of: peer, descriptor.name) {
+            if let (reason, detail) = refusal(of: peer, descriptor.fd) {
                 return refuse(descriptor, from: peer, reason, detail)
             }
             loop.counters.connectionsAccepted += 1

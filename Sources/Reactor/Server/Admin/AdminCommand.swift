@@ -83,19 +83,19 @@ enum AdminCommand: Equatable, Sendable {
     }
 
     /// Composes the reply from the loops' reports, the first loop's first; `nil` for a loop that has not reported.
-    func answer(_ reports: [AdminReport?]) throws(Mistake) -> AdminValue {
+    func execute(_ reports: [AdminReport?]) throws(Mistake) -> AdminValue {
         switch self {
         case .stats: return AdminLoopReading.statistics(of: reports)
         case .backend(nil): return .object([("backend", .text(AdminLoopReading.sum(of: reports).backends))])
         case .connections(let count): return AdminConnectionReading.table(of: reports, count)
-        case .backend(let wanted?): return try Self.answer(reports, switchedTo: wanted)
+        case .backend(let wanted?): return try Self.execute(reports, switchedTo: wanted)
         case .limits, .help:
             guard case .value(let value)? = reports.first else { return .nothing }
             return value
         }
     }
 
-    private static func answer(_ reports: [AdminReport?], switchedTo wanted: Backend) throws(Mistake) -> AdminValue {
+    private static func execute(_ reports: [AdminReport?], switchedTo wanted: Backend) throws(Mistake) -> AdminValue {
         var (formers, descriptors, longest) = ([String](), 0, Duration.zero)
         for (index, report) in reports.enumerated() {
             let place = reports.count == 1 ? "" : "loop \(index + 1): "

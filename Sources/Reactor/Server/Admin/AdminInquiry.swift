@@ -19,7 +19,7 @@ final class AdminInquiry {
     private unowned let loop: EventLoop
     private var reports: [AdminReport?]
     private var awaited: Int
-    private var timer: Timer?
+    private var timer: LoopTimer?
     private var completion: (([AdminReport?]) -> Void)?
 
     init(_ command: AdminCommand, on loop: EventLoop) {

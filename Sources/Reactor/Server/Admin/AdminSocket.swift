@@ -108,7 +108,7 @@ final class AdminSession: MessageHandler {
         self.inquiry = inquiry
         inquiry.start { [weak self] reports in
             do throws(AdminCommand.Mistake) {
-                answer(try command.answer(reports))
+                answer(try command.execute(reports))
             } catch {
                 answer(error)
             }

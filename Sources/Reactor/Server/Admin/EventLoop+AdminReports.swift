@@ -126,7 +126,7 @@ extension EventLoop {
             AdminConnectionReading(
                 moved: connection.receivedCount + connection.sentCount,
                 cells: [
-                    .integer(Int(connection.name.rawValue)), .text("\(connection.peer)"),
+                    .integer(Int(connection.fd.rawValue)), .text("\(connection.peer)"),
                     .text(connection.handlerName), .text(connection.state.words), .integer(connection.receivedCount),
                     .integer(connection.sentCount), .integer(connection.queuedBytes),
                     .seconds(max(.zero, connection.lastActivity.duration(to: time))),
@@ -166,6 +166,6 @@ extension ConnectionState {
         if contains(.pausedByPressure) { return "held back" }
         if contains(.pausedByUser) { return "paused" }
         if contains(.ended) { return "peer ended" }
-        return isDisjoint(with: [.finishing, .finished]) ? "open" : "finished"
+        return isDisjoint(with: [.closingWrite, .writeClosed]) ? "open" : "finished"
     }
 }

@@ -43,7 +43,7 @@ extension EventLoop {
     public func connect(
         to destination: String, options: ConnectOptions = ConnectOptions(), limits: Limits = Limits(),
         handler: @escaping (Connection) throws -> any ConnectionHandler, failed: @escaping (SocketError) -> Void
-    ) throws(SocketError) -> ConnectionRace {
+    ) throws(SocketError) -> HappyEyeballs {
         try connect(
             to: destination, options: options, limits: limits, owner: nil, handler: handler, failed: failed)
     }
@@ -55,9 +55,9 @@ extension EventLoop {
     public func connect(
         toOneOf addresses: [SocketAddress], options: ConnectOptions = ConnectOptions(), limits: Limits = Limits(),
         handler: @escaping (Connection) throws -> any ConnectionHandler, failed: @escaping (SocketError) -> Void
-    ) -> ConnectionRace {
+    ) -> HappyEyeballs {
         let limits = limits.ofConnecting
-        return ConnectionRace(
+        return HappyEyeballs(
             loop: self, to: addresses, options: options, limits: limits,
             connected: Self.beginning(ConnectionLimits(limits), owner: nil, handler), failed: failed)
     }
@@ -65,10 +65,10 @@ extension EventLoop {
     func connect(
         to destination: String, options: ConnectOptions, limits: Limits, owner: ConnectionOwner?,
         handler: @escaping (Connection) throws -> any ConnectionHandler, failed: @escaping (SocketError) -> Void
-    ) throws(SocketError) -> ConnectionRace {
+    ) throws(SocketError) -> HappyEyeballs {
         if isShutDown { throw SocketError(.connect, subject: destination, reason: "the loop has ended") }
         let limits = limits.ofConnecting
-        return try ConnectionRace(
+        return try HappyEyeballs(
             loop: self, toHost: destination, options: options, limits: limits,
             connected: Self.beginning(ConnectionLimits(limits), owner: owner, handler), failed: failed)
     }

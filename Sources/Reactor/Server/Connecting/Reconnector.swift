@@ -19,8 +19,8 @@ public final class Reconnector {
     private var random: any RandomNumberGenerator
     /// The pending attempt. Weak, because the loop retains it; a strong reference would be a cycle beyond the loop's
     /// end.
-    private weak var race: ConnectionRace?
-    private var timer: Timer?
+    private weak var race: HappyEyeballs?
+    private var timer: LoopTimer?
     private var connectedAt: MonotonicTime?
 
     /// The host or address to connect to.

@@ -6,7 +6,7 @@
 
 extension EventLoop {
     /// Connections notified per turn.
-    private static let toldPerTurn = 512
+    private static let notifiedPerTurn = 512
 
     /// Drains the loop: stops it as soon as its connections have finished.
     ///
@@ -34,18 +34,18 @@ extension EventLoop {
             default: break
             }
         }
-        execute { [unowned self] in tellDraining(connections[...]) }
+        execute { [unowned self] in notifyDraining(connections[...]) }
         schedule(after: time) { [unowned self] in abortUnfinished() }
         endDrainIfIdle()
     }
 
     /// Notifies handlers, a limited number per turn.
-    private func tellDraining(_ connections: ArraySlice<Connection>) {
-        for connection in connections.prefix(Self.toldPerTurn) where connection.state.isOpen {
+    private func notifyDraining(_ connections: ArraySlice<Connection>) {
+        for connection in connections.prefix(Self.notifiedPerTurn) where connection.state.isOpen {
             connection.deliverDraining()
         }
-        let rest = connections.dropFirst(Self.toldPerTurn)
-        if !rest.isEmpty { execute { [unowned self] in tellDraining(rest) } }
+        let rest = connections.dropFirst(Self.notifiedPerTurn)
+        if !rest.isEmpty { execute { [unowned self] in notifyDraining(rest) } }
     }
 
     /// Resets the remaining connections at the deadline.

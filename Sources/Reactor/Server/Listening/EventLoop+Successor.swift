@@ -22,7 +22,7 @@ extension EventLoop {
         }
         var handed = sockets
         if let admin = administration.listener, admin.isRegistered {
-            handed.append(HandedSocket(descriptor: admin.name, name: nil, role: .administration))
+            handed.append(HandedSocket(descriptor: admin.fd, name: nil, role: .administration))
         }
         let successor = try Successor.start(arguments: arguments, sockets: handed)
         administration.handOver = try HandOver(to: successor, on: self, within: time) { [unowned self] result in
@@ -65,7 +65,7 @@ final class HandOver {
     private let finished: (Result<Int32, SocketError>) -> Void
     private var pipe: OwnedDescriptor?
     private var watch: DescriptorWatch?
-    private var timer: Timer?
+    private var timer: LoopTimer?
 
     init(
         to successor: Successor, on loop: EventLoop, within time: Duration,

@@ -23,7 +23,7 @@ extension ListeningServer {
             : ConnectionDistributor(loop: first.loop, members: members, loads: loads, by: server.distribution)
         do throws(SocketError) {
             if inherited.isEmpty {
-                let (address, sockets) = try openAnew(server, first, members, delegate, oneEach: hasOneEach)
+                let (address, sockets) = try openListeners(server, first, members, delegate, oneEach: hasOneEach)
                 return ([address], sockets)
             }
             for (index, socket) in inherited.enumerated() {
@@ -51,17 +51,17 @@ extension ListeningServer {
     ///
     /// The first is bound without `SO_REUSEPORT`, so that an address in use is detected: with it, a second server of
     /// the same user would silently share the first one's connections.
-    private static func openAnew(
+    private static func openListeners(
         _ server: TCPServer, _ first: ServerMember, _ members: [LoopBound<ServerMember>],
         _ delegate: any ListenerDelegate, oneEach: Bool
     ) throws(SocketError) -> (SocketAddress, [FileDescriptor]) {
         let kernel = first.loop.kernel
         let listener = try Listener(loop: first.loop, on: server.address, limits: server.limits, delegate: delegate)
         first.add(listener)
-        var sockets = [listener.name]
+        var sockets = [listener.fd]
         guard oneEach else { return (listener.address, sockets) }
         do throws(SocketError) {
-            if let errno = kernel.setOption(.reusePort, of: listener.name, to: 1).errno {
+            if let errno = kernel.setOption(.reusePort, of: listener.fd, to: 1).errno {
                 throw SocketError(.configure, subject: "\(listener.address)", errno: errno)
             }
             for _ in members.dropFirst() {

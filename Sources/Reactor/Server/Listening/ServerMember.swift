@@ -35,7 +35,7 @@ final class ServerMember {
 
     /// Takes ownership of the paths of inherited Unix sockets.
     func takePaths(of sockets: [FileDescriptor]) {
-        for case let listener? in listeners.map(\.listener) where sockets.contains(listener.name) {
+        for case let listener? in listeners.map(\.listener) where sockets.contains(listener.fd) {
             listener.takePath()
         }
     }

@@ -23,17 +23,17 @@ final class ProxyGreeting: EventSource {
     private let delegate: any ProxyGreetingDelegate
     private var descriptor: OwnedDescriptor?
     private var header: [UInt8] = []
-    private var timer = Timer.none
+    private var timer = LoopTimer.none
 
     init(
         loop: EventLoop, _ descriptor: consuming OwnedDescriptor, from peer: SocketAddress, within time: Duration,
         delegate: any ProxyGreetingDelegate
     ) {
-        let name = descriptor.name
+        let fd = descriptor.fd
         self.descriptor = consume descriptor
         self.peer = peer
         self.delegate = delegate
-        super.init(loop: loop, name: name)
+        super.init(loop: loop, fd: fd)
         loop.register(self, wanting: .readable)
         timer = loop.timers.schedule(at: loop.turnTime + time.wholeNanoseconds, .source(self))
     }
@@ -45,13 +45,13 @@ final class ProxyGreeting: EventSource {
     /// Reads a piece of the header; returns whether there may be more.
     private func readOnce() -> Bool {
         var piece = [UInt8](repeating: 0, count: ProxyHeader.mostBytes(after: header) - header.count)
-        let seen = receive(into: &piece) { loop.kernel.peek(name, into: $0) }
+        let seen = receive(into: &piece) { loop.kernel.peek(fd, into: $0) }
         guard let count = judge(seen) else { return false }
         do throws(ProxyHeaderError) {
             // Consume only the part that belongs to the header.
             let parsed = try ProxyHeader.parse(header + piece[..<count])
             piece = [UInt8](repeating: 0, count: (parsed?.length ?? header.count + count) - header.count)
-            guard let count = judge(receive(into: &piece) { loop.kernel.receive(name, into: $0) }) else { return false }
+            guard let count = judge(receive(into: &piece) { loop.kernel.receive(fd, into: $0) }) else { return false }
             header += piece[..<count]
             if let parsed, header.count == parsed.length { finish(parsed) }
             return true
@@ -107,7 +107,7 @@ final class ProxyGreeting: EventSource {
         loop.timers.cancel(timer)
         loop.deregister(self, closesAlone: true)
         // A reset, so that the proxy treats it as a failure instead of an empty response.
-        _ = loop.kernel.setResetOnClose(name)
+        _ = loop.kernel.setResetOnClose(fd)
         descriptor.close(loop.kernel)
         delegate.greetingFailed(self, reason, detail)
     }

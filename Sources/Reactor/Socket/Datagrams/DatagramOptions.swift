@@ -27,8 +27,8 @@ public struct DatagramOptions: Sendable {
     /// datagram, and at most 64 KiB for each of ``queuedDatagrams``.
     public var queuedBytes = 256 * 1024
     /// The limits on replies, which keep two servers from replying to each other indefinitely. They apply to sockets
-    /// that are bound and not connected. Default: see ``AnswerLimits``.
-    public var answers = AnswerLimits()
+    /// that are bound and not connected. Default: see ``ReplyLimits``.
+    public var replies = ReplyLimits()
 
     // MARK: Socket options
 

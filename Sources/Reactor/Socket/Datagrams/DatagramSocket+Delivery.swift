@@ -6,7 +6,7 @@ extension DatagramSocket {
     func deliverBatch() {
         let count = inbox.count
         guard count > 0, let handler else { return }
-        loop.trace?.callback("\(name.rawValue) received \(count) datagrams")
+        loop.trace?.callback("\(fd.rawValue) received \(count) datagrams")
         var bytes = 0
         state.insert(.delivering)
         for index in 0..<count {

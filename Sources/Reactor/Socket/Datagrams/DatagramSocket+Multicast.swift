@@ -32,7 +32,7 @@ extension DatagramSocket {
         guard group.isMulticast else {
             throw SocketError(.configure, subject: subject, reason: "\(group.host) is not a multicast address")
         }
-        let result = loop.kernel.setMulticast(operation, group, interface: interface.index, of: name)
+        let result = loop.kernel.setMulticast(operation, group, interface: interface.index, of: fd)
         if let errno = result.errno { throw SocketError(.configure, subject: subject, errno: errno) }
     }
 }

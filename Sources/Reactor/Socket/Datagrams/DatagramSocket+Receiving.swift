@@ -7,7 +7,7 @@ extension DatagramSocket {
     func receive() {
         var left = datagramsPerTurn
         repeat {
-            let result = retryingInterrupts { loop.kernel.receiveDatagrams(name, into: inbox) }
+            let result = retryingInterrupts { loop.kernel.receiveDatagrams(fd, into: inbox) }
             counters.receiveCalls &+= 1
             if result.succeeded {
                 left -= max(1, result.rawValue)
@@ -20,7 +20,7 @@ extension DatagramSocket {
             }
         } while left > 0
         // Level-triggered selectors report remaining input by themselves.
-        if loop.isEdgeTriggered { loop.lookAgain(at: self, .readable) }
+        if loop.isEdgeTriggered { loop.redispatch(at: self, .readable) }
     }
 
     /// Handles a failed receive; returns whether another receive may succeed.

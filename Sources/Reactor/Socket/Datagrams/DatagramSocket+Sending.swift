@@ -23,7 +23,7 @@ public struct DatagramSendResult: Sendable, Hashable {
     public static let tooLarge = DatagramSendResult(value: 3)
     /// Not accepted, because the socket is closed.
     public static let closed = DatagramSendResult(value: 4)
-    /// Not accepted: a reply above the ``AnswerLimits``. Counted in ``DatagramStatistics/withheld``.
+    /// Not accepted: a reply above the ``ReplyLimits``. Counted in ``DatagramStatistics/withheld``.
     public static let withheld = DatagramSendResult(value: 5)
 }
 
@@ -42,7 +42,7 @@ extension DatagramSocket {
     ///
     /// A datagram to the source of the one that is being handled is a reply: it leaves from the address that the
     /// request was sent to, even if the socket is bound to the wildcard address, and is subject to the
-    /// ``AnswerLimits``.
+    /// ``ReplyLimits``.
     ///
     /// - Parameters:
     ///   - bytes: the payload.
@@ -51,10 +51,10 @@ extension DatagramSocket {
     @discardableResult
     public func send(_ bytes: RawSpan, to address: SocketAddress) -> DatagramSendResult {
         if address.isUnix { return refuse(.addressFamilyNotSupported, address) }
-        if delivered >= 0 && (answerGuard != nil || isWildcard) && inbox.address(of: delivered) == address {
+        if delivered >= 0 && (replyGuard != nil || isWildcard) && inbox.address(of: delivered) == address {
             let local = isWildcard ? localAddress(of: delivered) : nil
             // Safe: the question is read before the inbox is refilled, and is not stored.
-            return unsafe answer(bytes, to: address, from: local, question: inbox.bytes(of: delivered).bytes)
+            return unsafe reply(bytes, to: address, from: local, question: inbox.bytes(of: delivered).bytes)
         }
         return enqueue(bytes, to: address)
     }
@@ -96,10 +96,10 @@ extension DatagramSocket {
     }
 
     /// Sends a reply if the limits permit it.
-    func answer(_ bytes: RawSpan, to source: SocketAddress, from local: SocketAddress?, question: RawSpan)
+    func reply(_ bytes: RawSpan, to source: SocketAddress, from local: SocketAddress?, question: RawSpan)
         -> DatagramSendResult
     {
-        if let answerGuard, !answerGuard.admits(bytes, to: source, question: question, at: loop.now) {
+        if let replyGuard, !replyGuard.admits(bytes, to: source, question: question, at: loop.now) {
             counters.withheld += 1
             return .withheld
         }
@@ -191,7 +191,7 @@ extension DatagramSocket {
         // The error of the first queued datagram, which may be about an earlier one.
         var doubtful: Errno?
         while !outbox.isEmpty && state.isDisjoint(with: .cannotSend) {
-            let result = retryingInterrupts { loop.kernel.sendDatagrams(name, outbox) }
+            let result = retryingInterrupts { loop.kernel.sendDatagrams(fd, outbox) }
             counters.sendCalls &+= 1
             loop.counters.sends &+= 1
             if result.rawValue > 0 {

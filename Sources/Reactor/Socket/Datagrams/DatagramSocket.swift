@@ -52,7 +52,7 @@ public final class DatagramSocket: EventSource {
     /// Whether the socket is closed: its descriptor is closed, or will be at the end of the turn.
     public var isClosed: Bool { !isRegistered }
     /// The descriptor, for reading or setting socket options; the socket keeps its ownership. `nil` when closed.
-    public var fileDescriptor: FileDescriptor? { isRegistered ? name : nil }
+    public var fileDescriptor: FileDescriptor? { isRegistered ? fd : nil }
 
     var state: State = []
     var counters = DatagramStatistics()
@@ -61,7 +61,7 @@ public final class DatagramSocket: EventSource {
     let outbox: DatagramOutbox
     let datagramsPerTurn: Int
     /// The guard of replies; `nil` if they are unlimited.
-    let answerGuard: AnswerGuard?
+    let replyGuard: ReplyGuard?
     /// Whether the socket is bound to the wildcard address, so that each datagram carries its destination address.
     let isWildcard: Bool
     /// The index in the inbox of the datagram being handled; -1 if none.
@@ -92,36 +92,36 @@ public final class DatagramSocket: EventSource {
         var address = like
         let isWildcard = peer == nil && wanted?.isWildcard == true
         do throws(SocketError) {
-            try loop.checkCapacity(for: socket.name)
-            try options.apply(to: socket.name, kernel, for: like, reportsLocalAddress: isWildcard)
-            if inherited == nil, let wanted, let errno = kernel.bind(socket.name, to: wanted).errno {
+            try loop.checkCapacity(for: socket.fd)
+            try options.apply(to: socket.fd, kernel, for: like, reportsLocalAddress: isWildcard)
+            if inherited == nil, let wanted, let errno = kernel.bind(socket.fd, to: wanted).errno {
                 throw SocketError(.listen, subject: "\(wanted)", errno: errno)
             }
-            if let peer, let errno = retryingInterrupts({ kernel.connect(socket.name, to: peer) }).errno {
+            if let peer, let errno = retryingInterrupts({ kernel.connect(socket.fd, to: peer) }).errno {
                 throw SocketError(.connect, subject: "\(peer)", errno: errno)
             }
-            if let errno = kernel.localAddress(of: socket.name, &address).errno {
+            if let errno = kernel.localAddress(of: socket.fd, &address).errno {
                 throw SocketError(.listen, subject: "\(like)", errno: errno)
             }
         } catch {
             socket.close(kernel)
             throw error
         }
-        let name = socket.name
+        let fd = socket.fd
         descriptor = consume socket
         self.address = address
         self.peer = peer
         self.handler = handler
         self.isWildcard = isWildcard
-        let isGuarded = wanted != nil && peer == nil && options.answers != .unlimited
-        answerGuard = isGuarded ? AnswerGuard(options.answers, port: address.port) : nil
+        let isGuarded = wanted != nil && peer == nil && options.replies != .unlimited
+        replyGuard = isGuarded ? ReplyGuard(options.replies, port: address.port) : nil
         inbox = DatagramInbox(
             capacity: options.batchSize, datagramSize: options.datagramSize, keepsLocalAddresses: isWildcard)
         outbox = DatagramOutbox(
             capacity: options.queuedDatagrams, byteCapacity: max(65_536, options.queuedBytes),
             keepsLocalAddresses: isWildcard)
         datagramsPerTurn = max(1, options.datagramsPerTurn)
-        super.init(loop: loop, name: name)
+        super.init(loop: loop, fd: fd)
         loop.register(self, wanting: .readable)
     }
 
@@ -194,7 +194,7 @@ public final class DatagramSocket: EventSource {
             socket.state.remove(.outOfMemory)
             socket.updateInterest()
             // An edge may have been missed during the pause; it is not reported again.
-            if socket.loop.isEdgeTriggered { socket.loop.lookAgain(at: socket, [.readable, .writable]) }
+            if socket.loop.isEdgeTriggered { socket.loop.redispatch(at: socket, [.readable, .writable]) }
         }
     }
 

@@ -14,7 +14,7 @@ public struct DatagramStatistics: Sendable, Hashable {
     public internal(set) var bytesSent = 0
     /// Datagrams not sent: too large, queue full, or still queued when the socket was closed.
     public internal(set) var dropped = 0
-    /// Replies withheld by the ``AnswerLimits``.
+    /// Replies withheld by the ``ReplyLimits``.
     public internal(set) var withheld = 0
     /// Errors reported by the kernel, about a refused datagram or about the peer.
     public internal(set) var failures = 0

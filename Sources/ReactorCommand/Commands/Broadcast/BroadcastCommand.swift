@@ -59,7 +59,7 @@ struct BroadcastListenCommand: ParsableCommand {
         _ = try listener.run { loop, server throws(SocketError) in
             var options = DatagramOptions()
             options.sharesAddress = true
-            options.answers = DatagramResponder.answerLimits
+            options.replies = DatagramResponder.answerLimits
             let responder = DatagramResponder(prefix: PresenceAnswer.prefix) { [name] _ in
                 name
             } arrived: {

@@ -12,7 +12,7 @@ struct DatagramEchoOptions: ParsableArguments {
             With --udp: reply to every datagram, even from a reflecting port or if it repeats a reply. For load tests \
             on loopback only: two such servers may reply to each other indefinitely.
             """)
-    var unlimitedAnswers = false
+    var unlimitedReplies = false
 
     /// Opens or adopts the sockets and prints the `listening on` line.
     ///
@@ -23,7 +23,7 @@ struct DatagramEchoOptions: ParsableArguments {
     ) throws(SocketError) -> [DatagramSocket] {
         var options = DatagramOptions()
         options.datagramSize = 65_535
-        if unlimitedAnswers { options.answers = .unlimited }
+        if unlimitedReplies { options.replies = .unlimited }
         let sockets = try server.datagramPlaces { socket throws(SocketError) in
             try loop.adoptDatagrams(socket, options: options, handler: handler)
         } orBinding: { () throws(SocketError) in

@@ -64,8 +64,8 @@ struct EchoCommand: ParsableCommand {
         if udp.isWanted && style == .async {
             throw ValidationError("--style async serves connections and --udp has none; choose one")
         }
-        if udp.unlimitedAnswers && !udp.isWanted {
-            throw ValidationError("--unlimited-answers has no effect without --udp; add --udp")
+        if udp.unlimitedReplies && !udp.isWanted {
+            throw ValidationError("--unlimited-replies has no effect without --udp; add --udp")
         }
         let policy = serving.server
         if udp.isWanted, !policy.allow.isEmpty || !policy.deny.isEmpty || policy.proxyProtocol != nil {

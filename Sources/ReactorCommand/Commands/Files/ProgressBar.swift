@@ -9,7 +9,7 @@ final class ProgressBar {
     private let loop: EventLoop
     private let label: String
     private let progress: () -> (done: Int, total: Int)?
-    private var timer: Timer?
+    private var timer: LoopTimer?
     private let start: MonotonicTime
     private var first: Int?
 

@@ -84,7 +84,7 @@ private final class LoginClient: MessageHandler {
             },
             ended: { [self] in
                 input = nil
-                connection.finish()
+                connection.closeWrite()
             })
     }
 

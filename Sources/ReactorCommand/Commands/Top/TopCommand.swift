@@ -61,7 +61,7 @@ final class TopView {
     private var before = TopSnapshot.beginning
     private var now: TopSnapshot?
     private var failure: CommandFailure?
-    private var patienceTimer: Timer?
+    private var patienceTimer: LoopTimer?
 
     init(_ path: String, once: Bool, json: Bool, interval: Duration) throws(SocketError) {
         self.path = path

@@ -55,7 +55,7 @@ struct UDPReceivingOptions: ParsableArguments {
             }
             var options = DatagramOptions()
             options.datagramSize = size
-            options.answers = DatagramResponder.answerLimits
+            options.replies = DatagramResponder.answerLimits
             let local = program.listen ?? UDPCommand.defaultAddress
             sockets = try server.datagramPlaces { socket throws(SocketError) in
                 try loop.adoptDatagrams(socket, connectingTo: connect, options: options, handler: responder)

@@ -141,9 +141,9 @@ import Testing
 
     @Test func theScriptedKernelPlaysDatagramsToo() throws {
         let kernel = ScriptedKernel([
-            .expect(.epollCreate, answer: 3), .expect(.eventDescriptor, answer: 4), .expect(.socket, answer: 5),
+            .expect(.epollCreate, result: 3), .expect(.eventDescriptor, result: 4), .expect(.socket, result: 5),
             .expect(.bind, 5), .expect(.localAddress, 5), .expect(.epollControl, 4), .expect(.epollControl, 5),
-            .wait(.init(5, .readable)), .datagram(5, "hello"), .expect(.sendDatagrams, 5, answer: 1),
+            .wait(.init(5, .readable)), .datagram(5, "hello"), .expect(.sendDatagrams, 5, result: 1),
         ])
         let loop = try EventLoop(kernel: kernel)
         try loop.bindDatagrams(on: "127.0.0.1:7", handler: ScriptedDatagrams())

@@ -5,20 +5,20 @@
 //                    --above the rate of its source--> withheld
 //                    --> remembered, sent
 
-/// The state of ``AnswerLimits`` for one socket. Confined to one thread.
-package final class AnswerGuard {
+/// The state of ``ReplyLimits`` for one socket. Confined to one thread.
+package final class ReplyGuard {
     /// Entries of each rate table: 8 KiB.
     private static let sources = 1024
     /// Replies that are remembered. A receive buffer of Linux's default size holds less than half as many datagrams, so
     /// a loop of that many datagrams is recognized; a load generator sends more before it repeats itself.
-    private static let answers = 256
+    private static let replies = 256
     /// Bytes at either end of a datagram that are compared.
     private static let sample = 32
     /// The bit that distinguishes lower-case from upper-case ASCII letters; an echo may change the case.
     private static let letters: UInt64 = 0x2020_2020_2020_2020
     private static let firstUnreserved: UInt16 = 1024
 
-    private let limits: AnswerLimits
+    private let limits: ReplyLimits
     private let port: UInt16
     private var all: Rate
     private var returned: Rate
@@ -26,7 +26,7 @@ package final class AnswerGuard {
     private var recent: [UInt64] = []
 
     /// Creates a guard for a socket bound to `port`.
-    package init(_ limits: AnswerLimits, port: UInt16) {
+    package init(_ limits: ReplyLimits, port: UInt16) {
         (self.limits, self.port) = (limits, port)
         all = Rate(limits.perSecond, burst: limits.perSecond ?? 1)
         returned = Rate(limits.returnedPerSecond, burst: limits.returnedBurst)
@@ -45,7 +45,7 @@ package final class AnswerGuard {
         let key = Self.mix(source)
         let entry = Int(truncatingIfNeeded: key) & (Self.sources - 1)
         if returned.interval > 0 {
-            if recent.isEmpty { recent = [UInt64](repeating: 0, count: Self.answers) }
+            if recent.isEmpty { recent = [UInt64](repeating: 0, count: Self.replies) }
             let isReturned = isRecent(Self.beginning(of: question, key)) || isRecent(Self.end(of: question, key))
             if isReturned && !returned.take(entry, of: Self.sources, at: now().nanoseconds) { return false }
             remember(Self.beginning(of: answer, key))
@@ -56,9 +56,9 @@ package final class AnswerGuard {
 
     // MARK: Recent replies
 
-    private func isRecent(_ hash: UInt64) -> Bool { recent[Int(truncatingIfNeeded: hash) & (Self.answers - 1)] == hash }
+    private func isRecent(_ hash: UInt64) -> Bool { recent[Int(truncatingIfNeeded: hash) & (Self.replies - 1)] == hash }
 
-    private func remember(_ hash: UInt64) { recent[Int(truncatingIfNeeded: hash) & (Self.answers - 1)] = hash }
+    private func remember(_ hash: UInt64) { recent[Int(truncatingIfNeeded: hash) & (Self.replies - 1)] = hash }
 
     private static func beginning(of bytes: RawSpan, _ key: UInt64) -> UInt64 {
         hash(bytes, 0..<min(bytes.byteCount, sample), key ^ 1)

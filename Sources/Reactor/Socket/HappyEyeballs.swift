@@ -13,7 +13,7 @@
 /// A pending connection to one of several addresses.
 ///
 /// Created by ``EventLoop/connect(to:options:limits:handler:failed:)``.
-public final class ConnectionRace {
+public final class HappyEyeballs {
     private enum Phase { case resolving, racing, failing, over }
 
     /// The requested host and port, or the only address.
@@ -28,8 +28,8 @@ public final class ConnectionRace {
     private var running: [Connector] = []
     private var errors: [SocketError] = []
     /// The overall timer; its closure keeps the race alive, because the connectors hold it unowned.
-    private var deadline: Timer?
-    private var nextAttempt: Timer?
+    private var deadline: LoopTimer?
+    private var nextAttempt: LoopTimer?
     private let connected: (Connector, consuming OwnedDescriptor) -> Void
     private let failed: (SocketError) -> Void
 

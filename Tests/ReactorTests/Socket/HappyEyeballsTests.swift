@@ -33,7 +33,7 @@ import Testing
         }
 
         @discardableResult
-        func connect(_ options: ConnectOptions = ConnectOptions()) throws -> ConnectionRace {
+        func connect(_ options: ConnectOptions = ConnectOptions()) throws -> HappyEyeballs {
             try simulation.loop.connect(to: "db.example:\(port)", options: options) { [unowned self] connection in
                 connected.append((connection.peer, start.duration(to: simulation.now)))
                 return simulation.observe(EchoHandler())

@@ -18,7 +18,7 @@
 ///
 /// A source is an address and a port. Sources share a table of fixed size, so a flood from spoofed addresses takes no
 /// memory; two sources that share an entry share its rate.
-public struct AnswerLimits: Sendable, Hashable {
+public struct ReplyLimits: Sendable, Hashable {
     /// Whether sources with the socket's own port or a port below 1,024 get no reply. Default: yes.
     public var refusesReflectingPorts = true
     /// Replies per second to a source that returns this socket's replies; at least 1, `nil` for unlimited. Default:
@@ -38,8 +38,8 @@ public struct AnswerLimits: Sendable, Hashable {
     public init() {}
 
     /// Limits that withhold nothing, for load tests and for protocols that cannot loop.
-    public static let unlimited: AnswerLimits = {
-        var limits = AnswerLimits()
+    public static let unlimited: ReplyLimits = {
+        var limits = ReplyLimits()
         (limits.refusesReflectingPorts, limits.returnedPerSecond, limits.perSecond) = (false, nil, nil)
         return limits
     }()
