@@ -64,6 +64,6 @@ import Testing
     }
 
     private static func plan(_ arguments: String...) throws -> BenchPlan {
-        try BenchCommand.parse(arguments).makePlan()
+        try BenchTableCommand.parse(arguments).makePlan()
     }
 }

@@ -3,11 +3,22 @@
 import ArgumentParser
 import Reactor
 
-/// The comparison of the back ends.
+/// The benchmarks of the back ends; without a subcommand, the table.
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
-        abstract: "Compare the selectors under the same load on an echo server.",
+        abstract: "Compare the selectors: a table, a curve, the classic figure.",
+        subcommands: [
+            BenchTableCommand.self, BenchCurveCommand.self, BenchDispatchCommand.self, BenchReportCommand.self,
+        ],
+        defaultSubcommand: BenchTableCommand.self)
+}
+
+/// The comparison of the back ends.
+struct BenchTableCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "table",
+        abstract: "Compare the selectors under the same load on an echo server (default).",
         discussion: """
             For every sample, starts a fresh server process on one processor and a load process on another. Samples \
             of all selectors are interleaved and repeated, and one table shows the medians: messages per second, \
@@ -36,14 +47,14 @@ struct BenchCommand: ParsableCommand {
         help: ArgumentHelp(
             "Selectors to compare, of \(BackendArgument.names). (default: select,poll,epoll-lt,epoll-et)",
             valueName: "list"),
-        transform: { try BenchCommand.list($0, of: BackendArgument.parse) })
+        transform: { try BenchTableCommand.list($0, of: BackendArgument.parse) })
     var backends: [Backend]?
 
     @Option(
         help: ArgumentHelp(
             "Scenarios to measure. (default: \(BenchScenario.all.map(\.description).joined(separator: ",")))",
             valueName: "list"),
-        transform: { try BenchCommand.list($0, of: BenchScenario.init) })
+        transform: { try BenchTableCommand.list($0, of: BenchScenario.init) })
     var scenarios: [BenchScenario]?
 
     @Option(

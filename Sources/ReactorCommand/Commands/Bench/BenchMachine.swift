@@ -5,7 +5,7 @@ import Reactor
 import SystemPackage
 
 /// The machine of a benchmark, and the processors that the benchmark uses.
-struct BenchMachine: Encodable, Sendable {
+struct BenchMachine: Codable, Sendable {
     /// The processors that this process may use.
     let processors: [Int]
     let processorName: String?

@@ -28,7 +28,7 @@ struct ModelsCompareCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp("Models to compare, of \(ModelArgument.names). (default: all)", valueName: "list"),
-        transform: { try BenchCommand.list($0, of: ModelArgument.parse) })
+        transform: { try BenchTableCommand.list($0, of: ModelArgument.parse) })
     var models: [ServerModel]?
 
     @Flag(help: "Compare the models that serve datagrams, over UDP; messages only.")
