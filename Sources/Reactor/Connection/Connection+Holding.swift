@@ -29,6 +29,7 @@ extension Connection {
     /// The running handler's writes count as backpressure only when it returns, but it is given no more work now.
     @inline(never)
     private var takesMessagesUnderPressure: Bool {
-        state.isDisjoint(with: .keepsFromDelivering) && queuedWeight <= limits.high
+        state.isDisjoint(with: .keepsFromDelivering)
+            && (state.contains(.reportsPressureOnly) || queuedWeight <= limits.high)
     }
 }

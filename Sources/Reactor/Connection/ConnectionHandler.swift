@@ -78,6 +78,9 @@ final class HandlerBox {
 
     init(_ handler: any ConnectionHandler) { self.handler = handler }
 
+    /// The handler without the wrapper that traces its calls.
+    var untraced: any ConnectionHandler { (handler as? TracedHandler)?.handler ?? handler }
+
     /// The user's own handler, without any wrapper.
     var user: any AnyObject { (handler as? HandlerAdapter)?.adapted ?? handler }
 
