@@ -71,6 +71,8 @@ extension Connection {
         if !state.isDisjoint(with: [.pausedByRate, .heldByRate]) { lastActivity = now }
         noteAcknowledged(now)
         if state.contains(.heldByRate) { lastProgress = now }
+        // A relay is idle when both of its sides are.
+        if let relaySide { lastActivity = max(lastActivity, relaySide.activityOfOther(now)) }
         if state.contains(.lingering) {
             if now >= deadline && !lingersOn(now) { return }
         } else if isStalled(now) {

@@ -8,9 +8,13 @@ extension Connection {
     /// Sets the connection's handler.
     func setHandler(_ handler: any ConnectionHandler) {
         let traced = loop.trace.map { TracedHandler(handler, $0) }
-        // Safe: called once per connection; `deliverClosed` balances the retain.
+        // Safe: called once per connection, and once more by `becomeRelayed`, which takes the former reference over;
+        // `deliverClosed` balances the retain.
         unsafe box = .passRetained(HandlerBox(traced ?? handler))
     }
+
+    /// Whether the connection has a handler: from its beginning to the call of `closed`.
+    var hasHandler: Bool { unsafe box != nil }
 
     /// The name of the handler's type, for reports.
     var handlerName: String {

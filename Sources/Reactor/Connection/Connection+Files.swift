@@ -36,7 +36,7 @@ extension Connection {
             file.close(loop.kernel)
             return .closed
         }
-        guard OutputQueue.fileWeight <= limits.hard - queuedWeight else {
+        guard hasRoom(for: OutputQueue.fileWeight) else {
             file.close(loop.kernel)
             terminate(CloseReason(.outputLimit), losesOutput: true)
             return .closed

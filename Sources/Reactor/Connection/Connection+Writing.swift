@@ -10,7 +10,7 @@
 import SystemPackage
 
 /// The result of a write.
-public struct WriteResult: Sendable, Hashable {
+public struct WriteResult: Sendable, Hashable, CustomStringConvertible {
     private let value: UInt8
 
     /// The bytes were taken; the caller may write more.
@@ -21,6 +21,9 @@ public struct WriteResult: Sendable, Hashable {
     /// The bytes were not taken: the connection has closed, or ``Connection/close()`` or ``Connection/closeWrite()`` was
     /// called.
     public static let closed = WriteResult(value: 2)
+
+    /// The result in one word.
+    public var description: String { ["taken", "pressure", "closed"][Int(value)] }
 }
 
 extension Connection {
@@ -30,8 +33,12 @@ extension Connection {
     /// Writes bytes, in order and without blocking; they are copied or sent before this returns.
     ///
     /// The writes of one callback leave in one `send` when it returns. A slow peer costs memory on this side: heed
-    /// ``WriteResult/pressure``. Meanwhile reading from that peer pauses by itself, and beyond ``Limits/outputLimit``
-    /// the connection is closed.
+    /// ``WriteResult/pressure``. Meanwhile reading from that peer pauses by itself, unless ``pressurePolicy`` says
+    /// otherwise.
+    ///
+    /// A write may have any size while no more than ``Limits/outputHighWatermark`` is queued before it, so a caller
+    /// that stops at `pressure` is never closed for its output. A write that is made under pressure and takes the queue
+    /// beyond ``Limits/outputLimit`` resets the connection.
     /// - Returns: Whether the bytes were taken, and whether to stop writing.
     @discardableResult
     public func write(_ bytes: RawSpan) -> WriteResult {
@@ -123,13 +130,21 @@ extension Connection {
     }
 
     private func enqueue(_ bytes: RawSpan) -> WriteResult {
-        if bytes.byteCount > limits.hard - queuedWeight {
+        guard hasRoom(for: bytes.byteCount) else {
             terminate(CloseReason(.outputLimit), losesOutput: true)
             return .closed
         }
         append(bytes)
         askForFlush()
         return resultOfWriting(queuedWeight)
+    }
+
+    /// Returns whether the queue takes a write of this weight: one within the limit, or of any size while there is no
+    /// pressure. The caller holds the memory of the latter already, and there is at most one in the queue, because it
+    /// raises the queue above both the limit and the high watermark.
+    func hasRoom(for weight: Int) -> Bool {
+        let queued = queuedWeight
+        return weight <= limits.hard - queued || queued <= limits.high && queued <= limits.hard
     }
 
     /// Returns the result of a write after which so much is queued.
@@ -284,10 +299,15 @@ extension Connection {
         } else {
             armDeadline(lastProgress + limits.progressCheckNanoseconds)
         }
-        if count > limits.high && state.isOpen && !state.contains(.pausedByPressure) {
-            state.formUnion([.pausedByPressure, .owesDrained])
-            loop.counters.pressurePauses += 1
-        } else if count <= limits.low && state.contains(.pausedByPressure) {
+        if count > limits.high && state.isOpen {
+            state.insert(.owesDrained)
+            if state.isDisjoint(with: [.pausedByPressure, .reportsPressureOnly]) {
+                state.insert(.pausedByPressure)
+                loop.counters.pressurePauses += 1
+            }
+        } else if count <= limits.low
+            && state.intersection([.pausedByPressure, .reportsPressureOnly]) == .pausedByPressure
+        {
             state.remove(.pausedByPressure)
             readingResumed()
         }

@@ -56,6 +56,7 @@ public import SystemPackage
         lastActivity = loop.turnTime
         lastProgress = loop.turnTime
         deadline = loop.turnTime + limits.firstMessageNanoseconds
+        if limits.reportsPressureOnly { state.insert(.reportsPressureOnly) }
         super.init(loop: loop, fd: fd)
     }
 

@@ -20,6 +20,7 @@ final class ConnectionLimits {
     /// For new connections.
     private(set) var readRate: RateLimit?
     private(set) var writeRate: RateLimit?
+    private(set) var reportsPressureOnly: Bool
 
     init(_ limits: Limits) {
         idleNanoseconds = max(0, limits.idleTime?.wholeNanoseconds ?? .max)
@@ -37,6 +38,7 @@ final class ConnectionLimits {
         lingerBytes = limits.lingerBytes
         readRate = limits.readRate
         writeRate = limits.writeRate
+        reportsPressureOnly = limits.pressurePolicy == .reportsOnly
     }
 
     /// Replaces all values. Must not be called inside a callback of a connection that has these limits.
@@ -56,5 +58,6 @@ final class ConnectionLimits {
         lingerBytes = other.lingerBytes
         readRate = other.readRate
         writeRate = other.writeRate
+        reportsPressureOnly = other.reportsPressureOnly
     }
 }

@@ -71,6 +71,11 @@ struct ConnectionState: OptionSet {
     /// The peer had not acknowledged all output at the last check of the deadlines.
     static let unacknowledged = ConnectionState(rawValue: 1 << 22)
 
+    /// Output above the high watermark does not pause reading (``PressurePolicy/reportsOnly``).
+    static let reportsPressureOnly = ConnectionState(rawValue: 1 << 23)
+    /// The connection is part of a relay, which sets and ends `pausedByPressure` for the pressure of the other side.
+    static let relayed = ConnectionState(rawValue: 1 << 24)
+
     // Sets that are tested together.
     static let notOpen: ConnectionState = [.closing, .lingering, .closed]
     static let pausesReading: ConnectionState = [.pausedByUser, .pausedByPressure, .pausedByRate, .holdsInput]

@@ -3,7 +3,7 @@
 
 /// A handler wrapper that traces calls.
 final class TracedHandler: HandlerAdapter, ConnectionHandler {
-    private let handler: any ConnectionHandler
+    let handler: any ConnectionHandler
     private let trace: TracingKernel
 
     init(_ handler: any ConnectionHandler, _ trace: TracingKernel) {

@@ -63,7 +63,13 @@ public struct Limits: Sendable {
     public var outputLowWatermark = 32 * 1024
     /// The high watermark: bytes of queued output above which reading from this peer pauses. Default: 64 KiB.
     public var outputHighWatermark = 64 * 1024
-    /// Bytes of queued output at which the connection is closed. Default: 1 MiB.
+    /// What output above the high watermark does to its connection. Default: it pauses reading. New connections only;
+    /// ``Connection/pressurePolicy`` changes open ones.
+    public var pressurePolicy = PressurePolicy.pausesReading
+    /// Bytes of queued output beyond which a write under pressure resets the connection. Default: 1 MiB.
+    ///
+    /// A single write may be larger if no more than the high watermark is queued before it; a queue thus holds at most
+    /// this much, or the high watermark and one write.
     public var outputLimit = 1024 * 1024
     /// Bytes of input that are discarded while a closed connection lingers. Default: 64 KiB.
     public var lingerBytes = 64 * 1024
