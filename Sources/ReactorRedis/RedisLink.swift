@@ -1,7 +1,7 @@
 // A link to a Redis server over two connections, one that subscribes and one that publishes, because a subscribed
 // connection accepts no other commands. Each is reestablished while the link is wanted; the link is up while both are.
 //
-//     down --subscribed, publisher connected--> up --either connection lost, silent, or answered with an error--> down
+//     down --subscribed, publisher connected--> up --either connection lost, silent, or replies with an error--> down
 
 public import Reactor
 

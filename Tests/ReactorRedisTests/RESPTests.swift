@@ -6,7 +6,7 @@ import Testing
 @testable import ReactorRedis
 
 @Suite(.timeLimit(.minutes(20))) struct RESPTests {
-    /// Decodes a stream that arrives in pieces; answers the values.
+    /// Decodes a stream that arrives in pieces; returns the values.
     private static func decode(_ bytes: [UInt8], pieces: Int) throws -> [RESPValue] {
         var framing = RESPFraming()
         var values: [RESPValue] = []
