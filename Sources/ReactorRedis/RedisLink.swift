@@ -169,7 +169,7 @@ private struct RedisFault: Error, CustomStringConvertible {
 }
 
 /// One of a link's two connections.
-private final class RedisConnection: MessageHandler {
+private final class RedisConnection: ValueHandler {
     enum Role { case subscriber, publisher }
 
     private weak let link: RedisLink?
@@ -185,8 +185,7 @@ private final class RedisConnection: MessageHandler {
         if let link { link.connected(role, connection) } else { connection.abort() }
     }
 
-    func received(message: RawSpan, on connection: Connection) throws {
-        let value = try RESPValue(message)
+    func received(_ value: RESPValue, from bytes: RawSpan, on connection: Connection) {
         do throws(RedisFault) { try link?.received(value, role) } catch {
             fault = error
             connection.abort()

@@ -11,17 +11,19 @@ import Testing
         var framing = RESPFraming()
         var values: [RESPValue] = []
         var kept: [UInt8] = []
-        for start in stride(from: 0, to: bytes.count, by: pieces) {
+        pieces: for start in stride(from: 0, to: bytes.count, by: pieces) {
             kept += bytes[start..<min(start + pieces, bytes.count)]
             while !kept.isEmpty {
                 // Safe: bytes have no padding.
-                let cut = try framing.decode(unsafe kept.span.bytes)
-                if cut.used == 0 {
-                    #expect(cut.needed == 0 || cut.needed > kept.count)
-                    break
+                switch try framing.decode(unsafe kept.span.bytes) {
+                case .incomplete(let needed):
+                    #expect(needed == 0 || needed > kept.count)
+                    continue pieces
+                case .value(let value, let used):
+                    #expect(try RESPValue(unsafe kept.span.bytes.extracting(first: used)) == value)
+                    values.append(value)
+                    kept.removeFirst(used)
                 }
-                values.append(try RESPValue(unsafe kept.span.bytes.extracting(cut.message)))
-                kept.removeFirst(cut.used)
             }
         }
         #expect(kept.isEmpty)

@@ -15,7 +15,7 @@ class MessageAdapter<Decoder: MessageDecoder>: HandlerAdapter, ConnectionHandler
         messages = MessageBuffer(decoder)
     }
 
-    override final var adapted: any AnyObject { handler }
+    override final var adapted: any AnyObject { (handler as? HandlerAdapter)?.adapted ?? handler }
 
     func received(_ bytes: RawSpan, on connection: Connection) throws { try take(bytes, on: connection) }
 
