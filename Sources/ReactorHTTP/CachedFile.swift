@@ -34,10 +34,10 @@ final class CachedFile {
     let path: [UInt8]
     let facts: HTTPFileFacts
     /// The response to a GET on a connection that stays open.
-    private(set) var answer: [UInt8]
+    private(set) var response: [UInt8]
     /// The response head for a connection that closes after the response.
     private(set) var closingHead: [UInt8]
-    /// The length in bytes of the head of `answer`, which is also the response to a HEAD.
+    /// The length in bytes of the head of `response`, which is also the response to a HEAD.
     let headCount: Int
     private let dateOffset: Int
     private var dateSeconds: Int
@@ -51,19 +51,19 @@ final class CachedFile {
         self.facts = facts
         self.checked = checked
         isSettled = facts.version.isSettled(at: clock.seconds)
-        let head = HTTPAnswer.head(.ok, facts.fields, length: facts.size, date: clock.text, closes: false)
-        closingHead = HTTPAnswer.head(.ok, facts.fields, length: facts.size, date: clock.text, closes: true)
+        let head = HTTPResponse.head(.ok, facts.fields, length: facts.size, date: clock.text, closes: false)
+        closingHead = HTTPResponse.head(.ok, facts.fields, length: facts.size, date: clock.text, closes: true)
         headCount = head.count
-        dateOffset = HTTPAnswer.start(.ok).utf8.count
+        dateOffset = HTTPResponse.start(.ok).utf8.count
         dateSeconds = clock.seconds
-        answer = head + content
+        response = head + content
     }
 
     /// The memory that the entry takes, in bytes.
-    var byteCount: Int { answer.count + closingHead.count + path.count }
+    var byteCount: Int { response.count + closingHead.count + path.count }
 
     /// The content of the file.
-    var content: ArraySlice<UInt8> { answer[headCount...] }
+    var content: ArraySlice<UInt8> { response[headCount...] }
 
     /// Updates the `Date` field if the clock's second has changed.
     @inline(__always)
@@ -75,7 +75,7 @@ final class CachedFile {
     private func writeDate(_ clock: HTTPClock) {
         dateSeconds = clock.seconds
         let place = dateOffset..<dateOffset + HTTPDate.byteCount
-        answer.replaceSubrange(place, with: clock.text)
+        response.replaceSubrange(place, with: clock.text)
         closingHead.replaceSubrange(place, with: clock.text)
     }
 }

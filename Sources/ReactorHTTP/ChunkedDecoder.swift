@@ -45,8 +45,8 @@ struct ChunkedDecoder {
     ///   - bytes: the input.
     ///   - offset: where to continue; after ``Step/data(_:)``, the end of that range.
     /// - Returns: The next piece of the body, or the reason why no piece follows.
-    /// - Throws: ``HTTPRefusal`` if the body is malformed or exceeds a limit; the decoder must not be used afterwards.
-    mutating func decode(_ bytes: RawSpan, from offset: Int) throws(HTTPRefusal) -> Step {
+    /// - Throws: ``HTTPRequestError`` if the body is malformed or exceeds a limit; the decoder must not be used afterwards.
+    mutating func decode(_ bytes: RawSpan, from offset: Int) throws(HTTPRequestError) -> Step {
         var index = offset
         while index < bytes.byteCount {
             if stage == .data {
@@ -63,7 +63,7 @@ struct ChunkedDecoder {
     }
 
     /// Consumes a byte of the framing; returns whether it was the last one of the body.
-    private mutating func step(_ byte: UInt8) throws(HTTPRefusal) -> Bool {
+    private mutating func step(_ byte: UInt8) throws(HTTPRequestError) -> Bool {
         switch stage {
         case .size: try stepSize(byte)
         case .extensions:
@@ -88,7 +88,9 @@ struct ChunkedDecoder {
                 stage = .trailerNewline
             } else {
                 trailerBytes += 1
-                if trailerBytes > limits.trailerBytes { throw HTTPRefusal(431, "the trailer section is too large") }
+                if trailerBytes > limits.trailerBytes {
+                    throw HTTPRequestError(431, "the trailer section is too large")
+                }
                 if byte == HTTPByte.newline { throw .malformed("a trailer line ends with LF instead of CR LF") }
                 line.append(byte)
             }
@@ -102,7 +104,7 @@ struct ChunkedDecoder {
         return false
     }
 
-    private mutating func stepSize(_ byte: UInt8) throws(HTTPRefusal) {
+    private mutating func stepSize(_ byte: UInt8) throws(HTTPRequestError) {
         if let digit = HTTPByte.hexDigit(byte) {
             digits += 1
             // Leading zeros count as well; 15 digits are 60 bits.
@@ -122,19 +124,19 @@ struct ChunkedDecoder {
         }
     }
 
-    private mutating func stepExtension(_ byte: UInt8) throws(HTTPRefusal) {
+    private mutating func stepExtension(_ byte: UInt8) throws(HTTPRequestError) {
         extensionBytes += 1
         if extensionBytes > limits.chunkExtensionBytes { throw .malformed("the chunk extensions are too large") }
         if !chunkExtension.take(byte) { throw .malformed("malformed chunk extension") }
     }
 
-    private func expect(_ byte: UInt8, _ expected: UInt8) throws(HTTPRefusal) {
+    private func expect(_ byte: UInt8, _ expected: UInt8) throws(HTTPRequestError) {
         if byte != expected { throw .malformed("a chunk does not end with CR LF") }
     }
 
-    private mutating func checkTrailer() throws(HTTPRefusal) {
+    private mutating func checkTrailer() throws(HTTPRequestError) {
         trailers += 1
-        if trailers > limits.fields { throw HTTPRefusal(431, "there are too many trailers") }
+        if trailers > limits.fields { throw HTTPRequestError(431, "there are too many trailers") }
         _ = unsafe try HTTPFieldLine.parse(line.span.bytes, 0..<line.count)  // safe: UInt8 has no padding
         line.removeAll(keepingCapacity: true)
     }

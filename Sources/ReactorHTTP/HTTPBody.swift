@@ -27,8 +27,8 @@ struct HTTPBody {
     ///   - head: the bytes of the request head.
     ///   - keeps: whether the content is kept; it is discarded otherwise.
     ///   - limits: the limits of requests.
-    /// - Throws: ``HTTPRefusal`` (413) if the announced length exceeds the limit.
-    init?(_ length: HTTPBodyLength, head: RawSpan, keeps: Bool, _ limits: HTTPLimits) throws(HTTPRefusal) {
+    /// - Throws: ``HTTPRequestError`` (413) if the announced length exceeds the limit.
+    init?(_ length: HTTPBodyLength, head: RawSpan, keeps: Bool, _ limits: HTTPLimits) throws(HTTPRequestError) {
         limit = keeps ? limits.formBytes : limits.bodyBytes
         self.keeps = keeps
         switch length {
@@ -41,12 +41,12 @@ struct HTTPBody {
         self.head = head.bytes(at: 0..<head.byteCount)
     }
 
-    private static let tooLarge = HTTPRefusal(413, "the body is too large")
+    private static let tooLarge = HTTPRequestError(413, "the body is too large")
 
     /// Consumes input from `start`; returns the offset where it stopped: the end of the body, or of the input.
     ///
-    /// - Throws: ``HTTPRefusal`` if the body is malformed or too large.
-    mutating func take(_ bytes: RawSpan, from start: Int) throws(HTTPRefusal) -> Int {
+    /// - Throws: ``HTTPRequestError`` if the body is malformed or too large.
+    mutating func take(_ bytes: RawSpan, from start: Int) throws(HTTPRequestError) -> Int {
         switch length {
         case .bytes(let left):
             let end = start + min(left, bytes.byteCount - start)

@@ -64,16 +64,16 @@ enum HTTPByte {
 
 extension RawSpan {
     /// Returns the byte at an offset, unchecked. The offset must lie within the span.
-    @inline(__always)
-    func known(_ offset: Int) -> UInt8 {
-        // Safe: callers pass offsets within the span; every bit pattern is a valid UInt8.
+    @unsafe @inline(__always)
+    func uncheckedByte(_ offset: Int) -> UInt8 {
+        // Safe if the offset is, which each caller proves; every bit pattern is a valid UInt8.
         unsafe unsafeLoad(fromUncheckedByteOffset: offset, as: UInt8.self)
     }
 
     /// Returns eight bytes, the first one lowest, unchecked. All eight must lie within the span.
-    @inline(__always)
-    func knownWord(_ offset: Int) -> UInt64 {
-        // Safe: callers pass offsets at least eight bytes before the end; every bit pattern is a valid UInt64.
+    @unsafe @inline(__always)
+    func uncheckedWord(_ offset: Int) -> UInt64 {
+        // Safe if the offset is, which each caller proves; every bit pattern is a valid UInt64.
         UInt64(littleEndian: unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self))
     }
 
@@ -94,7 +94,8 @@ extension RawSpan {
         while index < range.count {
             // Safe: `index` is below the length of the literal, which was compared above.
             let expected = unsafe name.utf8Start[index]
-            if HTTPByte.lowercased(known(range.lowerBound &+ index)) != expected { return false }
+            // Safe: `index` is below the length of the range, whose end was compared with the span's.
+            if unsafe HTTPByte.lowercased(uncheckedByte(range.lowerBound &+ index)) != expected { return false }
             index &+= 1
         }
         return true
@@ -106,7 +107,8 @@ extension RawSpan {
         guard range.count == count, range.upperBound <= byteCount else { return false }
         var index = 0
         while index < count {
-            if known(range.lowerBound &+ index) != other[index] { return false }
+            // Safe: `index` is below the length of the range, whose end was compared with the span's.
+            if unsafe uncheckedByte(range.lowerBound &+ index) != other[index] { return false }
             index &+= 1
         }
         return true

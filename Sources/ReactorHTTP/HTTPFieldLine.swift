@@ -8,29 +8,34 @@ enum HTTPFieldLine {
     ///
     /// - Parameters:
     ///   - bytes: the bytes that contain the line.
-    ///   - line: the range of the line, without its CR LF.
+    ///   - line: the range of the line, without its CR LF; it must lie within `bytes`.
     /// - Returns: The places of name and value; the value is trimmed.
-    /// - Throws: ``HTTPRefusal`` (400) if the line is malformed.
+    /// - Throws: ``HTTPRequestError`` (400) if the line is malformed.
     @inline(__always)
-    static func parse(_ bytes: RawSpan, _ line: Range<Int>) throws(HTTPRefusal) -> HTTPFieldPlace {
+    static func parse(_ bytes: RawSpan, _ line: Range<Int>) throws(HTTPRequestError) -> HTTPFieldPlace {
         let lineEnd = line.upperBound
         var index = line.lowerBound
-        while index < lineEnd, HTTPByte.isToken(bytes.known(index)) { index &+= 1 }
+        // Safe, here and below: every offset stays between the bounds of `line`, which the caller found within `bytes`.
+        while index < lineEnd, unsafe HTTPByte.isToken(bytes.uncheckedByte(index)) { index &+= 1 }
         let nameEnd = index
-        guard nameEnd > line.lowerBound, nameEnd < lineEnd, bytes.known(nameEnd) == UInt8(ascii: ":") else {
-            throw refusal(bytes, line, nameEnd)
+        // Safe: `nameEnd` is compared with the end of the line first.
+        guard nameEnd > line.lowerBound, nameEnd < lineEnd, unsafe bytes.uncheckedByte(nameEnd) == UInt8(ascii: ":")
+        else {
+            throw error(bytes, line, nameEnd)
         }
         var start = nameEnd &+ 1
-        while start < lineEnd, isBlank(bytes.known(start)) { start &+= 1 }
+        // Safe: `start` is below the end of the line, and `end - 1` is not below `start`.
+        while start < lineEnd, unsafe isBlank(bytes.uncheckedByte(start)) { start &+= 1 }
         var end = lineEnd
-        while end > start, isBlank(bytes.known(end &- 1)) { end &-= 1 }
+        while end > start, unsafe isBlank(bytes.uncheckedByte(end &- 1)) { end &-= 1 }
         index = start
         while index < end {
-            if end &- index >= 8, HTTPByte.arePlain(bytes.knownWord(index)) {
+            // Safe: eight bytes, or one, lie between `index` and the end of the value.
+            if end &- index >= 8, unsafe HTTPByte.arePlain(bytes.uncheckedWord(index)) {
                 index &+= 8
                 continue
             }
-            guard HTTPByte.isValue(bytes.known(index)) else {
+            guard unsafe HTTPByte.isValue(bytes.uncheckedByte(index)) else {
                 throw .malformed("a field value contains an invalid byte")
             }
             index &+= 1
@@ -42,7 +47,7 @@ enum HTTPFieldLine {
     private static func isBlank(_ byte: UInt8) -> Bool { byte == HTTPByte.space || byte == HTTPByte.tab }
 
     @inline(never)
-    private static func refusal(_ bytes: RawSpan, _ line: Range<Int>, _ nameEnd: Int) -> HTTPRefusal {
+    private static func error(_ bytes: RawSpan, _ line: Range<Int>, _ nameEnd: Int) -> HTTPRequestError {
         if nameEnd == line.lowerBound, nameEnd < line.upperBound, isBlank(bytes.byte(at: nameEnd)) {
             return .malformed("a field is folded onto a second line")
         }

@@ -16,10 +16,10 @@ public final class HTTPFileServer {
     public struct Options: Sendable {
         /// The limits of each request.
         public var limits = HTTPLimits()
-        /// Whether a directory without an `index.html` is answered with a listing. Default: `false` (404).
+        /// Whether a directory without an `index.html` gives a listing. Default: `false` (404).
         public var listsDirectories = false
         /// The most large files that are sent at the same time, by all servers with these options together; further
-        /// requests are answered 503 with `Retry-After`. Default: 512.
+        /// requests get the response 503 with `Retry-After`. Default: 512.
         ///
         /// Each takes a descriptor besides that of its connection: set it to the number of descriptors that
         /// `Limits.connections` leaves.
@@ -86,32 +86,32 @@ public final class HTTPFileServer {
     ///   - content: the body; empty unless ``wantsBody(_:_:)`` returned `true`.
     ///   - closes: whether the connection closes after the response.
     ///   - now: the time of the loop's turn.
-    /// - Throws: ``HTTPRefusal``, which ends the connection.
-    func reply(
+    /// - Throws: ``HTTPRequestError``, which ends the connection.
+    func response(
         to head: HTTPRequestHead, _ bytes: RawSpan, content: [UInt8], closes: Bool, at now: MonotonicTime
-    ) throws(HTTPRefusal) -> HTTPReply {
+    ) throws(HTTPRequestError) -> HTTPResponse.Serialized {
         clock.update(at: now)
         let isForm = isForm(head, bytes)
-        var answer: HTTPAnswer
+        var response: HTTPResponse
         switch head.method {
         case .get, .head:
-            guard isForm, let formPath else { return try files.reply(to: head, bytes, closes: closes, at: now) }
-            answer = HTTPForm.page(at: formPath)
-        case .post where isForm: answer = try HTTPForm.answer(head, bytes, content)
-        case .options: answer = HTTPAnswer(.noContent, [:])
-        case .post, .other: answer = HTTPAnswer(.methodNotAllowed)
-        case .unknown: answer = HTTPAnswer(.notImplemented)
+            guard isForm, let formPath else { return try files.response(to: head, bytes, closes: closes, at: now) }
+            response = HTTPForm.page(at: formPath)
+        case .post where isForm: response = try HTTPForm.response(to: head, bytes, content)
+        case .options: response = HTTPResponse(.noContent, [:])
+        case .post, .other: response = HTTPResponse(.methodNotAllowed)
+        case .unknown: response = HTTPResponse(.notImplemented)
         }
-        if answer.status == .noContent || answer.status == .methodNotAllowed {
-            answer.fields[.allow] = isForm ? "GET, HEAD, POST, OPTIONS" : "GET, HEAD, OPTIONS"
+        if response.status == .noContent || response.status == .methodNotAllowed {
+            response.fields[.allow] = isForm ? "GET, HEAD, POST, OPTIONS" : "GET, HEAD, OPTIONS"
         }
-        return .bytes(answer.bytes(date: clock.text, closes: closes, isHead: head.method == .head))
+        return .bytes(response.bytes(date: clock.text, closes: closes, isHead: head.method == .head))
     }
 
-    /// Returns the response to a refused request, after which the connection closes.
-    func refusal(_ refusal: HTTPRefusal, isHead: Bool, at now: MonotonicTime) -> [UInt8] {
+    /// Returns the response to a rejected request, after which the connection closes.
+    func response(to error: HTTPRequestError, isHead: Bool, at now: MonotonicTime) -> [UInt8] {
         clock.update(at: now)
-        return HTTPAnswer(refusal).bytes(date: clock.text, closes: true, isHead: isHead)
+        return HTTPResponse(error).bytes(date: clock.text, closes: true, isHead: isHead)
     }
 
     private func isForm(_ head: HTTPRequestHead, _ bytes: RawSpan) -> Bool {

@@ -51,28 +51,27 @@ final class HTTPFiles {
     ///   - bytes: the bytes that the head was parsed from.
     ///   - closes: whether the connection closes after the response.
     ///   - now: the time of the loop's turn.
-    /// - Throws: ``HTTPRefusal`` (400) if the path is malformed. A file that cannot be opened gives a response.
-    func reply(
+    /// - Throws: ``HTTPRequestError`` (400) if the path is malformed. A file that cannot be opened gives a response.
+    func response(
         to head: HTTPRequestHead, _ bytes: RawSpan, closes: Bool, at now: MonotonicTime
-    ) throws(HTTPRefusal) -> HTTPReply {
+    ) throws(HTTPRequestError) -> HTTPResponse.Serialized {
         var path = try HTTPPath.decode(bytes, head.path.range, isEncoded: head.pathIsEncoded)
         let isDirectory = path.last == UInt8(ascii: "/")
         if isDirectory { path += Array("index.html".utf8) }
-        let answer = HTTPFileAnswer(isHead: head.method == .head, closes: closes, clock: clock)
+        let serializer = HTTPResponse.Serializer(isHead: head.method == .head, closes: closes, clock: clock)
         do throws(FileAccessError) {
             if let file = try cached(path, at: now) {
-                return answer.reply(condition(head, bytes, file.facts), file)
+                return serializer.serialize(condition(head, bytes, file.facts), file)
             }
             let file = try store.open(path)
             if file.size > FileCache.largestFile {
                 let facts = HTTPFileFacts(path, file.version)
-                return answer.reply(condition(head, bytes, facts), file, facts, kernel, openFiles)
+                return serializer.serialize(condition(head, bytes, facts), file, facts, kernel, openFiles)
             }
             let kept = try keep(file, path, at: now)
-            return answer.reply(condition(head, bytes, kept.facts), kept)
+            return serializer.serialize(condition(head, bytes, kept.facts), kept)
         } catch {
-            let answer = self.answer(to: error, path, isDirectory, head, bytes)
-            return .bytes(answer.bytes(date: clock.text, closes: closes, isHead: head.method == .head))
+            return .bytes(serializer.bytes(of: response(to: error, path, isDirectory, head, bytes)))
         }
     }
 
@@ -145,23 +144,23 @@ final class HTTPFiles {
 
     // MARK: Paths without a file
 
-    private func answer(
+    private func response(
         to error: FileAccessError, _ path: [UInt8], _ isDirectory: Bool, _ head: HTTPRequestHead, _ bytes: RawSpan
-    ) -> HTTPAnswer {
+    ) -> HTTPResponse {
         switch error.kind {
         case .noFile where !isDirectory && self.isDirectory(path):
             return redirect(path, query: head.path.range.upperBound..<head.target.range.upperBound, bytes)
         case .notFound where isDirectory && listsDirectories:
             let folder = Array(path.dropLast("index.html".utf8.count))
             if let store = store as? ServedDirectory, let names = DirectoryNames.read(folder, in: store) {
-                return HTTPAnswer(page: names.page(of: folder))
+                return HTTPResponse(page: names.page(of: folder))
             }
-            return HTTPAnswer(.notFound)
-        case .notPermitted: return HTTPAnswer(.forbidden)
-        case .reservedName: return HTTPAnswer(.forbidden, because: "\(error)")
+            return HTTPResponse(.notFound)
+        case .notPermitted: return HTTPResponse(.forbidden)
+        case .reservedName: return HTTPResponse(.forbidden, because: "\(error)")
         case .busy: return .tooManyFiles
-        case .failed: return HTTPAnswer(.serviceUnavailable)
-        default: return HTTPAnswer(.notFound)
+        case .failed: return HTTPResponse(.serviceUnavailable)
+        default: return HTTPResponse(.notFound)
         }
     }
 
@@ -177,12 +176,12 @@ final class HTTPFiles {
     }
 
     /// Returns a redirect to the path with a trailing slash, which relative links need.
-    private func redirect(_ path: [UInt8], query: Range<Int>, _ bytes: RawSpan) -> HTTPAnswer {
+    private func redirect(_ path: [UInt8], query: Range<Int>, _ bytes: RawSpan) -> HTTPResponse {
         // A target that begins with two slashes would name another host (RFC 3986, 4.2).
         let relative = Array(path.drop { $0 == UInt8(ascii: "/") })
         let target = "/\(HTTPPath.encode(relative))/" + String(decoding: bytes.bytes(at: query), as: UTF8.self)
-        var answer = HTTPAnswer(.movedPermanently)
-        answer.fields[.location] = target
-        return answer
+        var response = HTTPResponse(.movedPermanently)
+        response.fields[.location] = target
+        return response
     }
 }

@@ -6,8 +6,8 @@ import Reactor
 /// The example form and its handling.
 enum HTTPForm {
     /// Returns the page with the form.
-    static func page(at path: String) -> HTTPAnswer {
-        HTTPAnswer(
+    static func page(at path: String) -> HTTPResponse {
+        HTTPResponse(
             page: HTTPText.page(
                 title: "A form",
                 """
@@ -21,20 +21,21 @@ enum HTTPForm {
 
     /// Returns a page that shows the values of a submitted form.
     ///
-    /// - Throws: ``HTTPRefusal``: 415 for another content type, 400 for a malformed form.
-    static func answer(_ head: HTTPRequestHead, _ bytes: RawSpan, _ content: [UInt8]) throws(HTTPRefusal) -> HTTPAnswer
+    /// - Throws: ``HTTPRequestError``: 415 for another content type, 400 for a malformed form.
+    static func response(to head: HTTPRequestHead, _ bytes: RawSpan, _ content: [UInt8]) throws(HTTPRequestError)
+        -> HTTPResponse
     {
         let type = head.value(of: "content-type", in: bytes)?.range ?? 0..<0
         let end = type.first { bytes.byte(at: $0) == UInt8(ascii: ";") } ?? type.upperBound
         guard bytes.isName("application/x-www-form-urlencoded", at: bytes.trimmed(type.lowerBound..<end)) else {
-            throw HTTPRefusal(415, "this form accepts only application/x-www-form-urlencoded")
+            throw HTTPRequestError(415, "this form accepts only application/x-www-form-urlencoded")
         }
         let rows = try fields(content).map { "<dt>\(HTTPText.escaped($0))</dt><dd>\(HTTPText.escaped($1))</dd>" }
-        return HTTPAnswer(page: HTTPText.page(title: "Thank you", "<dl>\n\(rows.joined(separator: "\n"))\n</dl>"))
+        return HTTPResponse(page: HTTPText.page(title: "Thank you", "<dl>\n\(rows.joined(separator: "\n"))\n</dl>"))
     }
 
     /// Parses the fields of a form (WHATWG URL, 5.1), in order.
-    static func fields(_ content: [UInt8]) throws(HTTPRefusal) -> [(String, String)] {
+    static func fields(_ content: [UInt8]) throws(HTTPRequestError) -> [(String, String)] {
         var result: [(String, String)] = []
         for pair in content.split(separator: UInt8(ascii: "&")) {
             let parts = pair.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
@@ -43,7 +44,7 @@ enum HTTPForm {
         return result
     }
 
-    private static func decode(_ bytes: ArraySlice<UInt8>) throws(HTTPRefusal) -> String {
+    private static func decode(_ bytes: ArraySlice<UInt8>) throws(HTTPRequestError) -> String {
         var decoded: [UInt8] = []
         var index = bytes.startIndex
         while index < bytes.endIndex {

@@ -19,11 +19,11 @@ struct HTTPFraming {
     /// Consumes a field if it is a framing field; otherwise records in the head whether it is conditional or `Range`.
     ///
     /// - Returns: Whether the field was consumed.
-    /// - Throws: ``HTTPRefusal`` if the value is malformed or not supported.
+    /// - Throws: ``HTTPRequestError`` if the value is malformed or not supported.
     @inline(__always)
     mutating func take(
         _ bytes: RawSpan, _ field: HTTPFieldPlace, _ head: inout HTTPRequestHead
-    ) throws(HTTPRefusal) -> Bool {
+    ) throws(HTTPRequestError) -> Bool {
         let name = field.name.range
         switch name.count {
         case 4 where bytes.isName("host", at: name):
@@ -40,7 +40,7 @@ struct HTTPFraming {
     @inline(never)
     private mutating func takeOther(
         _ bytes: RawSpan, _ name: Range<Int>, _ value: Range<Int>, _ head: inout HTTPRequestHead
-    ) throws(HTTPRefusal) -> Bool {
+    ) throws(HTTPRequestError) -> Bool {
         if bytes.isName("connection", at: name) {
             for option in bytes.elements(value) {
                 if bytes.isName("close", at: option) { saysClose = true }
@@ -55,7 +55,7 @@ struct HTTPFraming {
             transfer = try Self.transfer(bytes, value)
         } else if bytes.isName("expect", at: name) {
             guard bytes.isName("100-continue", at: value) else {
-                throw HTTPRefusal(417, "unknown expectation; only 100-continue is supported")
+                throw HTTPRequestError(417, "unknown expectation; only 100-continue is supported")
             }
             head.expectsContinue = true
         } else {
@@ -80,9 +80,9 @@ struct HTTPFraming {
             || name.count > 3 && bytes.isName("if-", at: name.lowerBound..<name.lowerBound + 3)
     }
 
-    /// Parses the transfer codings. Only `chunked` alone is supported. Another registered coding before it is answered
+    /// Parses the transfer codings. Only `chunked` alone is supported. Another registered coding before it gives
     /// 501 (RFC 9112, 6.1); without a final `chunked` the end of the body is undefined.
-    private static func transfer(_ bytes: RawSpan, _ value: Range<Int>) throws(HTTPRefusal) -> Transfer {
+    private static func transfer(_ bytes: RawSpan, _ value: Range<Int>) throws(HTTPRequestError) -> Transfer {
         if bytes.isName("chunked", at: value) { return .chunked }
         let codings = bytes.elements(value)
         guard let last = codings.last, bytes.isName("chunked", at: last) else {
@@ -108,13 +108,16 @@ struct HTTPFraming {
         guard range.upperBound <= bytes.byteCount else { return false }
         var index = range.lowerBound
         while index < range.upperBound {
-            let byte = bytes.known(index)
+            let byte = unsafe bytes.uncheckedByte(index)  // safe: below the end, which was compared with the span's
             let mask = byte < 64 ? low : high
             if byte >= 128 || mask >> UInt64(byte & 63) & 1 == 0 { break }
             index &+= 1
         }
         guard index < range.upperBound else { return true }
-        if bytes.known(index) == UInt8(ascii: ":") { return isPort(bytes, index &+ 1..<range.upperBound) }
+        // Safe: `index` is below the end, which was compared with the span's.
+        if unsafe bytes.uncheckedByte(index) == UInt8(ascii: ":") {
+            return isPort(bytes, index &+ 1..<range.upperBound)
+        }
         return isUnusualHost(bytes, range)
     }
 
@@ -122,7 +125,8 @@ struct HTTPFraming {
     private static func isPort(_ bytes: RawSpan, _ range: Range<Int>) -> Bool {
         var index = range.lowerBound
         while index < range.upperBound {
-            if HTTPByte.digit(bytes.known(index)) == nil { return false }
+            // Safe: every caller has compared the end of the range with the span's.
+            if unsafe HTTPByte.digit(bytes.uncheckedByte(index)) == nil { return false }
             index &+= 1
         }
         return true
@@ -157,9 +161,9 @@ struct HTTPFraming {
 
     /// Completes the head: determines how the body is framed, and whether the connection persists.
     ///
-    /// - Throws: ``HTTPRefusal`` if `Host` is missing or repeated, or the framing is ambiguous or not supported.
+    /// - Throws: ``HTTPRequestError`` if `Host` is missing or repeated, or the framing is ambiguous or not supported.
     @inline(__always)
-    func apply(to head: inout HTTPRequestHead) throws(HTTPRefusal) {
+    func apply(to head: inout HTTPRequestHead) throws(HTTPRequestError) {
         if hosts != 1 && (hosts > 1 || head.isVersion11) {
             throw .malformed(hosts == 0 ? "the Host field is missing" : "more than one Host field")
         }
@@ -168,11 +172,13 @@ struct HTTPFraming {
     }
 
     @inline(never)
-    private func applyBody(to head: inout HTTPRequestHead) throws(HTTPRefusal) {
+    private func applyBody(to head: inout HTTPRequestHead) throws(HTTPRequestError) {
         if transfer != .none {
             if length != nil { throw .malformed("both Content-Length and Transfer-Encoding are present") }
             if !head.isVersion11 { throw .malformed("HTTP/1.0 does not support transfer codings") }
-            if transfer == .unknown { throw HTTPRefusal(501, "unsupported transfer coding; only chunked is supported") }
+            if transfer == .unknown {
+                throw HTTPRequestError(501, "unsupported transfer coding; only chunked is supported")
+            }
             head.body = .chunked
         } else if let length, length > 0 {
             head.body = .bytes(length)

@@ -13,15 +13,15 @@ enum HTTPPath {
     ///   - bytes: the bytes that contain the path.
     ///   - range: the range of the path.
     ///   - isEncoded: whether the path contains percent signs.
-    /// - Throws: ``HTTPRefusal`` (400) for input that clients do not send: invalid escapes, control characters
+    /// - Throws: ``HTTPRequestError`` (400) for input that clients do not send: invalid escapes, control characters
     ///   including zero bytes, an encoded slash, and the segments `.` and `..`, which clients remove (RFC 3986, 5.2.4).
-    static func decode(_ bytes: RawSpan, _ range: Range<Int>, isEncoded: Bool) throws(HTTPRefusal) -> [UInt8] {
+    static func decode(_ bytes: RawSpan, _ range: Range<Int>, isEncoded: Bool) throws(HTTPRequestError) -> [UInt8] {
         let path = isEncoded ? try decodeEscapes(bytes, range) : bytes.bytes(at: range)
         try check(path)
         return path
     }
 
-    private static func decodeEscapes(_ bytes: RawSpan, _ range: Range<Int>) throws(HTTPRefusal) -> [UInt8] {
+    private static func decodeEscapes(_ bytes: RawSpan, _ range: Range<Int>) throws(HTTPRequestError) -> [UInt8] {
         var result: [UInt8] = []
         result.reserveCapacity(range.count)
         var index = range.lowerBound
@@ -45,7 +45,7 @@ enum HTTPPath {
     }
 
     /// Rejects the segments `.` and `..`.
-    private static func check(_ path: [UInt8]) throws(HTTPRefusal) {
+    private static func check(_ path: [UInt8]) throws(HTTPRequestError) {
         let (dot, slash) = (UInt8(ascii: "."), UInt8(ascii: "/"))
         var start = 0
         for index in 0...path.count where index == path.count || path[index] == slash {

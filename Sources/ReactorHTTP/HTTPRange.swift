@@ -1,4 +1,4 @@
-// Parses the `Range` field (RFC 9110, 14). A single range is answered with that part. Several ranges are answered with
+// Parses the `Range` field (RFC 9110, 14). A single range gives that part. Several ranges give
 // the whole file, as 14.2 allows: they are rare, and multipart responses can cost more than the file.
 
 import Reactor

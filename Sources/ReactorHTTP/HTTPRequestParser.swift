@@ -2,7 +2,7 @@
 // the input is split. The parser is strict: it rejects everything that two parsers might interpret differently.
 //
 //     request line --> fields --empty line--> complete (the head, until the next parse begins)
-//          +-------------+------ any error ------> HTTPRefusal, final: the next request's start is unknown
+//          +-------------+------ any error ------> HTTPRequestError, final: the next request's start is unknown
 //
 // Lines end with CR LF and nothing else; fields are not folded and have no space before the colon; lengths are digits.
 
@@ -35,13 +35,14 @@ struct HTTPRequestParser {
     /// - Parameter bytes: the input from the first byte of the request. After `false`, pass the same bytes with more
     ///   appended; after `true`, pass the next request.
     /// - Returns: Whether ``head`` is complete.
-    /// - Throws: ``HTTPRefusal`` if the head is malformed or exceeds a limit; the parser must not be used afterwards.
+    /// - Throws: ``HTTPRequestError`` if the head is malformed or exceeds a limit; the parser must not be used afterwards.
     @inline(never)
-    mutating func parse(_ bytes: RawSpan) throws(HTTPRefusal) -> Bool {
+    mutating func parse(_ bytes: RawSpan) throws(HTTPRequestError) -> Bool {
         if stage == .complete || stage == .start { begin() }
         while let newline = bytes.newline(from: searched) {
             let end = newline &- 1
-            guard end >= lineStart, bytes.known(end) == HTTPByte.carriageReturn else {
+            // Safe: `end` is the offset before a newline that was found in these bytes, and not below `lineStart`.
+            guard end >= lineStart, unsafe bytes.uncheckedByte(end) == HTTPByte.carriageReturn else {
                 throw .malformed("a line ends with LF instead of CR LF")
             }
             if newline >= headBytes { throw tooLong(stage == .requestLine) }
@@ -76,23 +77,26 @@ struct HTTPRequestParser {
         (stage, lineStart, searched) = (.requestLine, 0, 0)
     }
 
-    private func tooLong(_ isRequestLine: Bool) -> HTTPRefusal {
-        isRequestLine ? HTTPRefusal(414, "the request line is too long") : HTTPRefusal(431, "the head is too large")
+    private func tooLong(_ isRequestLine: Bool) -> HTTPRequestError {
+        isRequestLine
+            ? HTTPRequestError(414, "the request line is too long") : HTTPRequestError(431, "the head is too large")
     }
 
     // MARK: The request line
 
     @inline(__always)
-    private mutating func parseRequestLine(_ bytes: RawSpan, _ line: Range<Int>) throws(HTTPRefusal) {
+    private mutating func parseRequestLine(_ bytes: RawSpan, _ line: Range<Int>) throws(HTTPRequestError) {
         if line.count > requestLineBytes { throw tooLong(true) }
         let lineEnd = line.upperBound
         var index = line.lowerBound
-        if lineEnd &- index > 8 && bytes.knownWord(index) & 0xffff_ffff == 0x2054_4547 {  // "GET "
+        // Safe: more than eight bytes of the line, which was found in `bytes`, follow.
+        if unsafe lineEnd &- index > 8 && bytes.uncheckedWord(index) & 0xffff_ffff == 0x2054_4547 {  // "GET "
             head.method = .get
             index &+= 3
         } else {
-            while index < lineEnd, HTTPByte.isToken(bytes.known(index)) { index &+= 1 }
-            guard index > line.lowerBound, index < lineEnd, bytes.known(index) == HTTPByte.space else {
+            // Safe: `index` is compared with the end of the line first, in both lines.
+            while index < lineEnd, unsafe HTTPByte.isToken(bytes.uncheckedByte(index)) { index &+= 1 }
+            guard index > line.lowerBound, index < lineEnd, unsafe bytes.uncheckedByte(index) == HTTPByte.space else {
                 throw .malformed("the request line does not begin with a method and a space")
             }
             head.method = HTTPMethods.known(bytes, line.lowerBound..<index)
@@ -102,7 +106,7 @@ struct HTTPRequestParser {
         // The same pass finds the end of the path, at a question mark, and whether it is encoded.
         var pathEnd = 0
         while index < lineEnd {
-            let byte = bytes.known(index)
+            let byte = unsafe bytes.uncheckedByte(index)  // safe: below the end of the line
             if !HTTPByte.isTarget(byte) { break }
             if byte == UInt8(ascii: "%") {
                 if pathEnd == 0 { head.pathIsEncoded = true }
@@ -111,13 +115,15 @@ struct HTTPRequestParser {
             }
             index &+= 1
         }
-        guard index > start, index < lineEnd, bytes.known(index) == HTTPByte.space else {
+        // Safe: `index` is compared with the end of the line first.
+        guard index > start, index < lineEnd, unsafe bytes.uncheckedByte(index) == HTTPByte.space else {
             throw .malformed("the request target is missing or contains an invalid byte")
         }
         try parseVersion(bytes, index &+ 1..<lineEnd)
         head.target = HTTPPlace(start, index)
         let end = pathEnd == 0 ? index : pathEnd
-        if bytes.known(start) == UInt8(ascii: "/") {
+        // Safe: `start` is below `index`, which is below the end of the line.
+        if unsafe bytes.uncheckedByte(start) == UInt8(ascii: "/") {
             head.path = HTTPPlace(start, end)
         } else {
             try parseOtherTarget(bytes, start..<index, end)
@@ -125,9 +131,9 @@ struct HTTPRequestParser {
     }
 
     @inline(__always)
-    private mutating func parseVersion(_ bytes: RawSpan, _ range: Range<Int>) throws(HTTPRefusal) {
+    private mutating func parseVersion(_ bytes: RawSpan, _ range: Range<Int>) throws(HTTPRequestError) {
         guard range.count == 8 else { throw .malformed("the request line does not end with a version") }
-        let version = bytes.knownWord(range.lowerBound)
+        let version = unsafe bytes.uncheckedWord(range.lowerBound)  // safe: the range is eight bytes of the line
         if version == 0x312e_312f_5054_5448 {  // HTTP/1.1
             head.isVersion11 = true
         } else if version != 0x302e_312f_5054_5448 {  // HTTP/1.0
@@ -136,12 +142,12 @@ struct HTTPRequestParser {
     }
 
     @inline(never)
-    private mutating func parseOtherVersion(_ version: UInt64) throws(HTTPRefusal) {
+    private mutating func parseOtherVersion(_ version: UInt64) throws(HTTPRequestError) {
         let (major, minor) = (UInt8(truncatingIfNeeded: version >> 40), UInt8(truncatingIfNeeded: version >> 56))
         guard version & 0x00ff_00ff_ffff_ffff == 0x002e_002f_5054_5448, let major = HTTPByte.digit(major),
             HTTPByte.digit(minor) != nil
         else { throw .malformed("the request line does not end with a version") }
-        if major != 1 { throw HTTPRefusal(505, "unsupported HTTP version; use HTTP/1.1") }
+        if major != 1 { throw HTTPRequestError(505, "unsupported HTTP version; use HTTP/1.1") }
         head.isVersion11 = true  // a later minor version (RFC 9110, 2.5)
     }
 
@@ -149,7 +155,7 @@ struct HTTPRequestParser {
     @inline(never)
     private mutating func parseOtherTarget(
         _ bytes: RawSpan, _ target: Range<Int>, _ pathEnd: Int
-    ) throws(HTTPRefusal) {
+    ) throws(HTTPRequestError) {
         if bytes.equals([UInt8(ascii: "*")], at: target) && head.method == .options { return }
         if head.method == .other && bytes.isName("connect", at: 0..<min(7, target.lowerBound)) { return }
         for (scheme, length) in [("http://", 7), ("https://", 8)] as [(StaticString, Int)]
@@ -169,10 +175,10 @@ struct HTTPRequestParser {
     // MARK: Fields
 
     @inline(__always)
-    private mutating func parseField(_ bytes: RawSpan, _ line: Range<Int>) throws(HTTPRefusal) {
+    private mutating func parseField(_ bytes: RawSpan, _ line: Range<Int>) throws(HTTPRequestError) {
         let field = try HTTPFieldLine.parse(bytes, line)
         framing.count &+= 1
-        if framing.count > fieldCount { throw HTTPRefusal(431, "the head has too many fields") }
+        if framing.count > fieldCount { throw HTTPRequestError(431, "the head has too many fields") }
         if try framing.take(bytes, field, &head) { return }
         head.fields.append(field)
     }

@@ -4,7 +4,7 @@
 //     head --complete, no body--> response --+--> next head, from buffered input or later input
 //       |                            ^       |
 //       +--complete--> body --complete       +--> over: the connection closes when all output is sent
-//       +--malformed or too slow: refused ---^
+//       +--malformed or too slow: rejected --^
 //
 // The session handles a budget of requests per turn, and none while earlier output is above the watermark or a file is
 // being sent. Input that arrived meanwhile is held, and reading pauses (Connection+Holding.swift). Memory is therefore
@@ -15,7 +15,7 @@ public import Reactor
 /// The connection handler of HTTP/1.1: parses requests and sends the responses of an ``HTTPFileServer``, in order.
 ///
 /// Create one per connection, on the loop of its server. It supports keep-alive and pipelining, and closes the
-/// connection after a refused request.
+/// connection after a rejected request.
 public final class HTTPSession: ConnectionHandler {
     private let server: HTTPFileServer
     private var parser: HTTPRequestParser
@@ -26,8 +26,8 @@ public final class HTTPSession: ConnectionHandler {
     private var bodyClock: UploadClock?
     /// The deadline of the head that is being received, or the next check of the body's rate.
     private var deadline: LoopTimer?
-    private var answered = 0
-    private var refused = 0
+    private var responses = 0
+    private var rejected = 0
     private var isSendingFile = false
     /// Whether the next response, or the one that is being sent, is the last.
     private var isLast = false
@@ -58,13 +58,13 @@ public final class HTTPSession: ConnectionHandler {
     /// connection may still send its first request.
     public func draining(_ connection: Connection) {
         isLast = true
-        if answered > 0 && kept.isEmpty && body == nil && !isSendingFile { end(connection) }
+        if responses > 0 && kept.isEmpty && body == nil && !isSendingFile { end(connection) }
     }
 
     /// Stops the timer and adds the connection's requests to the server's ``HTTPCounts``.
     public func closed(_ connection: Connection, reason: CloseReason) {
         stopDeadline(connection)
-        server.counts?.add(answered: answered, refused: refused)
+        server.counts?.add(responses: responses, rejected: rejected)
     }
 
     private func takeKept(_ connection: Connection) {
@@ -90,7 +90,7 @@ public final class HTTPSession: ConnectionHandler {
                 body = nil
                 stopDeadline(connection)
                 // Safe: UInt8 has no padding.
-                mayGoOn = unsafe answer(whole.head.span.bytes, content: whole.content, connection)
+                mayGoOn = unsafe respond(to: whole.head.span.bytes, content: whole.content, connection)
                 budget -= 1
                 continue
             }
@@ -99,7 +99,7 @@ public final class HTTPSession: ConnectionHandler {
                 return offset
             }
             let rest = bytes.extracting(offset...)
-            do throws(HTTPRefusal) {
+            do throws(HTTPRequestError) {
                 guard try parser.parse(rest) else {
                     startDeadline(server.limits.headTime, connection)
                     return offset
@@ -111,10 +111,10 @@ public final class HTTPSession: ConnectionHandler {
                     continue
                 }
             } catch {
-                refuse(error, connection)
+                reject(error, connection)
                 break
             }
-            mayGoOn = answer(rest, content: [], connection)
+            mayGoOn = respond(to: rest, content: [], connection)
             budget &-= 1
         }
         return bytes.byteCount
@@ -126,14 +126,14 @@ public final class HTTPSession: ConnectionHandler {
     ///   - head: the bytes of the request head.
     ///   - isAlone: whether no input follows the head.
     ///   - connection: the connection.
-    /// - Throws: ``HTTPRefusal`` if the announced body is too large.
-    private func begin(_ head: RawSpan, isAlone: Bool, _ connection: Connection) throws(HTTPRefusal) {
+    /// - Throws: ``HTTPRequestError`` if the announced body is too large.
+    private func begin(_ head: RawSpan, isAlone: Bool, _ connection: Connection) throws(HTTPRequestError) {
         let isWanted = server.wantsBody(parser.head, head)
         if parser.head.expectsContinue && !isWanted {
             // The final response goes out at once, so that the client can omit the body. Whether it sends the body
             // anyway is unknown, so this request must be the last one (RFC 9110, 10.1.1).
             isLast = true
-            _ = answer(head, content: [], connection)
+            _ = respond(to: head, content: [], connection)
             return
         }
         body = try HTTPBody(parser.head.body, head: head, keeps: isWanted, server.limits)
@@ -144,12 +144,12 @@ public final class HTTPSession: ConnectionHandler {
     }
 
     private func takeBody(_ bytes: RawSpan, from offset: Int, _ connection: Connection) -> Int? {
-        do throws(HTTPRefusal) {
+        do throws(HTTPRequestError) {
             let end = try body?.take(bytes, from: offset)
             bodyClock?.received((end ?? offset) - offset)
             return end
         } catch {
-            refuse(error, connection)
+            reject(error, connection)
             return nil
         }
     }
@@ -164,41 +164,41 @@ public final class HTTPSession: ConnectionHandler {
     ///   - connection: the connection.
     /// - Returns: Whether the next request may be handled now.
     @inline(__always)
-    private func answer(_ bytes: RawSpan, content: [UInt8], _ connection: Connection) -> Bool {
-        answered &+= 1
+    private func respond(to bytes: RawSpan, content: [UInt8], _ connection: Connection) -> Bool {
+        responses &+= 1
         if let file = server.ready(parser.head, bytes, at: connection.loop.now) {
             if parser.head.keepsAlive && !isLast {
-                let answer = file.answer
-                let count = parser.head.method == .get ? answer.count : file.headCount
-                return connection.write(answer.span.extracting(first: count)) == .taken
+                let response = file.response
+                let count = parser.head.method == .get ? response.count : file.headCount
+                return connection.write(response.span.extracting(first: count)) == .taken
             }
             connection.write(file.closingHead)
-            let answer = file.answer
-            if parser.head.method == .get { connection.write(answer.span.extracting(droppingFirst: file.headCount)) }
+            let response = file.response
+            if parser.head.method == .get { connection.write(response.span.extracting(droppingFirst: file.headCount)) }
             end(connection)
             return false
         }
-        return answerOtherwise(bytes, content: content, connection)
+        return respondOtherwise(to: bytes, content: content, connection)
     }
 
     @inline(never)
-    private func answerOtherwise(_ bytes: RawSpan, content: [UInt8], _ connection: Connection) -> Bool {
+    private func respondOtherwise(to bytes: RawSpan, content: [UInt8], _ connection: Connection) -> Bool {
         let closes = !parser.head.keepsAlive || isLast
         let now = connection.loop.now
-        do throws(HTTPRefusal) {
-            let reply = try server.reply(to: parser.head, bytes, content: content, closes: closes, at: now)
-            let mayGoOn = send(reply, connection)
+        do throws(HTTPRequestError) {
+            let response = try server.response(to: parser.head, bytes, content: content, closes: closes, at: now)
+            let mayGoOn = send(response, connection)
             if closes { end(connection) }
             return mayGoOn
         } catch {
-            answered -= 1
-            refuse(error, connection)
+            responses -= 1
+            reject(error, connection)
             return false
         }
     }
 
-    private func send(_ reply: consuming HTTPReply, _ connection: Connection) -> Bool {
-        switch consume reply {
+    private func send(_ response: consuming HTTPResponse.Serialized, _ connection: Connection) -> Bool {
+        switch consume response {
         case .bytes(let bytes): return connection.write(bytes) == .taken
         case .file(let head, let file, let part, let place):
             connection.write(head)
@@ -216,11 +216,11 @@ public final class HTTPSession: ConnectionHandler {
         }
     }
 
-    /// Responds to a refused request and ends the connection.
-    private func refuse(_ refusal: HTTPRefusal, _ connection: Connection) {
-        refused += 1
+    /// Responds to a rejected request and ends the connection.
+    private func reject(_ error: HTTPRequestError, _ connection: Connection) {
+        rejected += 1
         let isHead = parser.head.method == .head
-        connection.write(server.refusal(refusal, isHead: isHead, at: connection.loop.now))
+        connection.write(server.response(to: error, isHead: isHead, at: connection.loop.now))
         end(connection)
     }
 
@@ -262,13 +262,13 @@ public final class HTTPSession: ConnectionHandler {
         if connection.isReadingPaused { bodyClock?.restart(at: now) }
         guard let clock = bodyClock else { return }
         if clock.deadline > now { return watchBody(until: clock.deadline, connection) }
-        refuse(HTTPRefusal(408, "the body arrived too slowly"), connection)
+        reject(HTTPRequestError(408, "the body arrived too slowly"), connection)
     }
 
     private func deadlineReached(_ time: Duration, _ connection: Connection) {
         deadline = nil
         // While reading is paused, the delay is not the peer's fault.
         if connection.isReadingPaused { return startDeadline(time, connection) }
-        refuse(HTTPRefusal(408, "the request head did not arrive in time"), connection)
+        reject(HTTPRequestError(408, "the request head did not arrive in time"), connection)
     }
 }

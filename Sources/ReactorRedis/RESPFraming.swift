@@ -1,5 +1,5 @@
-// Finds where a RESP value ends, without copying and without trusting the peer: a claimed length is compared with the
-// limits before anything is allocated, and each byte is scanned once, however the input is split.
+// Parses a stream of RESP values without trusting the peer: a claimed length is compared with the limits before anything
+// is allocated, and each value is parsed once, however the input is split.
 //
 //     +text\r\n   -text\r\n   :number\r\n          a line
 //     $length\r\n bytes \r\n                       that many bytes; $-1\r\n is the null string
@@ -23,16 +23,6 @@ struct RESPHeader {
     let text: Range<Int>
     var end: Int { text.upperBound + 2 }
 
-    /// Parses the complete line at an offset.
-    ///
-    /// - Throws: ``FramingError`` if the line is incomplete or malformed.
-    init(_ bytes: RawSpan, at offset: Int) throws(FramingError) {
-        guard let header = try RESPHeader(ifWhole: bytes, at: offset, searched: offset) else {
-            throw FramingError(.truncated, "an incomplete value")
-        }
-        self = header
-    }
-
     /// Parses the line at an offset; `nil` if it is still incomplete. No newline precedes `searched`.
     init?(ifWhole bytes: RawSpan, at offset: Int, searched: Int) throws(FramingError) {
         guard offset < bytes.byteCount else { return nil }
@@ -40,8 +30,8 @@ struct RESPHeader {
             throw FramingError(.malformed, "a value of the unknown kind \(bytes.byte(at: offset))")
         }
         let last = min(bytes.byteCount, offset + Self.maximumLine)
-        guard let newline = (max(offset, searched)..<last).first(where: { bytes.byte(at: $0) == UInt8(ascii: "\n") })
-        else {
+        let line = bytes.extracting(..<last)
+        guard let newline = line.firstOffset(of: UInt8(ascii: "\n"), from: max(offset, searched)) else {
             if bytes.byteCount - offset >= Self.maximumLine { throw FramingError(.tooLong, "an unterminated line") }
             return nil
         }
@@ -85,10 +75,10 @@ struct RESPHeader {
 }
 
 /// The framing of version 2 of the Redis serialization protocol (redis.io, "Redis serialization protocol
-/// specification"). Each message is one complete value, which ``RESPValue/init(_:)`` parses.
+/// specification"). It parses each value while it finds its end.
 ///
-///     try loop.connect(to: "127.0.0.1:6379", framing: RESPFraming()) { _ in Client() }
-public struct RESPFraming: MessageDecoder {
+///     try loop.connect(to: "127.0.0.1:6379", handler: { _ in Client().framed(by: RESPFraming()) }, failed: { ... })
+public struct RESPFraming: ValueDecoder {
     /// The maximum nesting depth of arrays.
     public static let maximumDepth = 4
     /// The maximum number of elements in one array.
@@ -98,9 +88,15 @@ public struct RESPFraming: MessageDecoder {
     /// The maximum length of a complete value, in bytes.
     public let maximum: Int
 
-    /// The number of values that each open array still lacks, innermost last.
-    private var missing: [Int] = []
-    /// The start of the value being scanned, and the position up to which it has been searched.
+    /// An array whose header has been parsed.
+    private struct OpenArray {
+        let count: Int
+        var elements: [RESPValue] = []
+    }
+
+    /// The arrays that still lack elements, innermost last.
+    private var open: [OpenArray] = []
+    /// The start of the value being parsed, and the position up to which it has been searched.
     private var start = 0
     private var searched = 0
 
@@ -114,59 +110,72 @@ public struct RESPFraming: MessageDecoder {
         self.maximum = maximum
     }
 
-    /// Finds the end of the next value.
+    /// Parses the next value, continuing with the first element that has not been parsed yet.
     ///
     /// - Throws: ``FramingError`` for a malformed value, or one that exceeds a limit.
-    public mutating func decode(_ bytes: RawSpan) throws(FramingError) -> MessageCut {
+    public mutating func decode(_ bytes: RawSpan) throws(FramingError) -> DecodedValue<RESPValue> {
         while true {
             guard let header = try RESPHeader(ifWhole: bytes, at: start, searched: searched) else {
                 searched = bytes.byteCount
                 return .incomplete()
             }
+            if header.end > maximum { throw tooLong }
             var end = header.end
+            let value: RESPValue
             switch header.kind {
-            case .simple, .error: break
-            case .integer: _ = try header.integer(bytes)
+            case .simple: value = .simple(Array(bytes.extracting(header.text)))
+            case .error: value = .error(Array(bytes.extracting(header.text)))
+            case .integer: value = .integer(try header.integer(bytes))
             case .bulk:
                 if let length = try header.length(bytes) {
                     if length > maximumString { throw FramingError(.tooLong, "a string of \(length) bytes") }
                     end += length + 2
+                    if end > maximum { throw tooLong }
+                    // The next call parses this header again; it is a short line.
+                    guard bytes.byteCount >= end else {
+                        searched = start
+                        return .incomplete(needed: end)
+                    }
+                    guard bytes.extracting(end - 2..<end).equals("\r\n") else {
+                        throw FramingError(.invalidLength, "a string whose length differs from its header")
+                    }
+                    value = .bulk(Array(bytes.extracting(header.end..<end - 2)))
+                } else {
+                    value = .bulk(nil)
                 }
             case .array:
-                if let count = try header.length(bytes), count > 0 {
-                    if count > Self.maximumElements { throw FramingError(.tooLong, "an array of \(count) values") }
-                    if missing.count >= Self.maximumDepth {
-                        throw FramingError(.malformed, "arrays nested too deeply")
-                    }
-                    missing.append(count + 1)  // plus one for this header, which isWhole() counts
+                guard let count = try header.length(bytes) else {
+                    value = .array(nil)
+                    break
                 }
-            }
-            if end > maximum { throw FramingError(.tooLong, "a value of more than \(maximum) bytes") }
-            // The next call parses this header again; it is a short line.
-            guard bytes.byteCount >= end else {
-                searched = start
-                return .incomplete(needed: end)
-            }
-            if end > header.end, bytes.byte(at: end - 2) != UInt8(ascii: "\r") || bytes.byte(at: end - 1) != 10 {
-                throw FramingError(.invalidLength, "a string whose length differs from its header")
+                if count > Self.maximumElements { throw FramingError(.tooLong, "an array of \(count) values") }
+                if count > 0 {
+                    if open.count >= Self.maximumDepth { throw FramingError(.malformed, "arrays nested too deeply") }
+                    open.append(OpenArray(count: count))
+                    (start, searched) = (end, end)
+                    continue
+                }
+                value = .array([])
             }
             (start, searched) = (end, end)
-            if isWhole() {
+            if let whole = close(value) {
                 (start, searched) = (0, 0)
-                return .message(0..<end, used: end)
+                return .value(whole, used: end)
             }
         }
     }
 
-    /// Accounts for a completed value and returns whether every enclosing array is complete, too.
-    private mutating func isWhole() -> Bool {
-        while let last = missing.last {
-            if last > 1 {
-                missing[missing.count - 1] = last - 1
-                return false
-            }
-            missing.removeLast()
+    private var tooLong: FramingError { FramingError(.tooLong, "a value of more than \(maximum) bytes") }
+
+    /// Adds a value to the innermost open array, and closes the arrays that it completes; returns the outermost value, or
+    /// `nil` if it is incomplete.
+    private mutating func close(_ value: RESPValue) -> RESPValue? {
+        var value = value
+        while !open.isEmpty {
+            open[open.count - 1].elements.append(value)
+            if open[open.count - 1].elements.count < open[open.count - 1].count { return nil }
+            value = .array(open.removeLast().elements)
         }
-        return true
+        return value
     }
 }

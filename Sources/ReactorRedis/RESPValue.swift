@@ -1,5 +1,5 @@
-// Values of the Redis serialization protocol, version 2 (redis.io, "Redis serialization protocol specification"),
-// parsed from a complete message whose bounds RESPFraming has checked; and commands, which are arrays of strings.
+// Values of the Redis serialization protocol, version 2 (redis.io, "Redis serialization protocol specification"), which
+// RESPFraming parses; and commands, which are arrays of strings.
 
 public import Reactor
 
@@ -16,42 +16,17 @@ public enum RESPValue: Hashable, Sendable {
     /// An array of values; `nil` is the null array, which differs from an empty one.
     case array([RESPValue]?)
 
-    /// Parses the value in a message delivered by ``RESPFraming``.
+    /// Parses bytes that are one whole value.
     ///
-    /// - Throws: ``FramingError`` if the bytes are anything but one whole value, or nest arrays deeper than
-    ///   ``RESPFraming/maximumDepth``.
-    public init(_ message: RawSpan) throws(FramingError) {
-        var offset = 0
-        try self.init(message, at: &offset, depth: 0)
-        if offset != message.byteCount { throw FramingError(.malformed, "bytes after the value") }
-    }
-
-    /// Reads the value at an offset, and moves the offset past it.
-    private init(_ message: RawSpan, at offset: inout Int, depth: Int) throws(FramingError) {
-        let header = try RESPHeader(message, at: offset)
-        offset = header.end
-        switch header.kind {
-        case .simple: self = .simple(Array(message.extracting(header.text)))
-        case .error: self = .error(Array(message.extracting(header.text)))
-        case .integer: self = .integer(try header.integer(message))
-        case .bulk:
-            guard let length = try header.length(message) else {
-                self = .bulk(nil)
-                return
-            }
-            guard length <= message.byteCount - offset - 2 else { throw FramingError(.truncated, "a truncated string") }
-            self = .bulk(Array(message.extracting(offset..<offset + length)))
-            offset += length + 2
-        case .array:
-            guard let count = try header.length(message) else {
-                self = .array(nil)
-                return
-            }
-            guard depth < RESPFraming.maximumDepth else { throw FramingError(.malformed, "arrays nested too deeply") }
-            var elements: [RESPValue] = []
-            for _ in 0..<count { elements.append(try RESPValue(message, at: &offset, depth: depth + 1)) }
-            self = .array(elements)
+    /// - Throws: ``FramingError`` if they are anything else, or exceed ``RESPFraming/maximumDepth`` or
+    ///   ``RESPFraming/maximumElements``.
+    public init(_ bytes: RawSpan) throws(FramingError) {
+        var decoder = RESPFraming(maximumString: bytes.byteCount, maximum: bytes.byteCount)
+        guard case .value(let value, let used) = try decoder.decode(bytes) else {
+            throw FramingError(.truncated, "an incomplete value")
         }
+        if used != bytes.byteCount { throw FramingError(.malformed, "bytes after the value") }
+        self = value
     }
 
     /// Returns the encoding of a command: an array of bulk strings.

@@ -1,7 +1,7 @@
 // A link to a Redis server over two connections, one that subscribes and one that publishes, because a subscribed
 // connection accepts no other commands. Each is reestablished while the link is wanted; the link is up while both are.
 //
-//     down --subscribed, publisher connected--> up --either connection lost, silent, or answered with an error--> down
+//     down --subscribed, publisher connected--> up --either connection lost, silent, or replies with an error--> down
 
 public import Reactor
 
@@ -169,7 +169,7 @@ private struct RedisFault: Error, CustomStringConvertible {
 }
 
 /// One of a link's two connections.
-private final class RedisConnection: MessageHandler {
+private final class RedisConnection: ValueHandler {
     enum Role { case subscriber, publisher }
 
     private weak let link: RedisLink?
@@ -185,8 +185,7 @@ private final class RedisConnection: MessageHandler {
         if let link { link.connected(role, connection) } else { connection.abort() }
     }
 
-    func received(message: RawSpan, on connection: Connection) throws {
-        let value = try RESPValue(message)
+    func received(_ value: RESPValue, from bytes: RawSpan, on connection: Connection) {
         do throws(RedisFault) { try link?.received(value, role) } catch {
             fault = error
             connection.abort()

@@ -34,7 +34,7 @@ enum TFTPPacket: Sendable, Hashable {
     ///
     /// - Throws: ``TFTPError`` with ``TFTPError/Code/illegalOperation`` and a message for the sender.
     init(_ bytes: RawSpan) throws(TFTPError) {
-        guard bytes.byteCount >= 2, let code = Code(rawValue: bytes.number(at: 0)) else {
+        guard let code = bytes.bigEndian(UInt16.self, at: 0).flatMap(Code.init(rawValue:)) else {
             throw .illegal("not a TFTP packet")
         }
         switch code {
@@ -43,8 +43,7 @@ enum TFTPPacket: Sendable, Hashable {
         case .optionAcknowledgement:
             self = .optionAcknowledgement(try Self.options(bytes, from: 2))
         case .data, .acknowledgement, .error:
-            guard bytes.byteCount >= Self.headerSize else { throw .illegal("truncated packet") }
-            let number = bytes.number(at: 2)
+            guard let number = bytes.bigEndian(UInt16.self, at: 2) else { throw .illegal("truncated packet") }
             switch code {
             case .data: self = .data(block: number, Array(bytes.extracting(Self.headerSize...)))
             case .acknowledgement: self = .acknowledgement(block: number)
@@ -192,23 +191,17 @@ extension UInt8 {
 }
 
 extension RawSpan {
-    fileprivate func number(at offset: Int) -> UInt16 {
-        UInt16(byte(at: offset)) << 8 | UInt16(byte(at: offset + 1))
-    }
-
     /// Reads a string up to its zero byte, which is not included; `nil` if it is not terminated.
     fileprivate func string(at place: inout Int) -> [UInt8]? {
         let start = place
-        while place < byteCount && byte(at: place) != 0 { place += 1 }
-        guard place < byteCount else { return nil }
-        place += 1
-        return Array(extracting(start..<place - 1))
+        guard start <= byteCount, let end = firstOffset(of: 0, from: start) else { return nil }
+        place = end + 1
+        return Array(extracting(start..<end))
     }
 
     /// The message of an error packet, up to a zero byte or the end.
     fileprivate var message: [UInt8] {
-        var end = TFTPPacket.headerSize
-        while end < byteCount && byte(at: end) != 0 { end += 1 }
+        let end = firstOffset(of: 0, from: TFTPPacket.headerSize) ?? byteCount
         return Array(extracting(TFTPPacket.headerSize..<end))
     }
 }

@@ -46,7 +46,7 @@ public enum TransferFailure: Error, Sendable, Equatable, CustomStringConvertible
         case .refused(let error): "the other side says: \(error)"
         case .ended(let error), .local(let error): "\(error)"
         case .unsent(let reason): reason
-        case .silent(let time): "no answer for \(time.components.seconds) s"
+        case .silent(let time): "no reply for \(time.components.seconds) s"
         }
     }
 }
@@ -78,7 +78,7 @@ protocol TransferMachine: AnyObject {
     /// The negotiated terms.
     var terms: TFTPTerms { get }
 
-    /// Whether a server has sent all that it may send to a peer that has not answered: it only waits for that now.
+    /// Whether a server has sent all that it may send to a peer that has not replied: it only waits for that now.
     var isSpent: Bool { get }
 
     /// Sends the first packet.
@@ -111,9 +111,9 @@ struct TransferOpening: Sendable {
     static let serversPackets = 3
 
     /// Returns the opening of a server that grants options.
-    static func server(granting answer: [TFTPOption], isWrite: Bool) -> TransferOpening {
+    static func server(granting options: [TFTPOption], isWrite: Bool) -> TransferOpening {
         let packet: TFTPPacket? =
-            answer.isEmpty ? (isWrite ? .acknowledgement(block: 0) : nil) : .optionAcknowledgement(answer)
+            options.isEmpty ? (isWrite ? .acknowledgement(block: 0) : nil) : .optionAcknowledgement(options)
         return TransferOpening(packet: packet?.bytes, asked: [], isServer: true)
     }
 

@@ -93,7 +93,7 @@ import Testing
         }
         #expect(outcome.status == .exited(0))
         #expect(
-            outcome.output.hasPrefix("served 10 connections (0 refused), 11 requests answered, 1 refused"),
+            outcome.output.hasPrefix("served 10 connections (0 refused), 11 requests processed, 1 rejected"),
             "\(outcome.output)")
         #expect(outcome.error == "")
     }

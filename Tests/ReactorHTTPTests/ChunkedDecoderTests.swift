@@ -21,7 +21,7 @@ import Testing
             let piece = Array(bytes.prefix(pieces))
             bytes = bytes.dropFirst(pieces)
             var place = 0
-            do throws(HTTPRefusal) {
+            do throws(HTTPRequestError) {
                 steps: while true {
                     switch unsafe try decoder.decode(piece.span.bytes, from: place) {
                     case .data(let range):

@@ -59,19 +59,19 @@ private final class SiteTree {
 
 @Suite(.timeLimit(.minutes(20))) struct HTTPDirectoryTests {
     /// Asks a server for a target, without a network in between.
-    private static func get(_ target: String, _ server: HTTPFileServer) throws -> HTTPTestAnswer {
+    private static func get(_ target: String, _ server: HTTPFileServer) throws -> HTTPTestResponse {
         let bytes = Array("GET \(target) HTTP/1.1\r\nHost: a\r\n\r\n".utf8)
         var parser = HTTPRequestParser()
-        do throws(HTTPRefusal) {
-            guard unsafe try parser.parse(bytes.span.bytes) else { return HTTPTestAnswer() }
-            let reply = unsafe try server.reply(
+        do throws(HTTPRequestError) {
+            guard unsafe try parser.parse(bytes.span.bytes) else { return HTTPTestResponse() }
+            let response = unsafe try server.response(
                 to: parser.head, bytes.span.bytes, content: [], closes: false, at: MonotonicTime(nanoseconds: 1))
-            switch consume reply {
-            case .bytes(let answer): return try! HTTPTestAnswer.all(answer)[0]
+            switch consume response {
+            case .bytes(let bytes): return try! HTTPTestResponse.all(bytes)[0]
             case .file: preconditionFailure("no file here is so large")
             }
         } catch {
-            return HTTPTestAnswer(status: error.status)
+            return HTTPTestResponse(status: error.status)
         }
     }
 
@@ -114,9 +114,9 @@ private final class SiteTree {
         let server = try Self.server(tree, lists: true)
         #expect(Self.ways.count >= 80)
         for way in Self.ways {
-            let answer = try Self.get(way, server)
-            #expect([400, 404].contains(answer.status), "\(way): \(answer.status)")
-            #expect(!answer.text.contains(SiteTree.secret) && !answer.text.contains("root:"), "\(way)")
+            let response = try Self.get(way, server)
+            #expect([400, 404].contains(response.status), "\(way): \(response.status)")
+            #expect(!response.text.contains(SiteTree.secret) && !response.text.contains("root:"), "\(way)")
         }
     }
 

@@ -1,4 +1,4 @@
-// Files as answers: conditions, ranges, redirects, and the cache.
+// Files as responses: conditions, ranges, redirects, and the cache.
 
 import Reactor
 import ReactorTesting
@@ -31,9 +31,9 @@ import Testing
             ("Range: bytes=0-1\r\nIf-Range: \(Self.modified)", 206),
             ("Range: bytes=0-1\r\nIf-Range: Tue, 14 Nov 2023 22:13:21 GMT", 200),
         ] {
-            let answer = try world.get(path, "GET", field)
-            #expect(answer.status == status, "\(field)")
-            if status == 304 { #expect(answer.fields["etag"] == tag && answer.content.isEmpty) }
+            let response = try world.get(path, "GET", field)
+            #expect(response.status == status, "\(field)")
+            if status == 304 { #expect(response.fields["etag"] == tag && response.content.isEmpty) }
         }
         let head = try world.get(path, "HEAD", "Range: bytes=0-1")
         #expect(head.status == 200 && head.fields["content-length"] == first.fields["content-length"])
@@ -49,20 +49,20 @@ import Testing
             ("0-0", 0..<1), ("5-8", 5..<9), ("5-", 5..<size), ("-3", size - 3..<size), ("-999999999", 0..<size),
             ("5-99999999999999999999999", 5..<size), (" 1-2 ,", 1..<3), ("\(size - 1)-", size - 1..<size),
         ] {
-            let answer = try world.get(path, "GET", "Range: bytes=\(range)")
-            #expect(answer.status == 206 && answer.content == Array(all[part]), "\(range)")
-            #expect(answer.fields["content-range"] == "bytes \(part.lowerBound)-\(part.upperBound - 1)/\(size)")
+            let response = try world.get(path, "GET", "Range: bytes=\(range)")
+            #expect(response.status == 206 && response.content == Array(all[part]), "\(range)")
+            #expect(response.fields["content-range"] == "bytes \(part.lowerBound)-\(part.upperBound - 1)/\(size)")
         }
         for range in ["\(size)-", "-0", "99999999999999999999999-"] {
-            let answer = try world.get(path, "GET", "Range: bytes=\(range)")
-            #expect(answer.status == 416 && answer.fields["content-range"] == "bytes */\(size)", "\(range)")
+            let response = try world.get(path, "GET", "Range: bytes=\(range)")
+            #expect(response.status == 416 && response.fields["content-range"] == "bytes */\(size)", "\(range)")
         }
         // Several, other units, and what is none: the whole file.
         for range in [
             "bytes=0-1,3-4", "lines=1-2", "bytes=2-1", "bytes=", "bytes=-", "bytes=a-b", "bytes=+1-2", "bytes 0-1",
         ] {
-            let answer = try world.get(path, "GET", "Range: \(range)")
-            #expect(answer.status == 200 && answer.content == all, "\(range)")
+            let response = try world.get(path, "GET", "Range: \(range)")
+            #expect(response.status == 200 && response.content == all, "\(range)")
         }
         #expect(try world.get("/empty", "GET", "Range: bytes=0-").status == 416)
         try world.simulation.check()
@@ -86,8 +86,8 @@ import Testing
             ("POST", 405, "GET, HEAD, OPTIONS"),
             ("TRACE", 405, "GET, HEAD, OPTIONS"), ("BREW", 501, nil),
         ] {
-            let answer = try world.get("/small.txt", method)
-            #expect(answer.status == status && answer.fields["allow"] == allow, "\(method)")
+            let response = try world.get("/small.txt", method)
+            #expect(response.status == status && response.fields["allow"] == allow, "\(method)")
         }
         #expect(try world.get("/form", "OPTIONS").fields["allow"] == "GET, HEAD, POST, OPTIONS")
         #expect(try world.get("/form").text.contains("<form"))
@@ -102,7 +102,7 @@ import Testing
             let before = client.received.count
             client.write("GET /small.txt HTTP/1.1\r\nHost: a\r\n\r\n")
             try world.simulation.run { client.received.count > before }
-            return try #require(try HTTPTestAnswer.all(Array(client.received[before...])).first).text
+            return try #require(try HTTPTestResponse.all(Array(client.received[before...])).first).text
         }
         for _ in 0..<10 { #expect(try get() == "hello, world\n") }
         #expect(world.files.opened == 1)
@@ -134,7 +134,7 @@ import Testing
         #expect(cache.byteCount > FileCache.memory - 70_000)
     }
 
-    /// The date is written anew once a second, also in answers that stand ready.
+    /// The date is rewritten once per second, also in prepared responses.
     @Test func theDate() {
         var time = (HTTPWorld.now, 999_999_999)
         let clock = HTTPClock { time }
@@ -147,9 +147,9 @@ import Testing
         #expect(clock.seconds == HTTPWorld.now)
         clock.update(at: MonotonicTime(nanoseconds: 1_001))
         file.update(clock)
-        #expect(String(decoding: file.answer, as: UTF8.self).contains("Date: Fri, 15 Jan 2027 08:00:01 GMT\r\n"))
+        #expect(String(decoding: file.response, as: UTF8.self).contains("Date: Fri, 15 Jan 2027 08:00:01 GMT\r\n"))
         #expect(String(decoding: file.closingHead, as: UTF8.self).contains("Date: Fri, 15 Jan 2027 08:00:01 GMT\r\n"))
-        #expect(file.answer.last == 65)
+        #expect(file.response.last == 65)
     }
 
     @Test func dates() {

@@ -9,7 +9,7 @@ import Testing
     enum Outcome: Equatable {
         case whole(HTTPKnownMethod, path: String, fields: [String], HTTPBodyLength, keepsAlive: Bool, byteCount: Int)
         case incomplete
-        case refused(Int)
+        case rejected(Int)
     }
 
     /// Parses bytes of which more and more are there.
@@ -19,10 +19,10 @@ import Testing
         for size in sizes + [text.count] where there < text.count {
             there = min(text.count, there + size)
             let bytes = Array(text[..<there])
-            do throws(HTTPRefusal) {
+            do throws(HTTPRequestError) {
                 if unsafe try parser.parse(bytes.span.bytes) { return outcome(parser.head, bytes) }
             } catch {
-                return .refused(error.status)
+                return .rejected(error.status)
             }
         }
         return .incomplete
@@ -82,7 +82,7 @@ import Testing
             "GET *", "GET a.example:443", "GET x/y", "GET ftp://a/", "GET http:///x", "GET http://u@a/", "GET /#f",
             "GET /\u{e9}", "GET /a b", "GET  /", "GET /\t", "G(T /", " GET /", "GET", "", "/", "GET /\u{7f}",
         ] {
-            #expect(Self.parse("\(wrong) HTTP/1.1\r\nHost: a\r\n\r\n") == .refused(400), "\(wrong)")
+            #expect(Self.parse("\(wrong) HTTP/1.1\r\nHost: a\r\n\r\n") == .rejected(400), "\(wrong)")
         }
     }
 
@@ -91,9 +91,9 @@ import Testing
             ("HTTP/2.0", 505), ("HTTP/0.9", 505), ("HTTP/1.1 ", 400), ("HTTP/11", 400), ("http/1.1", 400),
             ("HTTP/1,1", 400), ("HTTP/1.", 400), ("HTTP/1.11", 400), ("HTTP/x.1", 400), ("XTTP/1.1", 400), ("", 400),
         ] {
-            #expect(Self.parse("GET / \(version)\r\nHost: a\r\n\r\n") == .refused(status), "\(version)")
+            #expect(Self.parse("GET / \(version)\r\nHost: a\r\n\r\n") == .rejected(status), "\(version)")
         }
-        #expect(Self.parse("GET /\r\nHost: a\r\n\r\n") == .refused(400), "HTTP/0.9")
+        #expect(Self.parse("GET /\r\nHost: a\r\n\r\n") == .rejected(400), "HTTP/0.9")
     }
 
     @Test func bodies() {
@@ -105,7 +105,7 @@ import Testing
         #expect(body("Content-Length: 0") == HTTPBodyLength.none)
         #expect(body("content-length:\t007 ") == .bytes(7))
         #expect(body("Transfer-Encoding: Chunked") == .chunked)
-        #expect(Self.parse("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n") == .refused(501))
+        #expect(Self.parse("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n") == .rejected(501))
     }
 
     /// What two readers of one stream might understand in two ways is refused.
@@ -133,7 +133,7 @@ import Testing
     ]
 
     @Test(arguments: smuggled) func isRefused(_ fields: String) {
-        #expect(Self.parse("POST / HTTP/1.1\r\nHost: a\r\n\(fields)\r\n\r\n") == .refused(400))
+        #expect(Self.parse("POST / HTTP/1.1\r\nHost: a\r\n\(fields)\r\n\r\n") == .rejected(400))
     }
 
     @Test func otherThingsThatAreNoRequest() {
@@ -151,7 +151,7 @@ import Testing
         for host in [
             "a b", "a,b", "a/b", "a@b", "a?b", "[::1", "::1", "a:b", "a:80:80", "[::1]x", "a\\b", "<a>", "[a/b]",
         ] {
-            #expect(Self.parse("GET / HTTP/1.1\r\nHost: \(host)\r\n\r\n") == .refused(400), "\(host)")
+            #expect(Self.parse("GET / HTTP/1.1\r\nHost: \(host)\r\n\r\n") == .rejected(400), "\(host)")
         }
         for host in ["", "a", "a:", "a.b-c:80", "[::1]", "[::1]:80", "127.0.0.1:8080", "a_b", "xn--a~!$&'()*+;=%41"] {
             #expect(Self.parse("GET / HTTP/1.1\r\nHost: \(host)\r\n\r\n").status == nil, "\(host)")
@@ -162,16 +162,16 @@ import Testing
         let host = "Host: a\r\n\r\n"
         #expect(Self.parse("GET /" + String(repeating: "x", count: 8_192 - 14) + " HTTP/1.1\r\n" + host).status == nil)
         for end in [" HTTP/1.1\r\n" + host, ""] {
-            #expect(Self.parse("GET /" + String(repeating: "x", count: 8_192) + end) == .refused(414))
+            #expect(Self.parse("GET /" + String(repeating: "x", count: 8_192) + end) == .rejected(414))
         }
         let line = "GET / HTTP/1.1\r\n"
         #expect(Self.parse(line + "X: " + String(repeating: "x", count: 32_000) + "\r\n" + host).status == nil)
         for end in ["\r\n" + host, ""] {
-            #expect(Self.parse(line + "X: " + String(repeating: "x", count: 33_000) + end) == .refused(431))
+            #expect(Self.parse(line + "X: " + String(repeating: "x", count: 33_000) + end) == .rejected(431))
         }
         #expect(Self.parse(line + String(repeating: "X: y\r\n", count: 99) + host).status == nil)
-        #expect(Self.parse(line + String(repeating: "X: y\r\n", count: 100) + host) == .refused(431))
-        #expect(Self.parse(line + String(repeating: "X:\r\n", count: 20_000)) == .refused(431))
+        #expect(Self.parse(line + String(repeating: "X: y\r\n", count: 100) + host) == .rejected(431))
+        #expect(Self.parse(line + String(repeating: "X:\r\n", count: 20_000)) == .rejected(431))
     }
 
     /// However the bytes are cut, the outcome is the same.
@@ -207,5 +207,5 @@ import Testing
 
 extension HTTPRequestParserTests.Outcome {
     /// The status of a refusal.
-    var status: Int? { if case .refused(let status) = self { status } else { nil } }
+    var status: Int? { if case .rejected(let status) = self { status } else { nil } }
 }

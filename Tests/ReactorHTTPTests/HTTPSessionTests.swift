@@ -1,4 +1,4 @@
-// The file server in the simulated world: answers in order, in pieces of any size and under every fault; bodies, limits,
+// The file server in the simulated world: responses in order, in pieces of any size and under every fault; bodies, limits,
 // deadlines, and peers that do not read.
 
 import Reactor
@@ -27,7 +27,9 @@ import Testing
             + "BREW / HTTP/1.1\r\nHost: a\r\n\r\nGET /folder/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
     }
 
-    private static func answers(_ seed: UInt64, _ faults: Faults, _ backend: Backend, pieces: Bool, repeats: Int = 200)
+    private static func responses(
+        _ seed: UInt64, _ faults: Faults, _ backend: Backend, pieces: Bool, repeats: Int = 200
+    )
         throws
         -> [UInt8]
     {
@@ -47,8 +49,8 @@ import Testing
         return client.received
     }
 
-    @Test func aPipelineIsAnsweredInOrder() throws {
-        let received = try Self.answers(1, .none, .epoll(), pieces: false)
+    @Test func aPipelineIsProcessedInOrder() throws {
+        let received = try Self.responses(1, .none, .epoll(), pieces: false)
         let start = Array("HTTP/1.1 ".utf8)
         let places = received.indices.filter { received[$0] == start[0] && received[$0...].starts(with: start) }
         let statuses = places.map { Int(String(decoding: received[($0 + 9)..<($0 + 12)], as: UTF8.self)) ?? 0 }
@@ -63,15 +65,15 @@ import Testing
     }
 
     @Test(arguments: Backend.all) func piecesAndFaultsChangeNothing(_ backend: Backend) throws {
-        let whole = try Self.answers(1, .none, backend, pieces: false)
+        let whole = try Self.responses(1, .none, backend, pieces: false)
         for seed in 0..<4 as Range<UInt64> {
-            let isSame = try Self.answers(seed, survivableFaults, backend, pieces: seed % 2 == 0) == whole
+            let isSame = try Self.responses(seed, survivableFaults, backend, pieces: seed % 2 == 0) == whole
             #expect(isSame, "seed \(seed)")
         }
     }
 
     @Test func byteByByte() throws {
-        let whole = try Self.answers(1, .none, .epoll(), pieces: false, repeats: 3)
+        let whole = try Self.responses(1, .none, .epoll(), pieces: false, repeats: 3)
         let world = try HTTPWorld(backend: .epoll(.edgeTriggered))
         let client = world.simulation.connect()
         for byte in Self.pipeline(repeating: 3).utf8 {
@@ -104,8 +106,8 @@ import Testing
 
     // MARK: Peers that do not read
 
-    /// What is not read is not answered: requests wait in the client's own buffers.
-    @Test(arguments: Backend.all) func whoDoesNotReadIsNotAnswered(_ backend: Backend) throws {
+    /// A client that does not read gets no further responses: requests wait in the client's own buffers.
+    @Test(arguments: Backend.all) func aClientThatDoesNotReadGetsNoResponse(_ backend: Backend) throws {
         let world = try HTTPWorld(backend: backend)
         world.files.files["60k"] = .init(bytes: [UInt8](repeating: 7, count: 60_000))
         let client = world.simulation.connect()
@@ -132,8 +134,8 @@ import Testing
         try world.simulation.run { client.received.count > 10 * HTTPWorld.large.count }
         client.closeWrite()
         try world.simulation.run { client.isOver }
-        let answers = try HTTPTestAnswer.all(client.received)
-        #expect(answers.count == 10 && answers.allSatisfy { $0.content == HTTPWorld.large })
+        let responses = try HTTPTestResponse.all(client.received)
+        #expect(responses.count == 10 && responses.allSatisfy { $0.content == HTTPWorld.large })
         try world.simulation.check()
     }
 
@@ -165,7 +167,7 @@ import Testing
         // Nobody wants this one.
         client.write("PUT /x HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\nContent-Length: 3\r\n\r\n")
         try world.simulation.run { client.isOver }
-        let last = try #require(try HTTPTestAnswer.all(client.received).last)
+        let last = try #require(try HTTPTestResponse.all(client.received).last)
         #expect(last.status == 405 && last.fields["connection"] == "close")
         #expect(try world.exchange("GET / HTTP/1.1\r\nHost: a\r\nExpect: tea\r\n\r\n").map(\.status) == [417])
         try world.simulation.check()
@@ -191,7 +193,7 @@ import Testing
         try world.simulation.check()
     }
 
-    /// Every way to smuggle a request is answered 400 and nothing after it is.
+    /// Every way to smuggle a request gets the response 400, and nothing after it is.
     @Test func nothingIsSmuggled() throws {
         let world = try HTTPWorld()
         for fields in HTTPRequestParserTests.smuggled {
@@ -205,7 +207,7 @@ import Testing
             #expect(try world.exchange(request).map(\.status) == [400])
         }
         try world.simulation.check()
-        #expect(world.counts.refused == HTTPRequestParserTests.smuggled.count + 3)
+        #expect(world.counts.rejected == HTTPRequestParserTests.smuggled.count + 3)
     }
 
     @Test func bombs() throws {
@@ -221,7 +223,7 @@ import Testing
     // MARK: Time
 
     /// A head that drips in has its time from the first byte on, also after another request.
-    @Test(arguments: Backend.all) func slowHeadsAreAnswered408(_ backend: Backend) throws {
+    @Test(arguments: Backend.all) func slowHeadsGet408(_ backend: Backend) throws {
         for before in ["", "GET /small.txt HTTP/1.1\r\nHost: a\r\n\r\n"] {
             let world = try HTTPWorld(backend: backend)
             let client = world.simulation.connect()
@@ -233,14 +235,14 @@ import Testing
                 try world.simulation.run(for: .seconds(1))
             }
             try world.simulation.run { client.isOver }
-            #expect(try HTTPTestAnswer.all(client.received).last?.status == 408)
+            #expect(try HTTPTestResponse.all(client.received).last?.status == 408)
             let time = start.duration(to: client.arrivals.last!.time)
             #expect((.seconds(10)...(.seconds(11))).contains(time))
             try world.simulation.check()
         }
     }
 
-    @Test func slowBodiesAreAnswered408() throws {
+    @Test func slowBodiesGet408() throws {
         let world = try HTTPWorld()
         let client = world.simulation.connect()
         client.write("POST /form HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n")
@@ -248,7 +250,7 @@ import Testing
             client.write("x")
             try world.simulation.run(for: .seconds(1))
         }
-        #expect(try HTTPTestAnswer.all(client.received).map(\.status) == [408])
+        #expect(try HTTPTestResponse.all(client.received).map(\.status) == [408])
         try world.simulation.check()
     }
 
@@ -265,7 +267,7 @@ import Testing
         try world.simulation.check()
     }
 
-    /// A server that ends answers what was asked for, and says that it was the last.
+    /// A server that drains responds to pending requests, and says that it was the last.
     @Test func draining() throws {
         let world = try HTTPWorld()
         let (idle, asking, loading, new) = (
@@ -285,10 +287,10 @@ import Testing
         loading.resume()
         try world.simulation.run { asking.isOver && loading.isOver && new.isOver }
         for client in [asking, new] {
-            let answers = try HTTPTestAnswer.all(client.received)
-            #expect(answers.map(\.status) == [200] && answers[0].fields["connection"] == "close")
+            let responses = try HTTPTestResponse.all(client.received)
+            #expect(responses.map(\.status) == [200] && responses[0].fields["connection"] == "close")
         }
-        #expect(try HTTPTestAnswer.all(loading.received)[0].content == HTTPWorld.large)
+        #expect(try HTTPTestResponse.all(loading.received)[0].content == HTTPWorld.large)
         try world.simulation.check()
     }
 }

@@ -230,10 +230,10 @@ private final class RealFiles: FileStore {
         return ServedFile(OwnedDescriptor(simulation.kernel.openFile(Array(text.utf8))), version)
     }
 
-    func get(_ path: String) throws -> HTTPTestAnswer {
+    func get(_ path: String) throws -> HTTPTestResponse {
         let client = simulation.connect()
         client.write("GET \(path) HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         try simulation.run { client.isOver }
-        return try #require(try HTTPTestAnswer.all(client.received).last)
+        return try #require(try HTTPTestResponse.all(client.received).last)
     }
 }

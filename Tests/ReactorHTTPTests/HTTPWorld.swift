@@ -1,4 +1,4 @@
-// A file server in the simulated world, and what its clients make of its answers.
+// A file server in the simulated world, and what its clients make of its responses.
 
 import Reactor
 import ReactorTesting
@@ -91,65 +91,65 @@ final class HTTPWorld {
         }
     }
 
-    /// Sends bytes over a connection of its own, and answers all that came back until the server closed it.
-    func exchange(_ request: String, within time: Duration = .seconds(60)) throws -> [HTTPTestAnswer] {
+    /// Sends bytes over a connection of its own, and returns all that came back until the server closed it.
+    func exchange(_ request: String, within time: Duration = .seconds(60)) throws -> [HTTPTestResponse] {
         let client = simulation.connect()
         client.write(request)
         try simulation.run(within: time) { client.isOver }
         #expect(client.ended, "\(request.prefix(200))")
-        return try HTTPTestAnswer.all(client.received)
+        return try HTTPTestResponse.all(client.received)
     }
 
     /// Sends one request, with `Connection: close` among its fields.
     func get(_ path: String, _ method: String = "GET", _ fields: String..., content: String = "") throws
-        -> HTTPTestAnswer
+        -> HTTPTestResponse
     {
         let lines = (["Host: a", "Connection: close"] + fields).joined(separator: "\r\n")
         let client = simulation.connect()
         client.write("\(method) \(path) HTTP/1.1\r\n\(lines)\r\n\r\n\(content)")
         try simulation.run { client.isOver }
-        let answers = try HTTPTestAnswer.all(client.received, isHead: method == "HEAD")
-        return try #require(answers.last)
+        let responses = try HTTPTestResponse.all(client.received, isHead: method == "HEAD")
+        return try #require(responses.last)
     }
 }
 
-/// An answer as a client reads it.
-struct HTTPTestAnswer: Equatable {
+/// A response as a client reads it.
+struct HTTPTestResponse: Equatable {
     var status = 0
     var fields: [String: String] = [:]
     var content: [UInt8] = []
 
     var text: String { String(decoding: content, as: UTF8.self) }
 
-    /// Reads one answer after another; what is left over, or missing, is an error.
-    static func all(_ bytes: [UInt8], isHead: Bool = false) throws -> [HTTPTestAnswer] {
+    /// Reads one response after another; what is left over, or missing, is an error.
+    static func all(_ bytes: [UInt8], isHead: Bool = false) throws -> [HTTPTestResponse] {
         var rest = bytes[...]
-        var result: [HTTPTestAnswer] = []
+        var result: [HTTPTestResponse] = []
         while !rest.isEmpty {
-            let (answer, count) = try #require(
-                first(rest, isHead: isHead), "half an answer: \(String(decoding: rest.suffix(300), as: UTF8.self))")
+            let (response, count) = try #require(
+                first(rest, isHead: isHead), "half a response: \(String(decoding: rest.suffix(300), as: UTF8.self))")
             rest = rest.dropFirst(count)
-            result.append(answer)
+            result.append(response)
         }
         return result
     }
 
-    private static func first(_ bytes: ArraySlice<UInt8>, isHead: Bool) -> (HTTPTestAnswer, Int)? {
+    private static func first(_ bytes: ArraySlice<UInt8>, isHead: Bool) -> (HTTPTestResponse, Int)? {
         let end = Array("\r\n\r\n".utf8)
         guard let index = bytes.indices.first(where: { bytes[$0...].starts(with: end) }) else { return nil }
-        var answer = HTTPTestAnswer()
+        var response = HTTPTestResponse()
         for (number, line) in String(decoding: bytes[..<index], as: UTF8.self).split(separator: "\r\n").enumerated() {
             if number == 0 {
-                answer.status = Int(line.split(separator: " ")[1]) ?? 0
+                response.status = Int(line.split(separator: " ")[1]) ?? 0
             } else if let colon = line.firstIndex(of: ":") {
-                answer.fields[line[..<colon].lowercased()] = String(line[colon...].dropFirst(2))
+                response.fields[line[..<colon].lowercased()] = String(line[colon...].dropFirst(2))
             }
         }
-        let hasNone = isHead || answer.status < 200 || answer.status == 204 || answer.status == 304
-        let length = hasNone ? 0 : answer.fields["content-length"].flatMap { Int($0) } ?? 0
+        let hasNone = isHead || response.status < 200 || response.status == 204 || response.status == 304
+        let length = hasNone ? 0 : response.fields["content-length"].flatMap { Int($0) } ?? 0
         let content = bytes[(index + 4)...].prefix(length)
         guard content.count == length else { return nil }
-        answer.content = Array(content)
-        return (answer, index + 4 + length - bytes.startIndex)
+        response.content = Array(content)
+        return (response, index + 4 + length - bytes.startIndex)
     }
 }

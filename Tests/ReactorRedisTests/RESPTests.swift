@@ -6,22 +6,24 @@ import Testing
 @testable import ReactorRedis
 
 @Suite(.timeLimit(.minutes(20))) struct RESPTests {
-    /// Decodes a stream that arrives in pieces; answers the values.
+    /// Decodes a stream that arrives in pieces; returns the values.
     private static func decode(_ bytes: [UInt8], pieces: Int) throws -> [RESPValue] {
         var framing = RESPFraming()
         var values: [RESPValue] = []
         var kept: [UInt8] = []
-        for start in stride(from: 0, to: bytes.count, by: pieces) {
+        pieces: for start in stride(from: 0, to: bytes.count, by: pieces) {
             kept += bytes[start..<min(start + pieces, bytes.count)]
             while !kept.isEmpty {
                 // Safe: bytes have no padding.
-                let cut = try framing.decode(unsafe kept.span.bytes)
-                if cut.used == 0 {
-                    #expect(cut.needed == 0 || cut.needed > kept.count)
-                    break
+                switch try framing.decode(unsafe kept.span.bytes) {
+                case .incomplete(let needed):
+                    #expect(needed == 0 || needed > kept.count)
+                    continue pieces
+                case .value(let value, let used):
+                    #expect(try RESPValue(unsafe kept.span.bytes.extracting(first: used)) == value)
+                    values.append(value)
+                    kept.removeFirst(used)
                 }
-                values.append(try RESPValue(unsafe kept.span.bytes.extracting(cut.message)))
-                kept.removeFirst(cut.used)
             }
         }
         #expect(kept.isEmpty)

@@ -88,7 +88,7 @@ import Testing
         try world.check()
     }
 
-    @Test func errorsAreTold() throws {
+    @Test func errorsAreReported() throws {
         let world = try TFTPWorld()
         world.store.files[Array("there".utf8)] = [1]
         let missing = try world.get("missing")
@@ -104,7 +104,7 @@ import Testing
         try world.check()
     }
 
-    @Test func aFullDiskIsToldAndNothingIsKept() throws {
+    @Test func aFullDiskIsReportedAndNothingIsKept() throws {
         let world = try TFTPWorld()
         world.store.space = 100_000
         let outcome = try world.put(TFTPWorld.file(300_000), as: "large")
@@ -124,11 +124,11 @@ import Testing
         let world = try TFTPWorld(limits: limits)
         var silent = TFTPSettings()
         silent.sharesSize = false
-        let (told, untold) = (
+        let (announced, unannounced) = (
             try world.put(TFTPWorld.file(20_000), as: "a"), try world.put(TFTPWorld.file(20_000), as: "b", silent)
         )
-        try world.run(told, untold)
-        for outcome in [told, untold] {
+        try world.run(announced, unannounced)
+        for outcome in [announced, unannounced] {
             guard case .refused(let error) = outcome.failure else {
                 Issue.record("\(String(describing: outcome.failure))")
                 continue
@@ -139,8 +139,8 @@ import Testing
         try world.check()
     }
 
-    /// Another port than the transfer's: told so with error 5, and the transfer goes on.
-    @Test func strangersAreToldAndChangeNothing() throws {
+    /// A datagram from another port gets error 5, and the transfer goes on.
+    @Test func othersGetAnErrorAndChangeNothing() throws {
         let world = try TFTPWorld()
         world.store.files[[65]] = TFTPWorld.file(2000)
         let (peer, stranger) = (world.simulation.datagramPeer(), world.simulation.datagramPeer())
@@ -152,7 +152,7 @@ import Testing
         stranger.send([0, 5, 0, 0, 0], to: port)
         try world.simulation.run(for: .milliseconds(100))
         #expect(stranger.received.allSatisfy { $0.bytes.starts(with: [0, 5, 0, 5]) })
-        #expect(stranger.received.count == 8, "a few are answered, and the rest is silence")
+        #expect(stranger.received.count == 8, "only a few get replies")
         peer.onReceived = { [unowned peer] in peer.send([0, 4] + $0.bytes[2...3], to: port) }
         peer.send([0, 4, 0, 1], to: port)
         try world.simulation.run { world.server.statistics.read == 1 }
@@ -172,7 +172,7 @@ import Testing
         try world.check()
     }
 
-    @Test func malformedPacketsAreAnsweredOnceAndEndOnlyTheirTransfer() throws {
+    @Test func malformedPacketsGetOneReplyAndEndOnlyTheirTransfer() throws {
         let world = try TFTPWorld()
         world.store.files[[65]] = TFTPWorld.file(5000)
         let peer = world.simulation.datagramPeer()
@@ -227,7 +227,7 @@ import Testing
         #expect(world.server.transferCount == 2)
         try world.simulation.run(within: .seconds(30)) { world.server.transferCount == 0 }
         #expect(world.server.statistics.failed == 2 && world.store.files.count == 1)
-        #expect(world.reports.allSatisfy { $0.failure?.description.hasPrefix("no answer for 20") == true })
+        #expect(world.reports.allSatisfy { $0.failure?.description.hasPrefix("no reply for 20") == true })
         try world.check()
     }
 
@@ -245,8 +245,8 @@ import Testing
         let others = (2..<5 as Range<UInt8>).map { ask(.ipv4(127, 0, 0, $0, port: 0)) }
         try world.simulation.run(for: .milliseconds(100))
         #expect(world.server.transferCount == 3 && world.server.statistics.refused == 3)
-        let answers = (same + others).map { $0.received.first?.bytes.starts(with: [0, 3, 0, 1]) == true }
-        #expect(answers == [true, true, false, true, false, false])
+        let replies = (same + others).map { $0.received.first?.bytes.starts(with: [0, 3, 0, 1]) == true }
+        #expect(replies == [true, true, false, true, false, false])
         try world.simulation.run(for: .seconds(30))
         #expect(world.server.transferCount == 0)
         let again = ask(.loopback(port: 0))
@@ -298,7 +298,7 @@ import Testing
         try world.check()
     }
 
-    @Test func aServerThatIsNotThereIsGivenUpAndOneThatLiesIsTold() throws {
+    @Test func aServerThatIsNotThereIsGivenUpAndOneThatLiesIsReported() throws {
         let world = try TFTPWorld()
         var settings = TFTPSettings()
         settings.patience = .seconds(3)
@@ -323,7 +323,7 @@ import Testing
             [65], from: .loopback(port: 7001), into: try world.local.sink([65]), settings, on: world.simulation.loop,
             ended: silent.end)
         try world.run(silent)
-        #expect(silent.failure?.description == "no answer for 3 s")
+        #expect(silent.failure?.description == "no reply for 3 s")
         try world.check()
     }
 }

@@ -156,7 +156,7 @@ import Testing
     }
 
     /// Requests in others' names that ask for the longest timeout do not keep the server's places for ten minutes.
-    @Test func unansweredTransfersMakeRoom() throws {
+    @Test func unresponsiveClientsMakeRoom() throws {
         var limits = TFTPLimits()
         (limits.transfers, limits.transfersPerAddress) = (8, 4)
         let world = try TFTPWorld(limits: limits)
@@ -182,7 +182,7 @@ import Testing
 
     /// The first acknowledgement is lost more often than a server sends into the dark: it still waits for it. A request that
     /// is repeated then begins again.
-    @Test(arguments: [true, false]) func aClientThatAnswersLateIsServed(_ acknowledges: Bool) throws {
+    @Test(arguments: [true, false]) func aClientThatRepliesLateIsServed(_ acknowledges: Bool) throws {
         let world = try TFTPWorld()
         world.store.files[[65]] = [1, 2, 3]
         let peer = world.simulation.datagramPeer()

@@ -32,16 +32,16 @@ final class TransferWire {
         self.file = file
         random = SeededGenerator(seed: seed)
         let asked = terms.asking(transferSize: 0)
-        let answer = isGranted ? terms.asking(transferSize: file.count) : []
+        let granted = isGranted ? terms.asking(transferSize: file.count) : []
         let agreed = isGranted ? terms : TFTPTerms()
         let request = TFTPRequest(name: [0x66], mode: .octet, options: asked)
         let limits = TFTPReceiver.Limits(patience: patience, linger: linger)
         if reads {
-            sender = TFTPSender(.server(granting: answer, isWrite: false), terms: agreed, patience: patience)
+            sender = TFTPSender(.server(granting: granted, isWrite: false), terms: agreed, patience: patience)
             receiver = TFTPReceiver(.client(.read(request)), terms: terms, limits: limits)
         } else {
             sender = TFTPSender(.client(.write(request)), terms: terms, patience: patience)
-            receiver = TFTPReceiver(.server(granting: answer, isWrite: true), terms: agreed, limits: limits)
+            receiver = TFTPReceiver(.server(granting: granted, isWrite: true), terms: agreed, limits: limits)
         }
         receiver.begin(at: now)
         sender.begin(at: now)
@@ -196,7 +196,7 @@ final class TransferWire {
         }
     }
 
-    /// A peer that does not answer gets three datagrams, whatever is served.
+    /// A peer that does not reply gets three datagrams, whatever is served.
     @Test(arguments: [true, false]) func aServerSendsThreeDatagramsIntoTheDark(_ reads: Bool) {
         for isGranted in [true, false] {
             let wire = TransferWire(
@@ -249,7 +249,7 @@ final class TransferWire {
         #expect(lost == 2 && wire.sender.state == .finished && wire.receiver.state == .lingering)
     }
 
-    @Test func anErrorEndsATransferAndIsNotAnswered() {
+    @Test func anErrorEndsATransferAndGetsNoReply() {
         let sender = TFTPSender(.server(granting: [], isWrite: false), terms: TFTPTerms(), patience: .seconds(5))
         let now = MonotonicTime(nanoseconds: 0)
         sender.begin(at: now)

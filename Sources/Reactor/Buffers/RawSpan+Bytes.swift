@@ -1,4 +1,4 @@
-// Operations on the bytes lent to handlers: reading, copying, comparing, searching. Every access is bounds-checked. The
+// Operations on the bytes lent to handlers: reading, comparing, searching, copying. Every access is bounds-checked. The
 // search is in Kernel/ByteSearch.swift, because it uses the C library.
 
 extension RawSpan {
@@ -10,6 +10,69 @@ extension RawSpan {
         // Safe: the load checks the offset, and every bit pattern is a valid UInt8.
         unsafe unsafeLoad(fromByteOffset: offset, as: UInt8.self)
     }
+
+    /// Returns the integer at an offset in big-endian order, which is network byte order; `nil` if it extends beyond the
+    /// bytes.
+    ///
+    ///     guard let length = bytes.bigEndian(UInt32.self, at: 2) else { return .incomplete(needed: 6) }
+    ///
+    /// - Parameters:
+    ///   - type: the integer type, which also determines the number of bytes.
+    ///   - offset: where it begins; it need not be aligned.
+    @inlinable @inline(__always)
+    public func bigEndian<Number: FixedWidthInteger & BitwiseCopyable>(
+        _ type: Number.Type = Number.self, at offset: Int
+    ) -> Number? {
+        guard offset >= 0, offset <= byteCount &- MemoryLayout<Number>.size else { return nil }
+        // Safe: the bounds are checked above, and every bit pattern is a valid integer.
+        return Number(bigEndian: unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: Number.self))
+    }
+
+    /// Returns the integer at an offset in little-endian order; `nil` if it extends beyond the bytes.
+    ///
+    /// - Parameters:
+    ///   - type: the integer type, which also determines the number of bytes.
+    ///   - offset: where it begins; it need not be aligned.
+    @inlinable @inline(__always)
+    public func littleEndian<Number: FixedWidthInteger & BitwiseCopyable>(
+        _ type: Number.Type = Number.self, at offset: Int
+    ) -> Number? {
+        guard offset >= 0, offset <= byteCount &- MemoryLayout<Number>.size else { return nil }
+        // Safe: the bounds are checked above, and every bit pattern is a valid integer.
+        return Number(littleEndian: unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: Number.self))
+    }
+
+    /// Returns whether the bytes are equal to those of another span.
+    public func equals(_ other: RawSpan) -> Bool { byteCount == other.byteCount && starts(with: other) }
+
+    /// Returns whether the bytes are equal to those of a collection, such as an array.
+    @inlinable
+    public func equals(_ other: some Collection<UInt8>) -> Bool {
+        byteCount == other.count && starts(with: other)
+    }
+
+    /// Returns whether the bytes are the UTF-8 encoding of a text. Nothing is normalized.
+    @inlinable
+    public func equals(_ text: String) -> Bool { equals(text.utf8) }
+
+    /// Returns whether the span begins with the bytes of another span.
+    public func starts(with prefix: RawSpan) -> Bool {
+        guard prefix.byteCount <= byteCount else { return false }
+        var offset = 0
+        while prefix.byteCount &- offset >= 8 {
+            if word(at: offset) != prefix.word(at: offset) { return false }
+            offset &+= 8
+        }
+        while offset < prefix.byteCount {
+            if byte(at: offset) != prefix.byte(at: offset) { return false }
+            offset &+= 1
+        }
+        return true
+    }
+
+    /// Returns whether the span begins with the UTF-8 encoding of a text.
+    @inlinable
+    public func starts(with prefix: String) -> Bool { starts(with: prefix.utf8) }
 
     /// Returns whether the span begins with these bytes.
     @inlinable
@@ -38,6 +101,16 @@ extension RawSpan {
     public func firstOffset(of pattern: [UInt8], from start: Int = 0) -> Int? {
         // Safe: a UInt8 has no padding, so that all its bytes are initialized.
         unsafe offset(ofPattern: pattern.span.bytes, from: start)
+    }
+
+    /// Returns the offset of the first occurrence of a text's UTF-8 encoding, or `nil`.
+    ///
+    /// - Parameters:
+    ///   - pattern: the text to find; an empty one is found at `start`.
+    ///   - start: where the search begins; from 0 to `byteCount`. Default: 0.
+    public func firstOffset(of pattern: String, from start: Int = 0) -> Int? {
+        // Safe: a UInt8 has no padding, so that all its bytes are initialized.
+        unsafe offset(ofPattern: pattern.utf8Span.span.bytes, from: start)
     }
 
     /// Returns the eight bytes at an offset, 0 to `byteCount` - 8, as a number in host byte order.

@@ -95,7 +95,7 @@ extension AsyncConnection {
 
 extension ConnectionTask {
     /// Waits for a complete message and lends it; `nil` at the end of the stream.
-    fileprivate nonisolated(nonsending) func nextMessage<Result>(
+    nonisolated(nonsending) func nextMessage<Result>(
         _ framing: inout some MessageDecoder, _ body: (RawSpan) -> Result
     ) async throws(WaitError) -> Result? {
         connection.expectCompleteFirstMessage()

@@ -50,8 +50,7 @@ public struct LengthPrefixFraming: MessageDecoder, MessageEncoder, Sendable {
     ///   - order: its byte order. Default: big-endian.
     ///   - extent: what the length includes. Default: the message alone.
     ///   - maximum: the maximum length of a received message in bytes, without the length field. It is enforced as soon
-    ///     as
-    ///     the length field has arrived. Default: 1 MiB.
+    ///     as the length field has arrived. Default: 1 MiB.
     public init(
         _ width: Width = .uint32, _ order: ByteOrder = .bigEndian, counting extent: Extent = .message,
         maximum: Int = 1024 * 1024

@@ -15,7 +15,7 @@ class MessageAdapter<Decoder: MessageDecoder>: HandlerAdapter, ConnectionHandler
         messages = MessageBuffer(decoder)
     }
 
-    override final var adapted: any AnyObject { handler }
+    override final var adapted: any AnyObject { (handler as? HandlerAdapter)?.adapted ?? handler }
 
     override final func takeUndelivered() -> ByteQueue? { messages.takeKept() }
 

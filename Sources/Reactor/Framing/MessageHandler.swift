@@ -1,33 +1,18 @@
-// The callbacks that an application implements for a connection with a framing.
+// The callbacks that an application implements for a connection with a framing: those of every framing, and the one that
+// receives messages. ValueHandler.swift has the one that receives parsed values.
 
-/// Handles the messages of one connection, on its loop's thread.
+/// The callbacks that a ``MessageHandler`` and a ``ValueHandler`` have in common.
 ///
-///     final class Greeter: MessageHandler {
-///         let lines = LineFraming()
-///
-///         func received(message: RawSpan, on connection: Connection) throws {
-///             try lines.write(message, to: connection)
-///         }
-///     }
-///
-///     try loop.listen(on: "127.0.0.1:7788", framing: .lines()) { _ in Greeter() }
-///
-/// Only ``received(message:on:)`` is required. Calls for one connection never overlap, and come in this order:
+/// Calls for one connection never overlap, and come in this order, on the loop's thread:
 ///
 ///     connected  (received | drained)*  (ended | refused)?  drained*  closed
 ///
 /// A callback may do the same as one of a ``ConnectionHandler``. After it has closed the connection, no further message
 /// is delivered. If it pauses reading, or if its output rises above the high watermark, the next message is delivered
 /// when reading resumes, even if it has already been received.
-public protocol MessageHandler: AnyObject {
+public protocol FramedHandler: AnyObject {
     /// Called when the connection is established. Default: does nothing.
     func connected(_ connection: Connection) throws
-
-    /// Called with a message, without its delimiter or prefix.
-    ///
-    /// The message is borrowed: its bytes are overwritten when this returns. Replies to messages that arrived together
-    /// leave together.
-    func received(message: RawSpan, on connection: Connection) throws
 
     /// Called when the peer's input is malformed or ended in the middle of a message.
     ///
@@ -54,7 +39,7 @@ public protocol MessageHandler: AnyObject {
     func closed(_ connection: Connection, reason: CloseReason)
 }
 
-extension MessageHandler {
+extension FramedHandler {
     /// Does nothing.
     public func connected(_ connection: Connection) {}
     /// Does nothing.
@@ -67,7 +52,31 @@ extension MessageHandler {
     public func draining(_ connection: Connection) { connection.close() }
     /// Does nothing.
     public func closed(_ connection: Connection, reason: CloseReason) {}
+}
 
+/// Handles the messages of one connection, on its loop's thread.
+///
+///     final class Greeter: MessageHandler {
+///         let lines = LineFraming()
+///
+///         func received(message: RawSpan, on connection: Connection) throws {
+///             try lines.write(message, to: connection)
+///         }
+///     }
+///
+///     try loop.listen(on: "127.0.0.1:7788", framing: .lines()) { _ in Greeter() }
+///
+/// Only ``received(message:on:)`` is required; the others, their order and what they may do are those of a
+/// ``FramedHandler``.
+public protocol MessageHandler: FramedHandler {
+    /// Called with a message, without its delimiter or prefix.
+    ///
+    /// The message is borrowed: its bytes are overwritten when this returns. Replies to messages that arrived together
+    /// leave together.
+    func received(message: RawSpan, on connection: Connection) throws
+}
+
+extension MessageHandler {
     /// Returns a connection handler that delivers messages to this handler.
     ///
     /// - Parameter decoder: splits the connection's input into messages.

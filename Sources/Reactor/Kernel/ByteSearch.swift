@@ -17,6 +17,7 @@ extension RawSpan {
     /// Returns the offset of the first `pattern` at or after `start`, or `nil`. Linear in both lengths.
     func offset(ofPattern pattern: RawSpan, from start: Int) -> Int? {
         let left = extracting(start...)
+        if pattern.isEmpty { return start }
         // Safe: the search stays within the bounds of both spans.
         let found = unsafe left.withUnsafeBytes { bytes in
             unsafe pattern.withUnsafeBytes { pattern in

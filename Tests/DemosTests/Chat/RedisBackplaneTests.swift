@@ -19,8 +19,8 @@ private final class FakeRedis {
     private var listener: Listener?
 
     func start(_ loop: EventLoop) throws {
-        listener = try loop.listen(on: .loopback(port: 6379), framing: RESPFraming()) { [unowned self] _ in
-            Session(self)
+        listener = try loop.listen(on: .loopback(port: 6379)) { [unowned self] _ in
+            Session(self).framed(by: RESPFraming())
         }
     }
 
@@ -30,7 +30,7 @@ private final class FakeRedis {
         for connection in connections.values { connection.abort() }
     }
 
-    final class Session: MessageHandler {
+    final class Session: ValueHandler {
         private let redis: FakeRedis
         init(_ redis: FakeRedis) { self.redis = redis }
 
@@ -39,8 +39,8 @@ private final class FakeRedis {
             redis.connections[ObjectIdentifier(connection)] = connection
         }
 
-        func received(message: RawSpan, on connection: Connection) throws {
-            guard case .array(let values?) = try RESPValue(message) else { return }
+        func received(_ value: RESPValue, from bytes: RawSpan, on connection: Connection) {
+            guard case .array(let values?) = value else { return }
             let words = values.compactMap { if case .bulk(let bytes?) = $0 { bytes } else { nil } }
             if words[0] == Array("SUBSCRIBE".utf8) {
                 redis.subscribers.append((connection, words[1]))

@@ -25,21 +25,20 @@ extension ProxyHeader {
 
         // With the LOCAL command, everything after the length is to be ignored.
         if speaksForItself { return ProxyHeader(version: 2, source: nil, destination: nil, length: total) }
-        try checkExtensions(bytes[..<total], from: binaryPrefix + addressLength)
-        var reader = Reader(bytes: bytes, offset: binaryPrefix)
+        let fields = unsafe bytes.span.bytes.extracting(first: total)  // safe: a UInt8 has no padding
+        try checkExtensions(fields, from: binaryPrefix + addressLength)
         var (source, destination): (SocketAddress?, SocketAddress?) = (nil, nil)
+        let start = binaryPrefix
         switch isStream ? family : 0 {
         case 1:
-            let addresses = (reader.number(4), reader.number(4))
-            source = .init(storage: .ipv4(address: UInt32(addresses.0), port: UInt16(reader.number(2))))
-            destination = .init(storage: .ipv4(address: UInt32(addresses.1), port: UInt16(reader.number(2))))
+            source = ipv4Address(fields, at: start, port: start + 8)
+            destination = ipv4Address(fields, at: start + 4, port: start + 10)
         case 2:
-            let addresses = (reader.number(8), reader.number(8), reader.number(8), reader.number(8))
-            source = .ipv6(high: addresses.0, low: addresses.1, port: UInt16(reader.number(2)))
-            destination = .ipv6(high: addresses.2, low: addresses.3, port: UInt16(reader.number(2)))
+            source = ipv6Address(fields, at: start, port: start + 32)
+            destination = ipv6Address(fields, at: start + 16, port: start + 34)
         case 3:
-            source = try unixAddress(bytes[reader.offset..<reader.offset + unixNameLength])
-            destination = try unixAddress(bytes[reader.offset + unixNameLength..<reader.offset + 2 * unixNameLength])
+            source = try unixAddress(bytes[start..<start + unixNameLength])
+            destination = try unixAddress(bytes[start + unixNameLength..<start + 2 * unixNameLength])
         default: break
         }
         return ProxyHeader(version: 2, source: source, destination: destination, length: total)
@@ -56,6 +55,20 @@ extension ProxyHeader {
         }
     }
 
+    private static func ipv4Address(_ fields: RawSpan, at offset: Int, port: Int) -> SocketAddress? {
+        guard let address = fields.bigEndian(UInt32.self, at: offset),
+            let port = fields.bigEndian(UInt16.self, at: port)
+        else { return nil }
+        return SocketAddress(storage: .ipv4(address: address, port: port))
+    }
+
+    private static func ipv6Address(_ fields: RawSpan, at offset: Int, port: Int) -> SocketAddress? {
+        guard let high = fields.bigEndian(UInt64.self, at: offset),
+            let low = fields.bigEndian(UInt64.self, at: offset + 8), let port = fields.bigEndian(UInt16.self, at: port)
+        else { return nil }
+        return .ipv6(high: high, low: low, port: port)
+    }
+
     private static func unixAddress(_ field: ArraySlice<UInt8>) throws(ProxyHeaderError) -> SocketAddress {
         // A path ends at its first zero. An abstract name begins with one and cannot be distinguished from its padding.
         let length =
@@ -67,24 +80,21 @@ extension ProxyHeader {
     }
 
     /// Checks that the extensions end where the header does, and verifies the checksum if there is one.
-    private static func checkExtensions(_ header: ArraySlice<UInt8>, from start: Int) throws(ProxyHeaderError) {
-        var reader = Reader(bytes: Array(header), offset: start)
+    private static func checkExtensions(_ header: RawSpan, from start: Int) throws(ProxyHeaderError) {
+        var offset = start
         var checksumOffset: Int?
-        while reader.offset < header.count {
-            guard header.count - reader.offset >= 3 else { throw .length }
-            let type = UInt8(reader.number(1))
-            let length = Int(reader.number(2))
-            guard length <= header.count - reader.offset else { throw .length }
-            if type == checksumType {
+        while offset < header.byteCount {
+            guard let length = header.bigEndian(UInt16.self, at: offset + 1).map(Int.init),
+                length <= header.byteCount - offset - 3
+            else { throw .length }
+            if header.byte(at: offset) == checksumType {
                 guard length == 4, checksumOffset == nil else { throw .checksum }
-                checksumOffset = reader.offset
+                checksumOffset = offset + 3
             }
-            reader.offset += length
+            offset += 3 + length
         }
-        guard let checksumOffset else { return }
-        reader.offset = checksumOffset
-        let expected = UInt32(reader.number(4))
-        var zeroed = reader.bytes
+        guard let checksumOffset, let expected = header.bigEndian(UInt32.self, at: checksumOffset) else { return }
+        var zeroed = Array(header)
         zeroed.replaceSubrange(checksumOffset..<checksumOffset + 4, with: [0, 0, 0, 0])
         guard crc32c(zeroed) == expected else { throw .checksum }
     }
@@ -98,16 +108,5 @@ extension ProxyHeader {
             for _ in 0..<8 { remainder = remainder >> 1 ^ (remainder & 1 == 1 ? 0x82f6_3b78 : 0) }
         }
         return ~remainder
-    }
-
-    /// A reader of numbers in network byte order. The caller checks the bounds.
-    private struct Reader {
-        let bytes: [UInt8]
-        var offset: Int
-
-        mutating func number(_ size: Int) -> UInt64 {
-            defer { offset += size }
-            return bytes[offset..<offset + size].reduce(0) { $0 << 8 | UInt64($1) }
-        }
     }
 }

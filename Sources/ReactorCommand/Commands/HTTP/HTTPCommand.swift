@@ -88,7 +88,7 @@ struct HTTPCommand: ParsableCommand {
         ServerLog.print(
             """
             served \(counters.connectionsOpened) connections (\(counters.connectionsRefused) refused), \
-            \(counts.answered) requests answered, \(counts.refused) refused, \(counters.bytesSent) bytes sent
+            \(counts.responses) requests processed, \(counts.rejected) rejected, \(counters.bytesSent) bytes sent
             """)
     }
 

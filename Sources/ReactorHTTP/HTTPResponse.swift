@@ -1,13 +1,14 @@
 // A response and its serialization. Most responses are cached files, which are serialized already (CachedFile); this
-// makes all others.
+// makes all others. Statuses and fields are swift-http-types' own; within this module, `HTTPResponse` alone is the type
+// below, and `HTTPTypes.HTTPResponse` a head without content.
 
 import HTTPTypes
 import Reactor
 
 /// A response with all of its content in memory.
-struct HTTPAnswer {
+struct HTTPResponse {
     /// The status.
-    var status: HTTPResponse.Status
+    var status: HTTPTypes.HTTPResponse.Status
     /// The fields, except `Date`, `Server`, `Content-Length` and `Connection`, which ``head(_:_:length:date:closes:)``
     /// adds.
     var fields = HTTPFields()
@@ -15,30 +16,30 @@ struct HTTPAnswer {
     var content: [UInt8] = []
 
     /// Creates a response from its parts.
-    init(_ status: HTTPResponse.Status, _ fields: HTTPFields = HTTPFields(), _ content: [UInt8] = []) {
+    init(_ status: HTTPTypes.HTTPResponse.Status, _ fields: HTTPFields = HTTPFields(), _ content: [UInt8] = []) {
         self.status = status
         self.fields = fields
         self.content = content
     }
 
     /// Creates a response whose content is one line of text: the status, and the reason if there is one.
-    init(_ status: HTTPResponse.Status, because reason: String? = nil) {
+    init(_ status: HTTPTypes.HTTPResponse.Status, because reason: String? = nil) {
         self.init(status, [.contentType: "text/plain; charset=utf-8"])
         content = Array("\(status)\(reason.map { ": \($0)" } ?? "")\n".utf8)
     }
 
     /// The response when no descriptor is available for a file: 503.
-    static var tooManyFiles: HTTPAnswer {
-        var answer = HTTPAnswer(.serviceUnavailable, because: "too many files are open; try again later")
-        answer.fields[.retryAfter] = "1"
-        return answer
+    static var tooManyFiles: HTTPResponse {
+        var response = HTTPResponse(.serviceUnavailable, because: "too many files are open; try again later")
+        response.fields[.retryAfter] = "1"
+        return response
     }
 
-    /// Creates the response to a refused request.
-    init(_ refusal: HTTPRefusal) { self.init(refusal.namedStatus, because: "\(refusal)") }
+    /// Creates the response to a request that was rejected.
+    init(_ error: HTTPRequestError) { self.init(error.namedStatus, because: "\(error)") }
 
     /// Creates a response with an HTML page.
-    init(page: String, status: HTTPResponse.Status = .ok) {
+    init(page: String, status: HTTPTypes.HTTPResponse.Status = .ok) {
         self.init(status, [.contentType: "text/html; charset=utf-8"], Array(page.utf8))
     }
 
@@ -51,7 +52,7 @@ struct HTTPAnswer {
     ///   - date: the value of `Date`.
     ///   - closes: whether the connection closes after the response.
     static func head(
-        _ status: HTTPResponse.Status, _ fields: HTTPFields, length: Int?, date: [UInt8], closes: Bool
+        _ status: HTTPTypes.HTTPResponse.Status, _ fields: HTTPFields, length: Int?, date: [UInt8], closes: Bool
     ) -> [UInt8] {
         var head: [UInt8] = []
         head.reserveCapacity(384)
@@ -66,7 +67,7 @@ struct HTTPAnswer {
     }
 
     /// Returns the beginning of a response head, up to the value of `Date`.
-    static func start(_ status: HTTPResponse.Status) -> String {
+    static func start(_ status: HTTPTypes.HTTPResponse.Status) -> String {
         "HTTP/1.1 \(status)\r\nServer: swift-reactor\r\nDate: "
     }
 
@@ -83,9 +84,9 @@ struct HTTPAnswer {
     }
 }
 
-extension HTTPRefusal {
+extension HTTPRequestError {
     /// The status as a value of HTTPTypes.
-    fileprivate var namedStatus: HTTPResponse.Status {
+    fileprivate var namedStatus: HTTPTypes.HTTPResponse.Status {
         switch status {
         case 404: .notFound
         case 408: .requestTimeout
