@@ -136,6 +136,7 @@ public import SystemPackage
         guard isRegistered else { return }
         var interest: Interest = state.wantsToRead ? .readable : []
         if state.intersection([.queued, .outOfBuffers, .heldByRate]) == .queued { interest.insert(.writable) }
+        if state.contains(.plain) { interest = passingOutput(interest) }
         loop.setInterest(interest, of: self)
         if interest.isEmpty && !loop.capabilities.reportsHangUp { armDeadline(loop.turnTime + Self.probeNanoseconds) }
     }
@@ -158,6 +159,7 @@ public import SystemPackage
     override func ready(_ readiness: Readiness) {
         // The common case: bytes, and nothing else.
         if readiness == .readable && state.readsFreely { return read(readiness) }
+        if state.contains(.plain) { return readyPlain(readiness) }
         if readiness.contains(.writable) && state.contains(.queued) {
             flushQueue()
             settle()
@@ -180,6 +182,7 @@ public import SystemPackage
 
     override func descriptorLost() {
         _ = descriptor.take()?.release()
+        endAdoption()
         terminate(CloseReason(.failed, error: SocketError(.watch, subject: "\(peer)", errno: .badFileDescriptor)))
     }
 

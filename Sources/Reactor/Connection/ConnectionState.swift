@@ -71,15 +71,20 @@ struct ConnectionState: OptionSet {
     /// The peer had not acknowledged all output at the last check of the deadlines.
     static let unacknowledged = ConnectionState(rawValue: 1 << 22)
 
+    /// The descriptor is not a socket: read(2) and write(2) move its bytes, off the fast paths; Connection+Plain.swift.
+    static let plain = ConnectionState(rawValue: 1 << 30)
+
     // Sets that are tested together.
     static let notOpen: ConnectionState = [.closing, .lingering, .closed]
     static let pausesReading: ConnectionState = [.pausedByUser, .pausedByPressure, .pausedByRate, .holdsInput]
     static let keepsFromReading: ConnectionState = [.closed, .ended, .pausesReading]
-    static let keepsFromReadingFreely: ConnectionState = [.keepsFromReading, .limitsReading]
+    static let keepsFromReadingFreely: ConnectionState = [.keepsFromReading, .limitsReading, .plain]
     static let keepsFromDelivering: ConnectionState = [.notOpen, .pausedByUser, .pausedByPressure]
     static let discardsInput: ConnectionState = [.closing, .lingering]
     static let keepsFromWriting: ConnectionState = [.closing, .lingering, .closed, .closingWrite, .writeClosed]
-    static let decidesWriting: ConnectionState = [.keepsFromWriting, .gathering, .queued, .limitsWriting]
+    static let decidesWriting: ConnectionState = [.keepsFromWriting, .gathering, .queued, .queuesOutput]
+    /// All output is queued, instead of being gathered while the handler runs.
+    static let queuesOutput: ConnectionState = [.limitsWriting, .plain]
     static let needsSettling: ConnectionState = [
         .closing, .lingering, .closed, .closingWrite, .queued, .pausedByPressure, .owesDrained, .owesFileOutcome,
     ]

@@ -25,6 +25,8 @@ public struct SocketError: Error, Sendable, CustomStringConvertible {
         public static let listen = Operation(description: "listen on")
         /// Connecting.
         public static let connect = Operation(description: "connect to")
+        /// Adopting a descriptor as a connection.
+        public static let adopt = Operation(description: "adopt")
         /// Accepting a connection.
         public static let accept = Operation(description: "accept on")
         /// Registering with the selector, or waiting on it.
@@ -41,6 +43,8 @@ public struct SocketError: Error, Sendable, CustomStringConvertible {
         public static let inherit = Operation(description: "take over")
         /// Starting a successor process that takes over the listening sockets.
         public static let handOver = Operation(description: "hand over to")
+        /// Starting a child process.
+        public static let spawn = Operation(description: "start")
         /// Watching for signals.
         public static let signal = Operation(description: "watch for")
     }

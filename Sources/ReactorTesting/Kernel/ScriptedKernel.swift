@@ -304,6 +304,15 @@ extension ScriptedKernel {
     package func write(_ descriptor: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
         play(.write, descriptor.rawValue).result
     }
+    /// Reports a connected stream socket, without a line of the script.
+    package func describe(_ descriptor: FileDescriptor, _ status: inout DescriptorStatus) -> SystemResult {
+        status = DescriptorStatus(kind: .stream, flags: 2)
+        return SystemResult(0)
+    }
+    /// Succeeds, without a line of the script.
+    package func setStatusFlags(_ flags: CInt, of descriptor: FileDescriptor) -> SystemResult { SystemResult(0) }
+    /// Succeeds, without a line of the script.
+    package func setCloseOnExec(_ descriptor: FileDescriptor) -> SystemResult { SystemResult(0) }
     /// open(2) of the reserve descriptor.
     package func reserveDescriptor() -> SystemResult { play(.reserve).result }
     /// Returns 1,024.

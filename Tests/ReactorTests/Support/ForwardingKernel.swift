@@ -97,6 +97,13 @@ class ForwardingKernel: SystemCalls {
         base.read(descriptor, into: buffer)
     }
     func write(_ descriptor: FileDescriptor, _ bytes: RawSpan) -> SystemResult { base.write(descriptor, bytes) }
+    func describe(_ descriptor: FileDescriptor, _ status: inout DescriptorStatus) -> SystemResult {
+        base.describe(descriptor, &status)
+    }
+    func setStatusFlags(_ flags: CInt, of descriptor: FileDescriptor) -> SystemResult {
+        base.setStatusFlags(flags, of: descriptor)
+    }
+    func setCloseOnExec(_ descriptor: FileDescriptor) -> SystemResult { base.setCloseOnExec(descriptor) }
     func reserveDescriptor() -> SystemResult { base.reserveDescriptor() }
     func descriptorLimit() -> SystemResult { base.descriptorLimit() }
     func forkCount() -> UInt32 { base.forkCount() }
