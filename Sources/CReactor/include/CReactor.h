@@ -197,6 +197,46 @@ CREACTOR_CALL long creactor_unacknowledged(int fd) {
 }
 CREACTOR_CALL long creactor_shutdown_write(int fd) { return creactor_result(shutdown(fd, SHUT_WR)); }
 
+// Sends bytes and descriptors over a Unix socket (SCM_RIGHTS in unix(7)); -EINVAL for more than the kernel's maximum.
+enum { creactor_most_descriptors = 253 };
+CREACTOR_CALL long creactor_send_descriptors(int fd, const void *bytes, size_t length, const int *descriptors, int count) {
+  union { struct cmsghdr header; char bytes[CMSG_SPACE(creactor_most_descriptors * sizeof(int))]; } control;
+  if (count < 1 || count > creactor_most_descriptors) return -EINVAL;
+  struct iovec piece = {(void *)bytes, length};
+  struct msghdr message;
+  memset(&message, 0, sizeof message);
+  memset(&control, 0, sizeof control);
+  message.msg_iov = &piece, message.msg_iovlen = 1;
+  message.msg_control = &control, message.msg_controllen = CMSG_SPACE((size_t)count * sizeof(int));
+  control.header.cmsg_level = SOL_SOCKET, control.header.cmsg_type = SCM_RIGHTS;
+  control.header.cmsg_len = CMSG_LEN((size_t)count * sizeof(int));
+  memcpy(CMSG_DATA(&control.header), descriptors, (size_t)count * sizeof(int));
+  return creactor_result(sendmsg(fd, &message, MSG_NOSIGNAL));
+}
+// Receives bytes and up to `capacity` descriptors, which are close-on-exec. Sets `found` to their number, and `truncated`
+// if more were sent or this process had no room for them; the kernel has dropped those.
+CREACTOR_CALL long creactor_receive_descriptors(
+    int fd, void *bytes, size_t length, int *descriptors, int capacity, int *found, int *truncated) {
+  union { struct cmsghdr header; char bytes[CMSG_SPACE(creactor_most_descriptors * sizeof(int))]; } control;
+  struct iovec piece = {bytes, length};
+  struct msghdr message;
+  memset(&message, 0, sizeof message);
+  if (capacity > creactor_most_descriptors) capacity = creactor_most_descriptors;
+  message.msg_iov = &piece, message.msg_iovlen = 1;
+  message.msg_control = &control, message.msg_controllen = CMSG_LEN((size_t)capacity * sizeof(int));
+  *found = *truncated = 0;
+  long result = creactor_result(recvmsg(fd, &message, MSG_CMSG_CLOEXEC));
+  if (result < 0) return result;
+  *truncated = (message.msg_flags & MSG_CTRUNC) != 0;
+  for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+    int count = (int)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+    for (int index = 0; index < count && *found < capacity; index++)
+      memcpy(&descriptors[(*found)++], CMSG_DATA(header) + (size_t)index * sizeof(int), sizeof(int));
+  }
+  return result;
+}
+
 // MARK: names
 
 // Asks the name servers for the SRV records of a service (res_query(3)). Returns the length of the reply, which may exceed

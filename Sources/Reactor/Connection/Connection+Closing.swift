@@ -111,6 +111,7 @@ extension Connection {
     /// Closes the descriptor and calls `closed`, at the end of the turn in which the connection ended.
     func closeDescriptor() {
         if !loop.adoptions.isEmpty { endAdoption() }
+        if state.contains(.takesDescriptors) { endPassing() }
         descriptor.take()?.close(loop.kernel)
         loop.counters.connectionsClosed += 1
         owner?.connectionClosed(self)

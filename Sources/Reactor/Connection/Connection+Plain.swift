@@ -24,7 +24,7 @@ extension Connection {
         }
         if state.wantsHeldInput { deliverResumed() }
         // A hang-up ends the input, which the next read reports; a write reports the end of the output.
-        if state.wantsToRead && readiness != .writable { readPlain(readiness) }
+        if state.wantsToRead && readiness != .writable { readOffFastPath(readiness) }
     }
 
     /// Handles the readiness of the output descriptor of a pair.
@@ -54,15 +54,17 @@ extension Connection {
 
     // MARK: Reading
 
-    /// Reads and delivers within the budget of a turn. A short read of a pipe or terminal does not mean that it is
-    /// empty: level-triggered, the rest is reported again; edge-triggered, reading goes on until it would block.
-    private func readPlain(_ readiness: Readiness) {
+    /// Reads and delivers within the budget of a turn. A short read of a pipe or terminal, or one that ends with passed
+    /// descriptors, does not mean that nothing is left: level-triggered, the rest is reported again; edge-triggered,
+    /// reading goes on until it would block.
+    @inline(never)
+    func readOffFastPath(_ readiness: Readiness) {
         var receivesLeft = limits.receivesPerTurn
         var bytesLeft = limits.bytesReceivedPerTurn
         while receivesLeft > 0 && bytesLeft > 0 {
             guard state.wantsToRead else { return }
             if state.contains(.limitsReading) { return readLimited(readiness) }
-            let count = take(readPlain(atMost: loop.receiveBuffer.capacity))
+            let count = take(receiveOffFastPath(atMost: loop.receiveBuffer.capacity))
             if count == 0 || (count < loop.receiveBuffer.capacity && !loop.isEdgeTriggered) { return }
             receivesLeft -= 1
             bytesLeft -= count
@@ -70,9 +72,10 @@ extension Connection {
         if loop.isEdgeTriggered && state.wantsToRead { loop.redispatch(at: self, readiness) }
     }
 
-    /// Reads into the loop's receive buffer. A terminal whose other side has hung up reports EIO, which is the end of
-    /// its stream.
-    func readPlain(atMost limit: Int) -> SystemResult {
+    /// Receives into the loop's receive buffer. A terminal whose other side has hung up reports EIO, which is the end
+    /// of its stream.
+    func receiveOffFastPath(atMost limit: Int) -> SystemResult {
+        guard state.contains(.plain) else { return receivePassed(atMost: limit) }
         let result = retryingInterrupts { loop.read(from: fd, atMost: limit) }
         return result.errno == .ioError ? SystemResult(0) : result
     }

@@ -167,7 +167,11 @@ public import SystemPackage
         if state.wantsHeldInput { deliverResumed() }
         if state.wantsToRead {
             guard readiness != .writable else { return }
-            if state.contains(.limitsReading) { readLimited(readiness) } else { read(readiness) }
+            if state.isDisjoint(with: [.limitsReading, .takesDescriptors]) {
+                read(readiness)
+            } else {
+                readOffFastPath(readiness)
+            }
         } else if !state.isClosed, readiness.contains(.error) {
             failWithPendingError()
         } else if readiness.contains(.hangUp), !state.isClosed, state.contains(.ended) {

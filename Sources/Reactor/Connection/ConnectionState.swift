@@ -74,11 +74,16 @@ struct ConnectionState: OptionSet {
     /// The descriptor is not a socket: read(2) and write(2) move its bytes, off the fast paths; Connection+Plain.swift.
     static let plain = ConnectionState(rawValue: 1 << 30)
 
+    /// Descriptors are received with the bytes; Connection+Passing.swift.
+    static let takesDescriptors = ConnectionState(rawValue: 1 << 29)
+
     // Sets that are tested together.
     static let notOpen: ConnectionState = [.closing, .lingering, .closed]
     static let pausesReading: ConnectionState = [.pausedByUser, .pausedByPressure, .pausedByRate, .holdsInput]
     static let keepsFromReading: ConnectionState = [.closed, .ended, .pausesReading]
-    static let keepsFromReadingFreely: ConnectionState = [.keepsFromReading, .limitsReading, .plain]
+    static let keepsFromReadingFreely: ConnectionState = [
+        .keepsFromReading, .limitsReading, .plain, .takesDescriptors,
+    ]
     static let keepsFromDelivering: ConnectionState = [.notOpen, .pausedByUser, .pausedByPressure]
     static let discardsInput: ConnectionState = [.closing, .lingering]
     static let keepsFromWriting: ConnectionState = [.closing, .lingering, .closed, .closingWrite, .writeClosed]

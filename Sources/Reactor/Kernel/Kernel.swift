@@ -171,6 +171,12 @@ package protocol SystemCalls: Kernel {
 
     /// Sets `credentials` to the peer's on success: getsockopt(2) with `SO_PEERCRED`.
     func peerCredentials(of socket: FileDescriptor, _ credentials: inout PeerCredentials) -> SystemResult
+    /// Sends bytes with descriptors over a Unix socket: sendmsg(2) with `SCM_RIGHTS` and `MSG_NOSIGNAL`.
+    func send(_ socket: FileDescriptor, _ bytes: RawSpan, passing descriptors: [FileDescriptor]) -> SystemResult
+    /// Receives bytes with descriptors: recvmsg(2) with `MSG_CMSG_CLOEXEC`.
+    func receive(
+        _ socket: FileDescriptor, into buffer: consuming MutableRawSpan, _ passed: inout PassedDescriptors
+    ) -> SystemResult
     /// Sets `status` on success, without following a symbolic link: lstat(2).
     func status(of path: FilePath, _ status: inout PathStatus) -> SystemResult
     /// Removes a path: unlink(2).

@@ -103,6 +103,7 @@ public struct SocketError: Error, Sendable, CustomStringConvertible {
         case (.listen, .permissionDenied): "ports below 1024 need root or CAP_NET_BIND_SERVICE; choose a higher one"
         case (.listen, .addressNotAvailable): "this machine has no such address"
         case (.connect, .connectionRefused): "no server is listening there"
+        case (.watch, .notPermitted): "epoll cannot watch what never blocks, such as a file or /dev/null"
         case (.watch, .badFileDescriptor): "other code in this process closed it while the loop was watching it"
         case (.send, .messageTooLong):
             "a datagram has at most 65507 bytes over IPv4 and 65527 over IPv6, or less if the path's MTU is smaller"

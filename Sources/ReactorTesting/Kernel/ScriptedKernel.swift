@@ -304,6 +304,14 @@ extension ScriptedKernel {
     package func write(_ descriptor: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
         play(.write, descriptor.rawValue).result
     }
+    /// send(2): the descriptors are ignored.
+    package func send(_ socket: FileDescriptor, _ bytes: RawSpan, passing descriptors: [FileDescriptor])
+        -> SystemResult
+    { send(socket, bytes) }
+    /// recv(2): no descriptors come.
+    package func receive(
+        _ socket: FileDescriptor, into buffer: consuming MutableRawSpan, _ passed: inout PassedDescriptors
+    ) -> SystemResult { receive(socket, into: buffer) }
     /// Reports a connected stream socket, without a line of the script.
     package func describe(_ descriptor: FileDescriptor, _ status: inout DescriptorStatus) -> SystemResult {
         status = DescriptorStatus(kind: .stream, flags: 2)

@@ -24,6 +24,15 @@ extension SimulatedKernel {
         return (ends.0.descriptor, ends.1.descriptor)
     }
 
+    /// Fails: simulated sockets do not pass descriptors.
+    package func send(_ socket: FileDescriptor, _ bytes: RawSpan, passing descriptors: [FileDescriptor])
+        -> SystemResult
+    { SystemResult(.notSupported) }
+    /// recv(2): no descriptors come.
+    package func receive(
+        _ socket: FileDescriptor, into buffer: consuming MutableRawSpan, _ passed: inout PassedDescriptors
+    ) -> SystemResult { receive(socket, into: buffer) }
+
     /// fstat(2) and the like.
     package func describe(_ descriptor: FileDescriptor, _ status: inout DescriptorStatus) -> SystemResult {
         guard let file = file(descriptor.rawValue) else { return SystemResult(.badFileDescriptor) }

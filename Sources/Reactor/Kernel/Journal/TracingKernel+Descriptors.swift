@@ -9,6 +9,24 @@ extension TracingKernel {
         return note("fstat(\(descriptor.rawValue))", result, result.succeeded ? "\(status.kind)" : "")
     }
 
+    /// sendmsg(2) with descriptors.
+    package func send(_ socket: FileDescriptor, _ bytes: RawSpan, passing descriptors: [FileDescriptor])
+        -> SystemResult
+    {
+        note(
+            "sendmsg(\(socket.rawValue), \(bytes.byteCount) bytes, descriptors \(descriptors.map(\.rawValue)))",
+            base.send(socket, bytes, passing: descriptors))
+    }
+
+    /// recvmsg(2) with descriptors.
+    package func receive(
+        _ socket: FileDescriptor, into buffer: consuming MutableRawSpan, _ passed: inout PassedDescriptors
+    ) -> SystemResult {
+        let result = base.receive(socket, into: buffer, &passed)
+        let numbers = passed.descriptors.map(\.rawValue)
+        return note("recvmsg(\(socket.rawValue))", result, numbers.isEmpty ? "" : "descriptors \(numbers)")
+    }
+
     /// fcntl(2) with `F_SETFL`.
     package func setStatusFlags(_ flags: CInt, of descriptor: FileDescriptor) -> SystemResult {
         note(
