@@ -53,7 +53,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
     ],
     targets: [
-        .target(name: "CReactor"),
+        // res_query(3), which the C library itself contains from glibc 2.34 on.
+        .target(name: "CReactor", linkerSettings: [.linkedLibrary("resolv", .when(platforms: [.linux]))]),
         .target(name: "Reactor", dependencies: ["CReactor", system], swiftSettings: settings),
         .target(name: "ReactorTesting", dependencies: ["Reactor", system], swiftSettings: settings),
         .target(name: "ServedFiles", dependencies: ["CReactor", "Reactor", system], swiftSettings: settings),

@@ -1,5 +1,6 @@
 #include "CReactor.h"
 
+#include <spawn.h>
 #include <stdatomic.h>
 #include <ucontext.h>
 
@@ -164,4 +165,30 @@ failed:;
   unsigned char error = (unsigned char)errno;
   (void)!write(descriptors[count - 1], &error, 1);
   _exit(127);
+}
+
+long creactor_spawn(
+    const char *path, char *const arguments[], char *const environment[], int input, int output) {
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  sigset_t none, all;
+  pid_t child = 0;
+  int error = posix_spawn_file_actions_init(&actions);
+  if (error != 0) return -error;
+  error = posix_spawnattr_init(&attributes);
+  if (error != 0) {
+    posix_spawn_file_actions_destroy(&actions);
+    return -error;
+  }
+  sigemptyset(&none);
+  sigfillset(&all);
+  error = posix_spawn_file_actions_adddup2(&actions, input, 0);
+  if (error == 0) error = posix_spawn_file_actions_adddup2(&actions, output, 1);
+  if (error == 0) error = posix_spawnattr_setsigmask(&attributes, &none);
+  if (error == 0) error = posix_spawnattr_setsigdefault(&attributes, &all);
+  if (error == 0) error = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  if (error == 0) error = posix_spawn(&child, path, &actions, &attributes, arguments, environment);
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&actions);
+  return error == 0 ? child : -error;
 }

@@ -13,6 +13,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <resolv.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -196,6 +197,55 @@ CREACTOR_CALL long creactor_unacknowledged(int fd) {
 }
 CREACTOR_CALL long creactor_shutdown_write(int fd) { return creactor_result(shutdown(fd, SHUT_WR)); }
 
+// Sends bytes and descriptors over a Unix socket (SCM_RIGHTS in unix(7)); -EINVAL for more than the kernel's maximum.
+enum { creactor_most_descriptors = 253 };
+CREACTOR_CALL long creactor_send_descriptors(int fd, const void *bytes, size_t length, const int *descriptors, int count) {
+  union { struct cmsghdr header; char bytes[CMSG_SPACE(creactor_most_descriptors * sizeof(int))]; } control;
+  if (count < 1 || count > creactor_most_descriptors) return -EINVAL;
+  struct iovec piece = {(void *)bytes, length};
+  struct msghdr message;
+  memset(&message, 0, sizeof message);
+  memset(&control, 0, sizeof control);
+  message.msg_iov = &piece, message.msg_iovlen = 1;
+  message.msg_control = &control, message.msg_controllen = CMSG_SPACE((size_t)count * sizeof(int));
+  control.header.cmsg_level = SOL_SOCKET, control.header.cmsg_type = SCM_RIGHTS;
+  control.header.cmsg_len = CMSG_LEN((size_t)count * sizeof(int));
+  memcpy(CMSG_DATA(&control.header), descriptors, (size_t)count * sizeof(int));
+  return creactor_result(sendmsg(fd, &message, MSG_NOSIGNAL));
+}
+// Receives bytes and up to `capacity` descriptors, which are close-on-exec. Sets `found` to their number, and `truncated`
+// if more were sent or this process had no room for them; the kernel has dropped those.
+CREACTOR_CALL long creactor_receive_descriptors(
+    int fd, void *bytes, size_t length, int *descriptors, int capacity, int *found, int *truncated) {
+  union { struct cmsghdr header; char bytes[CMSG_SPACE(creactor_most_descriptors * sizeof(int))]; } control;
+  struct iovec piece = {bytes, length};
+  struct msghdr message;
+  memset(&message, 0, sizeof message);
+  if (capacity > creactor_most_descriptors) capacity = creactor_most_descriptors;
+  message.msg_iov = &piece, message.msg_iovlen = 1;
+  message.msg_control = &control, message.msg_controllen = CMSG_LEN((size_t)capacity * sizeof(int));
+  *found = *truncated = 0;
+  long result = creactor_result(recvmsg(fd, &message, MSG_CMSG_CLOEXEC));
+  if (result < 0) return result;
+  *truncated = (message.msg_flags & MSG_CTRUNC) != 0;
+  for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+    int count = (int)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+    for (int index = 0; index < count && *found < capacity; index++)
+      memcpy(&descriptors[(*found)++], CMSG_DATA(header) + (size_t)index * sizeof(int), sizeof(int));
+  }
+  return result;
+}
+
+// MARK: names
+
+// Asks the name servers for the SRV records of a service (res_query(3)). Returns the length of the reply, which may exceed
+// the capacity, or the negated h_errno.
+CREACTOR_CALL long creactor_query_services(const char *name, unsigned char *reply, int capacity) {
+  int length = res_query(name, 1 /* IN */, 33 /* SRV */, reply, capacity);
+  return length < 0 ? -(long)h_errno : length;
+}
+
 // MARK: Unix sockets and their paths
 
 // The process, user and group of the peer at the time of connect(2) (SO_PEERCRED in unix(7)). struct ucred needs
@@ -345,6 +395,24 @@ CREACTOR_CALL long creactor_adopt(int fd) {
   if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) return -(long)errno;
   return creactor_result(fcntl(fd, F_SETFD, FD_CLOEXEC));
 }
+// What a descriptor refers to: its status flags (F_GETFL), the mode of its file, and for a socket its type and whether it
+// listens.
+struct creactor_descriptor {
+  int32_t flags, mode, type, listens;
+};
+CREACTOR_CALL long creactor_describe(int fd, struct creactor_descriptor *found) {
+  struct stat status;
+  int flags = fcntl(fd, F_GETFL);
+  if (flags < 0 || fstat(fd, &status) < 0) return -(long)errno;
+  *found = (struct creactor_descriptor){flags, (int32_t)status.st_mode, 0, 0};
+  if (S_ISSOCK(status.st_mode)) {
+    found->type = (int32_t)creactor_getsockopt(fd, SOL_SOCKET, SO_TYPE);
+    found->listens = creactor_getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN) == 1;
+  }
+  return 0;
+}
+CREACTOR_CALL long creactor_set_status_flags(int fd, int flags) { return creactor_result(fcntl(fd, F_SETFL, flags)); }
+CREACTOR_CALL long creactor_set_close_on_exec(int fd) { return creactor_result(fcntl(fd, F_SETFD, FD_CLOEXEC)); }
 CREACTOR_CALL long creactor_eventfd(void) { return creactor_result(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)); }
 // Opens /dev/null for each closed standard stream (0, 1 or 2), so that no other descriptor gets its number. It is
 // opened for the opposite direction: using the stream still fails with EBADF.
@@ -540,6 +608,23 @@ CREACTOR_CALL long creactor_executable(char *path, size_t capacity) {
 // exits.
 long creactor_start_process(
     const char *path, char *const arguments[], char *const environment[], char *digits, int descriptors[], int count);
+
+// Starts a program with these descriptors as its standard input and output and the signal state of a fresh process, and
+// returns its process ID. A program that cannot be executed is reported here (posix_spawn(3)).
+long creactor_spawn(
+    const char *path, char *const arguments[], char *const environment[], int input, int output);
+
+// Opens a descriptor that is readable once the process has ended (pidfd_open(2), Linux 5.3).
+CREACTOR_CALL long creactor_pidfd_open(int process) { return creactor_result(syscall(434L, (long)process, 0L)); }
+CREACTOR_CALL long creactor_kill(int process, int signal) { return creactor_result(kill(process, signal)); }
+// Reaps a child process if it has ended, without waiting. Returns its process ID, or 0 while it is running. Sets `code`
+// to its exit status, or to the negated number of the signal that ended it.
+CREACTOR_CALL long creactor_reap(int process, int *code) {
+  int status = 0;
+  long result = creactor_result(waitpid(process, &status, WNOHANG));
+  if (result > 0) *code = WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+  return result;
+}
 
 // Kills a child process and reaps it.
 CREACTOR_CALL long creactor_end_process(int process) {

@@ -173,6 +173,13 @@ final class ConnectionTask: Suspension, ConnectionHandler {
         executor.resume(self)
     }
 
+    /// Ends the use of a connection that goes back to its pool.
+    func leaseEnded() {
+        isDone = true
+        dropKept()
+        outlet?.close()
+    }
+
     // MARK: Other tasks
 
     /// Returns the outlet of other tasks' output, created on first use.

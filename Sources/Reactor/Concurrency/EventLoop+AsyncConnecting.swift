@@ -48,7 +48,7 @@ extension EventLoop {
     /// Waits for the outcome of an attempt.
     ///
     /// - Parameter begin: starts the attempt and returns the closure that cancels it.
-    private nonisolated(nonsending) func waitForConnection(
+    nonisolated(nonsending) func waitForConnection(
         _ begin: (@escaping HandlerFactory, @escaping (SocketError) -> Void) throws -> () -> Void
     ) async throws -> AsyncConnection {
         let attempt = Attempt()

@@ -25,7 +25,7 @@ extension Connection {
     /// has no reset: its peer sees the end of the stream, or an error if its own last bytes were not read.
     public func abort() {
         guard !state.isClosed else { return }
-        _ = loop.kernel.setResetOnClose(fd)
+        resetOnClose()
         terminate(CloseReason(.aborted))
     }
 
@@ -52,14 +52,16 @@ extension Connection {
     func shutdownWriting() {
         state.remove(.closingWrite)
         state.insert(.writeClosed)
-        _ = loop.kernel.shutdownWriting(fd)
+        if state.contains(.plain) { endOutput() } else { _ = loop.kernel.shutdownWriting(fd) }
         if state.contains(.ended) { terminate(CloseReason(.ended)) }
     }
 
     /// Lingers or closes, once the queue is empty after ``close()``.
     func lingerOrClose() {
         // Nothing can be lost if the peer has ended its stream, or was sent nothing.
-        if state.contains(.ended) || sentCount == 0 || limits.lingerNanoseconds <= 0 { return lingered() }
+        if state.contains(.ended) || sentCount == 0 || limits.lingerNanoseconds <= 0 || state.contains(.plain) {
+            return lingered()
+        }
         if !state.contains(.writeClosed) { _ = loop.kernel.shutdownWriting(fd) }
         state.remove(.closing)
         state.formUnion([.lingering, .writeClosed])
@@ -90,19 +92,26 @@ extension Connection {
     @inline(never)
     func terminate(_ reason: CloseReason, losesOutput: Bool = false) {
         guard !state.isClosed else { return }
-        if descriptor != nil && (losesOutput || state.contains(.queued)) { _ = loop.kernel.setResetOnClose(fd) }
+        if descriptor != nil && (losesOutput || state.contains(.queued)) { resetOnClose() }
         state.subtract([.closing, .lingering, .queued, .closingWrite])
         state.formUnion([.closed, .writeClosed])
         closeReason = reason
         dropQueue()
+        if state.contains(.plain) { noteOutputLost() }
         if !loop.rateMeters.isEmpty { endRates() }
         loop.timers.cancel(timer)
         if isRegistered { loop.deregister(self, closesAlone: !state.contains(.descriptorShared)) }
         loop.closing.append(self)
     }
 
+    private func resetOnClose() {
+        if !state.contains(.plain) { _ = loop.kernel.setResetOnClose(fd) }
+    }
+
     /// Closes the descriptor and calls `closed`, at the end of the turn in which the connection ended.
     func closeDescriptor() {
+        if !loop.adoptions.isEmpty { endAdoption() }
+        if state.contains(.takesDescriptors) { endPassing() }
         descriptor.take()?.close(loop.kernel)
         loop.counters.connectionsClosed += 1
         owner?.connectionClosed(self)

@@ -95,6 +95,7 @@ extension Connection {
     /// Asks the kernel how much the peer has acknowledged; a change since the last check is progress.
     func noteAcknowledged(_ now: MonotonicTime) {
         guard sentCount != acknowledgedCount else { return }
+        if state.contains(.plain) { return acknowledgedCount = sentCount }  // nothing acknowledges what a pipe took
         let left = loop.kernel.unacknowledged(of: fd)
         guard left.succeeded else {  // unknown: what the kernel accepts counts as progress
             state.remove(.unacknowledged)

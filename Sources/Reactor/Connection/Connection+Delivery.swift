@@ -40,6 +40,12 @@ extension Connection {
         handlerReturned()
     }
 
+    /// Hands a received descriptor to the closure that asked for it.
+    func deliver(_ descriptor: consuming OwnedDescriptor, to taker: DescriptorTaker) {
+        taker.take(descriptor)
+        loop.callbackReturned(from: self)
+    }
+
     func deliverConnected() { deliver { try $0.connected(self) } }
 
     func deliverEnded() { deliver { try $0.ended(self) } }

@@ -66,7 +66,7 @@ extension Connection {
         if file.left > 0 {
             let offered = min(file.left, limit, Self.largestCall)
             let result = retryingInterrupts {
-                loop.sendFile(to: fd, from: file.fd, at: file.offset, count: offered)
+                loop.sendFile(to: outputDescriptor, from: file.fd, at: file.offset, count: offered)
             }
             if result.rawValue == 0 {
                 let error = SocketError(

@@ -115,11 +115,15 @@ extension Connection {
                 updateInterest()
                 return meter.wait()
             }
-            let result = retryingInterrupts { loop.receive(from: fd, atMost: allowed) }
+            let mayHoldMore = !state.isDisjoint(with: [.plain, .takesDescriptors])
+            let result =
+                mayHoldMore
+                ? receiveOffFastPath(atMost: allowed)
+                : retryingInterrupts { loop.receive(from: fd, atMost: allowed) }
             // Before the handler runs: it may change the limit.
             if result.rawValue > 0 { meter.take(result.rawValue) }
             let count = take(result)
-            if count == 0 || (count < allowed && readiness.isDisjoint(with: Self.saysMore)) { return }
+            if count == 0 || (count < allowed && !mayHoldMore && readiness.isDisjoint(with: Self.saysMore)) { return }
             receivesLeft -= 1
             bytesLeft -= count
         }

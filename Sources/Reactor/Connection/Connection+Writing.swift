@@ -53,7 +53,7 @@ extension Connection {
     @inline(never)
     private func writeOtherwise(_ bytes: RawSpan) -> WriteResult {
         guard state.isDisjoint(with: .keepsFromWriting) else { return .closed }
-        if state.intersection([.gathering, .queued, .limitsWriting]) == .gathering {
+        if state.intersection([.gathering, .queued, .queuesOutput]) == .gathering {
             sendGathered()
             if state.isClosed { return .closed }
             if !state.contains(.queued) { return sendDirectly(bytes) }
@@ -197,7 +197,7 @@ extension Connection {
                 budget -= sent
             } else {
                 let offered = min(leading, budget)
-                let result = retryingInterrupts { queue.withFirst(offered) { loop.kernel.send(fd, $0) } }
+                let result = retryingInterrupts { queue.withFirst(offered) { transmit($0) } }
                 guard let sent = judgeSend(result) else { return }
                 if sent > 0 {
                     queue.removeFirst(sent)
@@ -237,7 +237,8 @@ extension Connection {
 
     /// Evaluates the result of a send.
     ///
-    /// - Returns: The number of bytes taken, 0 if it would block; `nil` if the send failed and ended the connection.
+    /// - Returns: The number of bytes taken, 0 if it would block; `nil` if the send failed and ended the connection, or
+    ///   its output.
     func judgeSend(_ result: SystemResult) -> Int? {
         guard let errno = result.errno else {
             noteSent(result.rawValue)
@@ -252,8 +253,13 @@ extension Connection {
             armDeadline(loop.turnTime + Self.bufferRetryNanoseconds)
             return 0
         }
-        terminate(CloseReason(.failed, error: SocketError(.send, subject: "\(peer)", errno: errno)))
+        let error = SocketError(.send, subject: "\(peer)", errno: errno)
+        if !losesOutputOnly(error) { terminate(CloseReason(.failed, error: error)) }
         return nil
+    }
+
+    private func transmit(_ bytes: RawSpan) -> SystemResult {
+        state.contains(.plain) ? writePlain(bytes) : loop.kernel.send(fd, bytes)
     }
 
     @inline(__always)
@@ -267,7 +273,7 @@ extension Connection {
 
     /// Adds the connection to ``EventLoop/unflushed``, unless its handler is running: its return sends everything.
     func askForFlush() {
-        if state.intersection([.gathering, .limitsWriting]) != .gathering { flushInNextTurn() }
+        if state.intersection([.gathering, .queuesOutput]) != .gathering { flushInNextTurn() }
     }
 
     /// Adds the connection to ``EventLoop/unflushed``, even while its handler is running.

@@ -137,6 +137,7 @@ public import SystemPackage
         guard isRegistered else { return }
         var interest: Interest = state.wantsToRead ? .readable : []
         if state.intersection([.queued, .outOfBuffers, .heldByRate]) == .queued { interest.insert(.writable) }
+        if state.contains(.plain) { interest = passingOutput(interest) }
         loop.setInterest(interest, of: self)
         if interest.isEmpty && !loop.capabilities.reportsHangUp { armDeadline(loop.turnTime + Self.probeNanoseconds) }
     }
@@ -159,6 +160,7 @@ public import SystemPackage
     override func ready(_ readiness: Readiness) {
         // The common case: bytes, and nothing else.
         if readiness == .readable && state.readsFreely { return read(readiness) }
+        if state.contains(.plain) { return readyPlain(readiness) }
         if readiness.contains(.writable) && state.contains(.queued) {
             flushQueue()
             settle()
@@ -166,7 +168,11 @@ public import SystemPackage
         if state.wantsHeldInput { deliverResumed() }
         if state.wantsToRead {
             guard readiness != .writable else { return }
-            if state.contains(.limitsReading) { readLimited(readiness) } else { read(readiness) }
+            if state.isDisjoint(with: [.limitsReading, .takesDescriptors]) {
+                read(readiness)
+            } else {
+                readOffFastPath(readiness)
+            }
         } else if !state.isClosed, readiness.contains(.error) {
             failWithPendingError()
         } else if readiness.contains(.hangUp), !state.isClosed, state.contains(.ended) {
@@ -181,6 +187,7 @@ public import SystemPackage
 
     override func descriptorLost() {
         _ = descriptor.take()?.release()
+        endAdoption()
         terminate(CloseReason(.failed, error: SocketError(.watch, subject: "\(peer)", errno: .badFileDescriptor)))
     }
 

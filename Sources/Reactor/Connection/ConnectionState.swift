@@ -75,16 +75,25 @@ struct ConnectionState: OptionSet {
     static let reportsPressureOnly = ConnectionState(rawValue: 1 << 23)
     /// The connection is part of a relay, which sets and ends `pausedByPressure` for the pressure of the other side.
     static let relayed = ConnectionState(rawValue: 1 << 24)
+    /// The descriptor is not a socket: read(2) and write(2) move its bytes, off the fast paths; Connection+Plain.swift.
+    static let plain = ConnectionState(rawValue: 1 << 30)
+
+    /// Descriptors are received with the bytes; Connection+Passing.swift.
+    static let takesDescriptors = ConnectionState(rawValue: 1 << 29)
 
     // Sets that are tested together.
     static let notOpen: ConnectionState = [.closing, .lingering, .closed]
     static let pausesReading: ConnectionState = [.pausedByUser, .pausedByPressure, .pausedByRate, .holdsInput]
     static let keepsFromReading: ConnectionState = [.closed, .ended, .pausesReading]
-    static let keepsFromReadingFreely: ConnectionState = [.keepsFromReading, .limitsReading]
+    static let keepsFromReadingFreely: ConnectionState = [
+        .keepsFromReading, .limitsReading, .plain, .takesDescriptors,
+    ]
     static let keepsFromDelivering: ConnectionState = [.notOpen, .pausedByUser, .pausedByPressure]
     static let discardsInput: ConnectionState = [.closing, .lingering]
     static let keepsFromWriting: ConnectionState = [.closing, .lingering, .closed, .closingWrite, .writeClosed]
-    static let decidesWriting: ConnectionState = [.keepsFromWriting, .gathering, .queued, .limitsWriting]
+    static let decidesWriting: ConnectionState = [.keepsFromWriting, .gathering, .queued, .queuesOutput]
+    /// All output is queued, instead of being gathered while the handler runs.
+    static let queuesOutput: ConnectionState = [.limitsWriting, .plain]
     static let needsSettling: ConnectionState = [
         .closing, .lingering, .closed, .closingWrite, .queued, .pausedByPressure, .owesDrained, .owesFileOutcome,
     ]

@@ -40,6 +40,16 @@ extension EventLoop {
         receiveBuffer.fill(atMost: limit) { kernel.receive(socket, into: $0) }
     }
 
+    /// Receives at most `limit` bytes, and descriptors with them.
+    func receive(from socket: FileDescriptor, atMost limit: Int, _ passed: inout PassedDescriptors) -> SystemResult {
+        receiveBuffer.fill(atMost: limit) { kernel.receive(socket, into: $0, &passed) }
+    }
+
+    /// Reads at most `limit` bytes of a descriptor that is not a socket into the loop's receive buffer.
+    func read(from descriptor: FileDescriptor, atMost limit: Int) -> SystemResult {
+        receiveBuffer.fill(atMost: limit) { kernel.read(descriptor, into: $0) }
+    }
+
     /// Appends bytes to the gather buffer; returns `false` if they do not fit.
     @inline(__always)
     func gather(_ bytes: RawSpan) -> Bool {

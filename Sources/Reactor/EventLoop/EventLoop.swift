@@ -93,6 +93,10 @@ public final class EventLoop {
     let offloaded = OffloadedWorkTable()
     /// The rate meters, by descriptor number, of the connections that have a rate limit.
     var rateMeters: [CInt: (reading: RateMeter?, writing: RateMeter?)] = [:]
+    /// What adopted connections have beyond a descriptor of their own, by descriptor number.
+    var adoptions: [CInt: AnyObject] = [:]
+    /// What receives the descriptors that a connection's peer sends, by descriptor number.
+    var descriptorTakers: [CInt: AnyObject] = [:]
     /// The ticks at which meters that wait for tokens resume.
     let rateTicks = RateTicks()
     /// The executor that runs Swift tasks on this loop's thread.

@@ -171,6 +171,12 @@ package protocol SystemCalls: Kernel {
 
     /// Sets `credentials` to the peer's on success: getsockopt(2) with `SO_PEERCRED`.
     func peerCredentials(of socket: FileDescriptor, _ credentials: inout PeerCredentials) -> SystemResult
+    /// Sends bytes with descriptors over a Unix socket: sendmsg(2) with `SCM_RIGHTS` and `MSG_NOSIGNAL`.
+    func send(_ socket: FileDescriptor, _ bytes: RawSpan, passing descriptors: [FileDescriptor]) -> SystemResult
+    /// Receives bytes with descriptors: recvmsg(2) with `MSG_CMSG_CLOEXEC`.
+    func receive(
+        _ socket: FileDescriptor, into buffer: consuming MutableRawSpan, _ passed: inout PassedDescriptors
+    ) -> SystemResult
     /// Sets `status` on success, without following a symbolic link: lstat(2).
     func status(of path: FilePath, _ status: inout PathStatus) -> SystemResult
     /// Removes a path: unlink(2).
@@ -207,6 +213,13 @@ package protocol SystemCalls: Kernel {
     func read(_ descriptor: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult
     /// Writes bytes to a descriptor that is not a socket: write(2).
     func write(_ descriptor: FileDescriptor, _ bytes: RawSpan) -> SystemResult
+    /// Sets `status` on success: fcntl(2) with `F_GETFL`, fstat(2), and getsockopt(2) with `SO_TYPE` and
+    /// `SO_ACCEPTCONN` for a socket.
+    func describe(_ descriptor: FileDescriptor, _ status: inout DescriptorStatus) -> SystemResult
+    /// Sets the status flags of an open file description, which duplicates share: fcntl(2) with `F_SETFL`.
+    func setStatusFlags(_ flags: CInt, of descriptor: FileDescriptor) -> SystemResult
+    /// Makes a descriptor close-on-exec: fcntl(2) with `F_SETFD`.
+    func setCloseOnExec(_ descriptor: FileDescriptor) -> SystemResult
     /// Opens a spare descriptor, to be held in reserve: open(2) of `/dev/null`.
     func reserveDescriptor() -> SystemResult
     /// Returns the soft limit of open descriptors: getrlimit(2), `RLIMIT_NOFILE`.

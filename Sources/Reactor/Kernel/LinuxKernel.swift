@@ -198,6 +198,24 @@ public final class LinuxKernel: SystemCalls, Sendable {
         }
     }
 
+    /// fcntl(2), fstat(2), getsockopt(2).
+    package func describe(_ descriptor: FileDescriptor, _ status: inout DescriptorStatus) -> SystemResult {
+        var found = creactor_descriptor()
+        let result = unsafe SystemResult(rawValue: creactor_describe(descriptor.rawValue, &found))
+        if result.succeeded { status = DescriptorStatus(found) }
+        return result
+    }
+
+    /// fcntl(2) with `F_SETFL`.
+    package func setStatusFlags(_ flags: CInt, of descriptor: FileDescriptor) -> SystemResult {
+        SystemResult(rawValue: creactor_set_status_flags(descriptor.rawValue, flags))
+    }
+
+    /// fcntl(2) with `F_SETFD`.
+    package func setCloseOnExec(_ descriptor: FileDescriptor) -> SystemResult {
+        SystemResult(rawValue: creactor_set_close_on_exec(descriptor.rawValue))
+    }
+
     /// open(2) of `/dev/null`.
     package func reserveDescriptor() -> SystemResult { SystemResult(rawValue: creactor_open_null()) }
 

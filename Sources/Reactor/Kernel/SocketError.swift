@@ -25,6 +25,8 @@ public struct SocketError: Error, Sendable, CustomStringConvertible {
         public static let listen = Operation(description: "listen on")
         /// Connecting.
         public static let connect = Operation(description: "connect to")
+        /// Adopting a descriptor as a connection.
+        public static let adopt = Operation(description: "adopt")
         /// Accepting a connection.
         public static let accept = Operation(description: "accept on")
         /// Registering with the selector, or waiting on it.
@@ -41,6 +43,8 @@ public struct SocketError: Error, Sendable, CustomStringConvertible {
         public static let inherit = Operation(description: "take over")
         /// Starting a successor process that takes over the listening sockets.
         public static let handOver = Operation(description: "hand over to")
+        /// Starting a child process.
+        public static let spawn = Operation(description: "start")
         /// Watching for signals.
         public static let signal = Operation(description: "watch for")
     }
@@ -99,6 +103,7 @@ public struct SocketError: Error, Sendable, CustomStringConvertible {
         case (.listen, .permissionDenied): "ports below 1024 need root or CAP_NET_BIND_SERVICE; choose a higher one"
         case (.listen, .addressNotAvailable): "this machine has no such address"
         case (.connect, .connectionRefused): "no server is listening there"
+        case (.watch, .notPermitted): "epoll cannot watch what never blocks, such as a file or /dev/null"
         case (.watch, .badFileDescriptor): "other code in this process closed it while the loop was watching it"
         case (.send, .messageTooLong):
             "a datagram has at most 65507 bytes over IPv4 and 65527 over IPv6, or less if the path's MTU is smaller"

@@ -23,6 +23,8 @@ public final class HappyEyeballs {
     private let limits: Limits
     private var phase = Phase.resolving
     private var lookUp: OffloadedWork?
+    /// Whether the addresses are tried in the resolver's order.
+    private var keepsOrder = false
     /// Addresses not tried yet, in reverse order.
     private var left: [SocketAddress] = []
     private var running: [Connector] = []
@@ -57,6 +59,15 @@ public final class HappyEyeballs {
                 failed: failed)
             return
         }
+        if text.hasPrefix("srv:") {
+            self.init(loop: loop, to: text, options: options, limits: limits, connected: connected, failed: failed)
+            keepsOrder = true
+            let service = String(text.dropFirst(4))
+            beginLookUp { [resolver = loop.resolver] () throws(SocketError) in
+                try resolver.addresses(ofService: service)
+            }
+            return
+        }
         let (host, port) = try SocketAddress.split(text)
         if let address = SocketAddress(host: host, port: port) {
             self.init(
@@ -64,15 +75,16 @@ public final class HappyEyeballs {
             return
         }
         self.init(loop: loop, to: text, options: options, limits: limits, connected: connected, failed: failed)
+        beginLookUp { [resolver = loop.resolver] () throws(SocketError) in try resolver.addresses(of: host, port: port)
+        }
+    }
+
+    /// Looks addresses up on a worker thread. A lookup may block for a long time; a loop that ends does not wait for it.
+    private func beginLookUp(_ addresses: @escaping @Sendable () throws(SocketError) -> [SocketAddress]) {
         do throws(OffloadError) {
-            // A lookup may block for a long time; a loop that ends does not wait for it.
-            lookUp = try loop.offload(
-                { [resolver = loop.resolver] in try resolver.addresses(of: host, port: port) }, isAwaitedAtEnd: false
-            ) { [self] result in
-                resolved(result)
-            }
+            lookUp = try loop.offload({ try addresses() }, isAwaitedAtEnd: false) { [self] result in resolved(result) }
         } catch {
-            fail(SocketError(.resolve, subject: text, reason: "\(error)"))
+            fail(SocketError(.resolve, subject: destination, reason: "\(error)"))
         }
     }
 
@@ -117,7 +129,8 @@ public final class HappyEyeballs {
         if addresses.isEmpty {
             return fail(SocketError(.resolve, subject: destination, reason: "it has no address"))
         }
-        left = options.order(addresses).reversed()
+        // The order of SRV records is that of their priorities.
+        left = keepsOrder ? addresses.reversed() : options.order(addresses).reversed()
         attemptNext()
     }
 

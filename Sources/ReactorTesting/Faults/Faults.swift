@@ -29,9 +29,10 @@ public struct Faults: Sendable {
     public var failingRegistration = 0.0
     /// A wait reports its events in random order.
     public var reordering = 0.0
-    /// A simulated client reads slowly; per client.
+    /// A simulated peer reads slowly; per client, and per connection of a simulated server.
     public var slowPeer = 0.0
-    /// A simulated client never reads; per client.
+    /// A simulated peer never reads (``SimulatedPeer/isStalled``); per client, and per connection of a simulated
+    /// server.
     public var stuckPeer = 0.0
     /// A datagram is lost; per datagram.
     public var datagramLoss = 0.0
@@ -65,6 +66,20 @@ public struct Faults: Sendable {
     }()
 
     /// Every fault, often.
+    ///
+    /// ## What to wait for
+    ///
+    /// Some peers never end by themselves, so a test that waits for all of them has to allow for these:
+    ///
+    /// - a peer that never reads (5%): it receives neither the end of the stream nor a reset. Wait for
+    ///   `peer.isOver || peer.isStalled`;
+    /// - a client whose connect is never answered, because the accept queue was full or a fault ended the listener: it
+    ///   fails with `ETIMEDOUT` after two minutes of virtual time;
+    /// - a connection that was lost (0.5% of the segments): ``SimulatedPeer/wasReset`` on one side, a failed connection
+    ///   on the other. Bytes on the way are lost, so wait for the outcome instead of for a text;
+    /// - an operation that ran out of descriptors or memory and was not begun: the program has to retry it.
+    ///
+    /// A condition that does not hold within its time throws a ``SimulationFailure`` that names the seed.
     public static let harsh: Faults = {
         var faults = Faults()
         faults.shortTransfer = 0.25

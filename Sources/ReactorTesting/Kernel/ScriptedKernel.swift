@@ -304,6 +304,23 @@ extension ScriptedKernel {
     package func write(_ descriptor: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
         play(.write, descriptor.rawValue).result
     }
+    /// send(2): the descriptors are ignored.
+    package func send(_ socket: FileDescriptor, _ bytes: RawSpan, passing descriptors: [FileDescriptor])
+        -> SystemResult
+    { send(socket, bytes) }
+    /// recv(2): no descriptors come.
+    package func receive(
+        _ socket: FileDescriptor, into buffer: consuming MutableRawSpan, _ passed: inout PassedDescriptors
+    ) -> SystemResult { receive(socket, into: buffer) }
+    /// Reports a connected stream socket, without a line of the script.
+    package func describe(_ descriptor: FileDescriptor, _ status: inout DescriptorStatus) -> SystemResult {
+        status = DescriptorStatus(kind: .stream, flags: 2)
+        return SystemResult(0)
+    }
+    /// Succeeds, without a line of the script.
+    package func setStatusFlags(_ flags: CInt, of descriptor: FileDescriptor) -> SystemResult { SystemResult(0) }
+    /// Succeeds, without a line of the script.
+    package func setCloseOnExec(_ descriptor: FileDescriptor) -> SystemResult { SystemResult(0) }
     /// open(2) of the reserve descriptor.
     package func reserveDescriptor() -> SystemResult { play(.reserve).result }
     /// Returns 1,024.

@@ -9,7 +9,12 @@ extension SimulatedKernel {
         if let file = file(descriptor.rawValue) as? SimulatedRegularFile {
             return read(descriptor, file, into: buffer)
         }
-        if let errno = fault(.read) { return leave(.read, descriptor.rawValue, SystemResult(errno)) }
+        if let errno = fault(.read) {
+            if errno.faultClass == .wouldBlock, let file = file(descriptor.rawValue) {
+                wakeLater(file, [.readable, .peerClosed])
+            }
+            return leave(.read, descriptor.rawValue, SystemResult(errno))
+        }
         guard let file = file(descriptor.rawValue) else {
             violate("read of descriptor \(descriptor.rawValue), which is not open")
             return leave(.read, descriptor.rawValue, SystemResult(.badFileDescriptor))
@@ -23,12 +28,17 @@ extension SimulatedKernel {
         guard let socket = file as? SimulatedSocket else { return leave(.read, descriptor.rawValue, SystemResult(0)) }
         // Safe: the callee writes within the bounds of the buffer, which outlives the call.
         let result = unsafe buffer.withUnsafeMutableBytes { unsafe socket.receive(into: $0) }
+        if result.succeeded { spin.noteProgress() }
         return leave(.read, descriptor.rawValue, result)
     }
 
     /// write(2).
     package func write(_ descriptor: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
-        if let errno = fault(.write) { return leave(.write, descriptor.rawValue, SystemResult(errno)) }
+        if let errno = fault(.write) {
+            if errno.faultClass == .wouldBlock, let file = file(descriptor.rawValue) { wakeLater(file, .writable) }
+            if errno == .brokenPipe { raiseBrokenPipe() }
+            return leave(.write, descriptor.rawValue, SystemResult(errno))
+        }
         guard let file = file(descriptor.rawValue) else {
             violate("write to descriptor \(descriptor.rawValue), which is not open")
             return leave(.write, descriptor.rawValue, SystemResult(.badFileDescriptor))
@@ -37,7 +47,16 @@ extension SimulatedKernel {
             return leave(.write, descriptor.rawValue, SystemResult(bytes.byteCount))
         }
         // Safe: the callee copies the bytes while they are borrowed.
-        return leave(.write, descriptor.rawValue, unsafe bytes.withUnsafeBytes { unsafe socket.send($0) })
+        let result = unsafe bytes.withUnsafeBytes { unsafe socket.send($0) }
+        if result.succeeded { spin.noteProgress() }
+        if result.errno == .brokenPipe { raiseBrokenPipe() }
+        return leave(.write, descriptor.rawValue, result)
+    }
+
+    /// Raises `SIGPIPE`, which ends a process that has not blocked it.
+    func raiseBrokenPipe() {
+        if !blockedSignals.contains(.brokenPipe) { violate("SIGPIPE was not blocked: it ended the process") }
+        pendingSignals.insert(.brokenPipe)
     }
 
     /// open(2) of the reserve descriptor.

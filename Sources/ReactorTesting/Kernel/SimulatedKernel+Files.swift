@@ -61,10 +61,7 @@ extension SimulatedKernel {
             target.receiveReset(errno!)
             target.pendingError = nil
         }
-        if result.errno == .brokenPipe {
-            if !blockedSignals.contains(.brokenPipe) { violate("SIGPIPE was not blocked: it ended the process") }
-            pendingSignals.insert(.brokenPipe)
-        }
+        if result.errno == .brokenPipe { raiseBrokenPipe() }
         if result.succeeded { spin.noteProgress() }
         return leave(.sendFile, socket.rawValue, result, argument: count)
     }

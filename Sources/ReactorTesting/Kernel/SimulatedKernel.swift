@@ -143,7 +143,8 @@ public final class SimulatedKernel: SystemCalls {
 
     /// Returns the TCP or Unix socket behind a descriptor; a descriptor that is not open is a violation.
     func socket(_ descriptor: FileDescriptor, _ call: KernelCall) -> SimulatedSocket? {
-        endpoint(descriptor, call) as? SimulatedSocket
+        guard let socket = endpoint(descriptor, call) as? SimulatedSocket else { return nil }
+        return socket.isTerminal && call != .sendFile ? nil : socket
     }
 
     /// Returns the socket behind a descriptor, of any kind.

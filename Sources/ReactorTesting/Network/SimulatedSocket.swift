@@ -16,6 +16,8 @@ final class SimulatedSocket: SimulatedEndpoint {
     var phase = Phase.fresh
     var peer = SocketAddress.unspecified
     var resetsOnClose = false
+    /// Whether it is a stream that is not a socket.
+    var isTerminal = false
 
     // For a Unix socket with a path.
     var inode: UInt64 = 0

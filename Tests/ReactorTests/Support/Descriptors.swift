@@ -46,6 +46,10 @@ final class Pair {
         if second.rawValue >= 0 { Glibc.close(second.rawValue) }
         second = FileDescriptor(rawValue: -1)
     }
+
+    /// Leaves a descriptor to somebody else.
+    func forgetFirst() { first = FileDescriptor(rawValue: -1) }
+    func forgetSecond() { second = FileDescriptor(rawValue: -1) }
 }
 
 extension FileDescriptor {

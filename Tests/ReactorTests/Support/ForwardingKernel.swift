@@ -97,6 +97,19 @@ class ForwardingKernel: SystemCalls {
         base.read(descriptor, into: buffer)
     }
     func write(_ descriptor: FileDescriptor, _ bytes: RawSpan) -> SystemResult { base.write(descriptor, bytes) }
+    func send(_ socket: FileDescriptor, _ bytes: RawSpan, passing descriptors: [FileDescriptor]) -> SystemResult {
+        base.send(socket, bytes, passing: descriptors)
+    }
+    func receive(
+        _ socket: FileDescriptor, into buffer: consuming MutableRawSpan, _ passed: inout PassedDescriptors
+    ) -> SystemResult { base.receive(socket, into: buffer, &passed) }
+    func describe(_ descriptor: FileDescriptor, _ status: inout DescriptorStatus) -> SystemResult {
+        base.describe(descriptor, &status)
+    }
+    func setStatusFlags(_ flags: CInt, of descriptor: FileDescriptor) -> SystemResult {
+        base.setStatusFlags(flags, of: descriptor)
+    }
+    func setCloseOnExec(_ descriptor: FileDescriptor) -> SystemResult { base.setCloseOnExec(descriptor) }
     func reserveDescriptor() -> SystemResult { base.reserveDescriptor() }
     func descriptorLimit() -> SystemResult { base.descriptorLimit() }
     func forkCount() -> UInt32 { base.forkCount() }

@@ -17,6 +17,11 @@ public protocol NameResolver: Sendable {
     ///   - port: the port of the returned addresses.
     /// - Throws: ``SocketError`` if the name has no address, or if it cannot be resolved.
     func addresses(of host: String, port: UInt16) throws(SocketError) -> [SocketAddress]
+
+    /// Returns the SRV records of a service, such as `_imaps._tcp.example.org` (RFC 2782), in any order.
+    ///
+    /// Called like ``addresses(of:port:)``, for destinations `srv:NAME`. The default implementation throws.
+    func services(of name: String) throws(SocketError) -> [ServiceRecord]
 }
 
 /// The system's resolver: its hosts file and its configured name servers (getaddrinfo(3)).

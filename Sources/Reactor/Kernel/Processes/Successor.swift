@@ -105,14 +105,15 @@ struct Successor {
         return path.hasSuffix(replaced) ? String(path.dropLast(replaced.count)) : path
     }
 
-    /// Lends strings as an array of C strings that ends with a null pointer.
-    private static func withStrings(
-        _ texts: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> SystemResult
-    ) -> SystemResult {
-        // Safe: the copies live until the body has returned.
-        var pointers = unsafe texts.map { unsafe strdup($0) }
-        unsafe pointers.append(nil)
-        defer { unsafe pointers.forEach { unsafe free($0) } }
-        return unsafe pointers.withUnsafeBufferPointer { unsafe body($0.baseAddress!) }
-    }
+}
+
+/// Lends strings as an array of C strings that ends with a null pointer.
+func withStrings(
+    _ texts: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> SystemResult
+) -> SystemResult {
+    // Safe: the copies live until the body has returned.
+    var pointers = unsafe texts.map { unsafe strdup($0) }
+    unsafe pointers.append(nil)
+    defer { unsafe pointers.forEach { unsafe free($0) } }
+    return unsafe pointers.withUnsafeBufferPointer { unsafe body($0.baseAddress!) }
 }

@@ -30,7 +30,8 @@ extension EventLoop {
     /// without waiting long for any (Happy Eyeballs, RFC 8305); the first to connect is used.
     ///
     /// - Parameters:
-    ///   - destination: `HOST:PORT`, the host being a name or a numeric address, IPv6 in brackets; or `unix:PATH`.
+    ///   - destination: `HOST:PORT`, the host being a name or a numeric address, IPv6 in brackets; `unix:PATH`; or
+    ///     `srv:NAME`, for the servers that the SRV records of a service name (RFC 2782).
     ///   - options: the timing, and which family comes first.
     ///   - limits: the connection's limits; ``Limits/firstMessageTime`` is ignored.
     ///   - handler: creates the handler when the connection is established.
@@ -91,7 +92,7 @@ extension EventLoop {
 
 extension Limits {
     /// The limits of an outgoing connection, whose peer need not send a first message.
-    fileprivate var ofConnecting: Limits {
+    var ofConnecting: Limits {
         var limits = self
         limits.firstMessageTime = nil
         return limits
