@@ -156,25 +156,25 @@ public final class TFTPClient {
     private func stateChanged(_ state: TransferState) {
         if completion == nil && (state == .finished || state == .lingering) { completion = session.loop.now }
         switch state {
-        case .finished: tell(nil)
+        case .finished: notify(nil)
         case .failed(.silent(let time)):
             // A failing send explains the silence.
             if let error = session.sendError {
-                tell(.unsent("\(TransferFailure.silent(time)); \(error)"))
+                notify(.unsent("\(TransferFailure.silent(time)); \(error)"))
             } else {
-                tell(.silent(time))
+                notify(.silent(time))
             }
-        case .failed(let failure): tell(failure)
+        case .failed(let failure): notify(failure)
         default: break
         }
     }
 
     /// The socket is closed: the transfer is over, or the loop ended first.
     private func sessionEnded() {
-        tell(completion == nil ? .local(TFTPError(.undefined, "the transfer ended before it was complete")) : nil)
+        notify(completion == nil ? .local(TFTPError(.undefined, "the transfer ended before it was complete")) : nil)
     }
 
-    private func tell(_ failure: TransferFailure?) {
+    private func notify(_ failure: TransferFailure?) {
         ended.take()?(failure)
     }
 }

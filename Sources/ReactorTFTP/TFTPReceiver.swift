@@ -104,7 +104,7 @@ final class TFTPReceiver: TransferMachine {
         if state.isOver { return }
         switch packet {
         case .data(let block, let payload): received(block, payload, at: now)
-        case .optionAcknowledgement(let answer): agreed(on: answer, at: now)
+        case .optionAcknowledgement(let reply): agreed(on: reply, at: now)
         case .error(let error): if state != .lingering { end(.refused(error)) }
         case .acknowledgement, .read, .write: fail(.illegal("unexpected packet; this transfer receives your file"))
         }
@@ -122,7 +122,7 @@ final class TFTPReceiver: TransferMachine {
     }
 
     /// Handles the options that a server granted; acknowledges them as block 0.
-    private func agreed(on answer: [TFTPOption], at now: MonotonicTime) {
+    private func agreed(on reply: [TFTPOption], at now: MonotonicTime) {
         guard state == .opening, !opening.isServer else {
             statistics.useless += 1
             // A retransmission: the acknowledgement was lost.
@@ -130,7 +130,7 @@ final class TFTPReceiver: TransferMachine {
             return
         }
         do throws(TFTPError) {
-            terms = try TFTPTerms.accepting(answer, to: opening.asked)
+            terms = try TFTPTerms.accepting(reply, to: opening.asked)
         } catch {
             return fail(error)
         }

@@ -83,7 +83,7 @@ final class TFTPSender: TransferMachine {
         if state.isOver { return }
         switch packet {
         case .acknowledgement(let block): acknowledged(block, at: now)
-        case .optionAcknowledgement(let answer): agreed(on: answer, at: now)
+        case .optionAcknowledgement(let reply): agreed(on: reply, at: now)
         case .error(let error): end(.refused(error))
         case .data, .read, .write: fail(.illegal("unexpected packet; this transfer sends a file to you"))
         }
@@ -101,13 +101,13 @@ final class TFTPSender: TransferMachine {
     }
 
     /// Handles the options that a server granted.
-    private func agreed(on answer: [TFTPOption], at now: MonotonicTime) {
+    private func agreed(on reply: [TFTPOption], at now: MonotonicTime) {
         guard state == .opening, !opening.isServer else {
             statistics.useless += 1
             return
         }
         do throws(TFTPError) {
-            terms = try TFTPTerms.accepting(answer, to: opening.asked)
+            terms = try TFTPTerms.accepting(reply, to: opening.asked)
         } catch {
             return fail(error)
         }

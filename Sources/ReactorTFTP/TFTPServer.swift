@@ -154,7 +154,7 @@ public final class TFTPServer: DatagramHandler {
         throws(TFTPError)
     {
         if let former = transfers[peer] {
-            // The same once more: the network has doubled it, or our answer is late. The transfer itself repeats that, as
+            // The same once more: the network has doubled it, or our reply is late. The transfer itself repeats that, as
             // long as it may.
             let isSame = former.request == request && former.isWrite == isWrite
             if isSame && !former.isLingering && !former.session.machine.isSpent { return }
@@ -190,15 +190,15 @@ public final class TFTPServer: DatagramHandler {
     }
 
     /// The three packets of an adaptive timer: after 0, 1 and 3 s, and 4 s more.
-    private static let unansweredTime = Duration.seconds(7)
+    private static let unacknowledgedTime = Duration.seconds(7)
 
     private func makeRoom(for peer: SocketAddress) throws(TFTPError) {
         if let key = peer.limitKey, counts[key, default: 0] >= limits.transfersPerAddress,
-            !dropUnanswered(where: { $0.limitKey == key })
+            !dropUnacknowledged(where: { $0.limitKey == key })
         {
             throw TFTPError(.undefined, "too many transfers from this address; try again later")
         }
-        if transferCount >= limits.transfers && !dropUnanswered(where: { _ in true }) {
+        if transferCount >= limits.transfers && !dropUnacknowledged(where: { _ in true }) {
             throw TFTPError(.undefined, "too many transfers; try again later")
         }
         // Lingering transfers make room.
@@ -208,14 +208,14 @@ public final class TFTPServer: DatagramHandler {
         }
     }
 
-    /// A client that has not answered once may not be there: its transfer makes room for another one as soon as three
+    /// A client that has not replied once may not be there: its transfer makes room for another one as soon as three
     /// packets would have been sent to it in vain.
-    private func dropUnanswered(where isMeant: (SocketAddress) -> Bool) -> Bool {
-        let unanswered = transfers.first { peer, transfer in
+    private func dropUnacknowledged(where isMeant: (SocketAddress) -> Bool) -> Bool {
+        let silent = transfers.first { peer, transfer in
             transfer.session.machine.state == .opening && isMeant(peer)
-                && transfer.start.duration(to: loop.now) >= min(Self.unansweredTime, limits.patience)
+                && transfer.start.duration(to: loop.now) >= min(Self.unacknowledgedTime, limits.patience)
         }
-        guard let (peer, transfer) = unanswered else { return false }
+        guard let (peer, transfer) = silent else { return false }
         transfer.session.cancel(TFTPError(.undefined, "no reply in time"))
         forget(peer)
         return true
@@ -229,12 +229,12 @@ public final class TFTPServer: DatagramHandler {
         let ended: (TransferSession) -> Void = { [weak self] in self?.sessionEnded($0) }
         do throws(FileAccessError) {
             if isWrite {
-                let (terms, answer) = TFTPTerms.granting(request.options, within: bounds, fileSize: nil, isWrite: true)
+                let (terms, reply) = TFTPTerms.granting(request.options, within: bounds, fileSize: nil, isWrite: true)
                 if let size = terms.transferSize, size > limits.fileSize {
                     throw FileAccessError(.noSpace)
                 }
                 let receiver = TFTPReceiver(
-                    .server(granting: answer, isWrite: true), terms: terms,
+                    .server(granting: reply, isWrite: true), terms: terms,
                     limits: TFTPReceiver.Limits(
                         patience: limits.patience, fileSize: limits.fileSize, comparesSize: request.mode == .octet,
                         linger: limits.linger))
@@ -244,10 +244,10 @@ public final class TFTPServer: DatagramHandler {
             } else {
                 let (source, size) = try store.source(request.name)
                 // The length of netascii text on the wire is unknown in advance.
-                let (terms, answer) = TFTPTerms.granting(
+                let (terms, reply) = TFTPTerms.granting(
                     request.options, within: bounds, fileSize: request.mode == .octet ? size : nil, isWrite: false)
                 let sender = TFTPSender(
-                    .server(granting: answer, isWrite: false), terms: terms, patience: limits.patience)
+                    .server(granting: reply, isWrite: false), terms: terms, patience: limits.patience)
                 session = SendingSession(
                     source, size: size, request.mode, sender, with: peer, knowsPort: true, on: loop, ended: ended)
             }

@@ -41,10 +41,10 @@ struct TFTPTerms: Sendable, Hashable {
     ///   - fileSize: the size of the file that is read, in bytes; `nil` for netascii, and for a file that is written.
     ///   - isWrite: whether the client writes the file.
     static func granting(_ options: [TFTPOption], within bounds: Bounds, fileSize: Int?, isWrite: Bool)
-        -> (terms: TFTPTerms, answer: [TFTPOption])
+        -> (terms: TFTPTerms, reply: [TFTPOption])
     {
         var terms = TFTPTerms()
-        var answer: [TFTPOption] = []
+        var reply: [TFTPOption] = []
         var seen: Set<TFTPOption.Name> = []
         for option in options {
             // Repeated options are ignored.
@@ -52,27 +52,27 @@ struct TFTPTerms: Sendable, Hashable {
             switch name {
             case .blockSize where number >= blockSizes.lowerBound:
                 terms.blockSize = min(number, bounds.blockSize, blockSizes.upperBound)
-                answer.append(TFTPOption(name, terms.blockSize))
+                reply.append(TFTPOption(name, terms.blockSize))
             case .windowSize where number >= windowSizes.lowerBound:
                 terms.windowSize = min(number, bounds.windowSize)
-                answer.append(TFTPOption(name, terms.windowSize))
+                reply.append(TFTPOption(name, terms.windowSize))
             case .timeout where timeouts.contains(number):
                 terms.timeout = .seconds(number)
-                answer.append(TFTPOption(name, number))
+                reply.append(TFTPOption(name, number))
             case .transferSize:
                 // The size of an empty file is not sent: curl takes 0 for an error.
                 guard let size = isWrite ? number : fileSize, isWrite || size > 0 else { continue }
                 terms.transferSize = size
-                answer.append(TFTPOption(name, size))
+                reply.append(TFTPOption(name, size))
             default: continue
             }
         }
         let most = max(1, bounds.windowBytes / terms.blockSize)
         if terms.windowSize > most {
             terms.windowSize = most
-            answer = answer.map { $0.known == .windowSize ? TFTPOption(.windowSize, most) : $0 }
+            reply = reply.map { $0.known == .windowSize ? TFTPOption(.windowSize, most) : $0 }
         }
-        return (terms, answer)
+        return (terms, reply)
     }
 
     // MARK: The client's side
@@ -91,9 +91,9 @@ struct TFTPTerms: Sendable, Hashable {
     ///
     /// - Throws: ``TFTPError`` (8) for the server, if it granted an option that was not requested, or more than
     ///   requested.
-    static func accepting(_ answer: [TFTPOption], to asked: [TFTPOption]) throws(TFTPError) -> TFTPTerms {
+    static func accepting(_ reply: [TFTPOption], to asked: [TFTPOption]) throws(TFTPError) -> TFTPTerms {
         var terms = TFTPTerms()
-        for option in answer {
+        for option in reply {
             guard let name = option.known, let number = option.number,
                 let most = asked.first(where: { $0.name == option.name })?.number
             else { throw refusal("an option was not requested, or its value is not a number") }

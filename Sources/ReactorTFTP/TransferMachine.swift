@@ -46,7 +46,7 @@ public enum TransferFailure: Error, Sendable, Equatable, CustomStringConvertible
         case .refused(let error): "the other side says: \(error)"
         case .ended(let error), .local(let error): "\(error)"
         case .unsent(let reason): reason
-        case .silent(let time): "no answer for \(time.components.seconds) s"
+        case .silent(let time): "no reply for \(time.components.seconds) s"
         }
     }
 }
@@ -111,9 +111,9 @@ struct TransferOpening: Sendable {
     static let serversPackets = 3
 
     /// Returns the opening of a server that grants options.
-    static func server(granting answer: [TFTPOption], isWrite: Bool) -> TransferOpening {
+    static func server(granting reply: [TFTPOption], isWrite: Bool) -> TransferOpening {
         let packet: TFTPPacket? =
-            answer.isEmpty ? (isWrite ? .acknowledgement(block: 0) : nil) : .optionAcknowledgement(answer)
+            reply.isEmpty ? (isWrite ? .acknowledgement(block: 0) : nil) : .optionAcknowledgement(reply)
         return TransferOpening(packet: packet?.bytes, asked: [], isServer: true)
     }
 

@@ -9,7 +9,7 @@ import Reactor
 /// A transfer on its socket. Subclasses provide the machine and the file.
 class TransferSession: DatagramHandler {
     /// The most replies to datagrams from other addresses, so that forged ones cannot use this port as a reflector.
-    private static let mostAnswersToStrangers = 8
+    private static let mostRepliesToUnknownSources = 8
     /// The bytes that every session can receive: a block of the default size, or an error with its message.
     private static let smallestDatagram = 516
 
@@ -22,7 +22,7 @@ class TransferSession: DatagramHandler {
     private var socket: DatagramSocket?
     private var timer: LoopTimer?
     private var timerTime = MonotonicTime.never
-    private var answersToStrangers = 0
+    private var repliesToUnknownSources = 0
     /// The last error of the socket, if any; it explains a silent peer.
     private(set) var sendError: SocketError?
     /// Called once when the transfer has ended, lingering included.
@@ -112,7 +112,7 @@ class TransferSession: DatagramHandler {
     // MARK: The socket
 
     func received(_ bytes: RawSpan, from source: SocketAddress, on socket: DatagramSocket) {
-        guard isPeer(source) else { return answer(stranger: source, bytes, on: socket) }
+        guard isPeer(source) else { return reply(stranger: source, bytes, on: socket) }
         let packet: TFTPPacket
         do throws(TFTPError) {
             packet = try TFTPPacket(bytes)
@@ -126,7 +126,7 @@ class TransferSession: DatagramHandler {
     }
 
     func receivedTruncated(_ bytes: RawSpan, from source: SocketAddress, on socket: DatagramSocket) {
-        guard isPeer(source) else { return answer(stranger: source, bytes, on: socket) }
+        guard isPeer(source) else { return reply(stranger: source, bytes, on: socket) }
         update { machine.fail(.illegal("the packet exceeds the negotiated block size")) }
     }
 
@@ -138,10 +138,10 @@ class TransferSession: DatagramHandler {
     }
 
     /// Sends error 5 to another sender; the transfer continues (RFC 1350, 4). Errors get no reply.
-    private func answer(stranger source: SocketAddress, _ bytes: RawSpan, on socket: DatagramSocket) {
-        guard answersToStrangers < Self.mostAnswersToStrangers, let packet = try? TFTPPacket(bytes) else { return }
+    private func reply(stranger source: SocketAddress, _ bytes: RawSpan, on socket: DatagramSocket) {
+        guard repliesToUnknownSources < Self.mostRepliesToUnknownSources, let packet = try? TFTPPacket(bytes) else { return }
         if case .error = packet { return }
-        answersToStrangers += 1
+        repliesToUnknownSources += 1
         let error = TFTPError(.unknownTransfer, "this port belongs to another transfer")
         socket.send(TFTPPacket.error(error).bytes, to: source)
     }

@@ -133,7 +133,7 @@ import Testing
     }
 
     private func grant(_ options: [TFTPOption], size: Int? = 1000, isWrite: Bool = false) -> [TFTPOption] {
-        TFTPTerms.granting(options, within: TFTPTerms.Bounds(), fileSize: size, isWrite: isWrite).answer
+        TFTPTerms.granting(options, within: TFTPTerms.Bounds(), fileSize: size, isWrite: isWrite).reply
     }
 
     @Test func aServerGrantsWhatMakesSense() {

@@ -227,7 +227,7 @@ import Testing
         #expect(world.server.transferCount == 2)
         try world.simulation.run(within: .seconds(30)) { world.server.transferCount == 0 }
         #expect(world.server.statistics.failed == 2 && world.store.files.count == 1)
-        #expect(world.reports.allSatisfy { $0.failure?.description.hasPrefix("no answer for 20") == true })
+        #expect(world.reports.allSatisfy { $0.failure?.description.hasPrefix("no reply for 20") == true })
         try world.check()
     }
 
@@ -323,7 +323,7 @@ import Testing
             [65], from: .loopback(port: 7001), into: try world.local.sink([65]), settings, on: world.simulation.loop,
             ended: silent.end)
         try world.run(silent)
-        #expect(silent.failure?.description == "no answer for 3 s")
+        #expect(silent.failure?.description == "no reply for 3 s")
         try world.check()
     }
 }
