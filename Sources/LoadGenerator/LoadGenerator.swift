@@ -40,12 +40,12 @@ public final class LoadGenerator {
     private var wasStopped = false
 
     // Times in nanoseconds of the monotonic clock, and CPU time.
-    private var setUpStart: Int64 = 0
-    private var start: Int64 = 0
+    private var setUpStartNanoseconds: Int64 = 0
+    private var startNanoseconds: Int64 = 0
     /// The earliest end of the load, even if nothing is in flight before.
-    private var plannedEnd: Int64 = 0
-    private var cpuAtStart: Int64 = 0
-    private var lastProgress: Int64 = 0
+    private var plannedEndNanoseconds: Int64 = 0
+    private var cpuAtStartNanoseconds: Int64 = 0
+    private var lastProgressNanoseconds: Int64 = 0
     private var messagesAtLastProgress = 0
 
     /// Creates a load that has not started.
@@ -83,9 +83,9 @@ public final class LoadGenerator {
         precondition(phase == .new, "a load runs once")
         phase = .settingUp
         self.completion = completion
-        setUpStart = loop.kernel.now().nanoseconds
-        lastProgress = setUpStart
-        progressTimer = loop.schedule(after: .seconds(1), repeating: .seconds(1)) { [self] in tellProgress() }
+        setUpStartNanoseconds = loop.kernel.now().nanoseconds
+        lastProgressNanoseconds = setUpStartNanoseconds
+        progressTimer = loop.schedule(after: .seconds(1), repeating: .seconds(1)) { [self] in reportProgress() }
         let workload: any Workload =
             switch configuration.mode {
             case .churn: ChurnWorkload(self, ledger)
@@ -103,12 +103,12 @@ public final class LoadGenerator {
         switch phase {
         case .new, .finished: return
         case .settingUp:
-            start = loop.kernel.now().nanoseconds
-            plannedEnd = start
-            cpuAtStart = ProcessTime.now()
+            startNanoseconds = loop.kernel.now().nanoseconds
+            plannedEndNanoseconds = startNanoseconds
+            cpuAtStartNanoseconds = ProcessTime.nanoseconds()
             finish()
         case .working:
-            plannedEnd = loop.kernel.now().nanoseconds
+            plannedEndNanoseconds = loop.kernel.now().nanoseconds
             endSending()
         case .ending: finish()
         }
@@ -118,26 +118,26 @@ public final class LoadGenerator {
     func setUpDone() {
         guard phase == .settingUp, let workload else { return }
         phase = .working
-        cpuAtStart = ProcessTime.now()
-        start = loop.kernel.now().nanoseconds
-        plannedEnd = start
-        lastProgress = start
+        cpuAtStartNanoseconds = ProcessTime.nanoseconds()
+        startNanoseconds = loop.kernel.now().nanoseconds
+        plannedEndNanoseconds = startNanoseconds
+        lastProgressNanoseconds = startNanoseconds
         if workload.connectionCount == 0 && configuration.mode != .churn { return finish() }
         onMeasuring?()
-        workload.begin(at: start)
+        workload.begin(at: startNanoseconds)
         guard phase == .working else { return }
-        if let end = workload.scheduledEnd {
+        if let end = workload.scheduledEndNanoseconds {
             // The schedule ends the sending; echoes that are not back within `patience` after that are late.
             guard end < .max else { return }
-            plannedEnd = end
+            plannedEndNanoseconds = end
             // The last interval of a low rate may exceed the duration of the load.
             if configuration.messages == nil, let duration = configuration.duration {
-                plannedEnd = min(end, start.advanced(by: duration))
+                plannedEndNanoseconds = min(end, startNanoseconds.advanced(by: duration))
             }
-            endTimer = schedule(at: plannedEnd.advanced(by: configuration.patience)) { [self] in finish() }
+            endTimer = schedule(at: plannedEndNanoseconds.advanced(by: configuration.patience)) { [self] in finish() }
         } else if configuration.messages == nil, let duration = configuration.duration {
-            plannedEnd = start.advanced(by: duration)
-            endTimer = schedule(at: plannedEnd) { [self] in endSending() }
+            plannedEndNanoseconds = startNanoseconds.advanced(by: duration)
+            endTimer = schedule(at: plannedEndNanoseconds) { [self] in endSending() }
         } else if configuration.messages != nil {
             watchForSilence()
         }
@@ -172,25 +172,25 @@ public final class LoadGenerator {
     func workDone() {
         guard phase == .working || phase == .ending else { return }
         // An open loop ends with its last interval, even if the last echo arrived earlier.
-        let left = plannedEnd - loop.kernel.now().nanoseconds
+        let left = plannedEndNanoseconds - loop.kernel.now().nanoseconds
         let connections = workload?.connectionCount ?? 0
         guard left > 0, phase == .working, connections > 0 else { return finish() }
         phase = .ending
         if let endTimer { loop.cancel(endTimer) }
-        endTimer = schedule(at: plannedEnd) { [self] in finish() }
+        endTimer = schedule(at: plannedEndNanoseconds) { [self] in finish() }
     }
 
     private func finish() {
         guard phase != .finished, let workload else { return }
         phase = .finished
         for timer in [progressTimer, endTimer] { if let timer { loop.cancel(timer) } }
-        let cpu = ProcessTime.now() - cpuAtStart
+        let cpu = ProcessTime.nanoseconds() - cpuAtStartNanoseconds
         let left = workload.connectionCount
         workload.finish()
         self.workload = nil
-        let end = max(ledger.lastEcho, min(plannedEnd, loop.kernel.now().nanoseconds))
+        let end = max(ledger.lastEchoNanoseconds, min(plannedEndNanoseconds, loop.kernel.now().nanoseconds))
         let completion = completion.take()
-        completion?(result(elapsed: max(0, end - start), cpu: cpu, connectionsLeft: left))
+        completion?(result(elapsed: max(0, end - startNanoseconds), cpu: cpu, connectionsLeft: left))
     }
 
     // MARK: The result
@@ -200,24 +200,24 @@ public final class LoadGenerator {
             configuration: configuration, messages: ledger.messages, bytes: ledger.messages * configuration.size,
             unanswered: ledger.lostMessages, elapsed: .nanoseconds(elapsed), latency: ledger.latency.summary,
             uncorrected: ledger.uncorrected.summary, setUp: ledger.setUp.summary,
-            setUpTime: .nanoseconds(start - setUpStart), connectionsMade: ledger.connectionsMade,
+            setUpTime: .nanoseconds(startNanoseconds - setUpStartNanoseconds), connectionsMade: ledger.connectionsMade,
             connectionsLeft: connectionsLeft, failedAtEnd: ledger.failedAtEnd,
-            wasSilentAtEnd: ledger.lastEcho < plannedEnd || configuration.messages.map { ledger.messages < $0 } == true,
+            wasSilentAtEnd: ledger.lastEchoNanoseconds < plannedEndNanoseconds || configuration.messages.map { ledger.messages < $0 } == true,
             errors: ledger.errors, cpuTime: .nanoseconds(cpu), wasStopped: wasStopped)
     }
 
-    private func tellProgress() {
+    private func reportProgress() {
         guard phase != .finished, let onProgress, let workload else { return }
         let now = loop.kernel.now().nanoseconds
         let isSettingUp = phase == .settingUp
-        let seconds = Double(max(1, now - lastProgress)) / 1e9
+        let seconds = Double(max(1, now - lastProgressNanoseconds)) / 1e9
         let messages = ledger.messages
         onProgress(
             LoadProgress(
-                isSettingUp: isSettingUp, elapsed: .nanoseconds(now - (isSettingUp ? setUpStart : start)),
+                isSettingUp: isSettingUp, elapsed: .nanoseconds(now - (isSettingUp ? setUpStartNanoseconds : startNanoseconds)),
                 connections: workload.progressCount, messages: messages,
                 messagesPerSecond: Double(messages - messagesAtLastProgress) / seconds, errors: ledger.errors.total))
-        lastProgress = now
+        lastProgressNanoseconds = now
         messagesAtLastProgress = messages
     }
 }

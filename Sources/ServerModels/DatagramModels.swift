@@ -27,27 +27,27 @@ enum DatagramModels {
         // Every datagram gets a reply. Without the guard, two such servers would reply to each other indefinitely.
         var limits = ReplyLimits()
         limits.perSecond = nil
-        let answers = ReplyGuard(limits, port: local.port)
+        let replyGuard = ReplyGuard(limits, port: local.port)
         ModelSockets.endOnSignals(waking: socket)
         switch model.kind {
         case .selector(let backend):
             let selector = try backend.makeSelector(kernel)
             defer { selector.close() }
             listening(local)
-            wait(in: selector, for: socket, answers)
+            wait(in: selector, for: socket, replyGuard)
         case .busyLoop:
             listening(local)
             var buffer = [UInt8](repeating: 0, count: largest)
-            while !ModelSockets.isEnding { _ = echoOne(socket, &buffer, answers) }
+            while !ModelSockets.isEnding { _ = echoOne(socket, &buffer, replyGuard) }
         default:
             _ = cmodels_make_blocking(socket.rawValue)
             listening(local)
             var buffer = [UInt8](repeating: 0, count: largest)
-            while !ModelSockets.isEnding { _ = echoOne(socket, &buffer, answers) }
+            while !ModelSockets.isEnding { _ = echoOne(socket, &buffer, replyGuard) }
         }
     }
 
-    private static func wait(in selector: any Selector, for socket: FileDescriptor, _ answers: ReplyGuard) {
+    private static func wait(in selector: any Selector, for socket: FileDescriptor, _ replyGuard: ReplyGuard) {
         let ready = ReadyList()
         var buffer = [UInt8](repeating: 0, count: largest)
         var mayHaveMore = false
@@ -59,7 +59,7 @@ enum DatagramModels {
             // Edge-triggered readiness requires reading until nothing is left, within a budget so that signals are
             // noticed.
             var count = 0
-            while count < datagramsAtOnce, echoOne(socket, &buffer, answers) { count += 1 }
+            while count < datagramsAtOnce, echoOne(socket, &buffer, replyGuard) { count += 1 }
             mayHaveMore = count == datagramsAtOnce
         }
     }
@@ -68,7 +68,7 @@ enum DatagramModels {
     /// lost like any datagram, and the next one is served.
     ///
     /// - Returns: Whether a datagram was received.
-    private static func echoOne(_ socket: FileDescriptor, _ buffer: inout [UInt8], _ answers: ReplyGuard) -> Bool {
+    private static func echoOne(_ socket: FileDescriptor, _ buffer: inout [UInt8], _ replyGuard: ReplyGuard) -> Bool {
         // Safe: `peer` and the buffer outlive both calls, the kernel writes at most `bytes.count` bytes, `prefix`
         // bounds the address, and the span over the received bytes does not leave the closure.
         unsafe buffer.withUnsafeMutableBytes { bytes in
@@ -79,7 +79,7 @@ enum DatagramModels {
                 unsafe SocketAddress(system: UnsafeRawBufferPointer(rebasing: address.prefix(Int(peer.length))))
             }
             let datagram = unsafe RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: bytes[..<received]))
-            let mayLeave = answers.admits(
+            let mayLeave = replyGuard.admits(
                 datagram, to: source, question: datagram, at: LinuxKernel.shared.now())
             while mayLeave {
                 let sent = unsafe cmodels_sendto(socket.rawValue, bytes.baseAddress, received, &peer)

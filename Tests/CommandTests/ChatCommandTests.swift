@@ -30,7 +30,7 @@ import Testing
     }
 
     @Test(.enabled("there is no nc", isNetcatHere), arguments: backends)
-    func answersNetcat(_ backend: String) async throws {
+    func servesNetcat(_ backend: String) async throws {
         let outcome = try await RunningServer.run(command: ["chat", "serve"], ["--name", "a", "--backend", backend]) {
             server in
             let lines = try await Self.netcat(server, "anna\r\nhello\r\n/who\r\n/join den\r\n/rooms\r\n")
@@ -48,7 +48,7 @@ import Testing
         #expect(outcome.error == "")
     }
 
-    @Test(.enabled("there is no socat", isSocatHere)) func answersSocat() async throws {
+    @Test(.enabled("there is no socat", isSocatHere)) func servesSocat() async throws {
         _ = try await RunningServer.run(command: ["chat", "serve"]) { server in
             let lines = try await Self.client(
                 .name("socat"), ["-t", "5", "-", "TCP:\(server.address)"], "\u{1b}[2J\nanna\n\u{1b}[31mred\n/quit\n")

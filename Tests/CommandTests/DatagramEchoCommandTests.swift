@@ -7,7 +7,7 @@ import Testing
 @testable import ReactorCommand
 
 @Suite(.timeLimit(.minutes(20))) struct DatagramEchoCommandTests {
-    @Test(arguments: EchoCommandTests.backends) func answersDatagramsOfEverySize(_ backend: String) async throws {
+    @Test(arguments: EchoCommandTests.backends) func servesDatagramsOfEverySize(_ backend: String) async throws {
         let outcome = try await RunningServer.run(["--udp", "--backend", backend]) { server in
             #expect(server.firstLine.hasSuffix("UDP)"))
             for count in [0, 5, 65_507] {
@@ -21,7 +21,7 @@ import Testing
         #expect(outcome.output == "received 3 datagrams with 65512 bytes, sent 3 with 65512, dropped 0")
     }
 
-    @Test func answersInUpperCase() async throws {
+    @Test func repliesInUpperCase() async throws {
         _ = try await RunningServer.run(["--udp", "--upper"]) { server in
             let answer = try DatagramQuestion.ask(server.address, Array("hello".utf8))
             #expect(answer == Array("HELLO".utf8))

@@ -25,7 +25,7 @@ import Testing
     }
 
     @Test(.enabled("there is no nc", isNetcatHere), arguments: backends)
-    func answersNetcatThatHalfCloses(_ backend: String) async throws {
+    func servesNetcatThatHalfCloses(_ backend: String) async throws {
         let outcome = try await RunningServer.run(["--backend", backend]) { server in
             let answer = try await Self.netcat(server, sends: "hello\nthere\n")
             #expect(answer == "hello\nthere\n")
@@ -35,7 +35,7 @@ import Testing
     }
 
     @Test(.enabled("there is no nc", isNetcatHere), arguments: backends)
-    func answersWithATaskAConnection(_ backend: String) async throws {
+    func servesWithATaskPerConnection(_ backend: String) async throws {
         for (options, sent, answer) in [
             ([], "hello\nthere\n", "hello\nthere\n"), (["--upper"], "hello\n", "HELLO\n"),
             (["--lines"], "one\r\ntwo\n", "one\ntwo\n"),
@@ -51,7 +51,7 @@ import Testing
     }
 
     @Test(.enabled("there is no nc", isNetcatHere))
-    func answersInUpperCase() async throws {
+    func repliesInUpperCase() async throws {
         _ = try await RunningServer.run(["--upper"]) { server in
             let answer = try await Self.netcat(server, sends: "hello, wörld 1\n")
             #expect(answer == "HELLO, WöRLD 1\n")
@@ -68,7 +68,7 @@ import Testing
     }
 
     @Test(.enabled("there is no nc", isNetcatHere))
-    func answersLines() async throws {
+    func servesLines() async throws {
         let outcome = try await RunningServer.run(["--lines", "--stats"]) { server in
             let answer = try await Self.netcat(server, sends: "hello\r\n\nthere\nhalf a line")
             #expect(answer == "hello\n\nthere\n")

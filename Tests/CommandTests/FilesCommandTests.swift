@@ -237,7 +237,7 @@
         }
 
         /// A disk that is full, as far as the server can tell: its files may not be longer than this.
-        @Test func aFullDiskIsToldAndLeavesNothing() async throws {
+        @Test func aFullDiskIsReportedAndLeavesNothing() async throws {
             let folders = try Folders()
             try folders.write("local/large", 5_000_000)
             try folders.write("local/small", 1000)
@@ -265,7 +265,7 @@
 
         /// The upload as a teaching text has it: a header's length in two bytes, or in four of this machine's order.
         @Test(.enabled("there is no python3", isPythonHere), arguments: [">H", "<i", ">I"])
-        func answersAClientOfTheTeachingTexts(_ form: String) async throws {
+        func servesAClientOfTheTeachingTexts(_ form: String) async throws {
             let folders = try Folders()
             let script = """
                 import hashlib, json, socket, struct, sys

@@ -66,7 +66,7 @@ import Testing
     }
 
     @Test(.enabled("there is no curl", isCurlHere), arguments: ["epoll-et", "poll"])
-    func answersCurl(_ backend: String) async throws {
+    func servesCurl(_ backend: String) async throws {
         let outcome = try await Self.serve(["--form", "/form", "--list", "--backend", backend]) { server, site in
             let url = "http://\(server.address)"
             #expect(try await Self.curl("\(url)/1k.txt") == String(repeating: "x", count: 1024))
@@ -98,7 +98,7 @@ import Testing
         #expect(outcome.error == "")
     }
 
-    @Test(.enabled("there is no wrk", isWrkHere)) func answersWrk() async throws {
+    @Test(.enabled("there is no wrk", isWrkHere)) func servesWrk() async throws {
         _ = try await Self.serve(["--loops", "2"]) { server, _ in
             let output = try await Self.client("wrk", ["-t1", "-c32", "-d1s", "http://\(server.address)/1k.txt"])
             #expect(output.contains("Requests/sec"))
@@ -107,7 +107,7 @@ import Testing
     }
 
     @Test(.enabled("there is no ab", isApacheBenchHere), arguments: [[], ["-k"]])
-    func answersApacheBench(_ options: [String]) async throws {
+    func servesApacheBench(_ options: [String]) async throws {
         _ = try await Self.serve { server, _ in
             let output = try await Self.client(
                 "ab", ["-q", "-c", "16", "-n", "1000"] + options + ["http://\(server.address)/1k.txt"])
@@ -117,7 +117,7 @@ import Testing
         }
     }
 
-    @Test(.enabled("there is no hey", isHeyHere)) func answersHey() async throws {
+    @Test(.enabled("there is no hey", isHeyHere)) func servesHey() async throws {
         _ = try await Self.serve { server, _ in
             let output = try await Self.client("hey", ["-c", "10", "-n", "1000", "http://\(server.address)/1k.txt"])
             #expect(output.contains("[200]\t1000 responses"), "\(output)")

@@ -71,7 +71,7 @@ import Testing
         }
     }
 
-    @Test func failsWhereNobodyListens() async throws {
+    @Test func failsWithoutAListener() async throws {
         // A port that was somebody's a moment ago.
         var address = ""
         let (stream, continuation) = AsyncStream<String>.makeStream()

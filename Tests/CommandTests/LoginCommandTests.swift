@@ -187,7 +187,7 @@ import Testing
 
     @Sendable static func isPythonHere() async -> Bool { await Program.isHere("python3") }
 
-    @Test(.enabled("there is no nc", ChatCommandTests.isNetcatHere)) func answersNetcat() async throws {
+    @Test(.enabled("there is no nc", ChatCommandTests.isNetcatHere)) func servesNetcat() async throws {
         let users = Users()
         _ = try await users.add("anna", "secret")
         _ = try await RunningServer.run(command: ["login", "serve"], ["--users", users.path]) { server in

@@ -113,7 +113,7 @@ import Testing
         #expect(outcome.status == .exited(0))
     }
 
-    @Test(arguments: datagramNames) func answersDatagrams(_ model: String) async throws {
+    @Test(arguments: datagramNames) func servesDatagrams(_ model: String) async throws {
         let outcome = try await Self.run(["models", "--udp", "--model", model]) { server in
             for count in [0, 5, 65_507] {
                 let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0) }

@@ -30,7 +30,7 @@ import Testing
         #expect(outcome.status == .exited(0))
     }
 
-    @Test func topAnswersInJSON() async throws {
+    @Test func topReportsInJSON() async throws {
         _ = try await Self.run(["--backend", "poll"]) { _, path in
             let top = try await Program.run("top", path, "--once", "--json")
             #expect(top.status == .exited(0))
@@ -41,7 +41,7 @@ import Testing
         }
     }
 
-    @Test func topNeedsATerminalOrToBeToldOtherwise() async throws {
+    @Test func topNeedsATerminalOrAnOption() async throws {
         let top = try await Program.run("top", "/nowhere")
         #expect(top.status == .exited(64))
         #expect(top.errorLines == ["reactor: standard output is not a terminal; use --once or --json"])
@@ -67,7 +67,7 @@ import Testing
         #expect(outcome.output == "")
     }
 
-    @Test(arguments: EchoCommandTests.backends) func traceTellsWhatHappens(_ backend: String) async throws {
+    @Test(arguments: EchoCommandTests.backends) func traceShowsWhatHappens(_ backend: String) async throws {
         let outcome = try await RunningServer.run(["--trace", "--backend", backend]) { server in
             let load = try await Program.run("load", server.address, "--messages", "2", "--connections", "1")
             #expect(load.status == .exited(0))
@@ -143,7 +143,7 @@ import Testing
     }
 
     /// Whoever was not there before has no rate.
-    @Test func aNewcomerHasNoRate() throws {
+    @Test func aNewConnectionHasNoRate() throws {
         let before = try Self.snapshot(Self.stats(uptime: 10, bytes: 1), "[]")
         let now = try Self.snapshot(Self.stats(uptime: 12, bytes: 1), Self.connection(5000))
         let later = TopScreen(path: "/s", before: before, now: now).lines(columns: 200, rows: 50)

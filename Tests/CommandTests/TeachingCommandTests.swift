@@ -96,7 +96,7 @@ import Testing
         ] { #expect(outcome.output.contains(line + "\n"), "\(line)") }
     }
 
-    @Test func framingTellsPrograms() async throws {
+    @Test func framingReportsInJSON() async throws {
         let outcome = try await Program.run(
             "framing", "--messages", "a", "b\nc", "--framing", "raw,lines,length", "--cut", "1", "--json", "-")
         let report = try JSONDecoder().decode(FramingJSON.self, from: Data(outcome.output.utf8))
@@ -203,7 +203,7 @@ import Testing
             "backlog", "--close", "--backlog", "0", "--connects", "2", "--connect-every", "10ms")
         #expect(outcome.status == .exited(0))
         for words in [
-            "connect 1 is connected ", "connect 2 gets no answer: SYN_SENT", "[#]  2\n", "the listener is closed ",
+            "connect 1 is connected ", "connect 2 gets no reply: SYN_SENT", "[#]  2\n", "the listener is closed ",
             "connection 1 is lost: Connection reset by peer",
             "connect 2 is refused after ", "1 connected and 1 hanging while nothing was accepted; 1 refused; 1 lost",
         ] { #expect(outcome.output.contains(words), "\(outcome.output)") }

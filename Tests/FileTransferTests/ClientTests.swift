@@ -59,7 +59,7 @@ import Testing
         #expect(world.store.unfinished == 0)
     }
 
-    @Test func oneWhoseFileHasChangedBeginsAnew() throws {
+    @Test func aChangedFileRestartsTheTransfer() throws {
         let world = try TransferWorld()
         world.store.files["file"] = numbered(50_000)
         for old in [[UInt8](repeating: 7, count: 10_000), [UInt8](repeating: 7, count: 60_000)] {

@@ -79,7 +79,7 @@ func numbered(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNee
         return faults
     }
 
-    @Test(arguments: Backend.all) func aStreamOfWishesIsAnsweredInOrder(_ backend: Backend) throws {
+    @Test(arguments: Backend.all) func aStreamOfRequestsIsServedInOrder(_ backend: Backend) throws {
         for seed in 0..<3 as Range<UInt64> {
             let world = try TransferWorld(seed: seed, faults: Self.faults, backend: backend)
             let (old, new) = (numbered(60_000), numbered(30_001))
@@ -160,7 +160,7 @@ func numbered(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNee
         try world.simulation.check()
     }
 
-    @Test(arguments: Backend.all) func aFullDiskIsToldAndLeavesNothing(_ backend: Backend) throws {
+    @Test(arguments: Backend.all) func aFullDiskIsReportedAndLeavesNothing(_ backend: Backend) throws {
         let world = try TransferWorld(backend: backend)
         world.store.room = 300_000
         let answers = try world.answers(
@@ -176,7 +176,7 @@ func numbered(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNee
             [0, 0, 0, 1, 0x7b], [0xff, 0xff, 0xff, 0xff], Array("GET / HTTP/1.1\r\n\r\n".utf8),
             [0, 0, 0, 2, 0x5b, 0x5d],
         ] as [[UInt8]])
-    func whatIsNoFrameIsAnsweredAndTheConnectionEnds(_ bytes: [UInt8]) throws {
+    func aMalformedFrameIsRejectedAndEndsTheConnection(_ bytes: [UInt8]) throws {
         let world = try TransferWorld()
         let answers = try world.answers(to: TransferWorld.frame("list") + bytes, finishing: false)
         #expect(answers.map { $0.0.code ?? $0.0.status } == ["done", "malformed"])

@@ -52,7 +52,7 @@ import Testing
         #expect(full.failure?.contains("rejected a member") == true)
     }
 
-    @Test func nobodyThere() throws {
+    @Test func noServer() throws {
         let loop = try EventLoop()
         let address = try loop.listen(on: "127.0.0.1:0") { _ in throw CancellationError() }.address
         loop.shutdown()

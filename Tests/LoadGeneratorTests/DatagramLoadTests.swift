@@ -74,7 +74,7 @@ import Testing
         #expect(result.messages == 0)
     }
 
-    @Test func nobodyIsThere() throws {
+    @Test func noServer() throws {
         let result = try run(against: Wrong()) {
             $0.address = nobody
             $0.messages = 20

@@ -119,7 +119,7 @@ import Testing
         #expect(uncorrected.p50 < latency.p50)
     }
 
-    @Test func whatIsNeverAnsweredIsCounted() throws {
+    @Test func unansweredMessagesAreCounted() throws {
         let result = try run(against: { Silent() }) {
             $0.rate = 1_000
             $0.duration = .milliseconds(50)

@@ -150,7 +150,7 @@ import Testing
         #expect(result.errors[.mismatch] == 8)
     }
 
-    @Test func progressIsToldEverySecond() throws {
+    @Test func progressIsReportedEverySecond() throws {
         let loop = try EventLoop()
         defer { loop.shutdown() }
         let listener = try loop.listen(on: .loopback(port: 0)) { _ in Echo() }

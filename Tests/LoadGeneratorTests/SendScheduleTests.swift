@@ -4,7 +4,7 @@ import Testing
 
 @Suite(.timeLimit(.minutes(20))) struct SendScheduleTests {
     /// A thousand messages a second from 5 s on, on three connections: one a millisecond.
-    private let schedule = SendSchedule(start: 5_000_000_000, rate: 1_000, connections: 3, total: 100)
+    private let schedule = SendSchedule(startNanoseconds: 5_000_000_000, rate: 1_000, connections: 3, total: 100)
 
     @Test func nothingIsDueBeforeTheStart() {
         #expect(schedule.due(at: 4_999_999_999) == 0)
@@ -19,19 +19,19 @@ import Testing
 
     @Test func thereAreNoMoreThanTheTotal() {
         #expect(schedule.due(at: .max / 2) == 100)
-        #expect(schedule.end == 5_100_000_000)
+        #expect(schedule.endNanoseconds == 5_100_000_000)
     }
 
     @Test func connectionsTakeTurns() {
-        #expect(schedule.time(ofMessage: 0, onConnection: 2) == 5_002_000_000)
-        #expect(schedule.time(ofMessage: 1, onConnection: 0) == 5_003_000_000)
-        #expect(schedule.time(ofMessage: 4, onConnection: 1) == 5_013_000_000)
+        #expect(schedule.dueNanoseconds(ofMessage: 0, onConnection: 2) == 5_002_000_000)
+        #expect(schedule.dueNanoseconds(ofMessage: 1, onConnection: 0) == 5_003_000_000)
+        #expect(schedule.dueNanoseconds(ofMessage: 4, onConnection: 1) == 5_013_000_000)
     }
 
     @Test(arguments: [0.3, 7.0, 333.3, 12_345.678, 3_000_000.0]) func dueAndTimeAgree(rate: Double) {
-        let schedule = SendSchedule(start: 123_456_789, rate: rate, connections: 7, total: .max)
+        let schedule = SendSchedule(startNanoseconds: 123_456_789, rate: rate, connections: 7, total: .max)
         for message in [0, 1, 2, 3, 999, 1_000, 12_345] {
-            let time = schedule.time(of: message)
+            let time = schedule.dueNanoseconds(of: message)
             #expect(schedule.due(at: time) >= message + 1)
             if message > 0 { #expect(schedule.due(at: time - 1) <= message) }
         }
@@ -47,14 +47,14 @@ import Testing
         var schedule = schedule
         schedule.end(after: 10)
         #expect(schedule.due(at: .max / 2) == 10)
-        #expect(schedule.end == 5_010_000_000)
+        #expect(schedule.endNanoseconds == 5_010_000_000)
     }
 
     /// What an open loop is for: a server that stalls for 50 ms is late for everybody who would have come meanwhile.
     @Test func latenciesCountFromTheIntendedTime() throws {
-        let schedule = SendSchedule(start: 0, rate: 1_000, connections: 1, total: 50)
+        let schedule = SendSchedule(startNanoseconds: 0, rate: 1_000, connections: 1, total: 50)
         let recorder = LatencyRecorder()
-        for message in 0..<50 { recorder.record(50_000_000 - schedule.time(of: message)) }
+        for message in 0..<50 { recorder.record(50_000_000 - schedule.dueNanoseconds(of: message)) }
         let summary = try #require(recorder.summary)
         #expect(summary.max == 50_000_000)
         #expect(abs(summary.p50 - 25_000_000) < 100_000)

@@ -46,7 +46,7 @@ import Testing
         }
     }
 
-    @Test(arguments: backends) func oneWhoDoesNotReadStopsNobody(_ backend: Backend) throws {
+    @Test(arguments: backends) func aClientThatDoesNotReadStallsNoOther(_ backend: Backend) throws {
         let world = try Simulation(seed: 7)
         let listener = try ModelSockets.listen(on: Self.address, backlog: 16, world.kernel)
         let model = try SelectorModel(listener, backend, world.kernel, limit: 100)

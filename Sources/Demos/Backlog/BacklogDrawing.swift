@@ -54,7 +54,7 @@ public struct BacklogDrawing: Sendable {
         case .connected:
             return event.waited < 20
                 ? "\(connect) is connected at once" : "\(connect) is connected after \(seconds(event.waited))"
-        case .hanging: return "\(connect) gets no answer: SYN_SENT"
+        case .hanging: return "\(connect) gets no reply: SYN_SENT"
         case .turnedAway: return "\(connect) is turned away\(reason)"
         case .refused:
             // ECONNREFUSED adds nothing to "is refused".

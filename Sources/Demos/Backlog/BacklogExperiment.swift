@@ -96,7 +96,7 @@ public final class BacklogExperiment {
                 timers.append(loop.schedule(after: Self.pauseBeforeAccepting) { [self] in endHolding() })
             }
         }
-        finishIfNobodyWaits()
+        finishIfNoneWaits()
     }
 
     private func begin(_ connect: BacklogConnect) {
@@ -122,7 +122,7 @@ public final class BacklogExperiment {
             loop.schedule(after: Self.grace) { [self] in
                 // On a busy machine the result may be available although its event has not been dispatched yet.
                 if connect.state == .began { askHowItWent(connect, name) }
-                if connect.state == .began { tell(connect, .hanging) }
+                if connect.state == .began { report(connect, .hanging) }
             })
     }
 
@@ -145,10 +145,10 @@ public final class BacklogExperiment {
     private func settle(_ connect: BacklogConnect, _ kind: BacklogEvent.Kind, _ reason: String? = nil) {
         connect.stopWatching()
         if kind == .connected, let name = connect.name { _ = loop.kernel.localAddress(of: name, &connect.local) }
-        tell(connect, kind, reason)
+        report(connect, kind, reason)
         if kind == .refused { outcome.refused += 1 }
         if listener == nil && kind == .connected { watchForReset(connect) }
-        finishIfNobodyWaits()
+        finishIfNoneWaits()
     }
 
     // MARK: The listener
@@ -183,17 +183,17 @@ public final class BacklogExperiment {
         }
         connect.accepted = OwnedDescriptor(result.descriptor)
         outcome.accepted += 1
-        tell(connect, .accepted)
+        report(connect, .accepted)
         // The kernel retransmits a SYN by itself; a connect that failed with EAGAIN has to be retried here.
         if let first = connects.first(where: { $0.state == .turnedAway }) { begin(first) }
-        finishIfNobodyWaits()
+        finishIfNoneWaits()
     }
 
     private func closeListener() {
         listener.take()?.close(loop.kernel)
         note(.closed, 0, waited: 0)
         for connect in connects where connect.state == .connected { watchForReset(connect) }
-        finishIfNobodyWaits()
+        finishIfNoneWaits()
     }
 
     private func watchForReset(_ connect: BacklogConnect) {
@@ -207,8 +207,8 @@ public final class BacklogExperiment {
                 if result.wouldBlock || result.wasInterrupted { return }
                 connect.stopWatching()
                 outcome.reset += 1
-                tell(connect, .reset, result.errno.map { "\($0)" } ?? "end of the stream")
-                finishIfNobodyWaits()
+                report(connect, .reset, result.errno.map { "\($0)" } ?? "end of the stream")
+                finishIfNoneWaits()
             }
         } catch {
             fail(error)
@@ -217,7 +217,7 @@ public final class BacklogExperiment {
 
     // MARK: Reporting
 
-    private func tell(_ connect: BacklogConnect, _ kind: BacklogEvent.Kind, _ reason: String? = nil) {
+    private func report(_ connect: BacklogConnect, _ kind: BacklogEvent.Kind, _ reason: String? = nil) {
         connect.state = kind
         note(kind, connect.number, waited: connect.began.duration(to: loop.kernel.now()).inMilliseconds, reason)
     }
@@ -236,7 +236,7 @@ public final class BacklogExperiment {
 
     // MARK: The end
 
-    private func finishIfNobodyWaits() {
+    private func finishIfNoneWaits() {
         guard connects.count == plan.connects, !isHolding else { return }
         let waits = connects.contains {
             $0.state.isWaiting && !(plan.closes && $0.state == .turnedAway) || $0.state == .connected

@@ -36,9 +36,9 @@ public final class ChatSession: MessageHandler, ChatPeer {
         guard let member else { return }
         var line = Array(message)
         if line.contains(TelnetFilter.interpret) {
-            let (text, answer) = TelnetFilter.strip(line)
+            let (text, reply) = TelnetFilter.strip(line)
             line = text
-            if !answer.isEmpty { send(answer) }
+            if !reply.isEmpty { send(reply) }
         }
         chat.receive(line, from: member, at: connection.loop.now)
     }

@@ -9,8 +9,8 @@ enum TelnetFilter {
     static let interpret: UInt8 = 255
 
     /// Returns the line without commands, and the reply to them, which is no longer than the line.
-    static func strip(_ line: [UInt8]) -> (text: [UInt8], answer: [UInt8]) {
-        var (text, answer): ([UInt8], [UInt8]) = ([], [])
+    static func strip(_ line: [UInt8]) -> (text: [UInt8], reply: [UInt8]) {
+        var (text, reply): ([UInt8], [UInt8]) = ([], [])
         var index = 0
         func byte(_ offset: Int) -> UInt8? { index + offset < line.count ? line[index + offset] : nil }
         while let current = byte(0) {
@@ -26,8 +26,8 @@ enum TelnetFilter {
             case will, wont, demand, dont:
                 // Decline only what would change an option: replying to replies would never end.
                 if let option = byte(2) {
-                    if byte(1) == demand { answer += [interpret, wont, option] }
-                    if byte(1) == will { answer += [interpret, dont, option] }
+                    if byte(1) == demand { reply += [interpret, wont, option] }
+                    if byte(1) == will { reply += [interpret, dont, option] }
                 }
                 index += 3
             case subBegin:
@@ -38,6 +38,6 @@ enum TelnetFilter {
                 index += 2
             }
         }
-        return (text, answer)
+        return (text, reply)
     }
 }

@@ -34,7 +34,7 @@ public struct DialogueRules: Sendable {
 
     /// Returns the message with each occurrence of the character replaced, and their number. Comparing bytes is enough,
     /// because in UTF-8 no character begins within another one.
-    func answer(to message: [UInt8]) -> (text: [UInt8], count: Int) {
+    func reply(to message: [UInt8]) -> (text: [UInt8], count: Int) {
         var (text, count, index) = ([UInt8](), 0, 0)
         while index < message.count {
             if message[index] == character[0] && message[index...].starts(with: character) {
@@ -71,10 +71,10 @@ public final class Dialogue: MessageHandler {
     public func received(message: RawSpan, on connection: Connection) throws {
         let message = Array(message)
         if message == rules.stop { return leave(connection) }
-        let answer = rules.answer(to: message)
+        let reply = rules.reply(to: message)
         messages += 1
-        replaced += answer.count
-        try lines.write(answer.text, to: connection)
+        replaced += reply.count
+        try lines.write(reply.text, to: connection)
     }
 
     /// Reports malformed input; the connection closes afterwards.

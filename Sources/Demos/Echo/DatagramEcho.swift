@@ -24,18 +24,18 @@ public final class DatagramEcho: DatagramHandler {
 /// A server that echoes every datagram, with the ASCII letters a to z in upper case.
 public final class UpperCaseDatagramEcho: DatagramHandler {
     /// The reply, in a reused buffer.
-    private var answer: [UInt8] = []
+    private var response: [UInt8] = []
 
     /// Creates an upper-case echo server.
     public init() {}
 
     /// Echoes a datagram in upper case.
     public func received(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) {
-        answer.removeAll(keepingCapacity: true)
+        response.removeAll(keepingCapacity: true)
         for index in 0..<bytes.byteCount {
             let byte = bytes.byte(at: index)
-            answer.append((UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) ? byte - 32 : byte)
+            response.append((UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) ? byte - 32 : byte)
         }
-        socket.send(answer, to: peer)
+        socket.send(response, to: peer)
     }
 }

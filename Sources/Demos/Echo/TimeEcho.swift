@@ -7,18 +7,18 @@ public final class TimeEcho: MessageHandler {
     private let lines = LineFraming()
     private let clock: @Sendable () -> WallTime
     /// The reply, in a reused buffer.
-    private var answer: [UInt8] = []
+    private var response: [UInt8] = []
 
     /// Creates a server that uses this clock.
     public init(clock: @escaping @Sendable () -> WallTime) { self.clock = clock }
 
     /// Echoes a line, preceded by the time.
     public func received(message: RawSpan, on connection: Connection) throws {
-        answer.removeAll(keepingCapacity: true)
-        answer += clock().text.utf8
-        answer.append(UInt8(ascii: " "))
-        for index in 0..<message.byteCount { answer.append(message.byte(at: index)) }
-        try lines.write(answer, to: connection)
+        response.removeAll(keepingCapacity: true)
+        response += clock().text.utf8
+        response.append(UInt8(ascii: " "))
+        for index in 0..<message.byteCount { response.append(message.byte(at: index)) }
+        try lines.write(response, to: connection)
     }
 
     /// Closes the connection, unless it is so new that its first input is still expected.
@@ -36,20 +36,20 @@ public final class TimeDatagramEcho: DatagramHandler {
     private static let longestDatagram = 65_507
     private let clock: @Sendable () -> WallTime
     /// The reply, in a reused buffer.
-    private var answer: [UInt8] = []
+    private var response: [UInt8] = []
 
     /// Creates a server that uses this clock.
     public init(clock: @escaping @Sendable () -> WallTime) { self.clock = clock }
 
     /// Echoes a datagram, preceded by the time and cut to the maximum length.
     public func received(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) {
-        answer.removeAll(keepingCapacity: true)
-        answer += clock().text.utf8
-        answer.append(UInt8(ascii: " "))
-        for index in 0..<min(bytes.byteCount, Self.longestDatagram - answer.count) {
-            answer.append(bytes.byte(at: index))
+        response.removeAll(keepingCapacity: true)
+        response += clock().text.utf8
+        response.append(UInt8(ascii: " "))
+        for index in 0..<min(bytes.byteCount, Self.longestDatagram - response.count) {
+            response.append(bytes.byte(at: index))
         }
-        socket.send(answer, to: peer)
+        socket.send(response, to: peer)
     }
 
     /// Echoes the part of a datagram that was received.

@@ -77,7 +77,7 @@ public final class LoginSession: MessageHandler {
             stage = .password
             say(Self.passwordPrompt, connection)
         case .password: check(Array(message), connection)
-        case .in: answer(Array(message), connection)
+        case .in: reply(Array(message), connection)
         case .waiting, .checking, .over: return
         }
     }
@@ -143,7 +143,7 @@ public final class LoginSession: MessageHandler {
                 let verdict = (try? outcome.get()) ?? .unavailable
                 // Also for a client that has disconnected: not waiting for the result must not make guessing free.
                 guardian.end(peer, wasWrong: verdict == .wrong, at: loop.now)
-                if stage == .checking { told(verdict, connection) }
+                if stage == .checking { checked(verdict, connection) }
             }
         } catch {
             guardian.end(peer, wasWrong: false, at: loop.now)
@@ -153,7 +153,7 @@ public final class LoginSession: MessageHandler {
         }
     }
 
-    private func told(_ verdict: LoginVerdict, _ connection: Connection) {
+    private func checked(_ verdict: LoginVerdict, _ connection: Connection) {
         goOn(connection)
         switch verdict {
         case .right:
@@ -179,7 +179,7 @@ public final class LoginSession: MessageHandler {
 
     // MARK: Logged in
 
-    private func answer(_ line: [UInt8], _ connection: Connection) {
+    private func reply(_ line: [UInt8], _ connection: Connection) {
         if line == Array("quit".utf8) { return end("* goodbye", connection) }
         connection.write(line + [UInt8(ascii: "\n")])
     }

@@ -36,13 +36,13 @@ enum SystemNames {
             // The C library's text for EAI_NONAME also mentions services. Safe: gai_strerror(3) returns a static
             // string.
             let reason = code == EAI_NONAME ? "it has no name" : unsafe String(cString: gai_strerror(code))
-            throw LookUp.failure(host, reason)
+            throw Resolve.failure(host, reason)
         }
         return name
     }
 
     /// Returns a service by its name.
-    static func service(named name: String, _ transport: String) -> LookUpResult? {
+    static func service(named name: String, _ transport: String) -> ResolveResult? {
         // Safe: glibc writes the names it returns into the buffer that found() passes.
         unsafe found { entry, buffer, count, result in
             unsafe getservbyname_r(name, transport, entry, buffer, count, result)
@@ -50,7 +50,7 @@ enum SystemNames {
     }
 
     /// Returns a service by its port.
-    static func service(at port: UInt16, _ transport: String) -> LookUpResult? {
+    static func service(at port: UInt16, _ transport: String) -> ResolveResult? {
         // Safe: found() passes the buffer and its size.
         unsafe found { entry, buffer, count, result in
             unsafe getservbyport_r(CInt(port.bigEndian), transport, entry, buffer, count, result)
@@ -62,7 +62,7 @@ enum SystemNames {
             UnsafeMutablePointer<servent>, UnsafeMutablePointer<CChar>?, Int,
             UnsafeMutablePointer<UnsafeMutablePointer<servent>?>
         ) -> CInt
-    ) -> LookUpResult? {
+    ) -> ResolveResult? {
         // Safe with glibc: the call receives the capacity, and all that the entry points to is in the buffer or static.
         unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: bufferSize) { buffer in
             var entry = unsafe servent()
@@ -70,7 +70,7 @@ enum SystemNames {
             guard unsafe call(&entry, buffer.baseAddress, buffer.count, &result) == 0, unsafe result != nil else {
                 return nil
             }
-            var found = LookUpResult()
+            var found = ResolveResult()
             found.name = unsafe entry.s_name.map { unsafe String(cString: $0) }
             found.transport = unsafe entry.s_proto.map { unsafe String(cString: $0) }
             // An int with a port in network byte order (getservbyname(3)).

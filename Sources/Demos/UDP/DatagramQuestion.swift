@@ -1,7 +1,7 @@
 // The sender of the teaching texts: sends datagrams and collects replies for a time, from one peer or from all that a
 // broadcast or a multicast reached.
 //
-//     ask --sent--> waiting --the expected number of replies, a refusal, or a timeout--> ended() is called
+//     ask --sent--> waiting --the expected number of replies, a refusal, or a timeout--> ended
 
 public import Reactor
 
@@ -18,8 +18,8 @@ public final class DatagramQuestion: DatagramHandler {
     }
 
     private let expected: Int
-    private let answered: (DatagramArrival, _ after: Duration) -> Void
-    private var ended: ((Outcome) -> Void)?
+    private let onReply: (DatagramArrival, _ after: Duration) -> Void
+    private var onEnd: ((Outcome) -> Void)?
     private var start = MonotonicTime(nanoseconds: 0)
     private weak var socket: DatagramSocket?
     private var question: [UInt8] = []
@@ -27,21 +27,21 @@ public final class DatagramQuestion: DatagramHandler {
     /// The datagrams not sent yet, because the socket had no room for them.
     public private(set) var unsent = 0
     /// The replies so far.
-    public private(set) var answers: [DatagramArrival] = []
+    public private(set) var replies: [DatagramArrival] = []
     /// The maximum number of replies kept, as a protection against floods.
-    private static let mostAnswers = 10_000
+    private static let mostReplies = 10_000
 
     /// Creates a question.
     ///
     /// - Parameters:
     ///   - expected: the number of replies after which it ends.
-    ///   - answered: called for each reply.
-    ///   - ended: called once.
+    ///   - onReply: called for each reply.
+    ///   - onEnd: called once.
     public init(
-        expecting expected: Int, answered: @escaping (DatagramArrival, _ after: Duration) -> Void,
-        ended: @escaping (Outcome) -> Void
+        expecting expected: Int, onReply: @escaping (DatagramArrival, _ after: Duration) -> Void,
+        onEnd: @escaping (Outcome) -> Void
     ) {
-        (self.expected, self.answered, self.ended) = (min(expected, Self.mostAnswers), answered, ended)
+        (self.expected, self.onReply, self.onEnd) = (min(expected, Self.mostReplies), onReply, onEnd)
     }
 
     /// Sends the question on a socket whose handler this is.
@@ -97,13 +97,13 @@ public final class DatagramQuestion: DatagramHandler {
     }
 
     private func take(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket, isTruncated: Bool) {
-        guard ended != nil else { return }
+        guard onEnd != nil else { return }
         // Safe: the bytes are copied during the call.
         let copy = unsafe bytes.withUnsafeBytes { unsafe Array($0) }
         let arrival = DatagramArrival(peer: peer, bytes: copy, isTruncated: isTruncated, time: socket.loop.now)
-        answers.append(arrival)
-        answered(arrival, start.duration(to: arrival.time))
-        if answers.count >= expected { end(.complete) }
+        replies.append(arrival)
+        onReply(arrival, start.duration(to: arrival.time))
+        if replies.count >= expected { end(.complete) }
     }
 
     /// Ends with the error that the kernel reported for a datagram.
@@ -117,7 +117,7 @@ public final class DatagramQuestion: DatagramHandler {
     }
 
     private func end(_ outcome: Outcome) {
-        guard let ended = ended.take() else { return }
-        ended(outcome)
+        guard let onEnd = onEnd.take() else { return }
+        onEnd(outcome)
     }
 }

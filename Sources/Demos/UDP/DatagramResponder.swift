@@ -20,12 +20,12 @@ public struct DatagramArrival: Sendable, Hashable {
 
 /// A handler that shows datagrams and replies to them.
 public final class DatagramResponder: DatagramHandler {
-    private let answer: ((DatagramArrival) -> String)?
-    private let arrived: (DatagramArrival, _ answer: String?) -> Void
+    private let reply: ((DatagramArrival) -> String)?
+    private let arrived: (DatagramArrival, _ reply: String?) -> Void
     private let prefix: [UInt8]
 
     /// The limits of replies to one source, sufficient for a human sender.
-    public static let answerLimits: ReplyLimits = {
+    public static let replyLimits: ReplyLimits = {
         var limits = ReplyLimits()
         limits.perSecond = 1000
         return limits
@@ -36,18 +36,18 @@ public final class DatagramResponder: DatagramHandler {
     /// - Parameters:
     ///   - prefix: the beginning of every reply. Datagrams that contain it get no reply: otherwise one datagram with a
     ///     forged sender could make two servers reply to each other indefinitely.
-    ///   - answer: returns the reply without the prefix; `nil` for no replies.
+    ///   - reply: returns the reply without the prefix; `nil` for no replies.
     ///   - arrived: called for every datagram, with the reply, if any.
     public init(
-        prefix: String = "", answer: ((DatagramArrival) -> String)? = nil,
-        arrived: @escaping (DatagramArrival, _ answer: String?) -> Void
+        prefix: String = "", reply: ((DatagramArrival) -> String)? = nil,
+        arrived: @escaping (DatagramArrival, _ reply: String?) -> Void
     ) {
-        (self.prefix, self.answer, self.arrived) = (Array(prefix.utf8), answer, arrived)
+        (self.prefix, self.reply, self.arrived) = (Array(prefix.utf8), reply, arrived)
     }
 
     /// Returns whether a datagram is a reply of a server like this one: as such, after the prefix of another server, or
     /// truncated within the prefix.
-    private func isAnswer(_ arrival: DatagramArrival) -> Bool {
+    private func isReply(_ arrival: DatagramArrival) -> Bool {
         guard !prefix.isEmpty else { return false }
         if arrival.isTruncated && prefix.starts(with: arrival.bytes) { return true }
         let last = arrival.bytes.count - prefix.count
@@ -69,8 +69,8 @@ public final class DatagramResponder: DatagramHandler {
         let copy = unsafe bytes.withUnsafeBytes { unsafe Array($0) }
         let arrival = DatagramArrival(peer: peer, bytes: copy, isTruncated: isTruncated, time: socket.loop.now)
         var text: String?
-        if let answer, !isAnswer(arrival) {
-            let words = String(decoding: prefix, as: UTF8.self) + answer(arrival)
+        if let reply, !isReply(arrival) {
+            let words = String(decoding: prefix, as: UTF8.self) + reply(arrival)
             switch socket.send(words, to: peer) {
             case .taken, .pressure: text = words
             default: break  // withheld or dropped, as the socket's counters show
@@ -81,7 +81,7 @@ public final class DatagramResponder: DatagramHandler {
 }
 
 /// Replies with the time of day (as in RFC 867, in a machine-readable form).
-public enum TimeAnswer {
+public enum TimeReply {
     /// The prefix of the replies.
     public static let prefix = "time: "
 
@@ -92,7 +92,7 @@ public enum TimeAnswer {
 }
 
 /// Replies to broadcasts that discover listeners.
-public enum PresenceAnswer {
+public enum PresenceReply {
     /// The prefix of the replies.
     public static let prefix = "here: "
 }

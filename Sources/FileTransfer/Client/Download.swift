@@ -86,7 +86,7 @@ public final class Download: TransferOperation {
 
     override func received(_ header: TransferHeader) {
         if let error = header.refusal {
-            if error.code == .changed && offset > 0 && reply.size == nil { return beginAnew() }
+            if error.code == .changed && offset > 0 && reply.size == nil { return restart() }
             return fail(error)
         }
         if reply.size == nil {
@@ -102,7 +102,7 @@ public final class Download: TransferOperation {
     }
 
     /// Starts over, because the server's file has changed.
-    private func beginAnew() {
+    private func restart() {
         guard let loop = client?.loop else { return }
         let target = target
         loop.offloadPatiently { () throws(TransferError) in

@@ -86,9 +86,9 @@ public final class TransferClient: ConnectionHandler {
     }
 
     /// Ends the operation, then reports its outcome.
-    func finish(_ tell: () -> Void) {
+    func finish(_ notify: () -> Void) {
         operation = nil
-        tell()
+        notify()
     }
 
     // MARK: Callbacks of the connection

@@ -68,8 +68,8 @@ extension TransferSession {
                 var reply = TransferHeader(status: "ready")
                 reply.offset = kept?.offset ?? 0
                 reply.prefixSHA256 = kept?.hash
-                answer(reply, connection)
-            case .failure(let error): answer(TransferHeader(error), connection)
+                respond(reply, connection)
+            case .failure(let error): respond(TransferHeader(error), connection)
             }
             becomeIdle(connection)
         }
@@ -178,7 +178,7 @@ extension TransferSession {
             if let error = failure ?? Self.mismatch(mine, hash) {
                 file.discard()
                 if isOver { return }
-                answer(TransferHeader(error), connection)
+                respond(TransferHeader(error), connection)
                 return becomeIdle(connection)
             }
             let (sink, replaces) = (file.sink, reception.replaces)
@@ -190,7 +190,7 @@ extension TransferSession {
                 var reply = TransferHeader(status: "stored")
                 (reply.size, reply.sha256) = (file.received, mine)
                 if case .failure(let error) = outcome { reply = TransferHeader(error) }
-                answer(reply, connection)
+                respond(reply, connection)
                 becomeIdle(connection)
             }
         }

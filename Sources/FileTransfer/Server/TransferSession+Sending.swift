@@ -43,7 +43,7 @@ extension TransferSession {
                 var reply = TransferHeader(status: list.hasMore ? "more" : "done")
                 reply.contentType = "application/json"
                 reply.contentLength = list.content.count
-                answer(reply, with: list.content, connection)
+                respond(reply, with: list.content, connection)
             case .failure(let error): sendRefusal(error, connection)
             }
         }
@@ -72,7 +72,7 @@ extension TransferSession {
     }
 
     private func sendRefusal(_ error: TransferError, _ connection: Connection) {
-        answer(TransferHeader(error), connection)
+        respond(TransferHeader(error), connection)
         becomeIdle(connection)
     }
 
@@ -103,7 +103,7 @@ extension TransferSession {
         var reply = TransferHeader(status: "sending")
         (reply.size, reply.offset, reply.modified) = (file.size, offset, file.modified)
         (reply.contentLength, reply.contentType) = (file.size - offset, "application/octet-stream")
-        answer(reply, connection)
+        respond(reply, connection)
         // The next request waits until content and hash are sent, so that at most one file per client is queued.
         var isSent = false
         var trailer: TransferHeader?
@@ -115,7 +115,7 @@ extension TransferSession {
         let answered = { [self] (header: TransferHeader) in
             if isOver { return }
             trailer = header
-            answer(header, connection)
+            respond(header, connection)
             finish()
         }
         connection.sendFile(descriptor, from: Int64(offset), count: file.size - offset) { _ in

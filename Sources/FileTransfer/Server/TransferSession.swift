@@ -112,7 +112,7 @@ final class TransferSession: ConnectionHandler {
             }
         } catch {
             // The start of the next frame is unknown.
-            answer(TransferHeader(error), connection)
+            respond(TransferHeader(error), connection)
             return connection.close()
         }
         guard connection.isOpen else { return }
@@ -154,7 +154,7 @@ final class TransferSession: ConnectionHandler {
             stopContentClock(connection)
             switch activity {
             case .receiving(let reception): contentEnded(reception, connection)
-            case .message(let header, let content): answer(message: header, content, connection)
+            case .message(let header, let content): respond(message: header, content, connection)
             case .skipping: becomeIdle(connection)
             case .idle, .working: return
             }
@@ -181,7 +181,7 @@ final class TransferSession: ConnectionHandler {
         case "get": send(header, connection)
         case "prepare": prepare(header, connection)
         case "quit":
-            answer(TransferHeader(status: "goodbye"), connection)
+            respond(TransferHeader(status: "goodbye"), connection)
             connection.close()
         default:
             refuse(
@@ -192,7 +192,7 @@ final class TransferSession: ConnectionHandler {
     // MARK: Replies
 
     /// Sends a header, in the form that the client uses.
-    func answer(_ header: TransferHeader, _ connection: Connection) { connection.write(parser.form.frame(header)) }
+    func respond(_ header: TransferHeader, _ connection: Connection) { connection.write(parser.form.frame(header)) }
 
     /// Refuses a frame; its content, if any, is discarded as it arrives.
     func refuse(_ code: TransferError.Code, _ text: String, _ connection: Connection) {
@@ -200,22 +200,22 @@ final class TransferSession: ConnectionHandler {
     }
 
     func refuse(_ error: TransferError, _ connection: Connection) {
-        answer(TransferHeader(error), connection)
+        respond(TransferHeader(error), connection)
         activity = .skipping
     }
 
     /// Echoes a plain message.
-    private func answer(message header: TransferHeader, _ content: [UInt8], _ connection: Connection) {
+    private func respond(message header: TransferHeader, _ content: [UInt8], _ connection: Connection) {
         var reply = TransferHeader(status: "received")
         reply.contentType = header.contentType ?? "application/octet-stream"
         reply.contentEncoding = header.contentEncoding
         reply.contentLength = content.count
-        answer(reply, with: content, connection)
+        respond(reply, with: content, connection)
     }
 
     /// Sends a header and content; the next frame waits until the output queue has room.
-    func answer(_ header: TransferHeader, with content: [UInt8], _ connection: Connection) {
-        answer(header, connection)
+    func respond(_ header: TransferHeader, with content: [UInt8], _ connection: Connection) {
+        respond(header, connection)
         let result = connection.write(content)
         becomeIdle(connection)
         if result == .pressure { (isPaused, awaitsRoom) = (true, true) }
@@ -250,7 +250,7 @@ final class TransferSession: ConnectionHandler {
         if clock.deadline > now { return watchContent(until: clock.deadline, connection) }
         let rate = server.limits.uploadRate
         let text = "less than \(rate.bytesPerSecond) bytes per second arrived; a faster client can resume the transfer"
-        answer(TransferHeader(TransferError(.tooSlow, text)), connection)
+        respond(TransferHeader(TransferError(.tooSlow, text)), connection)
         connection.close()
     }
 

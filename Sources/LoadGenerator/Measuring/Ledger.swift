@@ -13,7 +13,7 @@ final class Ledger {
     /// The number of connections that echoed at least one message.
     private(set) var connectionsMade = 0
     /// The time of the last echo, in nanoseconds of the monotonic clock.
-    private(set) var lastEcho: Int64 = 0
+    private(set) var lastEchoNanoseconds: Int64 = 0
     private(set) var errors = LoadErrors()
     /// The number of failed attempts since the last echo: connections in ``LoadMode/churn``, datagrams in
     /// ``LoadMode/datagrams``, and in ``LoadMode/echo`` connections with echoes still due at the end.
@@ -47,7 +47,7 @@ final class Ledger {
         messages += number
         outstanding -= number
         failedAtEnd = 0
-        lastEcho = now
+        lastEchoNanoseconds = now
     }
 
     /// Whether every started message has come back or is lost, and no other will start.

@@ -10,7 +10,7 @@
 enum ProcessTime {
     /// Returns the user and system time of all threads so far (clock_gettime(2), `CLOCK_PROCESS_CPUTIME_ID`), in
     /// nanoseconds; 0 when it is unavailable.
-    static func now() -> Int64 {
+    static func nanoseconds() -> Int64 {
         var time = timespec()
         // Safe: the pointer refers to a local variable that outlives the call.
         guard unsafe clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time) == 0 else { return 0 }

@@ -5,7 +5,7 @@
 /// A schedule of messages at constant intervals, round robin over connections.
 struct SendSchedule: Sendable {
     /// The due time of the first message, in nanoseconds of the monotonic clock.
-    let start: Int64
+    let startNanoseconds: Int64
     /// The interval between two messages, in nanoseconds.
     let nanosecondsPerMessage: Double
     /// The number of connections that take turns.
@@ -13,8 +13,8 @@ struct SendSchedule: Sendable {
     /// The total number of messages.
     private(set) var total: Int
 
-    init(start: Int64, rate: Double, connections: Int, total: Int) {
-        self.start = start
+    init(startNanoseconds: Int64, rate: Double, connections: Int, total: Int) {
+        self.startNanoseconds = startNanoseconds
         self.connections = connections
         self.total = total
         nanosecondsPerMessage = 1e9 / rate
@@ -28,29 +28,29 @@ struct SendSchedule: Sendable {
 
     /// Returns the due time of a message.
     @inline(__always)
-    func time(of message: Int) -> Int64 {
+    func dueNanoseconds(of message: Int) -> Int64 {
         let offset = Double(message) * nanosecondsPerMessage
-        return offset < 9e18 - Double(start) ? start + Int64(offset) : .max
+        return offset < 9e18 - Double(startNanoseconds) ? startNanoseconds + Int64(offset) : .max
     }
 
     /// Returns the due time of a connection's message.
     @inline(__always)
-    func time(ofMessage index: Int, onConnection connection: Int) -> Int64 {
-        time(of: index * connections + connection)
+    func dueNanoseconds(ofMessage index: Int, onConnection connection: Int) -> Int64 {
+        dueNanoseconds(of: index * connections + connection)
     }
 
     /// Returns the number of messages due by now.
     func due(at now: Int64) -> Int {
-        guard now >= start else { return 0 }
-        var number = Int(Double(now - start) / nanosecondsPerMessage) + 1
+        guard now >= startNanoseconds else { return 0 }
+        var number = Int(Double(now - startNanoseconds) / nanosecondsPerMessage) + 1
         // The division may be off by one where `time(of:)` is exact.
-        while number > 0 && time(of: number - 1) > now { number -= 1 }
-        while number < total && time(of: number) <= now { number += 1 }
+        while number > 0 && dueNanoseconds(of: number - 1) > now { number -= 1 }
+        while number < total && dueNanoseconds(of: number) <= now { number += 1 }
         return min(number, total)
     }
 
     /// The end of the schedule: one interval after the last message is due.
-    var end: Int64 { time(of: total) }
+    var endNanoseconds: Int64 { dueNanoseconds(of: total) }
 
     /// Drops all messages but the first `number`.
     mutating func end(after number: Int) { total = min(total, number) }

@@ -73,7 +73,7 @@ public final class ChatLoad {
     private var connected = 0
     private var said = 0
     private var start = MonotonicTime.never
-    private var interval: Int64 = 0
+    private var intervalNanoseconds: Int64 = 0
     private let (local, remote) = (LatencyRecorder(), LatencyRecorder())
     private var (localExpected, remoteExpected) = (0, 0)
     private var (localCount, remoteCount) = (0, 0)
@@ -137,8 +137,8 @@ public final class ChatLoad {
 
     fileprivate func refused() { finish(because: "the chat server rejected a member") }
 
-    fileprivate func heard(_ sentAt: Int64, isLocal: Bool) {
-        let latency = loop.kernel.now().nanoseconds - sentAt
+    fileprivate func heard(_ sentNanoseconds: Int64, isLocal: Bool) {
+        let latency = loop.kernel.now().nanoseconds - sentNanoseconds
         if isLocal { localCount += 1 } else { remoteCount += 1 }
         (isLocal ? local : remote).record(latency)
     }
@@ -154,8 +154,8 @@ public final class ChatLoad {
     private func speak() {
         for member in members where member.stalls { member.stall() }
         start = loop.now
-        interval = Int64(1e9 / configuration.rate)
-        let every = Duration.nanoseconds(interval)
+        intervalNanoseconds = Int64(1e9 / configuration.rate)
+        let every = Duration.nanoseconds(intervalNanoseconds)
         let timer = loop.schedule(after: .zero, repeating: every) { [self] in sayDue() }
         loop.schedule(after: configuration.duration) { [self] in
             loop.cancel(timer)
@@ -166,11 +166,11 @@ public final class ChatLoad {
     /// Sends all messages that are due, each with its due time.
     private func sayDue() {
         let now = loop.now.nanoseconds
-        while start.nanoseconds + Int64(said) * interval <= now {
+        while start.nanoseconds + Int64(said) * intervalNanoseconds <= now {
             let speakers = configuration.members - configuration.stalled
             // A stride that shares no factor with most numbers, so that all servers take turns.
             let member = members[configuration.stalled + said * 7 % max(1, speakers)]
-            if member.say(at: start.nanoseconds + Int64(said) * interval, size: configuration.size) {
+            if member.say(at: start.nanoseconds + Int64(said) * intervalNanoseconds, size: configuration.size) {
                 for other in members where other !== member && !other.stalls && !other.isGone {
                     if other.server == member.server { localExpected += 1 } else { remoteExpected += 1 }
                 }
@@ -209,8 +209,8 @@ private final class ChatLoadMember: MessageHandler {
 
     func stall() { connection?.pauseReading() }
 
-    func say(at time: Int64, size: Int) -> Bool {
-        let text = "t\(time) "
+    func say(at nanoseconds: Int64, size: Int) -> Bool {
+        let text = "t\(nanoseconds) "
         guard let connection, !isGone else { return false }
         return connection.write(text + String(repeating: "x", count: max(0, size - text.utf8.count)) + "\n") == .taken
     }

@@ -25,7 +25,7 @@ final class ChurnWorkload: Workload {
     /// The generator, which owns this object; `nil` once the work is done.
     private var generator: LoadGenerator?
     private let dialer: Dialer
-    private var dialled = 0
+    private var startedCount = 0
 
     init(_ generator: LoadGenerator, _ ledger: Ledger) {
         self.generator = generator
@@ -68,19 +68,19 @@ final class ChurnWorkload: Workload {
 
     private func dial() {
         guard !isFinished, ledger.take(1) == 1 else { return }
-        let number = dialled
-        dialled += 1
+        let number = startedCount
+        startedCount += 1
         let now = kernel.now().nanoseconds
         let error = dialer.dial(
-            { [self] _ in ChurnConnection(self, number: number, dialled: now) },
+            { [self] _ in ChurnConnection(self, number: number, connectStartNanoseconds: now) },
             failed: { [self] error in failed(LoadErrors.Kind(connecting: error), error.description) })
         if let error { failed(LoadErrors.Kind(connecting: error), error.description) }
     }
 
     /// Continues a slot whose connection is done.
-    func echoed(at now: Int64, dialled: Int64) {
+    func echoed(at now: Int64, connectStartNanoseconds: Int64) {
         if isFinished { return }
-        ledger.latency.record(now - dialled)
+        ledger.latency.record(now - connectStartNanoseconds)
         ledger.connectionMade()
         ledger.completed(1, at: now)
         next()
@@ -104,13 +104,13 @@ final class ChurnWorkload: Workload {
 /// A connection that sends one message, checks its echo and closes.
 final class ChurnConnection: ConnectionHandler {
     private let workload: ChurnWorkload
-    private let dialled: Int64
+    private let connectStartNanoseconds: Int64
     private var stream: EchoStream
     private var isDone = false
 
-    init(_ workload: ChurnWorkload, number: Int, dialled: Int64) {
+    init(_ workload: ChurnWorkload, number: Int, connectStartNanoseconds: Int64) {
         self.workload = workload
-        self.dialled = dialled
+        self.connectStartNanoseconds = connectStartNanoseconds
         stream = EchoStream(workload.pattern, size: workload.size, number: number)
     }
 
@@ -136,7 +136,7 @@ final class ChurnConnection: ConnectionHandler {
         guard completed > 0 else { return }
         isDone = true
         connection.close()
-        workload.echoed(at: workload.kernel.now().nanoseconds, dialled: dialled)
+        workload.echoed(at: workload.kernel.now().nanoseconds, connectStartNanoseconds: connectStartNanoseconds)
     }
 
     func closed(_ connection: Connection, reason: CloseReason) {

@@ -9,7 +9,7 @@ internal import Reactor
 /// Sockets that exchange datagrams.
 final class DatagramWorkload: Workload {
     /// The time after which a datagram counts as lost, since UDP reports no loss.
-    private static let patience: Int64 = 200_000_000
+    private static let patienceNanoseconds: Int64 = 200_000_000
     private static let lookEvery = Duration.milliseconds(50)
 
     let ledger: Ledger
@@ -26,7 +26,7 @@ final class DatagramWorkload: Workload {
     private var clients: [DatagramClient] = []
     private var settingUp = 0
     private var isMeasuring = false
-    private var setUpEnd: Int64 = 0
+    private var setUpEndNanoseconds: Int64 = 0
     private var timer: LoopTimer?
 
     init(_ generator: LoadGenerator, _ ledger: Ledger) {
@@ -41,7 +41,7 @@ final class DatagramWorkload: Workload {
 
     func setUp() {
         let now = loop.kernel.now().nanoseconds
-        setUpEnd = now.advanced(by: configuration.connectTimeout)
+        setUpEndNanoseconds = now.advanced(by: configuration.connectTimeout)
         var options = DatagramOptions()
         options.datagramSize = size
         for number in 0..<configuration.connections {
@@ -88,7 +88,7 @@ final class DatagramWorkload: Workload {
     /// Counts a datagram that is back, and sends the next one.
     func completed(by client: DatagramClient, at now: Int64) {
         ledger.completed(1, at: now)
-        ledger.latency.record(now - client.sentAt)
+        ledger.latency.record(now - client.sentNanoseconds)
         next(client, at: now)
     }
 
@@ -100,13 +100,13 @@ final class DatagramWorkload: Workload {
     /// Finds lost datagrams.
     private func look() {
         let now = loop.kernel.now().nanoseconds
-        for client in clients where client.isWaiting && now - client.sentAt > Self.patience {
+        for client in clients where client.isWaiting && now - client.sentNanoseconds > Self.patienceNanoseconds {
             if isMeasuring {
                 client.isWaiting = false
                 ledger.lost(1)
                 ledger.attemptFailed()
                 next(client, at: now)
-            } else if now < setUpEnd {
+            } else if now < setUpEndNanoseconds {
                 client.send(at: now)
             } else {
                 client.socket?.close()
@@ -135,10 +135,10 @@ final class DatagramClient: DatagramHandler {
     /// The socket; `nil` until it is created, and after it has failed.
     var socket: DatagramSocket?
     /// The send time of the datagram in flight.
-    private(set) var sentAt: Int64 = 0
+    private(set) var sentNanoseconds: Int64 = 0
     var isWaiting = false
     private(set) var isUp = false
-    private let firstSent: Int64
+    private let firstSentNanoseconds: Int64
     private var position: Int
     /// The number of datagrams sent and received; fewer are received when some are lost or their echoes are late.
     private var (sent, received) = (0, 0)
@@ -146,14 +146,14 @@ final class DatagramClient: DatagramHandler {
     init(_ workload: DatagramWorkload, number: Int) {
         self.workload = workload
         position = workload.pattern.start(ofStream: number)
-        firstSent = workload.loop.kernel.now().nanoseconds
+        firstSentNanoseconds = workload.loop.kernel.now().nanoseconds
     }
 
     func send(at now: Int64) {
         guard let socket else { return }
         let period = workload.pattern.period
         position = BytePattern.advance(position, by: workload.size, period: period)
-        sentAt = now
+        sentNanoseconds = now
         isWaiting = true
         sent += 1
         // A datagram that cannot be sent is reported to `failed`, or never comes back and counts as lost.
@@ -176,7 +176,7 @@ final class DatagramClient: DatagramHandler {
         let now = workload.loop.kernel.now().nanoseconds
         if isUp { return workload.completed(by: self, at: now) }
         isUp = true
-        workload.isUp(self, after: now - firstSent)
+        workload.isUp(self, after: now - firstSentNanoseconds)
     }
 
     func receivedTruncated(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) {

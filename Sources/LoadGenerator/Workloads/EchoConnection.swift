@@ -14,7 +14,7 @@ final class EchoConnection: ConnectionHandler {
     private var connection: Connection?
     private var stream: EchoStream
     /// The send time of the message in flight, at depth 1, where a ring would be needless overhead.
-    private var sentAt: Int64 = 0
+    private var sentNanoseconds: Int64 = 0
     /// The send times of the messages in flight, at any other depth.
     private var sendTimes: SendTimes
     private(set) var life = Life.settingUp
@@ -22,13 +22,13 @@ final class EchoConnection: ConnectionHandler {
     // The open loop. This connection's messages are numbered; those below `due` should have been sent.
     private var ordinal = 0
     private var due = 0
-    private var answered = 0
+    private var echoed = 0
 
-    private let dialled: Int64
+    private let connectStartNanoseconds: Int64
 
-    init(_ workload: EchoWorkload, number: Int, dialled: Int64) {
+    init(_ workload: EchoWorkload, number: Int, connectStartNanoseconds: Int64) {
         self.workload = workload
-        self.dialled = dialled
+        self.connectStartNanoseconds = connectStartNanoseconds
         stream = EchoStream(workload.pattern, size: workload.size, number: number)
         sendTimes = SendTimes(depth: workload.depth)
     }
@@ -66,7 +66,7 @@ final class EchoConnection: ConnectionHandler {
         if workload.isFinished { return connection.close() }
         self.connection = connection
         connection.expectMessage(within: workload.connectTimeout)
-        send(1, at: dialled)
+        send(1, at: connectStartNanoseconds)
     }
 
     func received(_ bytes: RawSpan, on connection: Connection) {
@@ -80,7 +80,7 @@ final class EchoConnection: ConnectionHandler {
         ledger.completed(completed, at: now)
         if let schedule = workload.schedule {
             recordOpenLoop(completed, schedule, at: now)
-            send(min(due - answered, workload.depth) - stream.inFlight, at: now)
+            send(min(due - echoed, workload.depth) - stream.inFlight, at: now)
         } else {
             for _ in 0..<completed { ledger.latency.record(now - takeSendTime()) }
             send(ledger.take(completed), at: now)
@@ -90,9 +90,9 @@ final class EchoConnection: ConnectionHandler {
 
     private func recordOpenLoop(_ completed: Int, _ schedule: SendSchedule, at now: Int64) {
         for _ in 0..<completed {
-            workload.ledger.latency.record(now - schedule.time(ofMessage: answered, onConnection: ordinal))
+            workload.ledger.latency.record(now - schedule.dueNanoseconds(ofMessage: echoed, onConnection: ordinal))
             workload.ledger.uncorrected.record(now - takeSendTime())
-            answered += 1
+            echoed += 1
         }
     }
 
@@ -100,7 +100,7 @@ final class EchoConnection: ConnectionHandler {
     private func send(_ messages: Int, at now: Int64) {
         guard messages > 0, let connection else { return }
         if workload.depth == 1 {
-            sentAt = now
+            sentNanoseconds = now
         } else {
             sendTimes.append(now, count: messages, behind: stream.inFlight)
         }
@@ -113,13 +113,13 @@ final class EchoConnection: ConnectionHandler {
     }
 
     @inline(__always)
-    private func takeSendTime() -> Int64 { workload.depth == 1 ? sentAt : sendTimes.take() }
+    private func takeSendTime() -> Int64 { workload.depth == 1 ? sentNanoseconds : sendTimes.take() }
 
     private func firstEcho(at now: Int64, on connection: Connection) {
         connection.messageArrived()
         life = .up
         _ = takeSendTime()
-        workload.ledger.connectionMade(after: now - dialled)
+        workload.ledger.connectionMade(after: now - connectStartNanoseconds)
         workload.setUpEnded(of: self)
     }
 
@@ -147,6 +147,6 @@ final class EchoConnection: ConnectionHandler {
     /// The number of counted messages that were sent or due and did not come back.
     private var owed: Int {
         if life != .up { return 0 }
-        return workload.schedule == nil ? stream.inFlight : due - answered
+        return workload.schedule == nil ? stream.inFlight : due - echoed
     }
 }

@@ -24,7 +24,7 @@ final class EchoWorkload: Workload {
     /// All connections that are or were up, in the order of the open loop's rotation.
     private var members: [EchoConnection] = []
     private(set) var connectionCount = 0
-    private var dialled = 0
+    private var startedCount = 0
     private var settingUp = 0
 
     /// The schedule of an open loop that has started.
@@ -51,19 +51,19 @@ final class EchoWorkload: Workload {
     // MARK: Setting up
 
     func setUp() {
-        while dialled < configuration.connections && settingUp < configuration.connectingAtOnce {
+        while startedCount < configuration.connections && settingUp < configuration.connectingAtOnce {
             dial()
         }
         if settingUp == 0 { generator?.setUpDone() }
     }
 
     private func dial() {
-        let number = dialled
-        dialled += 1
+        let number = startedCount
+        startedCount += 1
         settingUp += 1
         let now = kernel.now().nanoseconds
         let error = dialer.dial(
-            { [self] _ in EchoConnection(self, number: number, dialled: now) },
+            { [self] _ in EchoConnection(self, number: number, connectStartNanoseconds: now) },
             failed: { [self] error in
                 guard !isFinished else { return }
                 dialFailed(error)
@@ -114,13 +114,13 @@ final class EchoWorkload: Workload {
         let total =
             configuration.messages
             ?? configuration.duration.map { SendSchedule.messages(in: $0, rate: rate) } ?? .max
-        let schedule = SendSchedule(start: now, rate: rate, connections: members.count, total: total)
+        let schedule = SendSchedule(startNanoseconds: now, rate: rate, connections: members.count, total: total)
         self.schedule = schedule
         for (ordinal, member) in members.enumerated() { member.beginOpenLoop(ordinal: ordinal) }
         sendDue()
     }
 
-    var scheduledEnd: Int64? { schedule?.end }
+    var scheduledEndNanoseconds: Int64? { schedule?.endNanoseconds }
 
     /// Sends the messages due by now, and schedules the next call for the message after them.
     private func sendDue() {
@@ -137,7 +137,7 @@ final class EchoWorkload: Workload {
         }
         if due < schedule.total {
             // A timer's delay counts from the beginning of the turn.
-            sendTimer = loop.schedule(after: .nanoseconds(schedule.time(of: due) - loop.now.nanoseconds), sendWhatIsDue)
+            sendTimer = loop.schedule(after: .nanoseconds(schedule.dueNanoseconds(of: due) - loop.now.nanoseconds), sendWhatIsDue)
         } else {
             nothingOutstandingPerhaps()
         }

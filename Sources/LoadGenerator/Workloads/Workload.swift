@@ -16,10 +16,10 @@ protocol Workload: AnyObject {
     /// The number of connections shown as progress.
     var progressCount: Int { get }
     /// The time at which the last message has been due for an interval; `nil` where it is not known in advance.
-    var scheduledEnd: Int64? { get }
+    var scheduledEndNanoseconds: Int64? { get }
 }
 
 extension Workload {
     var progressCount: Int { connectionCount }
-    var scheduledEnd: Int64? { nil }
+    var scheduledEndNanoseconds: Int64? { nil }
 }

@@ -46,7 +46,7 @@ import Testing
     }
 
     /// Asked at any of its addresses, a server that has all of them answers from there.
-    @Test func aServerOnAllAddressesAnswersFromTheOneThatWasAsked() async throws {
+    @Test func aServerOnAllAddressesRepliesFromTheOneThatWasAsked() async throws {
         try await TFTPFolder.with { folder in
             try folder.write(30_000, as: "file")
             _ = try await Self.serve(folder, ["--writable"], at: ["--listen", "0.0.0.0:0"]) { server in
@@ -130,8 +130,8 @@ import Testing
             let silent = try await Program.run(
                 "tftp", "get", "127.0.0.1:9", "f", folder.file("got"), "--patience", "200ms", "--json",
                 folder.file("json"))
-            #expect(silent.status == .exited(1) && silent.error.contains("no answer"))
-            #expect(folder.text("json")?.contains("\"failure\" : \"no answer") == true)
+            #expect(silent.status == .exited(1) && silent.error.contains("no reply"))
+            #expect(folder.text("json")?.contains("\"failure\" : \"no reply") == true)
             #expect(folder.names == ["json", "old"])
         }
     }

@@ -6,7 +6,7 @@ import Testing
 @testable import ReactorCommand
 
 @Suite(.timeLimit(.minutes(20))) struct UDPCommandTests {
-    @Test func aSenderIsAnsweredWithTheTimeAndSeesItsPorts() async throws {
+    @Test func aSenderReceivesTheTimeAndSeesItsPorts() async throws {
         let outcome = try await RunningServer.run(command: ["udp", "serve"]) { server in
             let unbound = try await Program.run("udp", "send", server.address, "hello", "world")
             #expect(unbound.status == .exited(0), "\(unbound.error)")
@@ -65,7 +65,7 @@ import Testing
         #expect(outcome.output.contains("sent 1 bytes of a longer datagram"))
     }
 
-    @Test(arguments: ["127.0.0.1", "127.0.0.2"]) func aServerOnAllAddressesAnswersAConnectedClient(_ host: String)
+    @Test(arguments: ["127.0.0.1", "127.0.0.2"]) func aServerOnAllAddressesRepliesToAConnectedClient(_ host: String)
         async throws
     {
         _ = try await RunningServer.run(command: ["udp", "serve"], at: ["--listen", "0.0.0.0:0"]) { server in
@@ -76,7 +76,7 @@ import Testing
         }
     }
 
-    @Test func aConnectedSocketIsToldThatNobodyIsThere() async throws {
+    @Test func aConnectedSocketReportsAnAbsentPeer() async throws {
         let port = try RunningRedis.freePort()
         let connected = try await Program.run("udp", "send", "127.0.0.1:\(port)", "hello", "--connect")
         #expect(connected.status == .exited(1))
@@ -85,7 +85,7 @@ import Testing
         #expect(unconnected.status == .exited(1) && unconnected.error.contains("no reply within 50ms"))
     }
 
-    @Test func aListenerShowsAndAnswersNothingInLinesOfJSON() async throws {
+    @Test func aListenerShowsDatagramsInLinesOfJSONAndSendsNoReply() async throws {
         let outcome = try await RunningServer.run(command: ["udp", "listen", "--count", "2"]) { server in
             for text in ["a\u{1B}[1m", ""] {
                 let sent = try await Program.run("udp", "send", server.address, text, "--wait", "none", "--json")
@@ -130,7 +130,7 @@ import Testing
             }
             let alone = try await Program.run(
                 "broadcast", "send", "\(everybody):\(port)", "who", "--within", "100ms", "--json")
-            #expect(alone.output.hasSuffix("{\"answers\":1,\"event\":\"ended\"}\n"))
+            #expect(alone.output.hasSuffix("{\"replies\":1,\"event\":\"ended\"}\n"))
         }
         let nobody = try await Program.run("broadcast", "send", "\(everybody):9", "who", "--within", "20ms")
         #expect(nobody.status == .exited(1) && nobody.error.contains("no reply from"))
@@ -138,7 +138,7 @@ import Testing
 
     /// Two hosts that listen, and one that asks: by broadcast, and by groups of both families.
     @Test(.enabled("no network namespaces can be made here", NetworkNamespaces.areAllowed))
-    func allHostsOfANetworkAnswer() async throws {
+    func allHostsOfANetworkReply() async throws {
         try await NetworkNamespaces.run(3) { hosts in
             let (asker, beta, gamma) = (hosts.names[0], hosts.names[1], hosts.names[2])
             for (place, address, more) in [

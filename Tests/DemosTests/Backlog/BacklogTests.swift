@@ -70,7 +70,7 @@ import Testing
     }
 
     /// Whichever call fails: it is told once how it ended, and nothing is left open.
-    @Test func everyFailureIsToldOnce() throws {
+    @Test func everyFailureIsReportedOnce() throws {
         for errno in [Errno.tooManyOpenFiles, .interrupted, .noMemory] {
             for number in 1...60 {
                 let world = try Simulation(seed: 1)

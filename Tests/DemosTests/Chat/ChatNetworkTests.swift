@@ -30,7 +30,7 @@ import Testing
     }
 
     /// Members who come, speak and go at any moment, on a network that loses connections: nothing is left of them.
-    @Test(arguments: Backend.all) func whoeverGoesLeavesNothingBehind(_ backend: Backend) throws {
+    @Test(arguments: Backend.all) func aMemberWhoLeavesLeavesNothingBehind(_ backend: Backend) throws {
         for seed in 0..<4 as Range<UInt64> {
             let world = try ChatWorld(seed: seed, faults: .harsh, backend: backend)
             let clients = (0..<40).map { number in
@@ -55,7 +55,7 @@ import Testing
     }
 
     /// One member who stops reading is dropped after its time; all others get every line as soon as without it.
-    @Test(arguments: Backend.all) func aMemberWhoDoesNotReadIsDroppedAndNobodyElseNotices(_ backend: Backend) throws {
+    @Test(arguments: Backend.all) func onlyAMemberWhoDoesNotReadIsDropped(_ backend: Backend) throws {
         func run(stalled: Bool) throws -> (arrivals: [SimulatedClient.Arrival], slow: SimulatedClient, world: ChatWorld)
         {
             var limits = Limits()
@@ -91,7 +91,7 @@ import Testing
     }
 
     /// A burst puts a member who does read above the watermark for a moment, which is no reason to drop it.
-    @Test func aBurstDropsNobody() throws {
+    @Test func aBurstDropsNoMember() throws {
         var limits = Limits()
         (limits.outputHighWatermark, limits.outputLowWatermark) = (2_000, 1_000)
         var chatLimits = ChatLimits()
@@ -116,7 +116,7 @@ import Testing
         try world.simulation.check()
     }
 
-    @Test func aLineThatIsTooLongIsAnsweredAndEndsItsSender() throws {
+    @Test func aLineThatIsTooLongIsRejectedAndEndsItsSender() throws {
         let world = try ChatWorld()
         let (anna, bob) = (try world.join("anna"), try world.join("bob"))
         anna.write(String(repeating: "x", count: 1_024) + "\r\n")
@@ -129,7 +129,7 @@ import Testing
     }
 
     /// Half a line may be half a command: nobody sees it, and its sender is told so.
-    @Test(arguments: Backend.all) func aLineWithoutItsEndIsAnsweredAndNotSaid(_ backend: Backend) throws {
+    @Test(arguments: Backend.all) func aLineWithoutItsEndIsRejectedAndNotSaid(_ backend: Backend) throws {
         let world = try ChatWorld(backend: backend)
         let (anna, bob) = (try world.join("anna"), try world.join("bob"))
         anna.write("whole\n/msg bob sec")
@@ -205,7 +205,7 @@ import Testing
         try world.simulation.check()
     }
 
-    @Test func theServersEndIsTold() throws {
+    @Test func theServersEndIsReported() throws {
         let world = try ChatWorld()
         let members = try ["anna", "bob"].map { try world.join($0) }
         world.simulation.loop.drain()

@@ -89,7 +89,7 @@ import Testing
         #expect(anna.peer.take().last == "! you are already in lobby")
     }
 
-    @Test func newcomersSeeTheLastLines() {
+    @Test func newMembersSeeTheLastLines() {
         var limits = ChatLimits()
         limits.history = 3
         let hall = Hall(limits)
@@ -149,7 +149,7 @@ import Testing
         #expect(hall.chat.statistics.said <= 60 * 5 + 10)
     }
 
-    @Test func badLinesAreAnsweredAndSeenByNobody() {
+    @Test func badLinesAreRejectedAndNotDelivered() {
         let hall = Hall()
         let (anna, bob) = (hall.join("anna"), hall.join("bob"))
         _ = anna.peer.take()
@@ -175,7 +175,7 @@ import Testing
         func publish(_ content: ChatEvent.Content) { told.append(content) }
     }
 
-    @Test func whatServersTellEachOtherComesThroughUnchanged() throws {
+    @Test func eventsBetweenServersArriveUnchanged() throws {
         let (anna, den) = (try ChatName("änna"), try ChatName("den"))
         let contents: [ChatEvent.Content] = [
             .said(room: den, by: anna, text: "héllo  there"), .joined(room: den, anna),
@@ -339,7 +339,7 @@ import Testing
         #expect(anna.peer.take() == ["* 1 in lobby: anna"])
     }
 
-    @Test func aServerThatComesIsToldWhoIsHere() throws {
+    @Test func anIncomingServerReceivesTheMembers() throws {
         let hall = Hall()
         for number in 0..<130 { _ = hall.join("m\(number)") }
         let wire = Wire()

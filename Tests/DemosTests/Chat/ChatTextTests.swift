@@ -62,13 +62,13 @@ import Testing
         let (will, wont, demand, dont): (UInt8, UInt8, UInt8, UInt8) = (251, 252, 253, 254)
         let stripped = TelnetFilter.strip([255, demand, 6, 0x61, 255, 244, 255, will, 1, 0x62])
         #expect(stripped.text == [0x61, 0x62])
-        #expect(stripped.answer == [255, wont, 6, 255, dont, 1])
+        #expect(stripped.reply == [255, wont, 6, 255, dont, 1])
         // Answers are not answered, for that would never end.
-        #expect(TelnetFilter.strip([255, wont, 6, 255, dont, 1]).answer == [])
+        #expect(TelnetFilter.strip([255, wont, 6, 255, dont, 1]).reply == [])
         #expect(TelnetFilter.strip([255, 250, 24, 1, 255, 240, 0x61]).text == [0x61])
         #expect(TelnetFilter.strip([255, 255, 0x61]).text == [255, 0x61])
         for cut in [[255], [255, demand], [0x61, 255, 250, 1], [255, 250, 255]] as [[UInt8]] {
-            #expect(TelnetFilter.strip(cut).answer == [])
+            #expect(TelnetFilter.strip(cut).reply == [])
         }
     }
 

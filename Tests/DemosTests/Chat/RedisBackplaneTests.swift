@@ -210,7 +210,7 @@ private final class FakeRedis {
         try world.simulation.check()
     }
 
-    @Test func whatStrangersPublishIsRefusedAndCounted() throws {
+    @Test func malformedPublicationsAreRejectedAndCounted() throws {
         let world = try World(seed: 6)
         try world.redis.start(world.simulation.loop)
         try world.link()

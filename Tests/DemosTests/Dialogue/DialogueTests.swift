@@ -24,7 +24,7 @@ import Testing
         return client.text
     }
 
-    @Test(arguments: Backend.all) func greetsAnswersAndStops(_ backend: Backend) throws {
+    @Test(arguments: Backend.all) func greetsRepliesAndStops(_ backend: Backend) throws {
         for seed in 0..<10 as Range<UInt64> {
             let said = try Self.talk(
                 "hello you\r\n\nwörld\nbye\nnobody hears this\n", seed: seed, faults: survivableFaults, backend)
@@ -40,7 +40,7 @@ import Testing
     }
 
     /// What nc -N does: it says all, and ends its side.
-    @Test func whoeverEndsIsToldGoodbye() throws {
+    @Test func aClientThatEndsGetsGoodbye() throws {
         #expect(try Self.talk("no\n") == Self.greeting + "nzero\ngoodbye; that was 1 message, and I replaced once\n")
         #expect(try Self.talk("") == Self.greeting + "goodbye; that was 0 messages, and I replaced 0 times\n")
     }
@@ -53,7 +53,7 @@ import Testing
     }
 
     /// The longest answer there is, to one who does not read: reading from it pauses, and memory stays within the limits.
-    @Test func theLongestAnswersWaitForTheirReader() throws {
+    @Test func theLongestRepliesWaitForTheirReader() throws {
         let rules = try #require(DialogueRules(replacing: "o", by: String(repeating: "x", count: 64)))
         let world = try Simulation(seed: 1)
         try world.listen { _ in Dialogue(rules).framed(by: Dialogue.framing) }
@@ -95,7 +95,7 @@ import Testing
                 == answer)
     }
 
-    @Test func rulesThatNobodyCouldFollowAreNone() {
+    @Test func impossibleRulesAreInvalid() {
         #expect(DialogueRules(by: "") == nil)
         #expect(DialogueRules(by: "two\nlines") == nil)
         #expect(DialogueRules(by: String(repeating: "x", count: 65)) == nil)

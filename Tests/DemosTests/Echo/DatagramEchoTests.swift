@@ -6,7 +6,7 @@ import ReactorTesting
 import Testing
 
 @Suite(.timeLimit(.minutes(20))) struct DatagramEchoTests {
-    @Test(arguments: Backend.all) func echoAnswersWithTheSameDatagram(_ backend: Backend) throws {
+    @Test(arguments: Backend.all) func echoReturnsTheSameDatagram(_ backend: Backend) throws {
         for seed in 0..<10 as Range<UInt64> {
             let world = try Simulation(seed: seed, faults: .harsh, backend: backend)
             let socket = try world.bindDatagrams(handler: DatagramEcho())

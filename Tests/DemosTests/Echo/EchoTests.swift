@@ -28,7 +28,7 @@ import Testing
         return client.received
     }
 
-    @Test(arguments: Backend.all) func echoAnswersWithTheSameBytes(_ backend: Backend) throws {
+    @Test(arguments: Backend.all) func echoReturnsTheSameBytes(_ backend: Backend) throws {
         let bytes = (0..<30_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
         for seed in 0..<10 as Range<UInt64> {
             let isSame = try Self.answer(to: bytes, backend, seed: seed) { Echo() } == bytes
@@ -59,7 +59,7 @@ import Testing
     }
 
     /// The echo as a task: its reads are lent what has arrived, and it waits while its peer does not read.
-    @Test(arguments: Backend.all) func asATaskItAnswersWithTheSameBytes(_ backend: Backend) throws {
+    @Test(arguments: Backend.all) func asATaskItReturnsTheSameBytes(_ backend: Backend) throws {
         let bytes = (0..<300_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
         for seed in 0..<5 as Range<UInt64> {
             let world = try Simulation(seed: seed, faults: Self.harsh, backend: backend)

@@ -56,7 +56,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Backend.all) func asATaskItAnswersTheSame(_ backend: Backend) throws {
+    @Test(arguments: Backend.all) func asATaskItRepliesTheSame(_ backend: Backend) throws {
         let world = try Simulation(seed: 1, faults: survivableFaults, backend: backend)
         let listener = try world.loop.listen(
             on: .loopback(port: 0), serving: AsyncEcho.serveLinesWithTime(clock: Self.clock))

@@ -64,7 +64,7 @@ final class OneUser: PasswordVerifier {
         }
     }
 
-    @Test func anUnknownUserAndAWrongPasswordAreToldTheSame() throws {
+    @Test func anUnknownUserAndAWrongPasswordGetTheSameReply() throws {
         let world = try World()
         let wrong = try world.told("anna\nwrong\n", from: 1)
         #expect(wrong == "user:\npassword:\n! wrong user or password\nuser:\n")
@@ -97,7 +97,7 @@ final class OneUser: PasswordVerifier {
         try world.simulation.check()
     }
 
-    @Test func whoFindsNoThreadIsToldAtOnce() throws {
+    @Test func aLoginWithoutAThreadIsRejectedAtOnce() throws {
         let world = try World()
         (world.simulation.workers.count, world.simulation.workers.queueLimit) = (1, 1)
         let clients = (1...4).map { world.simulation.connect(from: .ipv4(10, 0, 0, $0, port: 0)) }
@@ -175,7 +175,7 @@ final class OneUser: PasswordVerifier {
         try world.simulation.check()
     }
 
-    @Test func badInputIsAnswered() throws {
+    @Test func badInputIsRejected() throws {
         let world = try World()
         let long = String(repeating: "a", count: 100_000)
         #expect(try world.told(long, finishing: false).hasSuffix("! a line has at most 511 bytes; goodbye\n"))
@@ -200,7 +200,7 @@ final class OneUser: PasswordVerifier {
         try world.simulation.check()
     }
 
-    @Test func drainingAnswersWhoIsBeingChecked() throws {
+    @Test func drainingWaitsForALoginInProgress() throws {
         let world = try World()
         let (idle, checking) = (world.simulation.connect(), world.simulation.connect())
         checking.write("anna\nsecret\n")

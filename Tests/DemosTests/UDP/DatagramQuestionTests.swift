@@ -12,10 +12,10 @@ import Testing
     }
 
     private func question(_ expected: Int, _ ending: Ending) -> DatagramQuestion {
-        DatagramQuestion(expecting: expected, answered: { _, _ in }, ended: { ending.outcomes.append($0) })
+        DatagramQuestion(expecting: expected, onReply: { _, _ in }, onEnd: { ending.outcomes.append($0) })
     }
 
-    @Test(arguments: Backend.all) func theTimeIsAnswered(_ backend: Backend) throws {
+    @Test(arguments: Backend.all) func aRequestForTheTimeGetsIt(_ backend: Backend) throws {
         let world = try Simulation(seed: 1, backend: backend)
         var seen: [(DatagramArrival, String?)] = []
         let time = WallTime(seconds: 1_700_000_000, nanoseconds: 5_000_000)
@@ -23,8 +23,8 @@ import Testing
         options.datagramSize = 6
         let server = try world.bindDatagrams(
             options: options,
-            handler: DatagramResponder(prefix: TimeAnswer.prefix) {
-                TimeAnswer.words(for: $0, at: time)
+            handler: DatagramResponder(prefix: TimeReply.prefix) {
+                TimeReply.words(for: $0, at: time)
             } arrived: {
                 seen.append(($0, $1))
             })
@@ -37,7 +37,7 @@ import Testing
                 "time: 2023-11-14T22:13:20.005Z, you are \(peer.address), 5 bytes",
                 "time: 2023-11-14T22:13:20.005Z, you are \(peer.address), 6 bytes, cut",
                 "time: 2023-11-14T22:13:20.005Z, you are \(peer.address), 0 bytes",
-            ], "an answer is not answered: two servers would do so for ever")
+            ], "a reply gets no reply: two servers would go on indefinitely")
         #expect(seen.map(\.0.isTruncated) == [false, true, false, true] && seen[3].1 == nil)
         try world.check()
     }
@@ -52,7 +52,7 @@ import Testing
         peer.onReceived = { [unowned peer] in peer.send("you are \($0.source)", to: $0.source) }
         question.ask([1], count: 1, to: peer.address, on: socket, within: .seconds(1))
         try world.run { !ending.outcomes.isEmpty }
-        #expect(ending.outcomes == [.complete] && question.answers[0].text == "you are \(peer.received[0].source)")
+        #expect(ending.outcomes == [.complete] && question.replies[0].text == "you are \(peer.received[0].source)")
         #expect(peer.received[0].source.port != 0)
         try world.check()
     }
@@ -66,7 +66,7 @@ import Testing
         for number in 0..<3 {
             let socket = try world.bindDatagrams(
                 on: .ipv4(0, 0, 0, 0, port: 7791), options: options,
-                handler: DatagramResponder(prefix: PresenceAnswer.prefix) { _ in
+                handler: DatagramResponder(prefix: PresenceReply.prefix) { _ in
                     "\(number)"
                 } arrived: { _, _ in
                 })
@@ -80,7 +80,7 @@ import Testing
             question.ask(Array("who".utf8), count: 1, to: address, on: socket, within: .milliseconds(500))
             try world.run { !ending.outcomes.isEmpty }
             #expect(ending.outcomes == [.timeOver])
-            #expect(Set(question.answers.map(\.text)).count == expected, "\(address)")
+            #expect(Set(question.replies.map(\.text)).count == expected, "\(address)")
         }
         // Nobody may send to everybody who has not said that it wants to.
         let ending = Ending()
@@ -92,7 +92,7 @@ import Testing
         try world.check()
     }
 
-    @Test func onlyAConnectedSocketIsToldThatNobodyIsThere() throws {
+    @Test func onlyAConnectedSocketReportsAnAbsentPeer() throws {
         let world = try Simulation(seed: 1)
         let nobody = SocketAddress.loopback(port: 7799)
         for isConnected in [true, false] {

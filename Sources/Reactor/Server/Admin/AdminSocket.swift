@@ -112,13 +112,13 @@ final class AdminSession: MessageHandler {
             } catch {
                 answer(error)
             }
-            self?.answered(connection)
+            self?.responded(connection)
         }
         // Replies are in the order of the commands, so reading pauses while one is pending.
         if self.inquiry != nil { connection.pauseReading() }
     }
 
-    private func answered(_ connection: Connection) {
+    private func responded(_ connection: Connection) {
         guard inquiry != nil else { return }
         inquiry = nil
         if hasEnded { return connection.close() }

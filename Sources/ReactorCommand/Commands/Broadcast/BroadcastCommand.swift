@@ -59,8 +59,8 @@ struct BroadcastListenCommand: ParsableCommand {
         _ = try listener.run { loop, server throws(SocketError) in
             var options = DatagramOptions()
             options.sharesAddress = true
-            options.replies = DatagramResponder.answerLimits
-            let responder = DatagramResponder(prefix: PresenceAnswer.prefix) { [name] _ in
+            options.replies = DatagramResponder.replyLimits
+            let responder = DatagramResponder(prefix: PresenceReply.prefix) { [name] _ in
                 name
             } arrived: {
                 show($0, $1, output)
@@ -82,11 +82,11 @@ struct BroadcastListenCommand: ParsableCommand {
         if !json { ServerLog.print(DatagramStatistics.summary(sockets)) }
     }
 
-    private func show(_ arrival: DatagramArrival, _ answer: String?, _ output: DatagramOutput) {
+    private func show(_ arrival: DatagramArrival, _ reply: String?, _ output: DatagramOutput) {
         var event = DatagramEvent("received")
         (event.peer, event.bytes) = ("\(arrival.peer)", arrival.bytes.count)
-        (event.text, event.answer) = (arrival.text, answer)
-        let words = answer == nil ? "not answered" : "answered"
+        (event.text, event.reply) = (arrival.text, reply)
+        let words = reply == nil ? "not answered" : "answered"
         output.write(
             "\(arrival.peer) asked: \(DatagramOutput.quoted(arrival.text)), \(words)", event)
     }
@@ -170,7 +170,7 @@ struct BroadcastSendCommand: ParsableCommand {
             StandardOutput.stopsOnFailure(loop)
             question = DatagramQuestion(expecting: expect ?? .max) {
                 show($0, $1, output)
-            } ended: {
+            } onEnd: {
                 outcome = $0
                 loop.stop()
             }
@@ -193,9 +193,9 @@ struct BroadcastSendCommand: ParsableCommand {
             let advice = forbid ? "; without --forbid it is allowed (SO_BROADCAST)" : ""
             throw CommandFailure(reason + advice)
         }
-        let count = question.answers.count
+        let count = question.replies.count
         var event = DatagramEvent("ended")
-        event.answers = count
+        event.replies = count
         if count > 0 || json { output.write("replies: \(count)", event) }
         if count == 0 {
             throw CommandFailure(

@@ -29,7 +29,7 @@ struct FramingCommand: ParsableCommand {
             "Framings to try, separated by commas: raw (no framing), lines, length. (default: all three)",
             valueName: "names"),
         transform: FramingCommand.parseFramings)
-    var framing = BoundaryFraming.allCases
+    var framing = FramingMethod.allCases
 
     @Option(
         parsing: .unconditional,
@@ -40,11 +40,11 @@ struct FramingCommand: ParsableCommand {
     @OptionGroup var options: ExperimentOptions
 
     func validate() throws {
-        if messages.count > BoundaryPlan.mostMessages {
-            throw ValidationError("too many --messages; use at most \(BoundaryPlan.mostMessages)")
+        if messages.count > FramingPlan.mostMessages {
+            throw ValidationError("too many --messages; use at most \(FramingPlan.mostMessages)")
         }
-        if messages.reduce(0, { $0 + $1.utf8.count }) > BoundaryPlan.mostBytes {
-            throw ValidationError("--messages are too long; use at most \(BoundaryPlan.mostBytes) bytes in total")
+        if messages.reduce(0, { $0 + $1.utf8.count }) > FramingPlan.mostBytes {
+            throw ValidationError("--messages are too long; use at most \(FramingPlan.mostBytes) bytes in total")
         }
     }
 
@@ -52,9 +52,9 @@ struct FramingCommand: ParsableCommand {
         let output = try options.json.map(JSONOutput.init)
         let bytes = messages.map { Array($0.utf8) }
         var report = FramingReport(messages: bytes.map(FramingReport.Bytes.init))
-        if options.printsText { Self.show("what is sent", BoundaryDrawing.messages(bytes)) }
+        if options.printsText { Self.show("what is sent", FramingDrawing.messages(bytes)) }
         for framing in framing {
-            let plans = [BoundaryDelivery.readLate, .cut(every: cut)].map { BoundaryPlan(bytes, framing, $0) }
+            let plans = [FramingDelivery.readLate, .cut(every: cut)].map { FramingPlan(bytes, framing, $0) }
             if let number = plans[0].unsendable {
                 report.tries.append(FramingReport.Try(framing, refusing: number))
                 if options.printsText {
@@ -64,15 +64,15 @@ struct FramingCommand: ParsableCommand {
                 continue
             }
             if options.printsText && framing != .raw {
-                Self.show(Self.explain(framing), BoundaryDrawing.wire(plans[0]))
+                Self.show(Self.explain(framing), FramingDrawing.wire(plans[0]))
             }
             for plan in plans {
                 let result = try attempt(plan)
                 report.tries.append(FramingReport.Try(result))
                 if options.printsText {
                     Self.show(
-                        "\(framing), \(Self.explain(plan.delivery)): \(BoundaryDrawing.verdict(result))",
-                        BoundaryDrawing.receives(result))
+                        "\(framing), \(Self.explain(plan.delivery)): \(FramingDrawing.verdict(result))",
+                        FramingDrawing.receives(result))
                 }
             }
         }
@@ -80,10 +80,10 @@ struct FramingCommand: ParsableCommand {
     }
 
     /// Runs one attempt on a loop of its own.
-    private func attempt(_ plan: BoundaryPlan) throws -> BoundaryResult {
+    private func attempt(_ plan: FramingPlan) throws -> FramingResult {
         let loop = try options.makeLoop()
-        var result: Result<BoundaryResult, SocketError>?
-        let experiment = BoundaryExperiment(plan, on: loop) {
+        var result: Result<FramingResult, SocketError>?
+        let experiment = FramingExperiment(plan, on: loop) {
             result = $0
             loop.stop()
         }
@@ -106,7 +106,7 @@ struct FramingCommand: ParsableCommand {
         StandardOutput.print(([title] + rows).joined(separator: "\n") + "\n")
     }
 
-    private static func explain(_ framing: BoundaryFraming) -> String {
+    private static func explain(_ framing: FramingMethod) -> String {
         switch framing {
         case .raw: "raw"
         case .lines: "lines: each message ends with a newline, which no message may contain"
@@ -114,17 +114,17 @@ struct FramingCommand: ParsableCommand {
         }
     }
 
-    private static func explain(_ delivery: BoundaryDelivery) -> String {
+    private static func explain(_ delivery: FramingDelivery) -> String {
         switch delivery {
         case .readLate: "read late"
         case .cut(let size): "cut every \(size) bytes"
         }
     }
 
-    private static func parseFramings(_ text: String) throws -> [BoundaryFraming] {
+    private static func parseFramings(_ text: String) throws -> [FramingMethod] {
         try text.split(separator: ",", omittingEmptySubsequences: false).map {
-            guard let framing = BoundaryFraming(rawValue: String($0)) else {
-                throw ValidationError("use \(BoundaryFraming.allCases.map(\.rawValue).joined(separator: ", "))")
+            guard let framing = FramingMethod(rawValue: String($0)) else {
+                throw ValidationError("use \(FramingMethod.allCases.map(\.rawValue).joined(separator: ", "))")
             }
             return framing
         }
@@ -139,12 +139,12 @@ struct FramingReport: Encodable {
 
         init(_ bytes: [UInt8]) {
             text = String(decoding: bytes, as: UTF8.self)
-            hex = BoundaryDrawing.hex(bytes)
+            hex = FramingDrawing.hex(bytes)
         }
     }
 
     struct Try: Encodable {
-        let framing: BoundaryFraming
+        let framing: FramingMethod
         /// Bytes per piece; absent if the receiver read late.
         var cut: Int?
         var receives: [Bytes] = []
@@ -153,7 +153,7 @@ struct FramingReport: Encodable {
         /// The number of the first message that the framing cannot carry; absent if it can carry all.
         var cannotCarry: Int?
 
-        init(_ result: BoundaryResult) {
+        init(_ result: FramingResult) {
             framing = result.plan.framing
             if case .cut(let size) = result.plan.delivery { cut = size }
             receives = result.receives.map(Bytes.init)
@@ -161,7 +161,7 @@ struct FramingReport: Encodable {
             isAsSent = result.isAsSent
         }
 
-        init(_ framing: BoundaryFraming, refusing number: Int) {
+        init(_ framing: FramingMethod, refusing number: Int) {
             self.framing = framing
             cannotCarry = number
         }

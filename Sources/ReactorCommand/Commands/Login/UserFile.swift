@@ -19,7 +19,7 @@ final class UserFile: PasswordVerifier {
         /// The version that was read; `nil` if the file may have changed since without a visible trace.
         var version: FileVersion?
         /// The hash that a password is compared with when no user has a usable hash.
-        var nobody: [UInt8] = []
+        var otherUser: [UInt8] = []
         /// The problems that were already reported.
         var reported: Set<UserList.Problem> = []
     }
@@ -43,7 +43,7 @@ final class UserFile: PasswordVerifier {
         self.path = path
         self.report = report
         try state.withLock { state in
-            state.nobody = try Crypt.hash(Array("unknown user".utf8))
+            state.otherUser = try Crypt.hash(Array("unknown user".utf8))
             try read(&state)
             if state.list.count == 0, let problem = state.list.problems.first {
                 throw CommandFailure("\(path): no user can log in: \(problem)")
@@ -59,7 +59,7 @@ final class UserFile: PasswordVerifier {
         let hashes: (own: [UInt8]?, any: [UInt8])? = state.withLock { state in
             guard (try? read(&state)) != nil else { return nil }
             reportProblems(&state)
-            return (state.list.hash(of: user), state.list.anyHash ?? state.nobody)
+            return (state.list.hash(of: user), state.list.anyHash ?? state.otherUser)
         }
         guard let hashes else { return .unavailable }
         // Known and unknown users cost the same work. crypt(3) stops at a zero byte, so a password with one is hashed

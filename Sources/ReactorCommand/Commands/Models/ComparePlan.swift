@@ -22,7 +22,7 @@ struct ComparePlan: Sendable {
     /// The duration of a sample.
     var duration = Duration.seconds(1)
     /// The time without a reply after which a client counts as not served.
-    var answerTime = Duration.seconds(1)
+    var responseTime = Duration.seconds(1)
     /// The time after which no further sample is started.
     var patience = Duration.seconds(170)
     /// What the plan omits of the full comparison, as text for the reader.
@@ -34,7 +34,7 @@ struct ComparePlan: Sendable {
         plan.held = 200
         plan.rounds = 1
         plan.duration = .milliseconds(250)
-        plan.answerTime = .milliseconds(500)
+        plan.responseTime = .milliseconds(500)
         plan.patience = .seconds(27)
         plan.leftOut = "2 of 3 rounds, 0.75 s of the 1 s of each sample, 800 of 1,000 held; the figures are rough"
         return plan

@@ -8,7 +8,7 @@ struct StallFinding: Encodable, Sendable, Equatable {
     let kind: StallProbe.Kind
     let stalled: Int
     /// The time from the client's connect to its reply; omitted if none came in time.
-    let answerMicroseconds: Double?
+    let responseMicroseconds: Double?
 }
 
 /// The results of the single look at a model.

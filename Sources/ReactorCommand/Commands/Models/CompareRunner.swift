@@ -81,7 +81,7 @@ struct CompareRunner {
             var before: Int64?
             var after: Int64?
             served = try HeldConnections.hold(
-                plan.held, to: address, patience: plan.answerTime, for: ComparePlan.restTime,
+                plan.held, to: address, patience: plan.responseTime, for: ComparePlan.restTime,
                 begin: {
                     holding = tree.usage()
                     before = tree.cpuTime()
@@ -94,10 +94,10 @@ struct CompareRunner {
         for (stalled, kind) in trials {
             stalls.append(
                 try await processes.withServer(plan.server(model)) { server in
-                    let probe = StallProbe(address: try SocketAddress(server.address), patience: plan.answerTime)
+                    let probe = StallProbe(address: try SocketAddress(server.address), patience: plan.responseTime)
                     return StallFinding(
                         kind: kind, stalled: stalled,
-                        answerMicroseconds: try probe.answerMicroseconds(beside: stalled, kind))
+                        responseMicroseconds: try probe.responseMicroseconds(beside: stalled, kind))
                 })
         }
         return ModelLook(

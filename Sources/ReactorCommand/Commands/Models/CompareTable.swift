@@ -76,7 +76,7 @@ enum CompareTable {
                 look.holding.threads.grouped, look.holding.processes.grouped,
                 "\(LoadSummary.text(look.restCPUPercent, digits: 0)) %",
             ]
-            lines.append(row(model.model, values + look.stalls.map(answer), widths))
+            lines.append(row(model.model, values + look.stalls.map(responseTime), widths))
         }
         lines.append(
             """
@@ -87,8 +87,8 @@ enum CompareTable {
         return lines.joined(separator: "\n")
     }
 
-    private static func answer(_ stall: StallFinding) -> String {
-        stall.answerMicroseconds.map { LoadSummary.time(Int($0 * 1000)) } ?? "NO REPLY"
+    private static func responseTime(_ stall: StallFinding) -> String {
+        stall.responseMicroseconds.map { LoadSummary.time(Int($0 * 1000)) } ?? "NO REPLY"
     }
 
     private static func reasons(_ report: CompareReport) -> String {

@@ -33,7 +33,7 @@ struct StallProbe {
     ///   - kind: the way they stall.
     /// - Returns: The time in microseconds; `nil` if no reply came in time.
     /// - Throws: `SocketError` when a socket cannot be opened or connected.
-    func answerMicroseconds(beside stalled: Int, _ kind: Kind) throws(SocketError) -> Double? {
+    func responseMicroseconds(beside stalled: Int, _ kind: Kind) throws(SocketError) -> Double? {
         var stalling: [FileDescriptor] = []
         defer { for socket in stalling { _ = kernel.close(socket) } }
         for _ in 0..<stalled {

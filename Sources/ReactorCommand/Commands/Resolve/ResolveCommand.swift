@@ -50,9 +50,9 @@ struct ResolveHostCommand: ParsableCommand {
     }
 
     func run() throws {
-        let family: LookUp.Family = onlyIPv4 ? .ipv4 : onlyIPv6 ? .ipv6 : .any
-        try ResolveRun.run(names, options, row: { "\($0.address ?? "")  \($0.family ?? "")" }) { resolver in
-            { name throws(SocketError) in try LookUp.host(name, family, resolver) }
+        let family: Resolve.Family = onlyIPv4 ? .ipv4 : onlyIPv6 ? .ipv6 : .any
+        try ResolveProgram.run(names, options, row: { "\($0.address ?? "")  \($0.family ?? "")" }) { resolver in
+            { name throws(SocketError) in try Resolve.host(name, family, resolver) }
         }
     }
 }
@@ -67,8 +67,8 @@ struct ResolveAddressCommand: ParsableCommand {
     @OptionGroup var options: ExperimentOptions
 
     func run() throws {
-        try ResolveRun.run(addresses, options, row: { $0.name ?? "" }) { _ in
-            { address throws(SocketError) in try LookUp.address(address) }
+        try ResolveProgram.run(addresses, options, row: { $0.name ?? "" }) { _ in
+            { address throws(SocketError) in try Resolve.address(address) }
         }
     }
 }
@@ -83,8 +83,8 @@ struct ResolveServiceCommand: ParsableCommand {
     @OptionGroup var options: ExperimentOptions
 
     func run() throws {
-        try ResolveRun.run(names, options, row: ResolveRun.serviceRow) { _ in
-            { name throws(SocketError) in try LookUp.service(name) }
+        try ResolveProgram.run(names, options, row: ResolveProgram.serviceRow) { _ in
+            { name throws(SocketError) in try Resolve.service(name) }
         }
     }
 }
@@ -99,8 +99,8 @@ struct ResolvePortCommand: ParsableCommand {
     @OptionGroup var options: ExperimentOptions
 
     func run() throws {
-        try ResolveRun.run(ports, options, row: ResolveRun.serviceRow) { _ in
-            { port throws(SocketError) in try LookUp.port(port) }
+        try ResolveProgram.run(ports, options, row: ResolveProgram.serviceRow) { _ in
+            { port throws(SocketError) in try Resolve.port(port) }
         }
     }
 }
@@ -115,8 +115,8 @@ struct ResolveBinaryCommand: ParsableCommand {
     @OptionGroup var options: ExperimentOptions
 
     func run() throws {
-        try ResolveRun.run(addresses, options, row: ResolveRun.bytesRow) { _ in
-            { address throws(SocketError) in try LookUp.bytes(of: address) }
+        try ResolveProgram.run(addresses, options, row: ResolveProgram.bytesRow) { _ in
+            { address throws(SocketError) in try Resolve.bytes(of: address) }
         }
     }
 }
@@ -131,8 +131,8 @@ struct ResolveTextCommand: ParsableCommand {
     @OptionGroup var options: ExperimentOptions
 
     func run() throws {
-        try ResolveRun.run(bytes, options, row: { "\($0.address ?? "")  \($0.family ?? "")" }) { _ in
-            { bytes throws(SocketError) in try LookUp.text(of: bytes) }
+        try ResolveProgram.run(bytes, options, row: { "\($0.address ?? "")  \($0.family ?? "")" }) { _ in
+            { bytes throws(SocketError) in try Resolve.text(of: bytes) }
         }
     }
 }

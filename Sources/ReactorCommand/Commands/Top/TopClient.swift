@@ -4,10 +4,10 @@ import Reactor
 
 /// A client of an admin socket with one request at a time.
 final class TopClient: ConnectionHandler {
-    private static let longestAnswer = 4 << 20
+    private static let longestResponse = 4 << 20
 
     /// Called with the two lines of a snapshot: the statistics and the connections.
-    var answered: (([UInt8], [UInt8]) -> Void)?
+    var onResponse: (([UInt8], [UInt8]) -> Void)?
     /// Called with the reason when the connection has closed.
     var ended: ((String) -> Void)?
     private(set) var isWaiting = false
@@ -41,12 +41,12 @@ final class TopClient: ConnectionHandler {
             lines.append(line)
             line = []
             if lines.count < 2 { continue }
-            let answer = lines
+            let response = lines
             lines = []
             isWaiting = false
-            answered?(answer[0], answer[1])
+            onResponse?(response[0], response[1])
         }
-        if line.count > Self.longestAnswer { connection.abort() }
+        if line.count > Self.longestResponse { connection.abort() }
     }
 
     func closed(_ connection: Connection, reason: CloseReason) { ended?("\(reason)") }

@@ -90,7 +90,7 @@ final class TopView {
     }
 
     private func begin() throws(SocketError) {
-        client.answered = { [unowned self] in show($0, $1) }
+        client.onResponse = { [unowned self] in show($0, $1) }
         client.ended = { [unowned self] in end("the connection to \(path) closed: \($0)") }
         for signal in [Signal.interrupt, .terminate, .hangUp] { try loop.watchSignal(signal) { [loop] in loop.stop() } }
         var limits = Limits()
@@ -98,7 +98,7 @@ final class TopView {
         try loop.connect(
             to: try .unix(path), timeout: Self.patience, limits: limits,
             handler: { [unowned self] _ in
-                awaitAnswer()
+                awaitResponse()
                 return client
             },
             failed: { [unowned self] in end("\($0)") })
@@ -118,12 +118,12 @@ final class TopView {
 
     private func ask() {
         guard !client.isWaiting else { return }
-        awaitAnswer()
+        awaitResponse()
         client.ask()
     }
 
     /// Starts the timeout of a request. A busy server replies late; a socket of another kind never replies.
-    private func awaitAnswer() {
+    private func awaitResponse() {
         if let patienceTimer { loop.cancel(patienceTimer) }
         patienceTimer = loop.schedule(after: Self.patience) { [unowned self] in
             if client.isWaiting { end("no reply from \(path) for \(Self.patience)") }

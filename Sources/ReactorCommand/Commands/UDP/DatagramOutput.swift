@@ -11,9 +11,9 @@ struct DatagramEvent: Encodable {
     var bytes: Int?
     var text: String?
     var isTruncated: Bool?
-    var answer: String?
+    var reply: String?
     var milliseconds: Double?
-    var answers: Int?
+    var replies: Int?
     var failure: String?
 
     init(_ event: String) { self.event = event }

@@ -42,20 +42,20 @@ struct UDPReceivingOptions: ParsableArguments {
     ///
     /// - Parameters:
     ///   - prefix: what every reply begins with; datagrams with this prefix get no reply.
-    ///   - answer: returns the reply to a datagram; `nil` to send none.
-    func run(_ program: ProgramOptions, prefix: String = "", answer: ((DatagramArrival) -> String)?) throws {
+    ///   - reply: returns the reply to a datagram; `nil` to send none.
+    func run(_ program: ProgramOptions, prefix: String = "", reply: ((DatagramArrival) -> String)?) throws {
         let output = DatagramOutput(isJSON: json, isServer: true)
         var sockets: [DatagramSocket] = []
         _ = try ServerProgram(program).run { loop, server throws(SocketError) in
             var left = count ?? .max
-            let responder = DatagramResponder(prefix: prefix, answer: answer) { arrival, answer in
-                show(arrival, answer, output)
+            let responder = DatagramResponder(prefix: prefix, reply: reply) { arrival, reply in
+                show(arrival, reply, output)
                 left -= 1
                 if left == 0 { loop.stop() }
             }
             var options = DatagramOptions()
             options.datagramSize = size
-            options.replies = DatagramResponder.answerLimits
+            options.replies = DatagramResponder.replyLimits
             let local = program.listen ?? UDPCommand.defaultAddress
             sockets = try server.datagramPlaces { socket throws(SocketError) in
                 try loop.adoptDatagrams(socket, connectingTo: connect, options: options, handler: responder)
@@ -75,14 +75,14 @@ struct UDPReceivingOptions: ParsableArguments {
         if !json { ServerLog.print(DatagramStatistics.summary(sockets)) }
     }
 
-    private func show(_ arrival: DatagramArrival, _ answer: String?, _ output: DatagramOutput) {
+    private func show(_ arrival: DatagramArrival, _ reply: String?, _ output: DatagramOutput) {
         var event = DatagramEvent("received")
         (event.peer, event.bytes, event.text) = ("\(arrival.peer)", arrival.bytes.count, arrival.text)
-        (event.isTruncated, event.answer) = (arrival.isTruncated, answer)
+        (event.isTruncated, event.reply) = (arrival.isTruncated, reply)
         let cut = arrival.isTruncated ? " of a longer datagram, the rest of which is lost" : ""
-        let reply = answer.map { ", answered \(DatagramOutput.quoted($0))" } ?? ""
+        let answered = reply.map { ", answered \(DatagramOutput.quoted($0))" } ?? ""
         output.write(
-            "\(arrival.peer) sent \(arrival.bytes.count) bytes\(cut): \(DatagramOutput.quoted(arrival.text))\(reply)",
+            "\(arrival.peer) sent \(arrival.bytes.count) bytes\(cut): \(DatagramOutput.quoted(arrival.text))\(answered)",
             event)
     }
 }
@@ -101,7 +101,7 @@ struct UDPServeCommand: ParsableCommand {
     @OptionGroup var program: ProgramOptions
 
     func run() throws {
-        try receiving.run(program, prefix: TimeAnswer.prefix) { TimeAnswer.words(for: $0, at: WallClock.now()) }
+        try receiving.run(program, prefix: TimeReply.prefix) { TimeReply.words(for: $0, at: WallClock.now()) }
     }
 }
 
@@ -117,5 +117,5 @@ struct UDPListenCommand: ParsableCommand {
     @OptionGroup var receiving: UDPReceivingOptions
     @OptionGroup var program: ProgramOptions
 
-    func run() throws { try receiving.run(program, answer: nil) }
+    func run() throws { try receiving.run(program, reply: nil) }
 }

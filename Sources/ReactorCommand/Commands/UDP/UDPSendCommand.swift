@@ -82,7 +82,7 @@ struct UDPSendCommand: ParsableCommand {
             question = DatagramQuestion(expecting: wait.duration == nil ? .max : count) {
                 showSent()
                 show($0, $1, output)
-            } ended: {
+            } onEnd: {
                 outcome = $0
                 loop.stop()
             }
@@ -169,7 +169,7 @@ struct UDPSendCommand: ParsableCommand {
             throw CommandFailure(
                 "\(question.unsent) of \(count) datagrams were not sent: the kernel had no buffer space in time; send fewer"
             )
-        case .timeOver where wait.duration != nil && question.answers.isEmpty:
+        case .timeOver where wait.duration != nil && question.replies.isEmpty:
             let advice = connect ? "" : "; with --connect the kernel reports a closed port"
             throw CommandFailure(
                 "no reply within \(wait): UDP does not report whether a datagram was lost or ignored\(advice)")

@@ -7,14 +7,14 @@
 public import Reactor
 
 /// An experiment that sends messages over a loopback connection and records how they arrive.
-public final class BoundaryExperiment {
+public final class FramingExperiment {
     /// The time limit, generous for a loopback connection.
     private static let patience = Duration.seconds(10)
 
     private let loop: EventLoop
-    private let plan: BoundaryPlan
+    private let plan: FramingPlan
     private let sends: [[UInt8]]
-    private var told: ((Result<BoundaryResult, SocketError>) -> Void)?
+    private var onOutcome: ((Result<FramingResult, SocketError>) -> Void)?
     private var listener: Listener?
     private var timer: LoopTimer?
     private var sender: Connection?
@@ -24,12 +24,12 @@ public final class BoundaryExperiment {
     private var messages: [[UInt8]] = []
 
     /// Creates an experiment on a loop. The callback is called once with the outcome, after all descriptors are closed.
-    public init(_ plan: BoundaryPlan, on loop: EventLoop, told: @escaping (Result<BoundaryResult, SocketError>) -> Void)
+    public init(_ plan: FramingPlan, on loop: EventLoop, onOutcome: @escaping (Result<FramingResult, SocketError>) -> Void)
     {
         self.loop = loop
         self.plan = plan
         sends = plan.sends
-        self.told = told
+        self.onOutcome = onOutcome
     }
 
     /// Starts the experiment.
@@ -101,7 +101,7 @@ public final class BoundaryExperiment {
         if connection === sender { sender = nil } else { receiver = nil }
         if reason.kind != .ended && reason.kind != .closed { return fail("the connection was lost: \(reason)") }
         if sender == nil && receiver == nil {
-            conclude(.success(BoundaryResult(plan: plan, receives: receives, messages: messages)))
+            conclude(.success(FramingResult(plan: plan, receives: receives, messages: messages)))
         }
     }
 
@@ -109,14 +109,14 @@ public final class BoundaryExperiment {
         conclude(.failure(SocketError(.connect, subject: "\(listener?.address ?? .unspecified)", reason: reason)))
     }
 
-    private func conclude(_ result: Result<BoundaryResult, SocketError>) {
-        let told = told.take()
+    private func conclude(_ result: Result<FramingResult, SocketError>) {
+        let report = onOutcome.take()
         end()
-        told?(result)
+        report?(result)
     }
 
     private func end() {
-        told = nil
+        onOutcome = nil
         if let timer { loop.cancel(timer) }
         timer = nil
         listener?.close()
@@ -128,9 +128,9 @@ public final class BoundaryExperiment {
 
 /// The sender of the messages.
 private final class SendingEnd: ConnectionHandler {
-    private let experiment: BoundaryExperiment
+    private let experiment: FramingExperiment
 
-    init(_ experiment: BoundaryExperiment) { self.experiment = experiment }
+    init(_ experiment: FramingExperiment) { self.experiment = experiment }
 
     func connected(_ connection: Connection) { experiment.connected(sender: connection) }
     func received(_ bytes: RawSpan, on connection: Connection) {}
@@ -139,10 +139,10 @@ private final class SendingEnd: ConnectionHandler {
 
 /// The receiver: every receive is recorded, and passed to the framing, if any.
 private final class ReceivingEnd: ConnectionHandler {
-    private let experiment: BoundaryExperiment
+    private let experiment: FramingExperiment
     private let framed: (any ConnectionHandler)?
 
-    init(_ experiment: BoundaryExperiment) {
+    init(_ experiment: FramingExperiment) {
         self.experiment = experiment
         framed = experiment.makeFramed()
     }
@@ -177,9 +177,9 @@ private final class ReceivingEnd: ConnectionHandler {
 
 /// The messages that the framing finds.
 private final class MessageCollector: MessageHandler {
-    private let experiment: BoundaryExperiment
+    private let experiment: FramingExperiment
 
-    init(_ experiment: BoundaryExperiment) { self.experiment = experiment }
+    init(_ experiment: FramingExperiment) { self.experiment = experiment }
 
     func received(message: RawSpan, on connection: Connection) { experiment.received(message: Array(message)) }
 }

@@ -1,7 +1,7 @@
 // Draws the bytes of an experiment: sixteen per row, in hexadecimal and as text, with the framing's bytes in brackets.
 
 /// Renders what was sent and what arrived.
-public enum BoundaryDrawing {
+public enum FramingDrawing {
     private static let bytesPerRow = 16
 
     /// Returns the rows of the messages as given.
@@ -10,7 +10,7 @@ public enum BoundaryDrawing {
     }
 
     /// Returns the rows of the framed stream, per message, with the bytes that the framing adds in brackets.
-    public static func wire(_ plan: BoundaryPlan) -> [String] {
+    public static func wire(_ plan: FramingPlan) -> [String] {
         plan.messages.enumerated().flatMap { number, message -> [String] in
             guard let (before, behind) = plan.framing.marks(around: message) else { return [] }
             let marked = Set(0..<before.count).union(
@@ -20,12 +20,12 @@ public enum BoundaryDrawing {
     }
 
     /// Returns the rows of the bytes of each receive.
-    public static func receives(_ result: BoundaryResult) -> [String] {
+    public static func receives(_ result: FramingResult) -> [String] {
         result.receives.enumerated().flatMap { rows($0.element, title: "receive \($0.offset + 1)") }
     }
 
     /// Returns the outcome in one line: what the receiver found.
-    public static func verdict(_ result: BoundaryResult) -> String {
+    public static func verdict(_ result: FramingResult) -> String {
         let sent = count(result.plan.messages.count, "message")
         let receives = count(result.receives.count, "receive")
         let found = count(result.messages.count, "message")

@@ -1,10 +1,10 @@
 // The classic lookups of network programming, from names to numbers and back. They may block for seconds, so programs
-// with a loop run them on its pool (`LookUpRun`).
+// with a loop run them on its pool (`ResolveRun`).
 
 public import Reactor
 
 /// The result of a lookup; fields that do not apply to the kind of lookup are `nil`.
-public struct LookUpResult: Sendable, Hashable, Encodable {
+public struct ResolveResult: Sendable, Hashable, Encodable {
     /// The name of a host or of a service.
     public var name: String?
     /// The aliases of a service.
@@ -35,7 +35,7 @@ public struct LookUpResult: Sendable, Hashable, Encodable {
 }
 
 /// The lookups. All may block, except the conversions between text and bytes.
-public enum LookUp {
+public enum Resolve {
     /// The address family of a lookup.
     public enum Family: Sendable { case any, ipv4, ipv6 }
 
@@ -44,7 +44,7 @@ public enum LookUp {
     /// - Throws: `SocketError` if the name has no address of the family.
     public static func host(
         _ name: String, _ family: Family, _ resolver: any NameResolver
-    ) throws(SocketError) -> [LookUpResult] {
+    ) throws(SocketError) -> [ResolveResult] {
         if name.isEmpty { throw failure(name, "the name is missing") }
         let found = try resolver.addresses(of: name, port: 0)
         let wanted = found.filter { family == .any || $0.isIPv6 == (family == .ipv6) }
@@ -52,16 +52,16 @@ public enum LookUp {
         return wanted.compactMap { address in
             // The interface after % is not part of the bytes.
             let text = address.host
-            return AddressBytes(text: String(text.prefix { $0 != "%" })).map { LookUpResult($0, text: text) }
+            return AddressBytes(text: String(text.prefix { $0 != "%" })).map { ResolveResult($0, text: text) }
         }
     }
 
     /// Returns the name of an address (getnameinfo(3)).
     ///
     /// - Throws: `SocketError` if the address is malformed or has no name.
-    public static func address(_ text: String) throws(SocketError) -> [LookUpResult] {
+    public static func address(_ text: String) throws(SocketError) -> [ResolveResult] {
         guard SocketAddress(host: text, port: 0) != nil else { throw failure(text, "it is not a numeric address") }
-        var result = LookUpResult()
+        var result = ResolveResult()
         // The owner of an address chooses its name and is not trusted.
         result.name = PrintableText.sanitized(try SystemNames.name(ofHost: text).utf8)
         result.address = text
@@ -71,7 +71,7 @@ public enum LookUp {
     /// Returns the ports of a service, `NAME` or `NAME/tcp` (getservbyname(3), services(5)).
     ///
     /// - Throws: `SocketError` if the service is unknown.
-    public static func service(_ text: String) throws(SocketError) -> [LookUpResult] {
+    public static func service(_ text: String) throws(SocketError) -> [ResolveResult] {
         let (name, transports) = try split(text)
         let found = transports.compactMap { SystemNames.service(named: name, $0) }
         if found.isEmpty { throw failure(text, "unknown service; see /etc/services") }
@@ -81,7 +81,7 @@ public enum LookUp {
     /// Returns the service of a port, `PORT` or `PORT/tcp` (getservbyport(3), services(5)).
     ///
     /// - Throws: `SocketError` if the port is malformed or unknown.
-    public static func port(_ text: String) throws(SocketError) -> [LookUpResult] {
+    public static func port(_ text: String) throws(SocketError) -> [ResolveResult] {
         let (digits, transports) = try split(text)
         // Check each digit, because UInt16("+4") is 4.
         guard digits.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }), let port = UInt16(digits) else {
@@ -95,21 +95,21 @@ public enum LookUp {
     /// Returns the bytes of a numeric address (inet_pton(3)).
     ///
     /// - Throws: `SocketError` if the address is malformed.
-    public static func bytes(of text: String) throws(SocketError) -> [LookUpResult] {
+    public static func bytes(of text: String) throws(SocketError) -> [ResolveResult] {
         guard let address = AddressBytes(text: text) else {
             throw failure(text, "it is not a numeric address, such as 192.0.2.1 or 2001:db8::1")
         }
-        return [LookUpResult(address)]
+        return [ResolveResult(address)]
     }
 
     /// Returns the address that hexadecimal bytes represent (inet_ntop(3)).
     ///
     /// - Throws: `SocketError` if the bytes are malformed.
-    public static func text(of hex: String) throws(SocketError) -> [LookUpResult] {
+    public static func text(of hex: String) throws(SocketError) -> [ResolveResult] {
         guard let address = AddressBytes(hex: hex) else {
             throw failure(hex, "write 4 or 16 bytes in hexadecimal digits, such as 7f000001 or '7f 00 00 01'")
         }
-        return [LookUpResult(address)]
+        return [ResolveResult(address)]
     }
 
     private static func split(_ text: String) throws(SocketError) -> (String, [String]) {

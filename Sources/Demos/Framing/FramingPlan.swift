@@ -1,7 +1,7 @@
 // The parameters of a message-boundary experiment and its result: plain values, independent of connections.
 
 /// How messages are delimited in a stream, if at all.
-public enum BoundaryFraming: String, CaseIterable, Sendable, Encodable {
+public enum FramingMethod: String, CaseIterable, Sendable, Encodable {
     /// Not delimited: the bytes of one receive are taken for a message.
     case raw
     /// Each message ends with a newline.
@@ -26,7 +26,7 @@ public enum BoundaryFraming: String, CaseIterable, Sendable, Encodable {
 }
 
 /// How the bytes reach the receiver.
-public enum BoundaryDelivery: Sendable, Hashable {
+public enum FramingDelivery: Sendable, Hashable {
     /// Each message is sent separately, one right after the other; the receiver reads after all of them have arrived.
     case readLate
     /// The stream is cut into pieces of a size, as a network may do; the receiver reads each as it arrives.
@@ -34,13 +34,13 @@ public enum BoundaryDelivery: Sendable, Hashable {
 }
 
 /// The parameters of an experiment.
-public struct BoundaryPlan: Sendable {
+public struct FramingPlan: Sendable {
     /// The messages, in order.
     public let messages: [[UInt8]]
     /// Their framing.
-    public let framing: BoundaryFraming
+    public let framing: FramingMethod
     /// Their delivery.
-    public let delivery: BoundaryDelivery
+    public let delivery: FramingDelivery
 
     /// The maximum total length of the messages, in bytes, which fits into any socket's buffers, so that the receiver
     /// may read late.
@@ -49,7 +49,7 @@ public struct BoundaryPlan: Sendable {
     public static let mostMessages = 64
 
     /// Creates a plan.
-    public init(_ messages: [[UInt8]], _ framing: BoundaryFraming, _ delivery: BoundaryDelivery) {
+    public init(_ messages: [[UInt8]], _ framing: FramingMethod, _ delivery: FramingDelivery) {
         self.messages = messages
         self.framing = framing
         self.delivery = delivery
@@ -76,9 +76,9 @@ public struct BoundaryPlan: Sendable {
 }
 
 /// The result of an experiment.
-public struct BoundaryResult: Sendable {
+public struct FramingResult: Sendable {
     /// The parameters.
-    public let plan: BoundaryPlan
+    public let plan: FramingPlan
     /// The bytes of each receive.
     public let receives: [[UInt8]]
     /// The messages that the receiver found.

@@ -17,9 +17,9 @@ private final class Datagrams: DatagramHandler {
     }
 }
 
-@Suite(.timeLimit(.minutes(20))) struct AnswerTests {
+@Suite(.timeLimit(.minutes(20))) struct ReplyGuardTests {
     /// One datagram in the server's own name, or from a port that answers by itself, is received and nothing else.
-    @Test(arguments: Backend.all) func noAnswerGoesToAnOwnOrAReflectingPort(_ backend: Backend) throws {
+    @Test(arguments: Backend.all) func noReplyGoesToAnOwnOrAReflectingPort(_ backend: Backend) throws {
         let world = try Simulation(seed: 1, backend: backend)
         let wildcard = SocketAddress.ipv4(0, 0, 0, 0, port: 7788)
         let socket = try world.bindDatagrams(on: wildcard, handler: DatagramEcho())
@@ -42,7 +42,7 @@ private final class Datagrams: DatagramHandler {
     }
 
     /// Two servers are set on each other by datagrams in each other's name, by every pair of programs, again and again.
-    @Test(arguments: [0, 1, 2, 3, 4], [0, 1, 2, 3, 4]) func twoServersDoNotAnswerEachOtherForever(
+    @Test(arguments: [0, 1, 2, 3, 4], [0, 1, 2, 3, 4]) func twoServersDoNotReplyToEachOtherIndefinitely(
         _ one: Int, _ other: Int
     ) throws {
         let clock: @Sendable () -> WallTime = { WallTime(seconds: 1_795_892_850, nanoseconds: 123_000_000) }
@@ -53,14 +53,14 @@ private final class Datagrams: DatagramHandler {
             case 2: TimeDatagramEcho(clock: clock)
             case 3:
                 DatagramResponder(
-                    prefix: TimeAnswer.prefix, answer: { TimeAnswer.words(for: $0, at: clock()) }, arrived: { _, _ in })
-            default: DatagramResponder(prefix: PresenceAnswer.prefix, answer: { _ in "anna" }, arrived: { _, _ in })
+                    prefix: TimeReply.prefix, reply: { TimeReply.words(for: $0, at: clock()) }, arrived: { _, _ in })
+            default: DatagramResponder(prefix: PresenceReply.prefix, reply: { _ in "anna" }, arrived: { _, _ in })
             }
         }
         let world = try Simulation(seed: 1)
         var options = DatagramOptions()
         options.datagramSize = 65_535
-        func limits(_ number: Int) -> ReplyLimits { number < 3 ? ReplyLimits() : DatagramResponder.answerLimits }
+        func limits(_ number: Int) -> ReplyLimits { number < 3 ? ReplyLimits() : DatagramResponder.replyLimits }
         options.replies = limits(one)
         let first = try world.bindDatagrams(on: .loopback(port: 7001), options: options, handler: handler(one))
         options.datagramSize = one == 3 && other == 3 ? 4 : 65_535
@@ -76,7 +76,7 @@ private final class Datagrams: DatagramHandler {
     }
 
     /// What a load generator sends is different each time, and is all answered; what repeats an answer is limited.
-    @Test func clientsThatDoNotRepeatAnswersAreServedAtAnyRate() throws {
+    @Test func clientsThatDoNotRepeatRepliesAreServedAtAnyRate() throws {
         for (isFresh, answers) in [(true, 20_000...20_000), (false, 1000...1300)] {
             let world = try Simulation(seed: 1) { $0.receiveBuffer = 1 << 24 }
             let socket = try world.bindDatagrams(handler: DatagramEcho())
@@ -101,7 +101,7 @@ private final class Datagrams: DatagramHandler {
         }
     }
 
-    @Test func withoutLimitsEverythingIsAnswered() throws {
+    @Test func withoutLimitsEverythingGetsAReply() throws {
         let world = try Simulation(seed: 1)
         var options = DatagramOptions()
         options.replies = .unlimited
@@ -134,7 +134,7 @@ private final class Datagrams: DatagramHandler {
 
     // MARK: Where answers come from
 
-    @Test(arguments: Backend.all) func anAnswerLeavesFromTheAddressThatWasAsked(_ backend: Backend) throws {
+    @Test(arguments: Backend.all) func aReplyLeavesFromTheAddressThatWasAsked(_ backend: Backend) throws {
         let world = try Simulation(seed: 1, backend: backend)
         for (any, hosts) in [
             ("0.0.0.0:7788", ["127.0.0.1:7788", "127.0.0.2:7788", "10.1.2.3:7788"]),
@@ -168,7 +168,7 @@ private final class Datagrams: DatagramHandler {
     }
 
     /// An answer that comes later than its question, and one whose place in the outbox has moved.
-    @Test func aLaterAnswerNamesItsAddress() throws {
+    @Test func aLaterReplyNamesItsAddress() throws {
         let world = try Simulation(seed: 1)
         var options = DatagramOptions()
         options.queuedDatagrams = 8

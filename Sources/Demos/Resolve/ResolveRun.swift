@@ -4,28 +4,28 @@
 public import Reactor
 
 /// The outcome of one query.
-public struct LookUpAnswer: Sendable, Encodable {
+public struct ResolveOutcome: Sendable, Encodable {
     /// The query.
     public let query: String
     /// The results; empty after an error.
-    public let results: [LookUpResult]
+    public let results: [ResolveResult]
     /// The error in one line; `nil` after a success.
     public let error: String?
 }
 
 /// A run of lookups off the loop.
-public final class LookUpRun {
+public final class ResolveRun {
     /// The maximum number of concurrent lookups, fewer than the pool's threads.
     private static let mostAtOnce = 4
 
     private let loop: EventLoop
     private let queries: [String]
-    private let work: @Sendable (String) throws(SocketError) -> [LookUpResult]
-    private let answered: (LookUpAnswer) -> Void
-    private let ended: () -> Void
-    private var answers: [Int: LookUpAnswer] = [:]
+    private let work: @Sendable (String) throws(SocketError) -> [ResolveResult]
+    private let onOutcome: (ResolveOutcome) -> Void
+    private let onEnd: () -> Void
+    private var outcomes: [Int: ResolveOutcome] = [:]
     private var begun = 0
-    private var told = 0
+    private var reported = 0
 
     /// Creates a run on a loop.
     ///
@@ -33,25 +33,25 @@ public final class LookUpRun {
     ///   - queries: the queries.
     ///   - loop: the loop whose pool runs them.
     ///   - work: performs one lookup; called on a thread of the pool, where it may block.
-    ///   - answered: called with each outcome, in the order of the queries.
-    ///   - ended: called after the last outcome.
+    ///   - onOutcome: called with each outcome, in the order of the queries.
+    ///   - onEnd: called after the last outcome.
     public init(
         _ queries: [String], on loop: EventLoop,
-        work: @escaping @Sendable (String) throws(SocketError) -> [LookUpResult],
-        answered: @escaping (LookUpAnswer) -> Void, ended: @escaping () -> Void
+        work: @escaping @Sendable (String) throws(SocketError) -> [ResolveResult],
+        onOutcome: @escaping (ResolveOutcome) -> Void, onEnd: @escaping () -> Void
     ) {
         (self.queries, self.loop) = (queries, loop)
-        (self.work, self.answered, self.ended) = (work, answered, ended)
+        (self.work, self.onOutcome, self.onEnd) = (work, onOutcome, onEnd)
     }
 
     /// Starts the run. No callback is called before the next turn of the loop.
     public func begin() {
-        if queries.isEmpty { loop.execute { [self] in ended() } }
+        if queries.isEmpty { loop.execute { [self] in onEnd() } }
         for _ in 0..<min(Self.mostAtOnce, queries.count) { beginNext() }
     }
 
     /// The first query without an outcome; `nil` when all are complete.
-    public var awaited: String? { told < queries.count ? queries[told] : nil }
+    public var awaited: String? { reported < queries.count ? queries[reported] : nil }
 
     private func beginNext() {
         guard begun < queries.count else { return }
@@ -62,21 +62,21 @@ public final class LookUpRun {
                 try work(query)
             } then: { [self] result in
                 switch result {
-                case .success(let results): take(number, LookUpAnswer(query: query, results: results, error: nil))
-                case .failure(let error): take(number, LookUpAnswer(query: query, results: [], error: "\(error)"))
+                case .success(let results): take(number, ResolveOutcome(query: query, results: results, error: nil))
+                case .failure(let error): take(number, ResolveOutcome(query: query, results: [], error: "\(error)"))
                 }
             }
         } catch {
-            loop.execute { [self] in take(number, LookUpAnswer(query: query, results: [], error: "\(error)")) }
+            loop.execute { [self] in take(number, ResolveOutcome(query: query, results: [], error: "\(error)")) }
         }
     }
 
-    private func take(_ number: Int, _ answer: LookUpAnswer) {
-        answers[number] = answer
-        while let next = answers.removeValue(forKey: told) {
-            told += 1
-            answered(next)
+    private func take(_ number: Int, _ outcome: ResolveOutcome) {
+        outcomes[number] = outcome
+        while let next = outcomes.removeValue(forKey: reported) {
+            reported += 1
+            onOutcome(next)
         }
-        if told == queries.count { ended() } else { beginNext() }
+        if reported == queries.count { onEnd() } else { beginNext() }
     }
 }
