@@ -1,4 +1,4 @@
-// Registering and deregistering sources, redispatching them, and the loop's reports.
+// Registering and deregistering sources, and redispatching them.
 
 import SystemPackage
 
@@ -51,74 +51,5 @@ extension EventLoop {
         if alwaysReady.contains(where: { $0 === source }) { return }
         alwaysReady.append(source)
         hasAlwaysReady = true
-    }
-
-    /// Counts a connection that closed while draining, and stops the loop if it was the last one.
-    func connectionFinished() {
-        guard isDraining && !isStopping else { return }
-        counters.drainsFinished += 1
-        endDrainIfIdle()
-    }
-
-    /// Stops a draining loop that has nothing left to wait for.
-    func endDrainIfIdle() {
-        if isDraining && connectionCount == 0 && awaited == 0 { stop() }
-    }
-
-    /// Counts a refused connection whose reason has already been reported.
-    func countRefusal(_ reason: Refusal) {
-        counters.connectionsRefused += 1
-        // Changed in a copy: an access to the counters that spans a call would give every other access, and so every
-        // message, an exclusivity check.
-        var refusals = counters.refusals
-        refusals[reason] += 1
-        counters.refusals = refusals
-    }
-
-    /// Counts and reports a refused connection.
-    func noteRefusal(_ reason: Refusal, of peer: SocketAddress, _ detail: String? = nil) {
-        countRefusal(reason)
-        let isLimit = reason == .connectionLimit || reason == .addressLimit
-        report(isLimit ? .connectionLimit : .connectionRefused, "refused \(peer): \(detail ?? reason.description)")
-    }
-
-    // MARK: Reports
-
-    /// Checks whether a source's callback, which has just returned, was slow, and measures it if asked to.
-    @inline(__always)
-    func callbackReturned(from source: EventSource) {
-        let ticks = ticks()
-        if callbackClock.needsCloserLook(ticks) { judgeCallback(ticks, named: source.reportName) }
-        callbackClock.last = ticks
-    }
-
-    /// Checks whether a callback without a source, which has just returned, was slow, and measures it if asked to.
-    @inline(__always)
-    func callbackReturned(named name: @autoclosure () -> String) {
-        let ticks = ticks()
-        if callbackClock.needsCloserLook(ticks) { judgeCallback(ticks, named: name()) }
-        callbackClock.last = ticks
-    }
-
-    @inline(never)
-    private func judgeCallback(_ ticks: UInt64, named name: @autoclosure () -> String) {
-        if callbackClock.isMeasuring {
-            counters.callbackTimes.add(nanoseconds: callbackClock.nanosecondsOfCallback(until: ticks))
-        }
-        guard callbackClock.mayHaveBeenSlow(ticks) else { return }
-        callbackClock.adjust(ticks, now: kernel.now())
-        let time = callbackClock.nanosecondsOfCallback(until: ticks)
-        guard time >= slowCallbackThreshold.wholeNanoseconds else { return }
-        counters.slowCallbacks += 1
-        report(.slowCallback, "\(name()) kept the loop waiting for \(time / 1_000_000) ms")
-    }
-
-    /// Reports, unless the same kind was reported within the last second.
-    func report(_ kind: LoopReport.Kind, _ text: @autoclosure () -> String) {
-        guard let onReport else { return }
-        let time = kernel.now()
-        if let last = lastReports[kind.number], time < last + 1_000_000_000 { return }
-        lastReports[kind.number] = time
-        onReport(LoopReport(kind: kind, description: text()))
     }
 }

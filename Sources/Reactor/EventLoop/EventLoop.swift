@@ -1,5 +1,5 @@
 // The reactor: one thread, one selector, and the turn in which everything happens. This file holds what a loop owns and
-// its public interface; the turn is in EventLoop+Turn.swift.
+// its public interface; the turn is in EventLoop+Turn.swift, the end in EventLoop+Ending.swift.
 //
 // The twelve invariants, and the file that keeps each:
 //
@@ -145,7 +145,7 @@ public final class EventLoop {
 
     var callbackClock: CallbackClock
     var lastReports = [MonotonicTime?](repeating: nil, count: LoopReport.Kind.count)
-    private var wakeUp: WakeUp?
+    var wakeUp: WakeUp?
 
     /// Creates a loop.
     ///
@@ -232,50 +232,6 @@ public final class EventLoop {
             isInTurn = false
         }
         try performTurn(mayWait: mayWait)
-    }
-
-    /// Ends ``run()`` after the current turn. Call it on the loop's thread; other threads use ``LoopHandle/stop()``.
-    public func stop() { isStopping = true }
-
-    /// Closes everything that belongs to the loop and releases its resources.
-    ///
-    /// Closes every connection, watch and listener and makes the last call of each handler, runs the queued tasks, and
-    /// resumes Swift tasks that wait for the loop; their waits throw. Called by ``run()`` at its end; calling it again
-    /// does nothing. ``offload(_:then:)`` documents how long it waits for blocking work.
-    public func shutdown() {
-        precondition(!isInTurn, "shutdown() was called from inside the loop; call stop()")
-        if isShutDown { return }
-        isShutDown = true
-        isInTurn = true
-        executor.turnBegan()
-        companion?.loopEnds()
-        for task in handle.mailbox.close() { tasks.append { task(self) } }
-        runTasks(budget: .max)
-        offloaded.end(kernel)
-        for source in registry.all() where source !== wakeUp { source.loopEnded() }
-        // Callbacks may close other sources, but nothing new is accepted, so this terminates.
-        while !closing.isEmpty { closing.drain { $0.finishClosing() } }
-        runLastJobs()
-        unflushed.removeAll()
-        if let wakeUp {
-            if wakeUp.isRegistered { registry.remove(wakeUp, from: selector, closesAlone: true) }
-            wakeUp.close()
-        }
-        wakeUp = nil
-        reserve.take()?.close(kernel)
-        unblockBrokenPipe()
-        registry.releaseRetired()
-        timers.removeAll()
-        rateTicks.removeAll()
-        readyAgain.removeAll()
-        let ended = alwaysReady
-        alwaysReady = []
-        tasks.removeAll()
-        selector.close()
-        executor.turnEnded()
-        executor.close()
-        isInTurn = false
-        withExtendedLifetime(ended) {}
     }
 
     // MARK: Tasks and timers

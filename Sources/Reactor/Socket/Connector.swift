@@ -28,8 +28,9 @@ public final class Connector: EventSource {
     private let failed: (SocketError) -> Void
 
     init(
-        loop: EventLoop, to address: SocketAddress, from local: SocketAddress?, timeout: Duration, limits: Limits,
-        connected: @escaping (Connector, consuming OwnedDescriptor) -> Void, failed: @escaping (SocketError) -> Void
+        loop: EventLoop, to address: SocketAddress, from local: SocketAddress?, timeout: Duration,
+        settings: SocketSettings, connected: @escaping (Connector, consuming OwnedDescriptor) -> Void,
+        failed: @escaping (SocketError) -> Void
     ) throws(SocketError) {
         let kernel = loop.kernel
         if address == .unnamedUnix {
@@ -42,7 +43,7 @@ public final class Connector: EventSource {
         var isWaiting = false
         do throws(SocketError) {
             try loop.checkCapacity(for: socket.fd)
-            try limits.apply(to: socket.fd, kernel, for: address, isListener: false)
+            try settings.apply(to: socket.fd, kernel, for: address, isListener: false)
             // An unnamed Unix socket needs no bind; bind(2) would make the kernel choose an abstract name (autobind).
             if let local, local != .unnamedUnix {
                 if local.port == 0 { _ = kernel.setOption(.bindAddressNoPort, of: socket.fd, to: 1) }

@@ -20,7 +20,7 @@ public final class HappyEyeballs {
     public let destination: String
     private let loop: EventLoop
     private let options: ConnectOptions
-    private let limits: Limits
+    private let settings: SocketSettings
     private var phase = Phase.resolving
     private var lookUp: OffloadedWork?
     /// Whether the addresses are tried in the resolver's order.
@@ -36,13 +36,13 @@ public final class HappyEyeballs {
     private let failed: (SocketError) -> Void
 
     private init(
-        loop: EventLoop, to destination: String, options: ConnectOptions, limits: Limits,
+        loop: EventLoop, to destination: String, options: ConnectOptions, settings: SocketSettings,
         connected: @escaping (Connector, consuming OwnedDescriptor) -> Void, failed: @escaping (SocketError) -> Void
     ) {
         self.loop = loop
         self.destination = destination
         self.options = options
-        self.limits = limits
+        self.settings = settings
         self.connected = connected
         self.failed = failed
         deadline = loop.schedule(after: options.timeout) { [self] in timedOut() }
@@ -50,17 +50,17 @@ public final class HappyEyeballs {
 
     /// Resolves a name and races its addresses.
     convenience init(
-        loop: EventLoop, toHost text: String, options: ConnectOptions, limits: Limits,
+        loop: EventLoop, toHost text: String, options: ConnectOptions, settings: SocketSettings,
         connected: @escaping (Connector, consuming OwnedDescriptor) -> Void, failed: @escaping (SocketError) -> Void
     ) throws(SocketError) {
         if text.hasPrefix("unix:") {
             self.init(
-                loop: loop, to: [try SocketAddress(text)], options: options, limits: limits, connected: connected,
+                loop: loop, to: [try SocketAddress(text)], options: options, settings: settings, connected: connected,
                 failed: failed)
             return
         }
         if text.hasPrefix("srv:") {
-            self.init(loop: loop, to: text, options: options, limits: limits, connected: connected, failed: failed)
+            self.init(loop: loop, to: text, options: options, settings: settings, connected: connected, failed: failed)
             keepsOrder = true
             let service = String(text.dropFirst(4))
             beginLookUp { [resolver = loop.resolver] () throws(SocketError) in
@@ -71,10 +71,10 @@ public final class HappyEyeballs {
         let (host, port) = try SocketAddress.split(text)
         if let address = SocketAddress(host: host, port: port) {
             self.init(
-                loop: loop, to: [address], options: options, limits: limits, connected: connected, failed: failed)
+                loop: loop, to: [address], options: options, settings: settings, connected: connected, failed: failed)
             return
         }
-        self.init(loop: loop, to: text, options: options, limits: limits, connected: connected, failed: failed)
+        self.init(loop: loop, to: text, options: options, settings: settings, connected: connected, failed: failed)
         beginLookUp { [resolver = loop.resolver] () throws(SocketError) in try resolver.addresses(of: host, port: port)
         }
     }
@@ -90,11 +90,12 @@ public final class HappyEyeballs {
 
     /// Races the given addresses.
     convenience init(
-        loop: EventLoop, to addresses: [SocketAddress], options: ConnectOptions, limits: Limits,
+        loop: EventLoop, to addresses: [SocketAddress], options: ConnectOptions, settings: SocketSettings,
         connected: @escaping (Connector, consuming OwnedDescriptor) -> Void, failed: @escaping (SocketError) -> Void
     ) {
         let destination = addresses.count == 1 ? "\(addresses[0])" : "\(addresses.count) addresses"
-        self.init(loop: loop, to: destination, options: options, limits: limits, connected: connected, failed: failed)
+        self.init(
+            loop: loop, to: destination, options: options, settings: settings, connected: connected, failed: failed)
         race(addresses)
     }
 
@@ -142,7 +143,7 @@ public final class HappyEyeballs {
             do throws(SocketError) {
                 running.append(
                     try Connector(
-                        loop: loop, to: address, from: options.local, timeout: options.timeout, limits: limits,
+                        loop: loop, to: address, from: options.local, timeout: options.timeout, settings: settings,
                         connected: { [unowned self] in won($0, $1) }, failed: { [unowned self] in lost(address, $0) }))
             } catch {
                 errors.append(error)

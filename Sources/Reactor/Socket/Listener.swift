@@ -23,10 +23,9 @@ public final class Listener: EventSource {
 
     /// The listening address, with the port that the kernel chose for 0.
     public let address: SocketAddress
-    /// The limits of its connections.
-    public private(set) var limits: Limits
+    /// Decides what becomes of an accepted connection.
+    let delegate: any ListenerDelegate
     private var acceptsPerTurn: Int
-    private let delegate: any ListenerDelegate
     private var descriptor: OwnedDescriptor?
     private var isQueued = false
     private var pause = Listener.firstPause
@@ -36,11 +35,11 @@ public final class Listener: EventSource {
 
     /// Creates a listening socket.
     convenience init(
-        loop: EventLoop, on wanted: SocketAddress, limits: Limits, delegate: any ListenerDelegate
+        loop: EventLoop, on wanted: SocketAddress, settings: SocketSettings, delegate: any ListenerDelegate
     ) throws(SocketError) {
         var (address, path) = (wanted, UnixSocketPath?.none)
-        let socket = try Self.open(on: &address, path: &path, limits, loop.kernel)
-        try self.init(loop: loop, adopting: socket, at: address, path: path, limits: limits, delegate: delegate)
+        let socket = try Self.open(on: &address, path: &path, settings, loop.kernel)
+        try self.init(loop: loop, adopting: socket, at: address, path: path, settings: settings, delegate: delegate)
     }
 
     /// Opens a listening socket.
@@ -52,8 +51,8 @@ public final class Listener: EventSource {
     /// - Returns: The socket.
     /// - Throws: ``SocketError`` that names the address.
     static func open(
-        on address: inout SocketAddress, path: inout UnixSocketPath?, _ limits: Limits, _ kernel: any SystemCalls,
-        sharing: Bool = false
+        on address: inout SocketAddress, path: inout UnixSocketPath?, _ settings: SocketSettings,
+        _ kernel: any SystemCalls, sharing: Bool = false
     ) throws(SocketError) -> OwnedDescriptor {
         let wanted = address
         try checkName(wanted)
@@ -61,17 +60,17 @@ public final class Listener: EventSource {
         if let errno = made.errno { throw SocketError(.open, subject: "\(wanted)", errno: errno) }
         let socket = OwnedDescriptor(made.descriptor)
         do throws(SocketError) {
-            try limits.apply(to: socket.fd, kernel, for: wanted)
+            try settings.apply(to: socket.fd, kernel, for: wanted)
             if sharing, let errno = kernel.setOption(.reusePort, of: socket.fd, to: 1).errno {
                 throw SocketError(.configure, subject: "\(wanted)", errno: errno)
             }
             if let unixPath = wanted.unixPath {
                 path = try UnixSocketPath.listen(
-                    socket.fd, on: wanted, at: unixPath, permissions: limits.unixPermissions,
-                    backlog: limits.effectiveBacklog, kernel)
+                    socket.fd, on: wanted, at: unixPath, permissions: settings.unixPermissions,
+                    backlog: settings.backlog, kernel)
             } else {
                 for result in [
-                    kernel.bind(socket.fd, to: wanted), kernel.listen(socket.fd, backlog: limits.effectiveBacklog),
+                    kernel.bind(socket.fd, to: wanted), kernel.listen(socket.fd, backlog: settings.backlog),
                     kernel.localAddress(of: socket.fd, &address),
                 ] {
                     if let errno = result.errno { throw SocketError(.listen, subject: "\(wanted)", errno: errno) }
@@ -102,7 +101,7 @@ public final class Listener: EventSource {
     /// Takes over a socket that already listens, and the path that is to be removed with it, if any.
     init(
         loop: EventLoop, adopting socket: consuming OwnedDescriptor, at address: SocketAddress,
-        path: UnixSocketPath? = nil, limits: Limits, delegate: any ListenerDelegate
+        path: UnixSocketPath? = nil, settings: SocketSettings, delegate: any ListenerDelegate
     ) throws(SocketError) {
         do throws(SocketError) {
             try loop.checkCapacity(for: socket.fd)
@@ -116,29 +115,27 @@ public final class Listener: EventSource {
         descriptor = consume socket
         self.address = address
         self.path = path
-        self.limits = limits
         self.delegate = delegate
-        acceptsPerTurn = max(1, limits.acceptsPerTurn)
+        acceptsPerTurn = settings.acceptsPerTurn
         super.init(loop: loop, fd: fd)
         loop.register(self, wanting: .readable)
     }
 
-    /// Applies new limits to connections accepted from now on: socket options, backlog, accepts per turn.
+    /// Applies new settings to connections accepted from now on: socket options, backlog, accepts per turn.
     ///
     /// - Throws: ``SocketError`` when the system refuses one of them; earlier ones stay in effect.
-    func replaceLimits(_ limits: Limits) throws(SocketError) {
+    func replaceSettings(_ settings: SocketSettings) throws(SocketError) {
         guard isRegistered else { return }
-        self.limits = limits
-        acceptsPerTurn = max(1, limits.acceptsPerTurn)
-        try Self.configure(fd, at: address, limits, loop.kernel)
+        acceptsPerTurn = settings.acceptsPerTurn
+        try Self.configure(fd, at: address, settings, loop.kernel)
     }
 
-    /// Applies limits to a socket that already listens, replacing earlier ones.
+    /// Applies settings to a socket that already listens, replacing earlier ones.
     static func configure(
-        _ socket: FileDescriptor, at address: SocketAddress, _ limits: Limits, _ kernel: any SystemCalls
+        _ socket: FileDescriptor, at address: SocketAddress, _ settings: SocketSettings, _ kernel: any SystemCalls
     ) throws(SocketError) {
-        try limits.apply(to: socket, kernel, for: address, replacing: true)
-        if let errno = kernel.listen(socket, backlog: limits.effectiveBacklog).errno {
+        try settings.apply(to: socket, kernel, for: address, replacing: true)
+        if let errno = kernel.listen(socket, backlog: settings.backlog).errno {
             throw SocketError(.configure, subject: "\(address)", errno: errno)
         }
     }

@@ -1,12 +1,31 @@
-// The socket options behind the limits. They are set once, on a listener or before a connect: on Linux, accepted
-// sockets inherit the listener's options, so connections need no system call for them.
+// The socket options of a listener or of an outgoing connection. They are set once, on a listener or before a connect: on
+// Linux, accepted sockets inherit the listener's options, so connections need no system call for them.
 
 import SystemPackage
 
-extension Limits {
-    /// Sets the socket options for these limits.
+/// The socket options of a listener or of an outgoing connection, and how a listener accepts; all values are valid ones
+/// of their options.
+struct SocketSettings: Sendable {
+    /// The keep-alive probes; times in seconds.
+    struct KeepAlive: Sendable {
+        var idle: Int
+        var interval: Int
+        var count: Int
+    }
+
+    var noDelay: Bool
+    var keepAlive: KeepAlive?
+    var userTimeoutMilliseconds: Int?
+    var sendBuffer: Int?
+    var receiveBuffer: Int?
+    var backlog: Int
+    var acceptsPerTurn: Int
+    /// The mode of a Unix socket's path; `nil` leaves it to the umask.
+    var unixPermissions: FilePermissions?
+
+    /// Sets the socket options.
     ///
-    /// - Parameter replacing: whether other limits were applied before; options that these do not set are reset then.
+    /// - Parameter replacing: whether other options were set before; those without a value here are reset then.
     func apply(
         to socket: FileDescriptor, _ kernel: any SystemCalls, for address: SocketAddress, isListener: Bool = true,
         replacing: Bool = false
@@ -16,10 +35,10 @@ extension Limits {
         if !address.isUnix && replacing {
             if !noDelay { settings.append((.noDelay, 0)) }
             if keepAlive == nil { settings.append((.keepAlive, 0)) }
-            if userTimeout == nil { settings.append((.userTimeout, 0)) }
+            if userTimeoutMilliseconds == nil { settings.append((.userTimeout, 0)) }
         }
-        if let sendBuffer { settings.append((.sendBuffer, max(1, sendBuffer))) }
-        if let receiveBuffer { settings.append((.receiveBuffer, max(1, receiveBuffer))) }
+        if let sendBuffer { settings.append((.sendBuffer, sendBuffer)) }
+        if let receiveBuffer { settings.append((.receiveBuffer, receiveBuffer)) }
         for (option, value) in settings {
             if let errno = kernel.setOption(option, of: socket, to: value).errno {
                 throw SocketError(.configure, subject: "\(address)", errno: errno)
@@ -34,21 +53,11 @@ extension Limits {
         if noDelay { settings.append((.noDelay, 1)) }
         if let keepAlive {
             settings.append((.keepAlive, 1))
-            settings.append((.keepAliveIdle, keepAlive.idle.whole(Self.second, within: Self.keepAliveSeconds)))
-            settings.append((.keepAliveInterval, keepAlive.interval.whole(Self.second, within: Self.keepAliveSeconds)))
-            settings.append((.keepAliveCount, min(max(1, keepAlive.count), 127)))
+            settings.append((.keepAliveIdle, keepAlive.idle))
+            settings.append((.keepAliveInterval, keepAlive.interval))
+            settings.append((.keepAliveCount, keepAlive.count))
         }
-        // 0 would select the kernel's default.
-        if let userTimeout {
-            settings.append((.userTimeout, userTimeout.whole(1_000_000, within: 1...Int(Int32.max))))
-        }
+        if let userTimeoutMilliseconds { settings.append((.userTimeout, userTimeoutMilliseconds)) }
         return settings
     }
-
-    private static let second: Int64 = 1_000_000_000
-    /// The range that Linux accepts (`MAX_TCP_KEEPIDLE`, `MAX_TCP_KEEPINTVL`; `MAX_TCP_KEEPCNT` is 127).
-    private static let keepAliveSeconds = 1...32_767
-
-    /// ``backlog``, at least 0, because listen(2) treats a negative value as the maximum.
-    var effectiveBacklog: Int { max(0, backlog) }
 }

@@ -7,13 +7,17 @@
 
 import SystemPackage
 
-/// Creates the handler of an accepted connection. If it throws, the connection is closed.
-public typealias HandlerFactory = (Connection) throws -> any ConnectionHandler
+/// A listener's delegate that applies limits.
+protocol LimitingDelegate: ListenerDelegate {
+    /// The limits of the listener's connections.
+    var listenerLimits: Limits { get }
+}
 
 /// Turns accepted sockets into connections, within limits.
-final class ConnectionAcceptor: ConnectionOwner, ListenerDelegate {
+final class ConnectionAcceptor: ConnectionOwner, LimitingDelegate {
     private unowned let loop: EventLoop
     private let limits: ConnectionLimits
+    private(set) var listenerLimits: Limits
     private let policy: AcceptPolicy
     private let proxies: ProxyProtocol?
     private let makeHandler: HandlerFactory
@@ -33,6 +37,7 @@ final class ConnectionAcceptor: ConnectionOwner, ListenerDelegate {
     ) {
         self.loop = loop
         self.limits = ConnectionLimits(limits)
+        listenerLimits = limits
         self.policy = policy
         self.proxies = proxies
         self.makeHandler = makeHandler
@@ -126,6 +131,7 @@ final class ConnectionAcceptor: ConnectionOwner, ListenerDelegate {
     /// well. Must be called outside callbacks.
     func replaceLimits(_ new: Limits) {
         limits.replace(with: ConnectionLimits(new))
+        listenerLimits = new
         let startsCounting = new.connectionsPerAddress != nil && !countsAddresses
         let stopsCounting = new.connectionsPerAddress == nil && countsAddresses
         countsAddresses = new.connectionsPerAddress != nil
@@ -187,15 +193,5 @@ extension ConnectionCounts {
     init(_ limits: Limits, on kernel: any SystemCalls) {
         self.init(
             maximum: limits.effectiveConnections(on: kernel), maximumPerAddress: limits.connectionsPerAddress)
-    }
-}
-
-extension Limits {
-    /// Returns ``connections``, or its default: 10,000, or 64 below the soft descriptor limit (getrlimit(2)), if that
-    /// is less.
-    public func effectiveConnections(on kernel: any Kernel = LinuxKernel.shared) -> Int {
-        if let connections { return connections }
-        let descriptors = kernel.calls.descriptorLimit()
-        return max(1, min(10_000, descriptors.succeeded ? descriptors.rawValue - 64 : 10_000))
     }
 }

@@ -45,10 +45,10 @@ extension EventLoop {
         let listener: Listener
         if let inherited = inheritance?.administration, inherited.address == address {
             listener = try Listener(
-                loop: self, adopting: OwnedDescriptor(inherited.descriptor), at: address, limits: limits,
-                delegate: acceptor)
+                loop: self, adopting: OwnedDescriptor(inherited.descriptor), at: address,
+                settings: SocketSettings(limits), delegate: acceptor)
         } else {
-            listener = try Listener(loop: self, on: address, limits: limits, delegate: acceptor)
+            listener = try Listener(loop: self, on: address, settings: SocketSettings(limits), delegate: acceptor)
         }
         administration.listener = listener
         return listener

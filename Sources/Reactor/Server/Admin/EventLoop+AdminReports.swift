@@ -138,8 +138,8 @@ extension EventLoop {
     var adminLimits: AdminValue {
         let listeners = registry.all().compactMap { $0 as? Listener }
         return .list(
-            listeners.map { listener in
-                let limits = listener.limits
+            listeners.compactMap { listener in
+                guard let limits = (listener.delegate as? any LimitingDelegate)?.listenerLimits else { return nil }
                 return .object([
                     ("listener", .text("\(listener.address)")),
                     ("connections", .integer(limits.effectiveConnections(on: kernel))),

@@ -20,7 +20,7 @@ extension EventLoop {
     ) throws(SocketError) -> Connector {
         let limits = limits.ofConnecting
         return try Connector(
-            loop: self, to: address, from: local, timeout: timeout, limits: limits,
+            loop: self, to: address, from: local, timeout: timeout, settings: SocketSettings(limits),
             connected: Self.beginning(ConnectionLimits(limits), owner: nil, handler), failed: failed)
     }
 
@@ -59,7 +59,7 @@ extension EventLoop {
     ) -> HappyEyeballs {
         let limits = limits.ofConnecting
         return HappyEyeballs(
-            loop: self, to: addresses, options: options, limits: limits,
+            loop: self, to: addresses, options: options, settings: SocketSettings(limits),
             connected: Self.beginning(ConnectionLimits(limits), owner: nil, handler), failed: failed)
     }
 
@@ -70,7 +70,7 @@ extension EventLoop {
         if isShutDown { throw SocketError(.connect, subject: destination, reason: "the loop has ended") }
         let limits = limits.ofConnecting
         return try HappyEyeballs(
-            loop: self, toHost: destination, options: options, limits: limits,
+            loop: self, toHost: destination, options: options, settings: SocketSettings(limits),
             connected: Self.beginning(ConnectionLimits(limits), owner: owner, handler), failed: failed)
     }
 

@@ -30,19 +30,25 @@ final class LoopLoad: Sendable {
 }
 
 /// Hands the connections that one loop accepts to the acceptors of all loops.
-final class ConnectionDistributor: ListenerDelegate {
+final class ConnectionDistributor: LimitingDelegate {
     private let loop: EventLoop
+    /// The acceptor of the loop that listens.
+    private let acceptor: ConnectionAcceptor
     private let members: [LoopBound<ServerMember>]
     private let loads: [LoopLoad]
     private let takesLeastLoaded: Bool
     private var next = 0
 
-    init(loop: EventLoop, members: [LoopBound<ServerMember>], loads: [LoopLoad], by choice: ConnectionDistribution) {
-        self.loop = loop
+    init(first: ServerMember, members: [LoopBound<ServerMember>], loads: [LoopLoad], by choice: ConnectionDistribution)
+    {
+        loop = first.loop
+        acceptor = first.acceptor
         self.members = members
         self.loads = loads
         takesLeastLoaded = choice == .leastLoaded
     }
+
+    var listenerLimits: Limits { acceptor.listenerLimits }
 
     func accepted(_ descriptor: consuming OwnedDescriptor, from peer: SocketAddress) {
         let index = chooseLoop()

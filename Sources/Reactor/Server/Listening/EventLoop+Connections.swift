@@ -1,4 +1,4 @@
-// Incoming connections: listening, and how any connection begins.
+// Incoming connections: listening.
 
 extension EventLoop {
     /// Listens for connections and creates a handler for each.
@@ -16,7 +16,7 @@ extension EventLoop {
         handler: @escaping HandlerFactory
     ) throws(SocketError) -> Listener {
         let acceptor = ConnectionAcceptor(loop: self, limits: limits, makeHandler: handler)
-        return try Listener(loop: self, on: address, limits: limits, delegate: acceptor)
+        return try Listener(loop: self, on: address, settings: SocketSettings(limits), delegate: acceptor)
     }
 
     /// Listens on a numeric address, such as `127.0.0.1:7788` or `[::1]:7788`.
@@ -27,30 +27,5 @@ extension EventLoop {
         on address: String, limits: Limits = Limits(), handler: @escaping HandlerFactory
     ) throws(SocketError) -> Listener {
         try listen(on: SocketAddress(address), limits: limits, handler: handler)
-    }
-}
-
-extension Connection {
-    /// Gives a registered connection its handler and calls `connected`.
-    func begin(_ makeHandler: HandlerFactory) {
-        let wasDraining = loop.isDraining
-        loop.counters.connectionsOpened += 1
-        startDeadlines()
-        startRates()
-        do {
-            setHandler(try makeHandler(self))
-        } catch {
-            loop.counters.handlerErrors += 1
-            loop.report(.handlerError, "no handler for \(peer): \(error)")
-            terminate(CloseReason(.handlerError, error: error))
-        }
-        deliverConnected()
-        if wasDraining && state.isOpen { deliverDraining() }
-    }
-
-    /// Redispatches the connection if it is edge-triggered: the edge of input that arrived earlier was reported to the
-    /// descriptor's previous source and is not reported again.
-    func lookForEarlyBytes() {
-        if state.wantsToRead && loop.isEdgeTriggered { loop.redispatch(at: self, [.readable, .peerClosed]) }
     }
 }

@@ -20,22 +20,23 @@ extension ListeningServer {
         let delegate: any ListenerDelegate =
             members.count == 1 || hasOneEach
             ? first.acceptor
-            : ConnectionDistributor(loop: first.loop, members: members, loads: loads, by: server.distribution)
+            : ConnectionDistributor(first: first, members: members, loads: loads, by: server.distribution)
         do throws(SocketError) {
             if inherited.isEmpty {
                 let (address, sockets) = try openListeners(server, first, members, delegate, oneEach: hasOneEach)
                 return ([address], sockets)
             }
+            let settings = SocketSettings(server.limits)
             for (index, socket) in inherited.enumerated() {
                 let descriptor = socket.descriptor
-                try Listener.configure(descriptor, at: socket.address, server.limits, first.loop.kernel)
+                try Listener.configure(descriptor, at: socket.address, settings, first.loop.kernel)
                 if hasOneEach && index > 0 {
                     members[index].execute { $0.adopt(OwnedDescriptor(descriptor), at: socket.address) }
                 } else {
                     first.add(
                         try Listener(
                             loop: first.loop, adopting: OwnedDescriptor(descriptor), at: socket.address,
-                            limits: server.limits, delegate: delegate))
+                            settings: settings, delegate: delegate))
                 }
             }
             var addresses: [SocketAddress] = []
@@ -56,7 +57,8 @@ extension ListeningServer {
         _ delegate: any ListenerDelegate, oneEach: Bool
     ) throws(SocketError) -> (SocketAddress, [FileDescriptor]) {
         let kernel = first.loop.kernel
-        let listener = try Listener(loop: first.loop, on: server.address, limits: server.limits, delegate: delegate)
+        let settings = SocketSettings(server.limits)
+        let listener = try Listener(loop: first.loop, on: server.address, settings: settings, delegate: delegate)
         first.add(listener)
         var sockets = [listener.fd]
         guard oneEach else { return (listener.address, sockets) }
@@ -66,7 +68,7 @@ extension ListeningServer {
             }
             for _ in members.dropFirst() {
                 var (address, path) = (listener.address, UnixSocketPath?.none)
-                let socket = try Listener.open(on: &address, path: &path, server.limits, kernel, sharing: true)
+                let socket = try Listener.open(on: &address, path: &path, settings, kernel, sharing: true)
                 sockets.append(socket.release())
             }
         } catch {

@@ -48,7 +48,8 @@ final class ServerMember {
     /// Listens on a socket that another thread has opened.
     func adopt(_ socket: consuming OwnedDescriptor, at address: SocketAddress) {
         do throws(SocketError) {
-            add(try Listener(loop: loop, adopting: socket, at: address, limits: limits, delegate: acceptor))
+            let settings = SocketSettings(limits)
+            add(try Listener(loop: loop, adopting: socket, at: address, settings: settings, delegate: acceptor))
         } catch {
             // The selector cannot watch a descriptor with this number; the other loops serve without this listener.
             loop.report(.outOfResources, error.description)
@@ -61,7 +62,7 @@ final class ServerMember {
         acceptor.replaceLimits(new)
         for own in listeners {
             do throws(SocketError) {
-                try own.listener?.replaceLimits(new)
+                try own.listener?.replaceSettings(SocketSettings(new))
             } catch {
                 loop.report(.outOfResources, error.description)
             }

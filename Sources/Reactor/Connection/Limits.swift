@@ -116,3 +116,38 @@ public struct Limits: Sendable {
     /// Creates limits with their default values.
     public init() {}
 }
+
+extension Limits {
+    /// Returns ``connections``, or its default: 10,000, or 64 below the soft descriptor limit (getrlimit(2)), if that
+    /// is less.
+    package func effectiveConnections(on kernel: any Kernel = LinuxKernel.shared) -> Int {
+        if let connections { return connections }
+        let descriptors = kernel.calls.descriptorLimit()
+        return max(1, min(10_000, descriptors.succeeded ? descriptors.rawValue - 64 : 10_000))
+    }
+}
+
+extension SocketSettings {
+    private static let second: Int64 = 1_000_000_000
+    /// The range that Linux accepts (`MAX_TCP_KEEPIDLE`, `MAX_TCP_KEEPINTVL`; `MAX_TCP_KEEPCNT` is 127).
+    private static let keepAliveSeconds = 1...32_767
+
+    /// Creates the settings of these limits, each clamped to the range of its option.
+    init(_ limits: Limits) {
+        noDelay = limits.noDelay
+        keepAlive = limits.keepAlive.map { probes in
+            KeepAlive(
+                idle: probes.idle.whole(Self.second, within: Self.keepAliveSeconds),
+                interval: probes.interval.whole(Self.second, within: Self.keepAliveSeconds),
+                count: min(max(1, probes.count), 127))
+        }
+        // 0 would select the kernel's default.
+        userTimeoutMilliseconds = limits.userTimeout?.whole(1_000_000, within: 1...Int(Int32.max))
+        sendBuffer = limits.sendBuffer.map { max(1, $0) }
+        receiveBuffer = limits.receiveBuffer.map { max(1, $0) }
+        // listen(2) treats a negative value as the maximum.
+        backlog = max(0, limits.backlog)
+        acceptsPerTurn = max(1, limits.acceptsPerTurn)
+        unixPermissions = limits.unixPermissions
+    }
+}
