@@ -25,6 +25,26 @@ import Testing
         }
     }
 
+    struct Reading {
+        let sensor: UInt16
+        let value: Int32
+    }
+
+    private struct Readings: ValueDecoder {
+        mutating func decode(_ bytes: RawSpan) throws(FramingError) -> DecodedValue<Reading> {
+            guard let sensor = bytes.bigEndian(UInt16.self, at: 0), let value = bytes.bigEndian(Int32.self, at: 2)
+            else { return .incomplete(needed: 6) }
+            if sensor == 0 { throw FramingError(.malformed, "a reading of sensor 0") }
+            return .value(Reading(sensor: sensor, value: value), used: 6)
+        }
+    }
+
+    private final class Recorder: ValueHandler {
+        func received(_ reading: Reading, from bytes: RawSpan, on connection: Connection) {
+            connection.write("\(reading.sensor): \(reading.value)\n")
+        }
+    }
+
     /// What a client gets that sends a text and half-closes.
     private final class Client: ConnectionHandler {
         private let text: String
@@ -72,6 +92,44 @@ import Testing
         let loop = try EventLoop()
         let listener = try loop.listen(on: "127.0.0.1:0", framing: .lines()) { _ in LineEcho() }
         #expect(try Self.ask(loop, at: listener.address, "one\r\ntwo\n") == "one\ntwo\n")
+    }
+
+    @Test func messagesThatAreParsedOnce() throws {
+        let loop = try EventLoop()
+        let listener = try loop.listen(on: "127.0.0.1:0") { _ in Recorder().framed(by: Readings()) }
+        let sent = "\u{0}\u{7}\u{0}\u{0}\u{0}\u{2a}\u{0}\u{8}\u{0}\u{0}\u{1}\u{0}"
+        #expect(try Self.ask(loop, at: listener.address, sent) == "7: 42\n8: 256\n")
+    }
+
+    @Test func errorsOfTasks() throws {
+        let loop = try EventLoop()
+        let listeners = [
+            try loop.listen(
+                on: .loopback(port: 0),
+                serving: { connection in
+                    do {
+                        for try await line in connection.lines(limit: 80) { try await connection.write(line + "\n") }
+                    } catch {
+                        guard (error as? WaitError)?.kind == .malformed else { throw error }
+                        try await connection.write("a line has at most 80 bytes\n")
+                    }
+                }),
+            try loop.listen(
+                on: .loopback(port: 0),
+                serving: { connection in
+                    var lines = connection.lines(limit: 80).makeAsyncIterator()
+                    do throws(WaitError) {
+                        while let line = try await lines.next() { try await connection.write(line + "\n") }
+                    } catch {
+                        guard error.kind == .malformed else { throw error }
+                        try await connection.write("a line has at most 80 bytes\n")
+                    }
+                }),
+        ]
+        for listener in listeners {
+            let sent = "short\n" + String(repeating: "x", count: 81) + "\n"
+            #expect(try Self.ask(loop, at: listener.address, sent) == "short\na line has at most 80 bytes\n")
+        }
     }
 
     @Test func backpressureAndLimits() throws {
