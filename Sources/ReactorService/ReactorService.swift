@@ -28,8 +28,12 @@ public struct ReactorService: Service {
     /// The receiver of the metrics. Default: `nil`, the factory that the process was bootstrapped with.
     public var metricsFactory: (any MetricsFactory)?
 
+    /// The value of the dimension `server` of its metrics, and of the logger's metadata. Default: `nil`, the address it
+    /// listens on.
+    public var label: String?
+
     private let logger: Logger
-    private let handler: @Sendable (Connection) throws -> any ConnectionHandler
+    private let listen: @Sendable (TCPServer) throws(SocketError) -> ListeningServer
 
     /// Creates a service.
     ///
@@ -42,9 +46,44 @@ public struct ReactorService: Service {
         _ server: TCPServer, logger: Logger,
         handler: @escaping @Sendable (Connection) throws -> any ConnectionHandler
     ) {
+        self.init(server, logger: logger, preparing: { _ in handler })
+    }
+
+    /// Creates a service with a preparation per loop.
+    ///
+    /// - Parameters:
+    ///   - server: the server: address, limits and number of loops.
+    ///   - logger: the receiver of reports.
+    ///   - prepare: called once on each loop's thread, before it accepts connections; returns the loop's handler
+    ///     factory, as in ``TCPServer/listen(on:preparing:)``.
+    public init(
+        _ server: TCPServer, logger: Logger,
+        preparing prepare: @escaping @Sendable (EventLoop) throws -> HandlerFactory
+    ) {
+        self.init(server, logger) { server throws(SocketError) in try server.listen(preparing: prepare) }
+    }
+
+    private init(
+        _ server: TCPServer, _ logger: Logger,
+        listening listen: @escaping @Sendable (TCPServer) throws(SocketError) -> ListeningServer
+    ) {
         self.server = server
         self.logger = logger
-        self.handler = handler
+        self.listen = listen
+    }
+
+    /// Returns a service that serves each connection with a task.
+    ///
+    /// - Parameters:
+    ///   - server: the server: address, limits and number of loops.
+    ///   - logger: the receiver of reports.
+    ///   - body: serves one connection, on its loop's thread.
+    /// - Returns: The service.
+    public static func serving(
+        _ server: TCPServer, logger: Logger,
+        _ body: nonisolated(nonsending) @escaping @Sendable (AsyncConnection) async throws -> Void
+    ) -> ReactorService {
+        ReactorService(server, logger) { server throws(SocketError) in try server.listenServing(body) }
     }
 
     /// Serves until the group shuts down.
@@ -52,6 +91,8 @@ public struct ReactorService: Service {
     /// - Throws: `SocketError` when the server cannot listen or a loop's selector fails; `CancellationError` when the
     ///   task was cancelled.
     public func run() async throws {
+        var logger = logger
+        if let label { logger[metadataKey: "server"] = "\(label)" }
         let log = ReportLog(logger)
         var server = server
         server.onReport = { [also = server.onReport] report in
@@ -59,12 +100,14 @@ public struct ReactorService: Service {
             also?(report)
         }
         let (endings, ended) = AsyncStream.makeStream(of: Result<ServerStatistics, SocketError>.self)
-        let running = try server.start(handler: handler) { result in
+        let running = try server.start(listening: listen) { result in
             ended.yield(result)
             ended.finish()
         }
         log.info("listening", ["address": "\(running.address)", "loops": "\(max(1, server.loops))"])
-        let metrics = ServerMetrics(metricsFactory ?? MetricsSystem.factory)
+        let metrics = ServerMetrics(
+            metricsFactory ?? MetricsSystem.factory, server: label ?? "\(running.address)",
+            backend: "\(server.backend)", loops: server.loops)
         let measuring = Task {
             let interval = min(max(metricsInterval, .milliseconds(10)), .seconds(365 * 86_400))
             await metrics.report(on: running.handle, every: interval, through: log)
@@ -88,7 +131,7 @@ public struct ReactorService: Service {
             return
         }
         let statistics = totals.total
-        log.perform { metrics.report(statistics) }
+        log.perform { metrics.report(totals) }
         log.info(
             "ended",
             [

@@ -29,7 +29,7 @@ enum FrameworkModel {
             limits.firstMessageTime = nil
             let listener =
                 if withTasks {
-                    try loop.listen(on: address, limits: limits, serving: serve)
+                    try loop.startServing(on: address, limits: limits, serve)
                 } else {
                     try loop.listen(on: address, limits: limits) { _ in Echo() }
                 }

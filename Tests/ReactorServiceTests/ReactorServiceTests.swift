@@ -24,6 +24,7 @@ import Testing
         }
         var service = ReactorService(try TCPServer(on: "127.0.0.1:0", loops: 2), logger: log.logger) { _ in Echo() }
         service.metricsFactory = metrics
+        service.label = "echo"
         service.metricsInterval = .milliseconds(5)
         try await testGracefulShutdown { [service] trigger in
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -41,7 +42,41 @@ import Testing
         #expect(log.lines.contains { $0.contains("ended") && $0.contains("connections=1") })
         #expect(metrics.counterTotal(label: "reactor_received_bytes_total") == 5)
         #expect(metrics.counterTotal(label: "reactor_connections_opened_total") == 1)
-        #expect(try metrics.expectMeter("reactor_connections").lastValue == 0)
+        let meters = metrics.meters.filter { $0.label == "reactor_connections" }
+        #expect(meters.count == 2)
+        #expect(meters.allSatisfy { $0.lastValue == 0 })
+        for meter in meters {
+            let dimensions = Dictionary(uniqueKeysWithValues: meter.dimensions)
+            #expect(dimensions["server"] == "echo")
+            #expect(dimensions["backend"] == "\(Backend.epoll())")
+            #expect(dimensions["loop"] == "1" || dimensions["loop"] == "2")
+        }
+        #expect(log.lines.allSatisfy { $0.contains("server=echo") || !$0.contains("listening") })
+    }
+
+    /// Tasks, and state per loop, serve as handlers do.
+    @Test(arguments: [false, true]) func tasksAndStatePerLoop(isTask: Bool) async throws {
+        let log = RecordedLog()
+        let (addresses, found) = AsyncStream.makeStream(of: SocketAddress.self)
+        log.onLine = { line in
+            if let address = line.split(separator: "address=").dropFirst().first?.split(separator: " ").first {
+                found.yield(try! SocketAddress(String(address)))
+            }
+        }
+        let server = try TCPServer(on: "127.0.0.1:0", loops: 2)
+        let service =
+            if isTask {
+                ReactorService.serving(server, logger: log.logger) { connection in
+                    try await connection.write(try await connection.readExactly(5))
+                }
+            } else {
+                ReactorService(server, logger: log.logger, preparing: { _ in { _ in Echo() } })
+            }
+        let task = Task { try await service.run() }
+        let address = try #require(await addresses.first { _ in true })
+        #expect(try Client(address).say("hello") == "hello")
+        task.cancel()
+        await #expect(throws: CancellationError.self) { try await task.value }
     }
 
     @Test func cancellationStopsTheServer() async throws {

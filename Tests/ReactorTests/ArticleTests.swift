@@ -144,9 +144,9 @@ import Testing
 
     @Test func theAsyncStyle() throws {
         let loop = try EventLoop()
-        let listener = try loop.listen(
+        let listener = try loop.startServing(
             on: .loopback(port: 0),
-            serving: { connection in
+            { connection in
                 var buffer = [UInt8](repeating: 0, count: 1024)
                 while let count = try await connection.read(into: &buffer) {
                     try await connection.write(buffer.span.extracting(first: count))
@@ -157,9 +157,9 @@ import Testing
 
     @Test func offloadedWork() throws {
         let loop = try EventLoop()
-        let listener = try loop.listen(
+        let listener = try loop.startServing(
             on: .loopback(port: 0),
-            serving: { connection in
+            { connection in
                 let sum = try await connection.loop.offload { (1...1_000).reduce(0, +) }
                 try await connection.write("\(sum)")
             })

@@ -45,6 +45,32 @@ extension EventLoop {
         }
     }
 
+    /// Connects, and runs a closure with the connection on this loop's thread.
+    ///
+    /// Returning from the closure sends queued output and closes the connection; throwing resets it.
+    ///
+    /// - Parameters:
+    ///   - destination: `HOST:PORT`, the host being a name or a numeric address, IPv6 in brackets; or `unix:PATH`.
+    ///   - options: the timing, and which family comes first.
+    ///   - limits: the connection's limits.
+    ///   - body: uses the connection.
+    /// - Returns: The result of `body`.
+    /// - Throws: as ``connect(to:options:limits:)`` does; the error of `body`.
+    public nonisolated(nonsending) func withConnection<Success>(
+        to destination: String, options: ConnectOptions = ConnectOptions(), limits: Limits = Limits(),
+        _ body: nonisolated(nonsending) (AsyncConnection) async throws -> Success
+    ) async throws -> Success {
+        let connection = try await connect(to: destination, options: options, limits: limits)
+        do {
+            let value = try await body(connection)
+            connection.close()
+            return value
+        } catch {
+            connection.abort()
+            throw error
+        }
+    }
+
     /// Waits for the outcome of an attempt.
     ///
     /// - Parameter begin: starts the attempt and returns the closure that cancels it.

@@ -7,7 +7,7 @@
 extension EventLoop {
     /// Listens, and serves each connection with a task on this loop's thread.
     ///
-    ///     try loop.listen(on: .loopback(port: 7788)) { connection in
+    ///     try loop.startServing(on: .loopback(port: 7788)) { connection in
     ///         var buffer = [UInt8](repeating: 0, count: 1024)
     ///         while let count = try await connection.read(into: &buffer) { ... }
     ///     }
@@ -25,12 +25,21 @@ extension EventLoop {
     /// - Returns: The listener.
     /// - Throws: ``SocketError`` that names the address.
     @discardableResult
-    public func listen(
+    public func startServing(
         on address: SocketAddress, limits: Limits = Limits(),
-        serving body: nonisolated(nonsending) @escaping @Sendable (AsyncConnection) async throws -> Void
+        _ body: nonisolated(nonsending) @escaping @Sendable (AsyncConnection) async throws -> Void
     ) throws(SocketError) -> Listener {
         let server = TaskServer(self, body)
         return try listen(on: address, limits: limits) { server.makeCore($0) }
+    }
+
+    /// Listens on a numeric address or `unix:PATH`, and serves each connection with a task on this loop's thread.
+    @discardableResult
+    public func startServing(
+        on address: String, limits: Limits = Limits(),
+        _ body: nonisolated(nonsending) @escaping @Sendable (AsyncConnection) async throws -> Void
+    ) throws(SocketError) -> Listener {
+        try startServing(on: SocketAddress(address), limits: limits, body)
     }
 
     /// Listens, and serves each connection with a task on this loop's thread, until the calling task is cancelled.
@@ -39,7 +48,7 @@ extension EventLoop {
     ///         for try await line in connection.lines() { try await connection.write(line + "\n") }
     ///     }
     ///
-    /// A connection's end is the same as with ``listen(on:limits:serving:)``. Cancelling the calling task drains the
+    /// A connection's end is the same as with ``startServing(on:limits:_:)-(SocketAddress,_,_)``. Cancelling the calling task drains the
     /// server: it stops listening, reads of the connections' tasks return the end of their streams, and tasks still
     /// running after `drainTime` are cancelled. This returns when all tasks have ended and their connections are
     /// closed.
@@ -64,6 +73,16 @@ extension EventLoop {
         executor.forget(wait)
         listener.close()
         await server.end(within: drainTime)
+    }
+
+    /// Listens on a numeric address or `unix:PATH`, and serves until the calling task is cancelled.
+    public nonisolated(nonsending) func serve(
+        on address: String, limits: Limits = Limits(), drainTime: Duration = .seconds(5),
+        listening: (Listener) -> Void = { _ in },
+        _ body: nonisolated(nonsending) @escaping @Sendable (AsyncConnection) async throws -> Void
+    ) async throws(SocketError) {
+        try await serve(
+            on: SocketAddress(address), limits: limits, drainTime: drainTime, listening: listening, body)
     }
 }
 

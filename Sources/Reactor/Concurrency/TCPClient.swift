@@ -6,7 +6,7 @@ public enum TCPClient {
     /// Connects, and runs a closure with the connection on a loop with its own thread; the calling thread is not
     /// blocked.
     ///
-    ///     let answer = try await TCPClient.connect(to: "example.org:7") { connection in
+    ///     let answer = try await TCPClient.withConnection(to: "example.org:7") { connection in
     ///         try await connection.write("hello\n")
     ///         return try await connection.readExactly(6)
     ///     }
@@ -26,7 +26,7 @@ public enum TCPClient {
     ///   ``Limits/lingerTime``.
     /// - Throws: ``SocketError`` when the connection fails; ``WaitError`` when the task was cancelled; the error of
     ///   `body`.
-    public nonisolated(nonsending) static func connect<Success: Sendable>(
+    public nonisolated(nonsending) static func withConnection<Success: Sendable>(
         to destination: String, timeout: Duration = .seconds(10), limits: Limits = Limits(),
         backend: Backend = .epoll(),
         _ body: nonisolated(nonsending) @escaping @Sendable (AsyncConnection) async throws -> Success

@@ -4,7 +4,7 @@ extension TCPServer {
     /// Listens, and starts all loops but the first; each connection is served by a task on its loop's thread.
     ///
     /// Works like ``listen(on:preparing:)``, with tasks instead of handlers, as in
-    /// ``EventLoop/listen(on:limits:serving:)``. While the server drains, reads of the tasks return the end of their
+    /// ``EventLoop/startServing(on:limits:_:)-(SocketAddress,_,_)``. While the server drains, reads of the tasks return the end of their
     /// streams.
     ///
     /// - Parameters:
@@ -12,9 +12,9 @@ extension TCPServer {
     ///   - body: serves one connection.
     /// - Returns: The server, to be run or shut down.
     /// - Throws: ``SocketError`` that names the address or the loop; everything is closed then.
-    public func listen(
+    public func listenServing(
         on loop: EventLoop? = nil,
-        serving body: nonisolated(nonsending) @escaping @Sendable (AsyncConnection) async throws -> Void
+        _ body: nonisolated(nonsending) @escaping @Sendable (AsyncConnection) async throws -> Void
     ) throws(SocketError) -> ListeningServer {
         try listen(on: loop) { loop in
             let server = TaskServer(loop, body)
@@ -22,17 +22,62 @@ extension TCPServer {
         }
     }
 
+    /// Listens, and starts all loops but the first; each connection is served by a task that is given its loop's state.
+    ///
+    ///     try server.listenServing(preparing: { _ in Room() }) { connection, room in
+    ///         try await room.serve(connection)
+    ///     }.run()
+    ///
+    /// Works like ``listenServing(on:_:)``.
+    ///
+    /// - Parameters:
+    ///   - loop: an existing loop to use as the first one; `nil` creates one.
+    ///   - prepare: called once on each loop's thread, before it accepts connections; returns the loop's state, which
+    ///     need not be `Sendable`.
+    ///   - body: serves one connection.
+    /// - Returns: The server, to be run or shut down.
+    /// - Throws: ``SocketError`` that names the address or the loop; everything is closed then.
+    public func listenServing<State>(
+        on loop: EventLoop? = nil, preparing prepare: @escaping @Sendable (EventLoop) throws -> State,
+        _ body: nonisolated(nonsending) @escaping @Sendable (AsyncConnection, State) async throws -> Void
+    ) throws(SocketError) -> ListeningServer {
+        try listen(on: loop) { loop in
+            // Safe: the tasks that use the state run on the loop's thread only.
+            let state = LoopValue(value: try prepare(loop))
+            let server = TaskServer(loop) { connection in try await body(connection, state.value) }
+            return { server.makeCore($0) }
+        }
+    }
+
     /// Listens, and serves each connection with a task, until the server is stopped.
     ///
-    ///     try TCPServer(on: "127.0.0.1:7788", loops: 2).run(serving: { connection in
+    ///     try TCPServer(on: "127.0.0.1:7788", loops: 2).runServing { connection in
     ///         for try await line in connection.lines() { try await connection.write(line + "\n") }
-    ///     })
+    ///     }
+    ///
+    /// It blocks the calling thread; a task uses ``serve(drainTime:listening:_:)``.
     ///
     /// - Throws: ``SocketError`` as ``run(handler:)`` does.
-    public func run(
-        serving body: nonisolated(nonsending) @escaping @Sendable (AsyncConnection) async throws -> Void
+    public func runServing(
+        _ body: nonisolated(nonsending) @escaping @Sendable (AsyncConnection) async throws -> Void
     ) throws(SocketError) {
-        try listen(serving: body).run()
+        try listenServing(body).run()
+    }
+
+    /// Listens, and serves each connection with a task on threads of the server's own; returns as soon as it listens.
+    ///
+    /// Works like ``start(handler:ended:)``.
+    ///
+    /// - Parameters:
+    ///   - ended: called once on the first loop's thread, when all loops have been shut down.
+    ///   - body: serves one connection, on its loop's thread.
+    /// - Returns: The running server.
+    /// - Throws: ``SocketError`` that names the address or the loop; `ended` is not called then.
+    public func startServing(
+        ended: @escaping @Sendable (Result<ServerStatistics, SocketError>) -> Void = { _ in },
+        _ body: nonisolated(nonsending) @escaping @Sendable (AsyncConnection) async throws -> Void
+    ) throws(SocketError) -> RunningServer {
+        try start(listening: { server throws(SocketError) in try server.listenServing(body) }, ended: ended)
     }
 
     /// Listens, and serves each connection with a task on the server's own threads, until the calling task is cancelled
@@ -58,7 +103,7 @@ extension TCPServer {
         _ body: nonisolated(nonsending) @escaping @Sendable (AsyncConnection) async throws -> Void
     ) async throws(SocketError) -> ServerStatistics {
         let ending = Monitor(Ending.open)
-        let running = try start(listening: { server throws(SocketError) in try server.listen(serving: body) }) {
+        let running = try start(listening: { server throws(SocketError) in try server.listenServing(body) }) {
             result in
             let waiter: CheckedContinuation<Void, Never>? = ending.withLock { ending in
                 defer { ending = .over(result) }

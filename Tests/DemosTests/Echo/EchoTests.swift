@@ -65,8 +65,8 @@ import Testing
             let world = try Simulation(seed: seed, faults: Self.harsh, backend: backend)
             var limits = Limits()
             (limits.outputLowWatermark, limits.outputHighWatermark, limits.outputLimit) = (1000, 5000, 100_000)
-            let listener = try world.loop.listen(
-                on: .loopback(port: 0), limits: limits, serving: AsyncEcho.serve)
+            let listener = try world.loop.startServing(
+                on: .loopback(port: 0), limits: limits, AsyncEcho.serve)
             let client = world.connect(to: listener.address)
             client.write(bytes)
             client.closeWrite()

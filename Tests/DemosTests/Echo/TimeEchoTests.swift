@@ -58,8 +58,8 @@ import Testing
 
     @Test(arguments: Backend.all) func asATaskItRepliesTheSame(_ backend: Backend) throws {
         let world = try Simulation(seed: 1, faults: survivableFaults, backend: backend)
-        let listener = try world.loop.listen(
-            on: .loopback(port: 0), serving: AsyncEcho.serveLinesWithTime(clock: Self.clock))
+        let listener = try world.loop.startServing(
+            on: .loopback(port: 0), AsyncEcho.serveLinesWithTime(clock: Self.clock))
         let client = world.connect(to: listener.address)
         client.write("one\ntwo\n")
         client.closeWrite()

@@ -61,7 +61,7 @@ extension EventLoop {
         limits: Limits = Limits(),
         _ body: nonisolated(nonsending) @escaping @Sendable (AsyncConnection) async throws -> Void
     ) throws -> SocketAddress {
-        try listen(on: .loopback(port: 0), limits: limits, serving: body).address
+        try startServing(on: .loopback(port: 0), limits: limits, body).address
     }
 
     /// Waits until something is so, turn by turn.

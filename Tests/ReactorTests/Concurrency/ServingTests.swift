@@ -183,7 +183,7 @@ import Testing
 
     @Test func aServerOfSeveralLoopsServesWithTasks() throws {
         let notes = Notes()
-        let server = try TCPServer(on: "127.0.0.1:0", loops: 2).listen(serving: { connection in
+        let server = try TCPServer(on: "127.0.0.1:0", loops: 2).listenServing({ connection in
             for try await line in connection.lines() {
                 notes.add(line)
                 try await connection.write(line + "\n")

@@ -17,7 +17,7 @@ import Testing
 
     @Test(arguments: Backend.all) func bringsBackWhatTheClosureReturns(_ backend: Backend) async throws {
         let answer = try await Self.withServer({ _ in EchoHandler() }) { address in
-            try await TCPClient.connect(to: address, backend: backend) { connection in
+            try await TCPClient.withConnection(to: address, backend: backend) { connection in
                 try await connection.write("hello")
                 return try await connection.readExactly(5)
             }
@@ -29,7 +29,9 @@ import Testing
     @Test func leavingSendsWhatWasWritten() async throws {
         let (bytes, arrival) = AsyncStream.makeStream(of: Int.self)
         try await Self.withServer({ _ in CountingHandler(arrival) }) { address in
-            try await TCPClient.connect(to: address) { try await $0.write([UInt8](repeating: 1, count: 3_000_000)) }
+            try await TCPClient.withConnection(to: address) {
+                try await $0.write([UInt8](repeating: 1, count: 3_000_000))
+            }
             #expect(await bytes.first { _ in true } == 3_000_000)
         }
     }
@@ -52,7 +54,7 @@ import Testing
         var limits = Limits()
         limits.lingerTime = .milliseconds(1)
         limits.sendBuffer = 4096
-        try await TCPClient.connect(to: "\(running.address)", limits: limits) { connection in
+        try await TCPClient.withConnection(to: "\(running.address)", limits: limits) { connection in
             _ = await accepts.first { _ in true }
             try await connection.write([UInt8](repeating: 1, count: 60_000))
             #expect(connection.base.queuedBytes > 0, "the kernel has not taken everything")
@@ -65,7 +67,7 @@ import Testing
         let (endings, ending) = AsyncStream.makeStream(of: Int.self)
         try await Self.withServer({ _ in CountingHandler(ending) }) { address in
             await #expect(throws: Sorry.self) {
-                try await TCPClient.connect(to: address) { connection in
+                try await TCPClient.withConnection(to: address) { connection in
                     try await connection.write("x")
                     throw Sorry()
                 }
@@ -77,17 +79,17 @@ import Testing
     @Test func nobodyThere() async throws {
         // The discard port, where no test listens.
         let error = await #expect(throws: SocketError.self) {
-            try await TCPClient.connect(to: "127.0.0.1:9") { _ in }
+            try await TCPClient.withConnection(to: "127.0.0.1:9") { _ in }
         }
         #expect(error?.errno == .connectionRefused)
-        await #expect(throws: SocketError.self) { try await TCPClient.connect(to: "no port") { _ in } }
+        await #expect(throws: SocketError.self) { try await TCPClient.withConnection(to: "no port") { _ in } }
     }
 
     @Test func cancellingCancelsTheClosure() async throws {
         try await Self.withServer({ _ in EchoHandler() }) { address in
             let (beginnings, beginning) = AsyncStream.makeStream(of: Void.self)
             let task = Task {
-                try await TCPClient.connect(to: address) { connection in
+                try await TCPClient.withConnection(to: address) { connection in
                     beginning.yield()
                     _ = try await connection.readExactly(1)
                 }
@@ -97,7 +99,7 @@ import Testing
             let error = await #expect(throws: WaitError.self) { try await task.value }
             #expect(error?.kind == .cancelled)
             // Before it began, too.
-            let early = Task { try await TCPClient.connect(to: address) { _ = try await $0.readExactly(1) } }
+            let early = Task { try await TCPClient.withConnection(to: address) { _ = try await $0.readExactly(1) } }
             early.cancel()
             await #expect(throws: WaitError.self) { try await early.value }
         }

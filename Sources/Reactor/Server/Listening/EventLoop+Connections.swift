@@ -19,7 +19,7 @@ extension EventLoop {
         return try Listener(loop: self, on: address, settings: SocketSettings(limits), delegate: acceptor)
     }
 
-    /// Listens on a numeric address, such as `127.0.0.1:7788` or `[::1]:7788`.
+    /// Listens on a numeric address, such as `127.0.0.1:7788` or `[::1]:7788`, or on `unix:PATH`.
     ///
     /// Works like ``listen(on:limits:handler:)-(SocketAddress,_,_)``; ``SocketAddress/resolve(_:)`` looks up names.
     @discardableResult

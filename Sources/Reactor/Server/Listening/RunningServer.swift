@@ -28,7 +28,7 @@ extension TCPServer {
     }
 
     /// Starts a server that is created by `listen`.
-    func start(
+    package func start(
         listening listen: @escaping @Sendable (TCPServer) throws(SocketError) -> ListeningServer,
         ended: @escaping @Sendable (Result<ServerStatistics, SocketError>) -> Void
     ) throws(SocketError) -> RunningServer {

@@ -109,11 +109,11 @@ struct EchoCommand: ParsableCommand {
                     return if upper { UpperCaseEcho() } else { Echo() }
                 }
             }
-        case .async where time: try server.listen(on: loop, serving: AsyncEcho.serveLinesWithTime(clock: WallClock.now))
+        case .async where time: try server.listenServing(on: loop, AsyncEcho.serveLinesWithTime(clock: WallClock.now))
         case .async:
-            try server.listen(
+            try server.listenServing(
                 on: loop,
-                serving: lines ? AsyncEcho.serveLines : upper ? AsyncEcho.serveInUpperCase : AsyncEcho.serve)
+                lines ? AsyncEcho.serveLines : upper ? AsyncEcho.serveInUpperCase : AsyncEcho.serve)
         }
     }
 
