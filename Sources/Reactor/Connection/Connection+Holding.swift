@@ -23,13 +23,13 @@ extension Connection {
     /// Whether the handler may be given another message of the input received so far.
     @inline(__always)
     var takesMessages: Bool {
-        state.isDisjoint(with: [.keepsFromDelivering, .owesDrained]) || takesMessagesUnderPressure
+        state.isDisjoint(with: [.keepsFromDelivering, .owesDrained, .relayed]) || takesMessagesUnderPressure
     }
 
     /// The running handler's writes count as backpressure only when it returns, but it is given no more work now.
     @inline(never)
     private var takesMessagesUnderPressure: Bool {
-        state.isDisjoint(with: .keepsFromDelivering)
+        state.isDisjoint(with: [.keepsFromDelivering, .relayed])
             && (state.contains(.reportsPressureOnly) || queuedWeight <= limits.high)
     }
 }

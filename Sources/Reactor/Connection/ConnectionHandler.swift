@@ -69,6 +69,9 @@ extension ConnectionHandler {
 /// A class, because a test for a base class is fast, unlike one for a conformance.
 class HandlerAdapter {
     var adapted: any AnyObject { self }
+
+    /// Returns input that was received and not delivered, and gives it up. Not while bytes are being delivered.
+    func takeUndelivered() -> ByteQueue? { nil }
 }
 
 /// A box that holds a handler in a constant, which can be called without reference counting, unlike a property that

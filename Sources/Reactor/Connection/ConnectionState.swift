@@ -81,7 +81,7 @@ struct ConnectionState: OptionSet {
     static let pausesReading: ConnectionState = [.pausedByUser, .pausedByPressure, .pausedByRate, .holdsInput]
     static let keepsFromReading: ConnectionState = [.closed, .ended, .pausesReading]
     static let keepsFromReadingFreely: ConnectionState = [.keepsFromReading, .limitsReading]
-    static let keepsFromDelivering: ConnectionState = [.notOpen, .pausedByUser, .pausedByPressure, .relayed]
+    static let keepsFromDelivering: ConnectionState = [.notOpen, .pausedByUser, .pausedByPressure]
     static let discardsInput: ConnectionState = [.closing, .lingering]
     static let keepsFromWriting: ConnectionState = [.closing, .lingering, .closed, .closingWrite, .writeClosed]
     static let decidesWriting: ConnectionState = [.keepsFromWriting, .gathering, .queued, .limitsWriting]

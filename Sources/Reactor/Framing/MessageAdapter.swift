@@ -17,6 +17,8 @@ class MessageAdapter<Decoder: MessageDecoder>: HandlerAdapter, ConnectionHandler
 
     override final var adapted: any AnyObject { handler }
 
+    override final func takeUndelivered() -> ByteQueue? { messages.takeKept() }
+
     func received(_ bytes: RawSpan, on connection: Connection) throws { try take(bytes, on: connection) }
 
     func resumed(_ connection: Connection) throws { try takeHeld(on: connection) }

@@ -71,6 +71,12 @@ struct MessageBuffer<Decoder: MessageDecoder> {
         }
     }
 
+    /// Returns the kept bytes, and keeps them no longer.
+    mutating func takeKept() -> ByteQueue? {
+        defer { kept = nil }
+        return kept
+    }
+
     /// Discards the kept bytes.
     mutating func release(to loop: EventLoop) {
         guard let kept else { return }

@@ -51,7 +51,7 @@ public final class Relay {
         // All of these before any of the next: a side that has closed already ends the other.
         let living = [forward, back].filter { $0.own.hasHandler }
         for side in living { side.takeOver() }
-        forward.give(first.span.bytes)
+        unsafe forward.give(first.span.bytes)  // safe: a UInt8 has no padding that would be uninitialized
         for side in living { side.begin() }
         for side in [forward, back] where !side.own.hasHandler {
             // `closed` was called before: there is no callback to come.

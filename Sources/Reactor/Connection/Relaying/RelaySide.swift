@@ -25,13 +25,25 @@ final class RelaySide: ConnectionHandler {
     /// Becomes the connection's handler.
     func takeOver() { own.becomeRelayed(self) }
 
-    /// Forwards input that the former handler's framing had not delivered, and what was received before.
+    /// Forwards input that the former handler's framing has not delivered, and begins to read.
     func begin() {
         guard own.state.isOpen else { return }
-        if own.state.contains(.ended) { other.closeWrite() }
         own.resumeForRelay()
+        // While the framing delivers a message, its buffer is in use: its rest follows in the next turn.
+        if own.state.contains(.gathering) && adapter != nil { own.holdInput() } else { giveUndelivered() }
         pauseIfFull()
+        if own.state.contains(.ended) { other.closeWrite() }
     }
+
+    private var adapter: HandlerAdapter? { former?.untraced as? HandlerAdapter }
+
+    private func giveUndelivered() {
+        guard let rest = adapter?.takeUndelivered() else { return }
+        rest.withFirst { give($0) }
+        own.loop.recycle(rest)
+    }
+
+    func resumed(_ connection: Connection) { giveUndelivered() }
 
     // MARK: Forwarding
 
