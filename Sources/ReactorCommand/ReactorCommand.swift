@@ -23,12 +23,12 @@ struct ReactorCommand: ParsableCommand {
 
     private static var servers: [any ParsableCommand.Type] {
         var servers: [any ParsableCommand.Type] = [
-            EchoCommand.self, ChatCommand.self, HTTPCommand.self, LoginCommand.self, TFTPCommand.self,
-            DialogueCommand.self,
+            EchoCommand.self, ProxyCommand.self, ChatCommand.self, HTTPCommand.self, LoginCommand.self,
+            TFTPCommand.self, DialogueCommand.self,
         ]
         // The package trait FileTransfer controls whether this command is built.
         #if FileTransfer
-            servers.insert(FilesCommand.self, at: 3)
+            servers.insert(FilesCommand.self, at: 4)
         #endif
         return servers
     }

@@ -15,11 +15,12 @@ enum RunningHAProxy {
     ///
     /// HAProxy takes no port 0; but every test has a loopback address of its own, where all ports are free.
     static func run(
-        before server: String, _ option: String, _ body: (String) async throws -> Void
+        before server: String, _ option: String, accepting acceptsHeader: Bool = false,
+        _ body: (String) async throws -> Void
     ) async throws {
         let process = UInt32(getpid())
         let host = "127.\(64 + process >> 16 & 63).\(process >> 8 & 255).\(process & 255)"
-        let address = "\(host):\(7000 + option.utf8.count)"
+        let address = "\(host):\(7000 + option.utf8.count + (acceptsHeader ? 100 : 0))"
         let folder = FileManager.default.temporaryDirectory
         let file = folder.appending(path: "reactor-haproxy-\(UUID().uuidString).cfg").path
         let text = """
@@ -29,7 +30,7 @@ enum RunningHAProxy {
               timeout client 10s
               timeout server 10s
             listen echo
-              bind \(address)
+              bind \(address)\(acceptsHeader ? " accept-proxy" : "")
               unique-id-format %[uuid]
               server echo \(server) \(option)
 

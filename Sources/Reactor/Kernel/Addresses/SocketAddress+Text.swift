@@ -112,7 +112,7 @@ extension SocketAddress: CustomStringConvertible {
     }
 
     /// Splits `HOST:PORT` or `[HOST]:PORT`. The port is checked digit by digit, because `Int("+4")` is 4.
-    static func split(_ text: String) throws(SocketError) -> (host: String, port: UInt16) {
+    package static func split(_ text: String) throws(SocketError) -> (host: String, port: UInt16) {
         guard let colon = text.lastIndex(of: ":") else {
             throw SocketError(.parse, subject: text, reason: "the port is missing; use HOST:PORT, as in 127.0.0.1:7788")
         }

@@ -8,6 +8,8 @@ enum AdminCommand: Equatable, Sendable {
     /// Reports the loops' back end, or switches them to another one.
     case backend(Backend?)
     case help
+    /// A command that the program has added.
+    case program(AdminExtendedCommand)
 
     /// The maximum of `connections N`: several screens. More would occupy the loop for too long.
     static let mostConnections = 200
@@ -19,7 +21,11 @@ enum AdminCommand: Equatable, Sendable {
     }
 
     /// Parses the words of a line.
-    init(_ words: [Substring]) throws(Mistake) {
+    init(_ words: [Substring], besides program: AdminExtension? = nil) throws(Mistake) {
+        if let program, let name = words.first, program.has(name) {
+            self = .program(AdminExtendedCommand(words: words.map(String.init), program: program))
+            return
+        }
         let argument = words.dropFirst().first
         switch words.first {
         case "stats" where argument == nil: self = .stats
@@ -57,7 +63,7 @@ enum AdminCommand: Equatable, Sendable {
     /// Whether every loop reports, or only the first.
     var concernsAllLoops: Bool {
         switch self {
-        case .stats, .connections, .backend: true
+        case .stats, .connections, .backend, .program: true
         case .limits, .help: false
         }
     }
@@ -68,7 +74,10 @@ enum AdminCommand: Equatable, Sendable {
         case .stats, .backend(nil): return .statistics(loop.adminReading)
         case .connections(let count): return .connections(loop.adminConnections(count))
         case .limits: return .value(loop.adminLimits)
-        case .help: return .value(Self.helpTexts)
+        case .help: return .value(Self.helpTexts(and: loop.administration.program))
+        case .program:
+            loop.administration.gather?()
+            return .value(.nothing)
         case .backend(let wanted?):
             let (former, start) = (loop.backend, loop.kernel.now())
             do throws(SocketError) {
@@ -89,6 +98,11 @@ enum AdminCommand: Equatable, Sendable {
         case .backend(nil): return .object([("backend", .text(AdminLoopReading.sum(of: reports).backends))])
         case .connections(let count): return AdminConnectionReading.table(of: reports, count)
         case .backend(let wanted?): return try Self.execute(reports, switchedTo: wanted)
+        case .program(let command):
+            switch command.program.reply(command.words) {
+            case .success(let value): return value
+            case .failure(let error): throw Mistake(text: error.text)
+            }
         case .limits, .help:
             guard case .value(let value)? = reports.first else { return .nothing }
             return value
@@ -114,15 +128,16 @@ enum AdminCommand: Equatable, Sendable {
         ])
     }
 
-    private static var helpTexts: AdminValue {
+    private static func helpTexts(and program: AdminExtension?) -> AdminValue {
         let names = Backend.all.map(\.description).joined(separator: ", ")
-        return .object([
-            ("stats", .text("the loops' counters, and the times of their callbacks")),
-            ("connections [N]", .text("the N busiest, 1 to \(mostConnections); default \(usualConnections)")),
-            ("limits", .text("the limits of each listener's connections")),
-            ("backend [NAME]", .text("the loops' selector; with a name, switches to it: \(names)")),
-            ("help", .text("this list")),
-            ("json", .text("after any of these, replies with one line of JSON")),
-        ])
+        var texts = [
+            ("stats", "the loops' counters, and the times of their callbacks"),
+            ("connections [N]", "the N busiest, 1 to \(mostConnections); default \(usualConnections)"),
+            ("limits", "the limits of each listener's connections"),
+            ("backend [NAME]", "the loops' selector; with a name, switches to it: \(names)"),
+        ]
+        texts += program?.commands.map { ($0.usage, $0.text) } ?? []
+        texts += [("help", "this list"), ("json", "after any of these, replies with one line of JSON")]
+        return .object(texts.map { ($0.0, .text($0.1)) })
     }
 }

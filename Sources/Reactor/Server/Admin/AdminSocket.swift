@@ -103,7 +103,11 @@ final class AdminSession: MessageHandler {
         func answer(_ value: AdminValue) { connection.write(wantsJSON ? value.json + "\n" : value.lines) }
         func answer(_ mistake: AdminCommand.Mistake) { answer(.object([("error", .text(mistake.text))])) }
         let command: AdminCommand
-        do throws(AdminCommand.Mistake) { command = try AdminCommand(words) } catch { return answer(error) }
+        do throws(AdminCommand.Mistake) {
+            command = try AdminCommand(words, besides: connection.loop.administration.program)
+        } catch {
+            return answer(error)
+        }
         let inquiry = AdminInquiry(command, on: connection.loop)
         self.inquiry = inquiry
         inquiry.start { [weak self] reports in

@@ -2,7 +2,7 @@
 // from the same value, so that both always agree.
 
 /// A value within a reply.
-indirect enum AdminValue: Sendable {
+package indirect enum AdminValue: Sendable {
     case text(String)
     case integer(Int)
     case seconds(Duration)

@@ -8,6 +8,11 @@ final class Administration: LoopCompanion {
     /// The other loops of the servers whose first loop this is; commands apply to them as well.
     var furtherLoops: [LoopHandle] = []
 
+    /// The commands that the program has added, on the first loop.
+    var program: AdminExtension?
+    /// Called before the reply to one of them is composed.
+    var gather: (() -> Void)?
+
     /// The pending hand-over to a successor.
     var handOver: HandOver?
 

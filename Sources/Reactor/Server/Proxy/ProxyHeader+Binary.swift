@@ -4,7 +4,7 @@ extension ProxyHeader {
     /// The type of the extension with a checksum over the whole header (`PP2_TYPE_CRC32C`).
     private static let checksumType: UInt8 = 3
     /// Bytes of a Unix socket's name in a header, padded with zeros.
-    private static let unixNameLength = 108
+    static let unixNameLength = 108
 
     static func parseBinary(_ bytes: [UInt8]) throws(ProxyHeaderError) -> ProxyHeader? {
         guard bytes.count >= binaryPrefix else { return nil }
