@@ -63,14 +63,14 @@ enum HTTPByte {
 }
 
 extension RawSpan {
-    /// Returns the byte at an offset, unchecked. The offset must lie within the span.
+    /// Returns the byte at an offset, unchecked. Safe only for an offset within the span.
     @unsafe @inline(__always)
     func uncheckedByte(_ offset: Int) -> UInt8 {
         // Safe if the offset is, which each caller proves; every bit pattern is a valid UInt8.
         unsafe unsafeLoad(fromUncheckedByteOffset: offset, as: UInt8.self)
     }
 
-    /// Returns eight bytes, the first one lowest, unchecked. All eight must lie within the span.
+    /// Returns eight bytes, the first one lowest, unchecked. Safe only if all eight lie in the span.
     @unsafe @inline(__always)
     func uncheckedWord(_ offset: Int) -> UInt64 {
         // Safe if the offset is, which each caller proves; every bit pattern is a valid UInt64.
