@@ -21,7 +21,7 @@ import Testing
         for try await line in connection.lines() { try await connection.write(line + "\n") }
     }
 
-    private static func ask(_ address: SocketAddress) async throws -> [UInt8] {
+    private static func ask(_ address: SocketAddress) async throws -> [UInt8]? {
         try await TCPClient.withConnection(to: "\(address)") { connection in
             try await connection.write("hello\n")
             return try await connection.readExactly(6)
