@@ -46,21 +46,22 @@ public struct ReactorService: Service {
         _ server: TCPServer, logger: Logger,
         handler: @escaping @Sendable (Connection) throws -> any ConnectionHandler
     ) {
-        self.init(server, logger: logger, preparing: { _ in handler })
+        self.init(server, logger) { server throws(SocketError) in try server.listen(handler: handler) }
     }
 
-    /// Creates a service with a preparation per loop.
+    /// Returns a service with a preparation per loop.
     ///
     /// - Parameters:
     ///   - server: the server: address, limits and number of loops.
     ///   - logger: the receiver of reports.
     ///   - prepare: called once on each loop's thread, before it accepts connections; returns the loop's handler
     ///     factory, as in ``TCPServer/listen(on:preparing:)``.
-    public init(
+    /// - Returns: The service.
+    public static func preparing(
         _ server: TCPServer, logger: Logger,
-        preparing prepare: @escaping @Sendable (EventLoop) throws -> HandlerFactory
-    ) {
-        self.init(server, logger) { server throws(SocketError) in try server.listen(preparing: prepare) }
+        _ prepare: @escaping @Sendable (EventLoop) throws -> HandlerFactory
+    ) -> ReactorService {
+        ReactorService(server, logger) { server throws(SocketError) in try server.listen(preparing: prepare) }
     }
 
     private init(

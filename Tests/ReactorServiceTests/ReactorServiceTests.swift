@@ -67,10 +67,11 @@ import Testing
         let service =
             if isTask {
                 ReactorService.serving(server, logger: log.logger) { connection in
-                    try await connection.write(try await connection.readExactly(5))
+                    guard let bytes = try await connection.readExactly(5) else { return }
+                    try await connection.write(bytes)
                 }
             } else {
-                ReactorService(server, logger: log.logger, preparing: { _ in { _ in Echo() } })
+                ReactorService.preparing(server, logger: log.logger) { _ in { _ in Echo() } }
             }
         let task = Task { try await service.run() }
         let address = try #require(await addresses.first { _ in true })

@@ -2,7 +2,7 @@
 
 public import Reactor
 
-/// Echo servers as closures for ``Reactor/EventLoop/serve(on:limits:drainTime:listening:_:)``.
+/// Echo servers as closures for ``Reactor/EventLoop/serve(on:limits:drainTime:listening:_:)-(SocketAddress,_,_,_,_)``.
 public enum AsyncEcho {
     /// Echoes bytes until the end of the stream.
     public nonisolated(nonsending) static func serve(_ connection: AsyncConnection) async throws {

@@ -21,7 +21,7 @@ import Testing
         for try await line in connection.lines() { try await connection.write(line + "\n") }
     }
 
-    private static func ask(_ address: SocketAddress) async throws -> [UInt8] {
+    private static func ask(_ address: SocketAddress) async throws -> [UInt8]? {
         try await TCPClient.withConnection(to: "\(address)") { connection in
             try await connection.write("hello\n")
             return try await connection.readExactly(6)
@@ -149,7 +149,7 @@ import Testing
         guard let build = buildFolder(), access("\(build)/Modules/Reactor.swiftmodule", R_OK) == 0 else { return nil }
         var name = Array("/tmp/reactor-entry-XXXXXX".utf8CString)
         let file = unsafe mkstemp(&name)
-        let path = unsafe String(cString: name)
+        let path = String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         defer { unlink(path) }
         let text = Array((types + statements + "\n").utf8)
         #expect(unsafe write(file, text, text.count) == text.count)
@@ -170,10 +170,12 @@ import Testing
 
     /// The folder of the test program: `.build/<triple>/debug`.
     private static func buildFolder() -> String? {
-        var path = [UInt8](repeating: 0, count: 4096)
+        var path = [CChar](repeating: 0, count: 4096)
         let count = unsafe readlink("/proc/self/exe", &path, path.count)
         guard count > 0 else { return nil }
-        for argument in CommandLine.arguments + [String(decoding: path[..<count], as: UTF8.self)] {
+        for argument in CommandLine.arguments + [
+            String(decoding: path[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        ] {
             if let end = argument.firstRange(of: "/debug/") { return String(argument[..<end.lowerBound]) + "/debug" }
         }
         return nil
