@@ -139,7 +139,9 @@ class TransferSession: DatagramHandler {
 
     /// Sends error 5 to another sender; the transfer continues (RFC 1350, 4). Errors get no reply.
     private func reply(stranger source: SocketAddress, _ bytes: RawSpan, on socket: DatagramSocket) {
-        guard repliesToUnknownSources < Self.mostRepliesToUnknownSources, let packet = try? TFTPPacket(bytes) else { return }
+        guard repliesToUnknownSources < Self.mostRepliesToUnknownSources, let packet = try? TFTPPacket(bytes) else {
+            return
+        }
         if case .error = packet { return }
         repliesToUnknownSources += 1
         let error = TFTPError(.unknownTransfer, "this port belongs to another transfer")
