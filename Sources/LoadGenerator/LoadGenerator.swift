@@ -202,7 +202,8 @@ public final class LoadGenerator {
             uncorrected: ledger.uncorrected.summary, setUp: ledger.setUp.summary,
             setUpTime: .nanoseconds(startNanoseconds - setUpStartNanoseconds), connectionsMade: ledger.connectionsMade,
             connectionsLeft: connectionsLeft, failedAtEnd: ledger.failedAtEnd,
-            wasSilentAtEnd: ledger.lastEchoNanoseconds < plannedEndNanoseconds || configuration.messages.map { ledger.messages < $0 } == true,
+            wasSilentAtEnd: ledger.lastEchoNanoseconds < plannedEndNanoseconds
+                || configuration.messages.map { ledger.messages < $0 } == true,
             errors: ledger.errors, cpuTime: .nanoseconds(cpu), wasStopped: wasStopped)
     }
 
@@ -214,7 +215,8 @@ public final class LoadGenerator {
         let messages = ledger.messages
         onProgress(
             LoadProgress(
-                isSettingUp: isSettingUp, elapsed: .nanoseconds(now - (isSettingUp ? setUpStartNanoseconds : startNanoseconds)),
+                isSettingUp: isSettingUp,
+                elapsed: .nanoseconds(now - (isSettingUp ? setUpStartNanoseconds : startNanoseconds)),
                 connections: workload.progressCount, messages: messages,
                 messagesPerSecond: Double(messages - messagesAtLastProgress) / seconds, errors: ledger.errors.total))
         lastProgressNanoseconds = now

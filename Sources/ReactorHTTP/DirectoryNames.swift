@@ -43,13 +43,15 @@ struct DirectoryNames {
         return result
     }
 
-    /// Returns an HTML page that links to every name.
+    /// Returns an HTML page that links to every name that can be requested.
     func page(of path: [UInt8]) -> String {
         let title = FileName.text(path)
         let up = path.count > 1 ? "<li><a href=\"../\">../</a></li>\n" : ""
         let items = names.map { name in
             // The "./" keeps a name with a colon from being parsed as a URL with a scheme (RFC 3986, 4.2).
             let text = HTTPText.escaped(FileName.text(name))
+            // A request for a control character is refused (HTTPPath.decode), so such a name is shown without a link.
+            if name.contains(where: { $0 < 0x20 || $0 == 0x7f }) { return "<li>\(text)</li>" }
             return "<li><a href=\"./\(HTTPPath.encode(name))\">\(text)</a></li>"
         }
         let end = isCut ? "\n<p>There are more.</p>" : ""

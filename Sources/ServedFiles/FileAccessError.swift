@@ -1,5 +1,6 @@
 // Why a file cannot be accessed, in as much detail as a remote peer may learn.
 
+import Reactor
 public import SystemPackage
 
 /// An error of opening, creating or writing a file.
@@ -57,6 +58,10 @@ public struct FileAccessError: Error, Sendable, Hashable, CustomStringConvertibl
             }
         self.init(kind, errno: errno)
     }
+
+    /// The system's error with its name, if there is one: `No space left on device (ENOSPC)`. For the operator: a peer
+    /// gets ``description``, which does not reveal it.
+    package var namedDescription: String { errno?.namedDescription ?? description }
 
     /// The failure in a few words, for the peer.
     public var description: String {

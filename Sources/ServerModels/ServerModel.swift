@@ -3,35 +3,35 @@
 package import Reactor
 
 /// The options of a model.
-public struct ModelOptions: Sendable {
+package struct ModelOptions: Sendable {
     /// The number of worker processes of ``ServerModel/prefork``. Default: 8.
-    public var workers = 8
+    package var workers = 8
     /// The maximum number of concurrent clients; further ones wait in the backlog. Default: 2,000.
-    public var limit = 2_000
+    package var limit = 2_000
     /// The maximum number of connections waiting to be accepted (listen(2)). Default: 511.
-    public var backlog = 511
+    package var backlog = 511
     /// Whether to serve UDP instead of TCP, see ``ServerModel/servesDatagrams``. Default: false.
-    public var isDatagram = false
+    package var isDatagram = false
 
     /// Creates options with the default values.
-    public init() {}
+    package init() {}
 }
 
 /// A way to build a server. Every model serves the same echo.
-public struct ServerModel: Sendable, Hashable, CustomStringConvertible {
+package struct ServerModel: Sendable, Hashable, CustomStringConvertible {
     enum Kind: Hashable { case iterative, fork, thread, prefork, busyLoop, selector(Backend), coroutine, reactor }
 
     let kind: Kind
     /// The name on the command line.
-    public let description: String
+    package let description: String
     /// A summary in a few words, at most 44 characters.
-    public let summary: String
+    package let summary: String
     /// An explanation of its behavior, in one sentence.
-    public let explanation: String
+    package let explanation: String
 
     /// Whether the model can serve datagrams. Models with a process, thread, worker, task or handler per connection
     /// cannot.
-    public var servesDatagrams: Bool {
+    package var servesDatagrams: Bool {
         switch kind {
         case .iterative, .busyLoop, .selector: true
         case .fork, .thread, .prefork, .coroutine, .reactor: false
@@ -39,7 +39,7 @@ public struct ServerModel: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// Whether the model makes its system calls through the framework's kernel interface, which can trace them.
-    public var isTraceable: Bool {
+    package var isTraceable: Bool {
         switch kind {
         case .busyLoop, .selector, .coroutine, .reactor: true
         case .iterative, .fork, .thread, .prefork: false
@@ -47,73 +47,73 @@ public struct ServerModel: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// One client after another, with blocking calls.
-    public static let iterative = ServerModel(
+    package static let iterative = ServerModel(
         kind: .iterative, description: "iterative", summary: "one client after another",
         explanation: "It blocks in read for the one client that it serves, so all others wait until that client leaves."
     )
     /// A process per connection.
-    public static let fork = ServerModel(
+    package static let fork = ServerModel(
         kind: .fork, description: "fork", summary: "a process per connection",
         explanation:
             "A stalled client blocks only its own process; but each connection costs a fork and memory for copied pages."
     )
     /// A thread per connection.
-    public static let thread = ServerModel(
+    package static let thread = ServerModel(
         kind: .thread, description: "thread", summary: "a thread per connection",
         explanation:
             "Threads start faster than processes and share their memory, but each needs a stack and scheduler time."
     )
     /// Worker processes that are started in advance.
-    public static let prefork = ServerModel(
+    package static let prefork = ServerModel(
         kind: .prefork, description: "prefork", summary: "worker processes, started in advance",
         explanation:
             "No client waits for a fork; but once every worker has a stalled client, no further client is served."
     )
     /// A loop of non-blocking calls without a wait.
-    public static let busyLoop = ServerModel(
+    package static let busyLoop = ServerModel(
         kind: .busyLoop, description: "busy-loop", summary: "polls every connection, again and again",
         explanation:
             "No client can stall it, because no call blocks; but it never rests, and uses a whole processor even when idle."
     )
     /// A loop over select(2).
-    public static let select = ServerModel(
+    package static let select = ServerModel(
         kind: .selector(.select), description: "select", summary: "waits for all of them at once, in select",
         explanation:
             "One call waits for all; but it copies three bitmaps in and out each time, and descriptors end at 1,024.")
     /// A loop over poll(2).
-    public static let poll = ServerModel(
+    package static let poll = ServerModel(
         kind: .selector(.poll), description: "poll", summary: "waits for all of them at once, in poll",
         explanation:
             "The list has no size limit, but the kernel walks all of it at every wait, including silent connections."
     )
     /// A loop over epoll(7), level-triggered.
-    public static let epollLevel = ServerModel(
+    package static let epollLevel = ServerModel(
         kind: .selector(.epoll(.levelTriggered)), description: "epoll-lt",
         summary: "epoll: reports readiness while it lasts",
         explanation:
             "The kernel keeps the list and reports only ready connections, so a wait costs what is ready, not what is open."
     )
     /// A loop over epoll(7), edge-triggered.
-    public static let epollEdge = ServerModel(
+    package static let epollEdge = ServerModel(
         kind: .selector(.epoll(.edgeTriggered)), description: "epoll-et",
         summary: "epoll: reports readiness when it begins",
         explanation:
             "Readiness is reported once, so it reads until nothing is left: this saves an epoll_ctl and costs one more recv."
     )
     /// A task per connection, on this framework.
-    public static let coroutine = ServerModel(
+    package static let coroutine = ServerModel(
         kind: .coroutine, description: "coroutine", summary: "a task per connection, on this framework",
         explanation:
             "The code reads like that of the thread model, but a waiting task is a small object instead of a stack.")
     /// A handler per connection, on this framework.
-    public static let reactor = ServerModel(
+    package static let reactor = ServerModel(
         kind: .reactor, description: "reactor", summary: "a handler per connection, on this framework",
         explanation:
             "The loop of epoll-lt, written once, with the limits, deadlines and backpressure that real clients require."
     )
 
     /// All models, in the order of the tutorial.
-    public static let all: [ServerModel] = [
+    package static let all: [ServerModel] = [
         .iterative, .fork, .thread, .prefork, .busyLoop, .select, .poll, .epollLevel, .epollEdge, .coroutine, .reactor,
     ]
 
@@ -125,7 +125,7 @@ public struct ServerModel: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// Returns the model with this name; fails if no model has it.
-    public init?(_ name: String) {
+    package init?(_ name: String) {
         guard let model = Self.all.first(where: { $0.description == name }) else { return nil }
         self = model
     }

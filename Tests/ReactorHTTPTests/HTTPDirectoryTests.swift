@@ -21,6 +21,7 @@ private final class SiteTree {
         for folder in ["root", "root/sub", "root-beside", "outside"] { unsafe mkdir("\(path)/\(folder)", 0o755) }
         try write("root/file.txt", "public")
         try write("root/sub/<b>&.txt", "public")
+        try write("root/sub/line\nbreak", "public")
         try write("root/.hidden", "public")
         for place in ["secret", "outside/secret", "root-beside/secret"] { try write(place, Self.secret) }
         for (link, target) in [
@@ -144,6 +145,8 @@ private final class SiteTree {
         #expect(!root.contains("hidden") && !root.contains("../"))
         let sub = try Self.get("/sub/", server).text
         #expect(sub.contains("<a href=\"./%3Cb%3E%26.txt\">&lt;b&gt;&amp;.txt</a>") && sub.contains("href=\"../\""))
+        // Its request would be refused.
+        #expect(sub.contains("<li>line\\x0abreak</li>") && !sub.contains("%0A"))
         #expect(try Self.get("/fifo/", server).status == 404)
         #expect(try Self.get("/up/", server).status == 404)
     }

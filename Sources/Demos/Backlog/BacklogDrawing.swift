@@ -3,7 +3,7 @@
 import SystemPackage
 
 /// Renders an experiment as text.
-public struct BacklogDrawing: Sendable {
+package struct BacklogDrawing: Sendable {
     /// The longest queue that is drawn place by place; of a longer one only the length is shown.
     private static let mostPlaces = 32
     private static let wordsWidth = 47
@@ -18,21 +18,21 @@ public struct BacklogDrawing: Sendable {
     /// Creates the drawing of an experiment.
     ///
     /// - Parameter systemLimit: the system's limit of a backlog (`net.core.somaxconn`); `nil` if unknown.
-    public init(_ plan: BacklogPlan, systemLimit: Int?) {
+    package init(_ plan: BacklogPlan, systemLimit: Int?) {
         isUnix = plan.address.isUnix
         backlog = plan.backlog
         places = min(plan.backlog, systemLimit ?? plan.backlog) + 1
     }
 
     /// The header row, which names the columns.
-    public var header: String {
+    package var header: String {
         "    time  \(pad("what happens", Self.wordsWidth))\(pad("queue", width))\(isUnix ? "" : "  SYN_SENT")"
     }
 
     private var width: Int { places <= Self.mostPlaces ? places + 2 : 2 * "\(places)".count + 4 }
 
     /// Returns the row of an event.
-    public func row(_ event: BacklogEvent) -> String {
+    package func row(_ event: BacklogEvent) -> String {
         let queue = event.queue.map(bar) ?? ""
         var row = "\(time(event.milliseconds))  \(pad(words(event), Self.wordsWidth))\(pad(queue, width))"
         if !event.hanging.isEmpty { row += "  " + list(event.hanging) }
@@ -74,7 +74,7 @@ public struct BacklogDrawing: Sendable {
     }
 
     /// Returns the explanation that follows the rows: the outcome and its reasons.
-    public func explanation(_ outcome: BacklogOutcome, _ events: [BacklogEvent]) -> String {
+    package func explanation(_ outcome: BacklogOutcome, _ events: [BacklogEvent]) -> String {
         var parts = [summary(outcome), Self.always(backlog, places), isUnix ? Self.unix : Self.tcp]
         if events.contains(where: { $0.onlyClient > 0 }) { parts.append(Self.onlyClient) }
         if events.contains(where: { $0.kind == .closed }) { parts.append(isUnix ? Self.unixClosed : Self.tcpClosed) }

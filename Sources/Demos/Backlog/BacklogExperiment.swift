@@ -10,11 +10,11 @@
 //                   |--EAGAIN (Unix)--> turned away --retried after an accept--> connected
 //                   +--any error--> refused          connected --the listener closes--> reset
 
-public import Reactor
-public import SystemPackage
+package import Reactor
+package import SystemPackage
 
 /// An experiment that fills the accept queue of a listener and reports each event.
-public final class BacklogExperiment {
+package final class BacklogExperiment {
     /// How long a connect may be pending before it counts as hanging: a loopback handshake takes microseconds.
     private static let grace = Duration.milliseconds(20)
     /// The pause after the last connect, unless the plan has a hold time.
@@ -29,7 +29,7 @@ public final class BacklogExperiment {
 
     private var listener: OwnedDescriptor?
     /// The address that the listener is bound to.
-    public private(set) var address: SocketAddress
+    package private(set) var address: SocketAddress
     private var start = MonotonicTime(nanoseconds: 0)
     private var isHolding = true
     private var connects: [BacklogConnect] = []
@@ -45,7 +45,7 @@ public final class BacklogExperiment {
     ///     that are not accepted yet are counted instead.
     ///   - happened: called for each event.
     ///   - ended: called once, after all descriptors are closed.
-    public init(
+    package init(
         _ plan: BacklogPlan, on loop: EventLoop, queueLength: @escaping (FileDescriptor) -> Int? = { _ in nil },
         happened: @escaping (BacklogEvent) -> Void, ended: @escaping (Result<BacklogOutcome, SocketError>) -> Void
     ) {
@@ -60,7 +60,7 @@ public final class BacklogExperiment {
     /// Listens, and starts to connect in the next turn of the loop.
     ///
     /// - Throws: `SocketError` if the listener cannot be opened.
-    public func begin() throws(SocketError) {
+    package func begin() throws(SocketError) {
         let made = loop.kernel.socket(.stream, for: address)
         if let errno = made.errno { throw SocketError(.open, subject: "\(address)", errno: errno) }
         listener = OwnedDescriptor(made.descriptor)
@@ -252,7 +252,7 @@ public final class BacklogExperiment {
     private func fail(_ error: SocketError) { conclude(.failure(error)) }
 
     /// Ends the experiment without a result, even after its loop has ended. Does nothing after the end.
-    public func cancel() {
+    package func cancel() {
         guard ended.take() != nil else { return }
         closeAll()
     }
@@ -268,41 +268,6 @@ public final class BacklogExperiment {
         listener.take()?.close(loop.kernel)
         for connect in connects { connect.close(loop.kernel) }
     }
-}
-
-/// One connect of the experiment.
-private final class BacklogConnect {
-    let number: Int
-    let began: MonotonicTime
-    var state = BacklogEvent.Kind.began
-    var local = SocketAddress.unspecified
-    var watch: DescriptorWatch?
-    var accepted: OwnedDescriptor?
-    private var descriptor: OwnedDescriptor?
-
-    init(_ number: Int, _ descriptor: consuming OwnedDescriptor, began: MonotonicTime) {
-        self.number = number
-        self.descriptor = consume descriptor
-        self.began = began
-    }
-
-    var name: FileDescriptor? { descriptor?.fd }
-
-    func stopWatching() {
-        watch?.cancel()
-        watch = nil
-    }
-
-    func close(_ kernel: any SystemCalls) {
-        stopWatching()
-        descriptor.take()?.close(kernel)
-        accepted.take()?.close(kernel)
-    }
-}
-
-extension BacklogEvent.Kind {
-    /// Whether a connect in this state is pending: neither connected nor failed.
-    fileprivate var isWaiting: Bool { self == .began || self == .hanging || self == .turnedAway }
 }
 
 extension Duration {

@@ -1,34 +1,34 @@
 // The parameters of a backlog experiment, its events and its outcome: plain values, independent of sockets.
 
-public import Reactor
+package import Reactor
 
 /// The parameters of an experiment with a listener that delays its accepts.
-public struct BacklogPlan: Sendable {
+package struct BacklogPlan: Sendable {
     /// The address to listen on. Default: a loopback port chosen by the kernel.
-    public var address = SocketAddress.loopback(port: 0)
+    package var address = SocketAddress.loopback(port: 0)
     /// The backlog passed to listen(2). Default: 3.
-    public var backlog = 3
+    package var backlog = 3
     /// The number of connects. Default: 8.
-    public var connects = 8
+    package var connects = 8
     /// The time between two connects. Default: 100 ms.
-    public var connectPause = Duration.milliseconds(100)
+    package var connectPause = Duration.milliseconds(100)
     /// How long nothing is accepted, from the beginning. Default: `nil`, until half a second after the last connect.
-    public var holdTime: Duration?
+    package var holdTime: Duration?
     /// The time between two accepts after the hold time. Default: 200 ms.
-    public var acceptPause = Duration.milliseconds(200)
+    package var acceptPause = Duration.milliseconds(200)
     /// Whether the listener is closed after the hold time, instead of accepting. Default: no.
-    public var closes = false
+    package var closes = false
     /// The time limit, from the beginning. Default: 10 s.
-    public var limit = Duration.seconds(10)
+    package var limit = Duration.seconds(10)
 
     /// Creates the default plan.
-    public init() {}
+    package init() {}
 }
 
 /// An event of one connect, or of the listener.
-public struct BacklogEvent: Sendable, Encodable {
+package struct BacklogEvent: Sendable, Encodable {
     /// The kind of an event.
-    public enum Kind: String, Sendable, Encodable {
+    package enum Kind: String, Sendable, Encodable {
         /// connect(2) was called, and the result is still open; never reported.
         case began
         /// The connection is established.
@@ -48,35 +48,35 @@ public struct BacklogEvent: Sendable, Encodable {
     }
 
     /// The kind of event.
-    public let kind: Kind
+    package let kind: Kind
     /// The number of the connect, from 1; 0 for the listener.
-    public let connect: Int
+    package let connect: Int
     /// Milliseconds since the beginning.
-    public let milliseconds: Double
+    package let milliseconds: Double
     /// Milliseconds since this connect began; 0 for the listener.
-    public let waited: Double
+    package let waited: Double
     /// The error, if any.
-    public let reason: String?
+    package let reason: String?
     /// The length of the accept queue, as the kernel reports it; `nil` once the listener is closed.
-    public let queue: Int?
+    package let queue: Int?
     /// The number of connections established for the client only, outside of the queue.
-    public let onlyClient: Int
+    package let onlyClient: Int
     /// The numbers of the connects that are hanging.
-    public let hanging: [Int]
+    package let hanging: [Int]
 }
 
 /// The outcome of an experiment.
-public struct BacklogOutcome: Sendable, Encodable {
+package struct BacklogOutcome: Sendable, Encodable {
     /// Connects established before the first accept.
-    public var connectedWhileHeld = 0
+    package var connectedWhileHeld = 0
     /// Connects hanging, or turned away, before the first accept.
-    public var waitingWhileHeld = 0
+    package var waitingWhileHeld = 0
     /// Connections accepted.
-    public var accepted = 0
+    package var accepted = 0
     /// Connects refused.
-    public var refused = 0
+    package var refused = 0
     /// Connections lost with the listener.
-    public var reset = 0
+    package var reset = 0
     /// Connects still pending at the end.
-    public var unfinished = 0
+    package var unfinished = 0
 }

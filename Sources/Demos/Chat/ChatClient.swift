@@ -3,10 +3,10 @@
 //
 //     send --> waiting lines --allowance--> connection          finish(): half-close once they are sent, then a short wait
 
-public import Reactor
+package import Reactor
 
 /// The handler of a client's connection to a chat server.
-public final class ChatClient: MessageHandler {
+package final class ChatClient: MessageHandler {
     /// The number of queued lines at which ``wantsLines`` becomes `false`.
     private static let mostWaiting = 64
     /// How long the server may take to close after this side's half-close.
@@ -21,7 +21,7 @@ public final class ChatClient: MessageHandler {
     private var timer: LoopTimer?
     private var isFinishing = false
     /// Called when ``wantsLines`` becomes `true` again.
-    public var becameHungry: (() -> Void)?
+    package var becameHungry: (() -> Void)?
 
     /// Creates a client.
     ///
@@ -30,7 +30,7 @@ public final class ChatClient: MessageHandler {
     ///   - allowance: the rate at which lines are sent; `nil` for no limit. Default: `nil`, for a human typist.
     ///   - line: called with each line of the server, sanitized for a terminal.
     ///   - ended: called when the connection has ended.
-    public init(
+    package init(
         on loop: EventLoop, allowance: TokenBucket? = nil, line: @escaping (String) -> Void,
         ended: @escaping (CloseReason) -> Void
     ) {
@@ -41,10 +41,10 @@ public final class ChatClient: MessageHandler {
     }
 
     /// Whether the queue has room for more lines.
-    public var wantsLines: Bool { waiting.count < Self.mostWaiting }
+    package var wantsLines: Bool { waiting.count < Self.mostWaiting }
 
     /// Sends a line as soon as the allowance permits.
-    public func send(_ line: some Sequence<UInt8>) {
+    package func send(_ line: some Sequence<UInt8>) {
         guard !isFinishing else { return }
         waiting.append(line + [UInt8(ascii: "\n")])
         flush()
@@ -52,7 +52,7 @@ public final class ChatClient: MessageHandler {
 
     /// Half-closes the connection once all lines are sent. Lines of the server are still received until it closes, for
     /// two seconds at most.
-    public func finish() {
+    package func finish() {
         isFinishing = true
         flush()
     }
@@ -86,18 +86,18 @@ public final class ChatClient: MessageHandler {
     // MARK: Callbacks of the connection
 
     /// Sends the lines queued so far.
-    public func connected(_ connection: Connection) {
+    package func connected(_ connection: Connection) {
         self.connection = connection
         flush()
     }
 
     /// Passes a line of the server on.
-    public func received(message: RawSpan, on connection: Connection) {
+    package func received(message: RawSpan, on connection: Connection) {
         lineArrived(ChatText.visible(Array(message)))
     }
 
     /// Reports the end of the connection.
-    public func closed(_ connection: Connection, reason: CloseReason) {
+    package func closed(_ connection: Connection, reason: CloseReason) {
         self.connection = nil
         if let timer { loop.cancel(timer) }
         ended(reason)

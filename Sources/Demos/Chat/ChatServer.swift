@@ -10,28 +10,28 @@ import Reactor
 /// A chat server, independent of its connections.
 ///
 /// Confined to its loop's thread. ``ChatSession`` connects it to the network.
-public final class ChatServer {
+package final class ChatServer {
     /// Counters since the start.
-    public struct Statistics: Sendable {
+    package struct Statistics: Sendable {
         /// Lines said in rooms, on this server and on others.
-        public internal(set) var said = 0
+        package internal(set) var said = 0
         /// Copies of lines sent to members.
-        public internal(set) var delivered = 0
+        package internal(set) var delivered = 0
         /// Members dropped because they read too slowly.
-        public internal(set) var droppedAsSlow = 0
+        package internal(set) var droppedAsSlow = 0
         /// Members dropped because they sent too many lines.
-        public internal(set) var droppedAsFlood = 0
+        package internal(set) var droppedAsFlood = 0
         /// Joins, leaves and renames that were summarized, because there were too many at once.
-        public internal(set) var countedChanges = 0
+        package internal(set) var countedChanges = 0
         /// Names refused because their address let in too many members.
-        public internal(set) var refusedEntries = 0
+        package internal(set) var refusedEntries = 0
     }
 
     /// The name of this server among several: its members are shown elsewhere as `anna@name`.
-    public let name: String
+    package let name: String
     let limits: ChatLimits
     /// Counters since the start.
-    public internal(set) var statistics = Statistics()
+    package internal(set) var statistics = Statistics()
 
     var rooms: [ChatName: ChatRoom] = [:]
     var members: [ChatName: ChatMember] = [:]
@@ -50,7 +50,7 @@ public final class ChatServer {
     /// - Parameters:
     ///   - name: the name of this server; must satisfy ``isName(_:)``.
     ///   - limits: the limits of the chat.
-    public init(name: String = "chat", limits: ChatLimits = ChatLimits()) {
+    package init(name: String = "chat", limits: ChatLimits = ChatLimits()) {
         precondition(Self.isName(name), "a server's name has 1 to 16 lower-case letters, digits or '-'")
         self.name = name
         self.limits = limits
@@ -64,13 +64,13 @@ public final class ChatServer {
     }
 
     /// Returns whether a text is a valid server name: 1 to 16 lower-case letters, digits and `-`.
-    public static func isName(_ text: String) -> Bool {
+    package static func isName(_ text: String) -> Bool {
         1...16 ~= text.utf8.count
             && text.unicodeScalars.allSatisfy { "a"..."z" ~= $0 || "0"..."9" ~= $0 || $0 == "-" }
     }
 
     /// The number of members with a name.
-    public var memberCount: Int { members.count }
+    package var memberCount: Int { members.count }
 
     // MARK: Entering and leaving
 
@@ -92,7 +92,7 @@ public final class ChatServer {
     }
 
     /// Says goodbye to all members; the owner of the connections closes them afterwards.
-    public func shutdown() {
+    package func shutdown() {
         guard !isEnding else { return }
         isEnding = true
         let farewell = ChatLine.notice("this server is closing; goodbye")

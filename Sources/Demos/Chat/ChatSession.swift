@@ -4,10 +4,10 @@
 //     keeping up --a write returns pressure--> behind --drained--> keeping up
 //                                                +---- still behind after patience, or over the hard limit --> dropped
 
-public import Reactor
+package import Reactor
 
 /// The handler of a member's connection.
-public final class ChatSession: MessageHandler, ChatPeer {
+package final class ChatSession: MessageHandler, ChatPeer {
     private let chat: ChatServer
     private var connection: Connection?
     private var member: ChatMember?
@@ -15,13 +15,13 @@ public final class ChatSession: MessageHandler, ChatPeer {
     private var patience: LoopTimer?
 
     /// Creates the handler of a new connection.
-    public init(_ chat: ChatServer) { self.chat = chat }
+    package init(_ chat: ChatServer) { self.chat = chat }
 
     /// Returns the framing of the protocol: lines of bounded length.
-    public static func framing(_ limits: ChatLimits) -> LineFraming { LineFraming(maximum: limits.lineBytes) }
+    package static func framing(_ limits: ChatLimits) -> LineFraming { LineFraming(maximum: limits.lineBytes) }
 
     /// Adds a member to the chat.
-    public func connected(_ connection: Connection) {
+    package func connected(_ connection: Connection) {
         self.connection = connection
         if chat.settleLater == nil {
             chat.settleLater = { [unowned chat, unowned loop = connection.loop] time in
@@ -32,7 +32,7 @@ public final class ChatSession: MessageHandler, ChatPeer {
     }
 
     /// Passes a line to the chat, without telnet commands.
-    public func received(message: RawSpan, on connection: Connection) {
+    package func received(message: RawSpan, on connection: Connection) {
         guard let member else { return }
         var line = Array(message)
         if line.contains(TelnetFilter.interpret) {
@@ -44,7 +44,7 @@ public final class ChatSession: MessageHandler, ChatPeer {
     }
 
     /// Reports why the connection ends, and removes the member at once.
-    public func refused(_ connection: Connection, error: FramingError) {
+    package func refused(_ connection: Connection, error: FramingError) {
         switch error.kind {
         case .tooLong: send(ChatLine.refusal("a line has at most \(chat.limits.lineBytes) bytes; goodbye"))
         // An incomplete line may be the beginning of a command whose sender died.
@@ -54,19 +54,19 @@ public final class ChatSession: MessageHandler, ChatPeer {
     }
 
     /// Stops the timer: the member has caught up.
-    public func drained(_ connection: Connection) {
+    package func drained(_ connection: Connection) {
         if let patience { connection.loop.cancel(patience) }
         patience = nil
     }
 
     /// Shuts the chat down: the first session to be drained says goodbye to all members.
-    public func draining(_ connection: Connection) {
+    package func draining(_ connection: Connection) {
         chat.shutdown()
         connection.close()
     }
 
     /// Removes the member, if it is still in the chat.
-    public func closed(_ connection: Connection, reason: CloseReason) {
+    package func closed(_ connection: Connection, reason: CloseReason) {
         drained(connection)
         if let member { chat.disconnect(member, Self.parting(reason), at: connection.loop.now) }
         self.connection = nil

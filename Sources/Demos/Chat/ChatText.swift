@@ -11,7 +11,7 @@ struct ChatRefusal: Error, Hashable, CustomStringConvertible {
 }
 
 /// Validation of text.
-public enum ChatText {
+package enum ChatText {
     /// Decodes bytes as text: well-formed UTF-8 without control characters.
     ///
     /// - Throws: ``ChatRefusal``.
@@ -29,5 +29,5 @@ public enum ChatText {
     static func isVisible(_ scalar: Unicode.Scalar) -> Bool { PrintableText.isPrintable(scalar) }
 
     /// Returns the text with a question mark for each invisible character; for a client that does not trust its server.
-    public static func visible(_ bytes: some Sequence<UInt8>) -> String { PrintableText.sanitized(bytes) }
+    package static func visible(_ bytes: some Sequence<UInt8>) -> String { PrintableText.sanitized(bytes) }
 }

@@ -6,9 +6,9 @@
 //          --> ESC [ digits ; letter, ESC O letter: an arrow, Home, End, Delete; unknown sequences are discarded
 
 /// An editor of one line, with a history.
-public struct LineEditor: Sendable {
+package struct LineEditor: Sendable {
     /// The effect of a key, other than a change of the line.
-    public enum Event: Sendable, Hashable {
+    package enum Event: Sendable, Hashable {
         /// A line is complete.
         case line(String)
         /// ctrl-D on an empty line: the end of input.
@@ -35,15 +35,15 @@ public struct LineEditor: Sendable {
     /// Creates an editor with an empty line.
     ///
     /// - Parameter maximumBytes: the maximum length of a line, in bytes; further text is ignored. Default: 1,024.
-    public init(maximumBytes: Int = 1_024) { self.maximumBytes = maximumBytes }
+    package init(maximumBytes: Int = 1_024) { self.maximumBytes = maximumBytes }
 
     /// The current line.
-    public var text: String { String(characters) }
+    package var text: String { String(characters) }
 
     // MARK: Keys
 
     /// Processes the bytes of keys; returns the events that they caused.
-    public mutating func receive(_ bytes: some Sequence<UInt8>) -> [Event] {
+    package mutating func receive(_ bytes: some Sequence<UInt8>) -> [Event] {
         var events: [Event] = []
         for byte in bytes {
             if let event = receive(byte) { events.append(event) }
@@ -174,7 +174,7 @@ public struct LineEditor: Sendable {
 
     /// Returns the terminal output that shows the prompt and the line in one row, replacing what the row contained. Of
     /// a line that is too long, the part around the cursor is shown.
-    public func rendering(prompt: String, columns: Int) -> String {
+    package func rendering(prompt: String, columns: Int) -> String {
         let room = max(4, columns - TextWidth.of(prompt) - 1)
         var first = 0
         var before = TextWidth.of(characters[..<cursor])
@@ -194,5 +194,5 @@ public struct LineEditor: Sendable {
     }
 
     /// The terminal output that clears the row.
-    public static let erasure = "\r\u{1b}[K"
+    package static let erasure = "\r\u{1b}[K"
 }

@@ -1,13 +1,13 @@
 // The backplane of a chat through a channel of Redis: events in both directions, and heartbeats. As in Redis's
 // publish/subscribe, delivery is at most once: lines said while the link is down stay on this server.
 
-public import Reactor
-public import ReactorRedis
+package import Reactor
+package import ReactorRedis
 
 /// A backplane that joins a chat's rooms with those of other servers through Redis's publish/subscribe.
 ///
 /// Confined to its loop's thread; the chat holds it weakly.
-public final class RedisBackplane: ChatBackplane, RedisLinkHandler {
+package final class RedisBackplane: ChatBackplane, RedisLinkHandler {
     /// The interval of heartbeats, and the silence after which another server is forgotten.
     private static let (pulse, patience) = (Duration.seconds(5), Duration.seconds(16))
 
@@ -24,7 +24,7 @@ public final class RedisBackplane: ChatBackplane, RedisLinkHandler {
     private var isWorking = false
     private var hasReportedNonsense = false
     /// Events of other servers that were refused: malformed, or from a server with this one's name.
-    public private(set) var refused = 0
+    package private(set) var refused = 0
 
     /// Joins a chat with other servers, from now on and for as long as its loop runs.
     ///
@@ -36,7 +36,7 @@ public final class RedisBackplane: ChatBackplane, RedisLinkHandler {
     ///   - random: the source of this server's origin and of the jitter of reconnects.
     ///   - report: called with one line when the link is lost, and when it is back.
     /// - Throws: `SocketError` if the destination is malformed.
-    public init(
+    package init(
         _ chat: ChatServer, through destination: String, channel: String = "reactor-chat", on loop: EventLoop,
         random: any RandomNumberGenerator = SystemRandomNumberGenerator(), report: @escaping (String) -> Void
     ) throws(SocketError) {
@@ -53,16 +53,16 @@ public final class RedisBackplane: ChatBackplane, RedisLinkHandler {
     }
 
     /// Events handed to Redis.
-    public var published: Int { link?.published ?? 0 }
+    package var published: Int { link?.published ?? 0 }
 
     /// Events dropped because the link was down or its queue full.
-    public var dropped: Int { link?.dropped ?? 0 }
+    package var dropped: Int { link?.dropped ?? 0 }
 
     /// Whether published events reach Redis and come back.
-    public var isUp: Bool { isWorking }
+    package var isUp: Bool { isWorking }
 
     /// Ends the link after queued events have been sent.
-    public func stop() {
+    package func stop() {
         if let pulseTimer { loop.cancel(pulseTimer) }
         pulseTimer = nil
         link?.stop()
@@ -81,7 +81,7 @@ public final class RedisBackplane: ChatBackplane, RedisLinkHandler {
     // MARK: Callbacks of the link
 
     /// Announces this server and its members.
-    public func linkIsUp() {
+    package func linkIsUp() {
         publish(.hello)
         chat.publishMembers()
     }
@@ -98,7 +98,7 @@ public final class RedisBackplane: ChatBackplane, RedisLinkHandler {
     }
 
     /// Reports the loss once, however many attempts fail afterwards.
-    public func linkIsDown(_ reason: String) {
+    package func linkIsDown(_ reason: String) {
         isWorking = false
         if loss != nil { return }
         loss = (loop.now, dropped)
@@ -107,7 +107,7 @@ public final class RedisBackplane: ChatBackplane, RedisLinkHandler {
     }
 
     /// Passes an event on to the chat, unless it is malformed.
-    public func linkReceived(_ payload: [UInt8]) {
+    package func linkReceived(_ payload: [UInt8]) {
         let event: ChatEvent
         do throws(ChatRefusal) { event = try ChatEvent(payload, chat.limits) } catch {
             return refuse(error.description)

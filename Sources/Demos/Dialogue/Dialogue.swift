@@ -4,12 +4,12 @@
 //     connected --greeting--> talking --a message: its reply--> talking
 //                                |---- the stop word, or half-close: farewell --> closed
 
-public import Reactor
+package import Reactor
 
 /// The rules of a dialogue, shared by all connections.
-public struct DialogueRules: Sendable {
+package struct DialogueRules: Sendable {
     /// The maximum length of a message and of the replacement, in bytes; they bound a reply to 64 KiB.
-    public static let (longestMessage, longestWord) = (1024, 64)
+    package static let (longestMessage, longestWord) = (1024, 64)
 
     /// The character to replace, as UTF-8.
     let character: [UInt8]
@@ -22,7 +22,7 @@ public struct DialogueRules: Sendable {
 
     /// Creates the rules of a dialogue; `nil` if they cannot work: if a text is empty, too long, or contains a
     /// character that is not printable, such as a newline.
-    public init?(replacing character: Character = "o", by word: String = "zero", until stop: String = "bye") {
+    package init?(replacing character: Character = "o", by word: String = "zero", until stop: String = "bye") {
         let all = [String(character), word, stop]
         guard all.allSatisfy({ !$0.isEmpty && $0.unicodeScalars.allSatisfy(PrintableText.isPrintable) }),
             word.utf8.count <= Self.longestWord, String(character).utf8.count <= Self.longestWord,
@@ -51,7 +51,7 @@ public struct DialogueRules: Sendable {
 }
 
 /// The handler of a dialogue with one peer, line by line.
-public final class Dialogue: MessageHandler {
+package final class Dialogue: MessageHandler {
     private let rules: DialogueRules
     private let lines = LineFraming(maximum: DialogueRules.longestMessage)
     // The state of the connection.
@@ -59,16 +59,16 @@ public final class Dialogue: MessageHandler {
     private var replaced = 0
 
     /// Creates the handler of a new connection.
-    public init(_ rules: DialogueRules) { self.rules = rules }
+    package init(_ rules: DialogueRules) { self.rules = rules }
 
     /// The framing of a dialogue.
-    public static var framing: LineFraming { LineFraming(maximum: DialogueRules.longestMessage) }
+    package static var framing: LineFraming { LineFraming(maximum: DialogueRules.longestMessage) }
 
     /// Sends the greeting.
-    public func connected(_ connection: Connection) { connection.write(rules.greeting) }
+    package func connected(_ connection: Connection) { connection.write(rules.greeting) }
 
     /// Replies, or says goodbye after the stop word.
-    public func received(message: RawSpan, on connection: Connection) throws {
+    package func received(message: RawSpan, on connection: Connection) throws {
         let message = Array(message)
         if message == rules.stop { return leave(connection) }
         let reply = rules.reply(to: message)
@@ -78,15 +78,15 @@ public final class Dialogue: MessageHandler {
     }
 
     /// Reports malformed input; the connection closes afterwards.
-    public func refused(_ connection: Connection, error: FramingError) {
+    package func refused(_ connection: Connection, error: FramingError) {
         connection.write("goodbye; \(error)\n")
     }
 
     /// Says goodbye after a half-close: the peer may still read.
-    public func ended(_ connection: Connection) { leave(connection) }
+    package func ended(_ connection: Connection) { leave(connection) }
 
     /// Says goodbye when the server shuts down.
-    public func draining(_ connection: Connection) { leave(connection) }
+    package func draining(_ connection: Connection) { leave(connection) }
 
     private func leave(_ connection: Connection) {
         let times = replaced == 1 ? "once" : "\(replaced) times"

@@ -1,16 +1,16 @@
 // The echo server in the async style: straight-line code, one task per connection.
 
-public import Reactor
+package import Reactor
 
 /// Echo servers as closures for ``Reactor/EventLoop/serve(on:limits:drainTime:listening:_:)-(SocketAddress,_,_,_,_)``.
-public enum AsyncEcho {
+package enum AsyncEcho {
     /// Echoes bytes until the end of the stream.
-    public nonisolated(nonsending) static func serve(_ connection: AsyncConnection) async throws {
+    package nonisolated(nonsending) static func serve(_ connection: AsyncConnection) async throws {
         while try await connection.read({ connection.base.write($0) }) { try await connection.waitForRoom() }
     }
 
     /// Echoes bytes, with the ASCII letters a to z in upper case.
-    public nonisolated(nonsending) static func serveInUpperCase(_ connection: AsyncConnection) async throws {
+    package nonisolated(nonsending) static func serveInUpperCase(_ connection: AsyncConnection) async throws {
         var buffer = [UInt8](repeating: 0, count: 1024)
         while let count = try await connection.read(into: &buffer) {
             for index in 0..<count where (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(buffer[index]) {
@@ -21,12 +21,12 @@ public enum AsyncEcho {
     }
 
     /// Echoes lines.
-    public nonisolated(nonsending) static func serveLines(_ connection: AsyncConnection) async throws {
+    package nonisolated(nonsending) static func serveLines(_ connection: AsyncConnection) async throws {
         for try await line in connection.lines() { try await connection.write(line + "\n") }
     }
 
     /// Returns a closure that echoes each line, preceded by the time of a clock.
-    public static func serveLinesWithTime(
+    package static func serveLinesWithTime(
         clock: @escaping @Sendable () -> WallTime
     ) -> nonisolated(nonsending) @Sendable (AsyncConnection) async throws -> Void {
         { connection in

@@ -1,31 +1,31 @@
 // The simplest server: it sends back every byte that it receives.
 
-public import Reactor
+package import Reactor
 
 /// A server that echoes every byte.
-public final class Echo: ConnectionHandler {
+package final class Echo: ConnectionHandler {
     /// Creates an echo server.
-    public init() {}
+    package init() {}
 
     /// Echoes the input.
-    public func received(_ bytes: RawSpan, on connection: Connection) {
+    package func received(_ bytes: RawSpan, on connection: Connection) {
         connection.write(bytes)
     }
 
     /// Closes the connection, unless it is so new that its first input is still expected.
-    public func draining(_ connection: Connection) {
+    package func draining(_ connection: Connection) {
         if connection.bytesReceived > 0 { connection.close() }
     }
 }
 
 /// A server that echoes every byte, with the ASCII letters a to z in upper case.
-public final class UpperCaseEcho: ConnectionHandler {
+package final class UpperCaseEcho: ConnectionHandler {
     /// Creates an upper-case echo server.
-    public init() {}
+    package init() {}
 
     /// Echoes the input in upper case, in pieces through a buffer of fixed size, so that nothing is allocated; the
     /// pieces are flushed together.
-    public func received(_ bytes: RawSpan, on connection: Connection) {
+    package func received(_ bytes: RawSpan, on connection: Connection) {
         var piece = InlineArray<4096, UInt8>(repeating: 0)
         var offset = 0
         while offset < bytes.byteCount {
@@ -40,7 +40,7 @@ public final class UpperCaseEcho: ConnectionHandler {
     }
 
     /// Closes the connection, unless it is so new that its first input is still expected.
-    public func draining(_ connection: Connection) {
+    package func draining(_ connection: Connection) {
         if connection.bytesReceived > 0 { connection.close() }
     }
 }

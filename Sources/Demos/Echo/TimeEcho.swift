@@ -1,19 +1,19 @@
 // Echo servers that precede each message with the time of day. The clock is passed in.
 
-public import Reactor
+package import Reactor
 
 /// A server that echoes every line, preceded by the time.
-public final class TimeEcho: MessageHandler {
+package final class TimeEcho: MessageHandler {
     private let lines = LineFraming()
     private let clock: @Sendable () -> WallTime
     /// The reply, in a reused buffer.
     private var response: [UInt8] = []
 
     /// Creates a server that uses this clock.
-    public init(clock: @escaping @Sendable () -> WallTime) { self.clock = clock }
+    package init(clock: @escaping @Sendable () -> WallTime) { self.clock = clock }
 
     /// Echoes a line, preceded by the time.
-    public func received(message: RawSpan, on connection: Connection) throws {
+    package func received(message: RawSpan, on connection: Connection) throws {
         response.removeAll(keepingCapacity: true)
         response += clock().text.utf8
         response.append(UInt8(ascii: " "))
@@ -22,7 +22,7 @@ public final class TimeEcho: MessageHandler {
     }
 
     /// Closes the connection, unless it is so new that its first input is still expected.
-    public func draining(_ connection: Connection) {
+    package func draining(_ connection: Connection) {
         if connection.bytesReceived > 0 { connection.close() }
     }
 }
@@ -31,7 +31,7 @@ public final class TimeEcho: MessageHandler {
 ///
 /// A reply is 25 bytes longer than its request, and a sender's address can be forged: this server belongs on loopback
 /// or behind a filter even more than ``DatagramEcho`` does.
-public final class TimeDatagramEcho: DatagramHandler {
+package final class TimeDatagramEcho: DatagramHandler {
     /// The maximum length of a datagram over IPv4, in bytes.
     private static let longestDatagram = 65_507
     private let clock: @Sendable () -> WallTime
@@ -39,10 +39,10 @@ public final class TimeDatagramEcho: DatagramHandler {
     private var response: [UInt8] = []
 
     /// Creates a server that uses this clock.
-    public init(clock: @escaping @Sendable () -> WallTime) { self.clock = clock }
+    package init(clock: @escaping @Sendable () -> WallTime) { self.clock = clock }
 
     /// Echoes a datagram, preceded by the time and cut to the maximum length.
-    public func received(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) {
+    package func received(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) {
         response.removeAll(keepingCapacity: true)
         response += clock().text.utf8
         response.append(UInt8(ascii: " "))
@@ -53,7 +53,7 @@ public final class TimeDatagramEcho: DatagramHandler {
     }
 
     /// Echoes the part of a datagram that was received.
-    public func receivedTruncated(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) {
+    package func receivedTruncated(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) {
         received(bytes, from: peer, on: socket)
     }
 }

@@ -2,15 +2,15 @@
 // it. The loop's monotonic clock is independent of it and never moves backwards.
 
 /// A point in Coordinated Universal Time.
-public struct WallTime: Sendable, Hashable {
+package struct WallTime: Sendable, Hashable {
     /// Seconds since 1970-01-01T00:00:00Z, without leap seconds (POSIX.1, 4.19).
-    public let seconds: Int
+    package let seconds: Int
     /// Nanoseconds within the second, 0 to 999,999,999.
-    public let nanoseconds: Int
+    package let nanoseconds: Int
 
     /// Creates a point in time. Times outside of the years 0 to 9999, to which the text is limited, are clamped: a
     /// system clock may be set to anything.
-    public init(seconds: Int, nanoseconds: Int = 0) {
+    package init(seconds: Int, nanoseconds: Int = 0) {
         self.seconds = min(max(seconds, Self.first), Self.last)
         self.nanoseconds = min(max(nanoseconds, 0), 999_999_999)
     }
@@ -21,7 +21,7 @@ public struct WallTime: Sendable, Hashable {
     private static let daysToEpoch = 719_468
 
     /// The time in milliseconds, 24 bytes: `2026-11-28T19:07:30.123Z` (RFC 3339).
-    public var text: String {
+    package var text: String {
         let ofDay = ((seconds % 86_400) + 86_400) % 86_400
         let (year, month, day) = Self.date(days: (seconds - ofDay) / 86_400)
         let date = "\(Self.digits(year, 4))-\(Self.digits(month, 2))-\(Self.digits(day, 2))"

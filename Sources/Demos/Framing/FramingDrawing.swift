@@ -1,16 +1,16 @@
 // Draws the bytes of an experiment: sixteen per row, in hexadecimal and as text, with the framing's bytes in brackets.
 
 /// Renders what was sent and what arrived.
-public enum FramingDrawing {
+package enum FramingDrawing {
     private static let bytesPerRow = 16
 
     /// Returns the rows of the messages as given.
-    public static func messages(_ messages: [[UInt8]]) -> [String] {
+    package static func messages(_ messages: [[UInt8]]) -> [String] {
         messages.enumerated().flatMap { rows($0.element, title: "message \($0.offset + 1)") }
     }
 
     /// Returns the rows of the framed stream, per message, with the bytes that the framing adds in brackets.
-    public static func wire(_ plan: FramingPlan) -> [String] {
+    package static func wire(_ plan: FramingPlan) -> [String] {
         plan.messages.enumerated().flatMap { number, message -> [String] in
             guard let (before, behind) = plan.framing.marks(around: message) else { return [] }
             let marked = Set(0..<before.count).union(
@@ -20,12 +20,12 @@ public enum FramingDrawing {
     }
 
     /// Returns the rows of the bytes of each receive.
-    public static func receives(_ result: FramingResult) -> [String] {
+    package static func receives(_ result: FramingResult) -> [String] {
         result.receives.enumerated().flatMap { rows($0.element, title: "receive \($0.offset + 1)") }
     }
 
     /// Returns the outcome in one line: what the receiver found.
-    public static func verdict(_ result: FramingResult) -> String {
+    package static func verdict(_ result: FramingResult) -> String {
         let sent = count(result.plan.messages.count, "message")
         let receives = count(result.receives.count, "receive")
         let found = count(result.messages.count, "message")
@@ -56,7 +56,7 @@ public enum FramingDrawing {
     }
 
     /// Returns bytes in hexadecimal, without spaces.
-    public static func hex(_ bytes: [UInt8]) -> String { bytes.map(digits).joined() }
+    package static func hex(_ bytes: [UInt8]) -> String { bytes.map(digits).joined() }
 
     private static func digits(_ byte: UInt8) -> String {
         (byte < 16 ? "0" : "") + String(byte, radix: 16)

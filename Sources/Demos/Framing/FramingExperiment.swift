@@ -4,10 +4,10 @@
 //     listening --both connected--> sending --all sent--> finished --the receiver has read the end--> over
 //          +-------+---- refused, reset, timed out --------------------------------------------> failed
 
-public import Reactor
+package import Reactor
 
 /// An experiment that sends messages over a loopback connection and records how they arrive.
-public final class FramingExperiment {
+package final class FramingExperiment {
     /// The time limit, generous for a loopback connection.
     private static let patience = Duration.seconds(10)
 
@@ -24,8 +24,9 @@ public final class FramingExperiment {
     private var messages: [[UInt8]] = []
 
     /// Creates an experiment on a loop. The callback is called once with the outcome, after all descriptors are closed.
-    public init(_ plan: FramingPlan, on loop: EventLoop, onOutcome: @escaping (Result<FramingResult, SocketError>) -> Void)
-    {
+    package init(
+        _ plan: FramingPlan, on loop: EventLoop, onOutcome: @escaping (Result<FramingResult, SocketError>) -> Void
+    ) {
         self.loop = loop
         self.plan = plan
         sends = plan.sends
@@ -35,7 +36,7 @@ public final class FramingExperiment {
     /// Starts the experiment.
     ///
     /// - Throws: ``SocketError`` if the listener or the connection cannot be opened.
-    public func begin() throws(SocketError) {
+    package func begin() throws(SocketError) {
         let listener = try loop.listen(on: .loopback(port: 0)) { [self] _ in ReceivingEnd(self) }
         self.listener = listener
         timer = loop.schedule(after: Self.patience) { [self] in fail("timed out") }

@@ -1,7 +1,7 @@
 // The parameters of a message-boundary experiment and its result: plain values, independent of connections.
 
 /// How messages are delimited in a stream, if at all.
-public enum FramingMethod: String, CaseIterable, Sendable, Encodable {
+package enum FramingMethod: String, CaseIterable, Sendable, Encodable {
     /// Not delimited: the bytes of one receive are taken for a message.
     case raw
     /// Each message ends with a newline.
@@ -26,7 +26,7 @@ public enum FramingMethod: String, CaseIterable, Sendable, Encodable {
 }
 
 /// How the bytes reach the receiver.
-public enum FramingDelivery: Sendable, Hashable {
+package enum FramingDelivery: Sendable, Hashable {
     /// Each message is sent separately, one right after the other; the receiver reads after all of them have arrived.
     case readLate
     /// The stream is cut into pieces of a size, as a network may do; the receiver reads each as it arrives.
@@ -34,29 +34,29 @@ public enum FramingDelivery: Sendable, Hashable {
 }
 
 /// The parameters of an experiment.
-public struct FramingPlan: Sendable {
+package struct FramingPlan: Sendable {
     /// The messages, in order.
-    public let messages: [[UInt8]]
+    package let messages: [[UInt8]]
     /// Their framing.
-    public let framing: FramingMethod
+    package let framing: FramingMethod
     /// Their delivery.
-    public let delivery: FramingDelivery
+    package let delivery: FramingDelivery
 
     /// The maximum total length of the messages, in bytes, which fits into any socket's buffers, so that the receiver
     /// may read late.
-    public static let mostBytes = 16 * 1024
+    package static let mostBytes = 16 * 1024
     /// The maximum number of messages.
-    public static let mostMessages = 64
+    package static let mostMessages = 64
 
     /// Creates a plan.
-    public init(_ messages: [[UInt8]], _ framing: FramingMethod, _ delivery: FramingDelivery) {
+    package init(_ messages: [[UInt8]], _ framing: FramingMethod, _ delivery: FramingDelivery) {
         self.messages = messages
         self.framing = framing
         self.delivery = delivery
     }
 
     /// The number of the first message that the framing cannot carry, from 1; `nil` if it can carry all.
-    public var unsendable: Int? { messages.firstIndex { framing.marks(around: $0) == nil }.map { $0 + 1 } }
+    package var unsendable: Int? { messages.firstIndex { framing.marks(around: $0) == nil }.map { $0 + 1 } }
 
     /// Each message as framed on the wire; empty for one that the framing cannot carry.
     var wire: [[UInt8]] {
@@ -76,14 +76,14 @@ public struct FramingPlan: Sendable {
 }
 
 /// The result of an experiment.
-public struct FramingResult: Sendable {
+package struct FramingResult: Sendable {
     /// The parameters.
-    public let plan: FramingPlan
+    package let plan: FramingPlan
     /// The bytes of each receive.
-    public let receives: [[UInt8]]
+    package let receives: [[UInt8]]
     /// The messages that the receiver found.
-    public let messages: [[UInt8]]
+    package let messages: [[UInt8]]
 
     /// Whether the messages arrived as they were sent.
-    public var isAsSent: Bool { messages == plan.messages }
+    package var isAsSent: Bool { messages == plan.messages }
 }

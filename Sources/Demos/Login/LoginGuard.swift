@@ -6,11 +6,11 @@
 //       +--busy: as many attempts are pending as may fail; one of them has to end first
 //       +--wait: too many attempts have failed
 
-public import Reactor
+package import Reactor
 import Synchronization
 
 /// A limit of failed login attempts per address.
-public final class LoginGuard: Sendable {
+package final class LoginGuard: Sendable {
     private struct Entry {
         var failures = 0
         /// The number of pending attempts.
@@ -35,7 +35,7 @@ public final class LoginGuard: Sendable {
     ///   - longestWait: the maximum wait. Default: 5 min.
     ///   - memory: how long an address is remembered after its last failure. Default: 15 min.
     ///   - mostAddresses: the maximum number of addresses remembered. Default: 10,000.
-    public init(
+    package init(
         freeTries: Int = 3, firstWait: Duration = .seconds(1), longestWait: Duration = .seconds(300),
         memory: Duration = .seconds(900), mostAddresses: Int = 10_000
     ) {
@@ -47,7 +47,7 @@ public final class LoginGuard: Sendable {
     }
 
     /// The decision about an attempt.
-    public enum Admission: Sendable, Hashable {
+    package enum Admission: Sendable, Hashable {
         /// The attempt has begun; ``end(_:wasWrong:at:)`` must follow.
         case admitted
         /// As many attempts of the address are pending as may fail; another one may begin after one has ended.
@@ -57,7 +57,7 @@ public final class LoginGuard: Sendable {
     }
 
     /// Begins an attempt of an address, unless it has to wait.
-    public func begin(_ address: SocketAddress, at now: MonotonicTime) -> Admission {
+    package func begin(_ address: SocketAddress, at now: MonotonicTime) -> Admission {
         entries.withLock { entries in
             let key = Self.key(address)
             if entries[key] == nil && entries.count >= mostAddresses { forget(&entries, now) }
@@ -74,7 +74,7 @@ public final class LoginGuard: Sendable {
     }
 
     /// Ends an attempt.
-    public func end(_ address: SocketAddress, wasWrong: Bool, at now: MonotonicTime) {
+    package func end(_ address: SocketAddress, wasWrong: Bool, at now: MonotonicTime) {
         entries.withLock { entries in
             let key = Self.key(address)
             guard var entry = entries[key], entry.underWay > 0 else { return }
@@ -94,7 +94,7 @@ public final class LoginGuard: Sendable {
     }
 
     /// Returns how long an address has to wait before its next attempt; `nil` if it need not wait.
-    public func wait(of address: SocketAddress, at now: MonotonicTime) -> Duration? {
+    package func wait(of address: SocketAddress, at now: MonotonicTime) -> Duration? {
         entries.withLock { entries in
             guard let entry = entries[Self.key(address)], entry.allowedAt > now else { return nil }
             return now.duration(to: entry.allowedAt)

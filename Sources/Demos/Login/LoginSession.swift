@@ -8,31 +8,31 @@
 //       |                                +--wrong, no attempt left--> closed
 //       +-- too slow, or an address that has to wait: reported, closed
 
-public import Reactor
+package import Reactor
 
 /// The limits of a login.
-public struct LoginLimits: Sendable {
+package struct LoginLimits: Sendable {
     /// The maximum number of attempts per connection. Default: 3.
-    public var tries = 3
+    package var tries = 3
     /// The maximum time from connecting to logging in. Default: 60 s.
-    public var time = Duration.seconds(60)
+    package var time = Duration.seconds(60)
     /// The maximum length of a line, in bytes: crypt(3) accepts no longer password. Default: 511.
-    public var lineBytes = 511
+    package var lineBytes = 511
 
     /// Creates the default limits.
-    public init() {}
+    package init() {}
 }
 
 /// The connection handler of a login.
-public final class LoginSession: MessageHandler {
+package final class LoginSession: MessageHandler {
     private enum Stage { case name, password, waiting, checking, `in`, over }
     /// The interval at which a session asks the guard again while other attempts of its address are pending.
     private static let pause = Duration.milliseconds(10)
 
     /// The prompt for a name. At ``passwordPrompt``, a client hides what is typed.
-    public static let namePrompt = "user:"
+    package static let namePrompt = "user:"
     /// The prompt for a password.
-    public static let passwordPrompt = "password:"
+    package static let passwordPrompt = "password:"
 
     private let verifier: any PasswordVerifier
     private let guardian: LoginGuard
@@ -49,7 +49,7 @@ public final class LoginSession: MessageHandler {
     ///   - verifier: checks passwords.
     ///   - guardian: counts failed attempts, across all sessions.
     ///   - limits: the limits of the login.
-    public init(_ verifier: any PasswordVerifier, _ guardian: LoginGuard, limits: LoginLimits = LoginLimits()) {
+    package init(_ verifier: any PasswordVerifier, _ guardian: LoginGuard, limits: LoginLimits = LoginLimits()) {
         self.verifier = verifier
         self.guardian = guardian
         self.limits = limits
@@ -57,12 +57,12 @@ public final class LoginSession: MessageHandler {
     }
 
     /// Returns the framing of the protocol.
-    public static func framing(_ limits: LoginLimits = LoginLimits()) -> LineFraming {
+    package static func framing(_ limits: LoginLimits = LoginLimits()) -> LineFraming {
         LineFraming(maximum: limits.lineBytes)
     }
 
     /// Prompts for a name.
-    public func connected(_ connection: Connection) {
+    package func connected(_ connection: Connection) {
         deadline = connection.loop.schedule(after: limits.time) { [weak self] in
             self?.end("! the login timed out; goodbye", connection)
         }
@@ -70,7 +70,7 @@ public final class LoginSession: MessageHandler {
     }
 
     /// Handles a name, a password, or a line to echo.
-    public func received(message: RawSpan, on connection: Connection) {
+    package func received(message: RawSpan, on connection: Connection) {
         switch stage {
         case .name:
             user = Array(message)
@@ -83,7 +83,7 @@ public final class LoginSession: MessageHandler {
     }
 
     /// Reports why the connection ends.
-    public func refused(_ connection: Connection, error: FramingError) {
+    package func refused(_ connection: Connection, error: FramingError) {
         switch error.kind {
         case .tooLong: say("! a line has at most \(limits.lineBytes) bytes; goodbye", connection)
         // An incomplete password is wrong, and an incomplete line may be truncated.
@@ -92,13 +92,13 @@ public final class LoginSession: MessageHandler {
     }
 
     /// Closes the connection, after the result of a password check in progress.
-    public func draining(_ connection: Connection) {
+    package func draining(_ connection: Connection) {
         isDraining = true
         if stage != .checking { end("* the server is closing; goodbye", connection) }
     }
 
     /// Ends the session.
-    public func closed(_ connection: Connection, reason: CloseReason) {
+    package func closed(_ connection: Connection, reason: CloseReason) {
         stage = .over
         if let deadline { connection.loop.cancel(deadline) }
     }

@@ -2,16 +2,16 @@
 // or locked line affects its own user only.
 
 /// The users and their password hashes.
-public struct UserList: Sendable {
+package struct UserList: Sendable {
     /// A line of the file that prevents a login.
-    public struct Problem: Sendable, Hashable, CustomStringConvertible {
+    package struct Problem: Sendable, Hashable, CustomStringConvertible {
         /// The line number, from 1.
-        public let line: Int
+        package let line: Int
         /// The content or the defect of the line, and the user that it locks out.
-        public let text: String
+        package let text: String
 
         /// The problem in words, for the operator.
-        public var description: String { "line \(line) \(text)" }
+        package var description: String { "line \(line) \(text)" }
     }
 
     /// A parsed line.
@@ -35,13 +35,13 @@ public struct UserList: Sendable {
     private var hashes: [[UInt8]: [UInt8]] = [:]
     private var names: [[UInt8]] = []
     /// The lines that prevent a login, in order.
-    public private(set) var problems: [Problem] = []
+    package private(set) var problems: [Problem] = []
 
     /// Creates an empty list.
-    public init() {}
+    package init() {}
 
     /// Parses a file. Empty lines and those that begin with `#` are ignored; lines may end with CR LF.
-    public init(parsing bytes: [UInt8]) {
+    package init(parsing bytes: [UInt8]) {
         var seen: [[UInt8]: Int] = [:]
         for (index, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
             let number = index + 1
@@ -69,13 +69,13 @@ public struct UserList: Sendable {
     }
 
     /// Returns a user's hash; `nil` for an unknown name or a locked user.
-    public func hash(of name: [UInt8]) -> [UInt8]? { hashes[name] }
+    package func hash(of name: [UInt8]) -> [UInt8]? { hashes[name] }
 
     /// A hash as costly as a user's, to check for unknown names; `nil` for an empty list.
-    public var anyHash: [UInt8]? { names.first.flatMap { hashes[$0] } }
+    package var anyHash: [UInt8]? { names.first.flatMap { hashes[$0] } }
 
     /// The number of users who can log in.
-    public var count: Int { names.count }
+    package var count: Int { names.count }
 
     private mutating func set(_ hash: [UInt8], of name: [UInt8]) {
         if hashes.updateValue(hash, forKey: name) == nil { names.append(name) }
@@ -102,7 +102,7 @@ public struct UserList: Sendable {
     }
 
     /// Returns whether the bytes are a valid user name: 1 to 32 ASCII letters, digits, `-`, `_`, `.`.
-    public static func isName(_ name: [UInt8]) -> Bool {
+    package static func isName(_ name: [UInt8]) -> Bool {
         let marks = Array("-_.".utf8)
         return (1...32).contains(name.count)
             && name.allSatisfy { byte in

@@ -2,7 +2,7 @@
 // malformed lines, are kept byte for byte.
 
 /// An edit of one user's line.
-public enum UserListEdit: Sendable {
+package enum UserListEdit: Sendable {
     /// Adds a user with a hash, or replaces the hash of an existing one, which unlocks the user.
     case set(hash: [UInt8], replacing: Bool)
     /// Locks a user by `!` before the hash (passwd(1), `-l`).
@@ -11,7 +11,7 @@ public enum UserListEdit: Sendable {
     case unlock
 
     /// A failed edit.
-    public enum Failure: Error, Sendable, Hashable {
+    package enum Failure: Error, Sendable, Hashable {
         /// The user exists already and may not be replaced.
         case exists
         /// The user does not exist.
@@ -23,7 +23,7 @@ public enum UserListEdit: Sendable {
     /// Returns the file after the edit.
     ///
     /// - Throws: ``Failure``.
-    public func apply(to file: [UInt8], _ name: [UInt8]) throws(Failure) -> [UInt8] {
+    package func apply(to file: [UInt8], _ name: [UInt8]) throws(Failure) -> [UInt8] {
         let newline = UInt8(ascii: "\n")
         var lines = file.split(separator: newline, omittingEmptySubsequences: false)
         // Without a newline at the end of the file, the last element is a line of its own.

@@ -3,13 +3,13 @@
 import CReactor
 
 /// The bytes of an IPv4 or IPv6 address.
-public struct AddressBytes: Sendable, Hashable {
+package struct AddressBytes: Sendable, Hashable {
     /// Four or sixteen bytes, most significant first.
-    public let bytes: [UInt8]
+    package let bytes: [UInt8]
 
     /// Parses an address; `nil` if the text is not a numeric address, including forms that only the older inet_aton(3)
     /// accepts, such as 127.1 or 0177.0.0.1.
-    public init?(text: String) {
+    package init?(text: String) {
         if text.utf8.contains(0) { return nil }  // the C library would ignore the rest
         for (family, count) in [(AF_INET, 4), (AF_INET6, 16)] {
             var bytes = [UInt8](repeating: 0, count: count)
@@ -24,7 +24,7 @@ public struct AddressBytes: Sendable, Hashable {
 
     /// Parses hexadecimal digits: `7f000001`, `7f 00 00 01` or `0x7f000001`; `nil` if they are malformed or do not have
     /// the length of an address.
-    public init?(hex: String) {
+    package init?(hex: String) {
         var digits: [UInt8] = []
         for byte in (hex.hasPrefix("0x") ? hex.dropFirst(2) : hex[...]).utf8 {
             switch byte {
@@ -40,10 +40,10 @@ public struct AddressBytes: Sendable, Hashable {
     }
 
     /// Whether this is an IPv6 address.
-    public var isIPv6: Bool { bytes.count == 16 }
+    package var isIPv6: Bool { bytes.count == 16 }
 
     /// The address as text (inet_ntop(3), RFC 5952).
-    public var text: String {
+    package var text: String {
         // Safe: the call receives the capacity, which exceeds INET6_ADDRSTRLEN; the text ends with a zero byte.
         unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { text in
             let family = isIPv6 ? AF_INET6 : AF_INET
@@ -53,10 +53,10 @@ public struct AddressBytes: Sendable, Hashable {
     }
 
     /// The bytes in hexadecimal, separated by spaces: `7f 00 00 01`.
-    public var hex: String { Self.hex(bytes) }
+    package var hex: String { Self.hex(bytes) }
 
     /// An IPv4 address as a number: correct, and as a little-endian machine reads it without ntohl(3); `nil` for IPv6.
-    public var numbers: (network: UInt32, littleEndian: UInt32)? {
+    package var numbers: (network: UInt32, littleEndian: UInt32)? {
         if isIPv6 { return nil }
         let number = bytes.reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
         return (number, number.byteSwapped)

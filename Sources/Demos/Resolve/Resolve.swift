@@ -1,28 +1,28 @@
 // The classic lookups of network programming, from names to numbers and back. They may block for seconds, so programs
 // with a loop run them on its pool (`ResolveRun`).
 
-public import Reactor
+package import Reactor
 
 /// The result of a lookup; fields that do not apply to the kind of lookup are `nil`.
-public struct ResolveResult: Sendable, Hashable, Encodable {
+package struct ResolveResult: Sendable, Hashable, Encodable {
     /// The name of a host or of a service.
-    public var name: String?
+    package var name: String?
     /// The aliases of a service.
-    public var aliases: [String]?
+    package var aliases: [String]?
     /// An address as text.
-    public var address: String?
+    package var address: String?
     /// `IPv4` or `IPv6`.
-    public var family: String?
+    package var family: String?
     /// A port number.
-    public var port: UInt16?
+    package var port: UInt16?
     /// `tcp` or `udp`.
-    public var transport: String?
+    package var transport: String?
     /// The bytes of the address or the port in network byte order, in hexadecimal.
-    public var networkBytes: String?
+    package var networkBytes: String?
     /// An IPv4 address as a number.
-    public var number: UInt32?
+    package var number: UInt32?
     /// The same bytes as a little-endian machine reads them without conversion.
-    public var littleEndianNumber: UInt32?
+    package var littleEndianNumber: UInt32?
 
     init() {}
 
@@ -35,14 +35,14 @@ public struct ResolveResult: Sendable, Hashable, Encodable {
 }
 
 /// The lookups. All may block, except the conversions between text and bytes.
-public enum Resolve {
+package enum Resolve {
     /// The address family of a lookup.
-    public enum Family: Sendable { case any, ipv4, ipv6 }
+    package enum Family: Sendable { case any, ipv4, ipv6 }
 
     /// Returns the addresses of a host, in the order in which to try them (getaddrinfo(3), RFC 6724).
     ///
     /// - Throws: `SocketError` if the name has no address of the family.
-    public static func host(
+    package static func host(
         _ name: String, _ family: Family, _ resolver: any NameResolver
     ) throws(SocketError) -> [ResolveResult] {
         if name.isEmpty { throw failure(name, "the name is missing") }
@@ -59,7 +59,7 @@ public enum Resolve {
     /// Returns the name of an address (getnameinfo(3)).
     ///
     /// - Throws: `SocketError` if the address is malformed or has no name.
-    public static func address(_ text: String) throws(SocketError) -> [ResolveResult] {
+    package static func address(_ text: String) throws(SocketError) -> [ResolveResult] {
         guard SocketAddress(host: text, port: 0) != nil else { throw failure(text, "it is not a numeric address") }
         var result = ResolveResult()
         // The owner of an address chooses its name and is not trusted.
@@ -71,7 +71,7 @@ public enum Resolve {
     /// Returns the ports of a service, `NAME` or `NAME/tcp` (getservbyname(3), services(5)).
     ///
     /// - Throws: `SocketError` if the service is unknown.
-    public static func service(_ text: String) throws(SocketError) -> [ResolveResult] {
+    package static func service(_ text: String) throws(SocketError) -> [ResolveResult] {
         let (name, transports) = try split(text)
         let found = transports.compactMap { SystemNames.service(named: name, $0) }
         if found.isEmpty { throw failure(text, "unknown service; see /etc/services") }
@@ -81,7 +81,7 @@ public enum Resolve {
     /// Returns the service of a port, `PORT` or `PORT/tcp` (getservbyport(3), services(5)).
     ///
     /// - Throws: `SocketError` if the port is malformed or unknown.
-    public static func port(_ text: String) throws(SocketError) -> [ResolveResult] {
+    package static func port(_ text: String) throws(SocketError) -> [ResolveResult] {
         let (digits, transports) = try split(text)
         // Check each digit, because UInt16("+4") is 4.
         guard digits.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }), let port = UInt16(digits) else {
@@ -95,7 +95,7 @@ public enum Resolve {
     /// Returns the bytes of a numeric address (inet_pton(3)).
     ///
     /// - Throws: `SocketError` if the address is malformed.
-    public static func bytes(of text: String) throws(SocketError) -> [ResolveResult] {
+    package static func bytes(of text: String) throws(SocketError) -> [ResolveResult] {
         guard let address = AddressBytes(text: text) else {
             throw failure(text, "it is not a numeric address, such as 192.0.2.1 or 2001:db8::1")
         }
@@ -105,7 +105,7 @@ public enum Resolve {
     /// Returns the address that hexadecimal bytes represent (inet_ntop(3)).
     ///
     /// - Throws: `SocketError` if the bytes are malformed.
-    public static func text(of hex: String) throws(SocketError) -> [ResolveResult] {
+    package static func text(of hex: String) throws(SocketError) -> [ResolveResult] {
         guard let address = AddressBytes(hex: hex) else {
             throw failure(hex, "write 4 or 16 bytes in hexadecimal digits, such as 7f000001 or '7f 00 00 01'")
         }

@@ -1,20 +1,20 @@
 // Runs several lookups at once on a loop's pool, because each may block, and reports their results in the order of the
 // queries.
 
-public import Reactor
+package import Reactor
 
 /// The outcome of one query.
-public struct ResolveOutcome: Sendable, Encodable {
+package struct ResolveOutcome: Sendable, Encodable {
     /// The query.
-    public let query: String
+    package let query: String
     /// The results; empty after an error.
-    public let results: [ResolveResult]
+    package let results: [ResolveResult]
     /// The error in one line; `nil` after a success.
-    public let error: String?
+    package let error: String?
 }
 
 /// A run of lookups off the loop.
-public final class ResolveRun {
+package final class ResolveRun {
     /// The maximum number of concurrent lookups, fewer than the pool's threads.
     private static let mostAtOnce = 4
 
@@ -35,7 +35,7 @@ public final class ResolveRun {
     ///   - work: performs one lookup; called on a thread of the pool, where it may block.
     ///   - onOutcome: called with each outcome, in the order of the queries.
     ///   - onEnd: called after the last outcome.
-    public init(
+    package init(
         _ queries: [String], on loop: EventLoop,
         work: @escaping @Sendable (String) throws(SocketError) -> [ResolveResult],
         onOutcome: @escaping (ResolveOutcome) -> Void, onEnd: @escaping () -> Void
@@ -45,13 +45,13 @@ public final class ResolveRun {
     }
 
     /// Starts the run. No callback is called before the next turn of the loop.
-    public func begin() {
+    package func begin() {
         if queries.isEmpty { loop.execute { [self] in onEnd() } }
         for _ in 0..<min(Self.mostAtOnce, queries.count) { beginNext() }
     }
 
     /// The first query without an outcome; `nil` when all are complete.
-    public var awaited: String? { reported < queries.count ? queries[reported] : nil }
+    package var awaited: String? { reported < queries.count ? queries[reported] : nil }
 
     private func beginNext() {
         guard begun < queries.count else { return }

@@ -3,12 +3,12 @@
 //
 //     ask --sent--> waiting --the expected number of replies, a refusal, or a timeout--> ended
 
-public import Reactor
+package import Reactor
 
 /// A handler that sends datagrams and collects replies.
-public final class DatagramQuestion: DatagramHandler {
+package final class DatagramQuestion: DatagramHandler {
     /// How a question ended.
-    public enum Outcome: Sendable, Equatable {
+    package enum Outcome: Sendable, Equatable {
         /// The expected number of replies arrived.
         case complete
         /// The time is over.
@@ -25,9 +25,9 @@ public final class DatagramQuestion: DatagramHandler {
     private var question: [UInt8] = []
     private var target: SocketAddress?
     /// The datagrams not sent yet, because the socket had no room for them.
-    public private(set) var unsent = 0
+    package private(set) var unsent = 0
     /// The replies so far.
-    public private(set) var replies: [DatagramArrival] = []
+    package private(set) var replies: [DatagramArrival] = []
     /// The maximum number of replies kept, as a protection against floods.
     private static let mostReplies = 10_000
 
@@ -37,7 +37,7 @@ public final class DatagramQuestion: DatagramHandler {
     ///   - expected: the number of replies after which it ends.
     ///   - onReply: called for each reply.
     ///   - onEnd: called once.
-    public init(
+    package init(
         expecting expected: Int, onReply: @escaping (DatagramArrival, _ after: Duration) -> Void,
         onEnd: @escaping (Outcome) -> Void
     ) {
@@ -52,7 +52,7 @@ public final class DatagramQuestion: DatagramHandler {
     ///   - address: the destination; `nil` for the peer of a connected socket.
     ///   - socket: the socket.
     ///   - time: how long to wait for replies.
-    public func ask(
+    package func ask(
         _ bytes: [UInt8], count: Int, to address: SocketAddress?, on socket: DatagramSocket, within time: Duration
     ) {
         self.socket = socket
@@ -84,15 +84,15 @@ public final class DatagramQuestion: DatagramHandler {
     }
 
     /// Continues to send: the socket has room again.
-    public func drained(_ socket: DatagramSocket) { sendRest(on: socket) }
+    package func drained(_ socket: DatagramSocket) { sendRest(on: socket) }
 
     /// Records a reply.
-    public func received(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) {
+    package func received(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) {
         take(bytes, from: peer, on: socket, isTruncated: false)
     }
 
     /// Records the part of a reply that was received.
-    public func receivedTruncated(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) {
+    package func receivedTruncated(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) {
         take(bytes, from: peer, on: socket, isTruncated: true)
     }
 
@@ -107,12 +107,12 @@ public final class DatagramQuestion: DatagramHandler {
     }
 
     /// Ends with the error that the kernel reported for a datagram.
-    public func failed(_ error: SocketError, peer: SocketAddress?, on socket: DatagramSocket) {
+    package func failed(_ error: SocketError, peer: SocketAddress?, on socket: DatagramSocket) {
         end(.failed("\(error)"))
     }
 
     /// Ends because the socket was closed.
-    public func closed(_ socket: DatagramSocket, error: SocketError?) {
+    package func closed(_ socket: DatagramSocket, error: SocketError?) {
         end(error.map { .failed("\($0)") } ?? .timeOver)
     }
 

@@ -1,31 +1,31 @@
 // The receiver of the teaching texts: shows each datagram as it arrives, and optionally replies. Clock and output are
 // passed in.
 
-public import Reactor
+package import Reactor
 
 /// A received datagram.
-public struct DatagramArrival: Sendable, Hashable {
+package struct DatagramArrival: Sendable, Hashable {
     /// The claimed sender: the source address of a datagram can be forged.
-    public let peer: SocketAddress
+    package let peer: SocketAddress
     /// The bytes received.
-    public let bytes: [UInt8]
+    package let bytes: [UInt8]
     /// Whether the datagram was longer than the buffer.
-    public let isTruncated: Bool
+    package let isTruncated: Bool
     /// The time of arrival, on the loop's clock.
-    public let time: MonotonicTime
+    package let time: MonotonicTime
 
     /// The bytes as one line, sanitized for a terminal.
-    public var text: String { PrintableText.sanitized(bytes) }
+    package var text: String { PrintableText.sanitized(bytes) }
 }
 
 /// A handler that shows datagrams and replies to them.
-public final class DatagramResponder: DatagramHandler {
+package final class DatagramResponder: DatagramHandler {
     private let reply: ((DatagramArrival) -> String)?
     private let arrived: (DatagramArrival, _ reply: String?) -> Void
     private let prefix: [UInt8]
 
     /// The limits of replies to one source, sufficient for a human sender.
-    public static let replyLimits: ReplyLimits = {
+    package static let replyLimits: ReplyLimits = {
         var limits = ReplyLimits()
         limits.perSecond = 1000
         return limits
@@ -38,7 +38,7 @@ public final class DatagramResponder: DatagramHandler {
     ///     forged sender could make two servers reply to each other indefinitely.
     ///   - reply: returns the reply without the prefix; `nil` for no replies.
     ///   - arrived: called for every datagram, with the reply, if any.
-    public init(
+    package init(
         prefix: String = "", reply: ((DatagramArrival) -> String)? = nil,
         arrived: @escaping (DatagramArrival, _ reply: String?) -> Void
     ) {
@@ -55,12 +55,12 @@ public final class DatagramResponder: DatagramHandler {
     }
 
     /// Shows a datagram and replies to it.
-    public func received(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) {
+    package func received(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) {
         take(bytes, from: peer, on: socket, isTruncated: false)
     }
 
     /// Shows the received part of a datagram and replies to it.
-    public func receivedTruncated(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) {
+    package func receivedTruncated(_ bytes: RawSpan, from peer: SocketAddress, on socket: DatagramSocket) {
         take(bytes, from: peer, on: socket, isTruncated: true)
     }
 
@@ -81,18 +81,18 @@ public final class DatagramResponder: DatagramHandler {
 }
 
 /// Replies with the time of day (as in RFC 867, in a machine-readable form).
-public enum TimeReply {
+package enum TimeReply {
     /// The prefix of the replies.
-    public static let prefix = "time: "
+    package static let prefix = "time: "
 
     /// Returns the reply to a datagram: the time, the sender, and the number of bytes received.
-    public static func words(for arrival: DatagramArrival, at time: WallTime) -> String {
+    package static func words(for arrival: DatagramArrival, at time: WallTime) -> String {
         "\(time.text), you are \(arrival.peer), \(arrival.bytes.count) bytes\(arrival.isTruncated ? ", cut" : "")"
     }
 }
 
 /// Replies to broadcasts that discover listeners.
-public enum PresenceReply {
+package enum PresenceReply {
     /// The prefix of the replies.
-    public static let prefix = "here: "
+    package static let prefix = "here: "
 }

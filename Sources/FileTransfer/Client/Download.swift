@@ -6,10 +6,10 @@
 //            +--- start over ---+ changed            +--lost: the partial file is kept
 
 import Reactor
-public import ServedFiles
+package import ServedFiles
 
 /// The local destination of a download. Its methods may block; they are called on threads of the pool.
-public protocol DownloadTarget: FileSink {
+package protocol DownloadTarget: FileSink {
     /// Returns the partial file that an earlier attempt left; empty if there was no such attempt.
     func partial() throws(FileAccessError) -> any StoredFile
     /// Discards the partial file.
@@ -17,7 +17,7 @@ public protocol DownloadTarget: FileSink {
 }
 
 /// An operation that downloads a file, resuming an earlier attempt if possible.
-public final class Download: TransferOperation {
+package final class Download: TransferOperation {
     private let name: String
     private let target: any DownloadTarget
     private let hashType: any TransferHash.Type
@@ -37,7 +37,7 @@ public final class Download: TransferOperation {
     ///   - hash: the hash implementation.
     ///   - replaces: whether to replace a local file of the name.
     ///   - completed: called with the header of the file, or with the error.
-    public init(
+    package init(
         _ name: String, to target: any DownloadTarget, hash: any TransferHash.Type, replaces: Bool,
         completed: @escaping (Result<TransferHeader, TransferError>) -> Void
     ) {
@@ -49,10 +49,10 @@ public final class Download: TransferOperation {
     }
 
     /// The bytes present, and the total size; `nil` before the server has sent the size.
-    public var progress: (done: Int, total: Int)? { reply.size.map { (file?.received ?? 0, $0) } }
+    package var progress: (done: Int, total: Int)? { reply.size.map { (file?.received ?? 0, $0) } }
 
     /// The number of bytes present from an earlier attempt.
-    public var resumedAt: Int { offset }
+    package var resumedAt: Int { offset }
 
     override func begin(_ client: TransferClient) {
         guard let loop = client.loop else { return }

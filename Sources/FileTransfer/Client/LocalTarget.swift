@@ -3,8 +3,8 @@
 
 import CReactor
 import Reactor
-public import ServedFiles
-public import SystemPackage
+package import ServedFiles
+package import SystemPackage
 
 #if canImport(Musl)
     import Musl
@@ -14,7 +14,7 @@ public import SystemPackage
 
 // Safe to share: only one piece of work uses it at a time, and it is destroyed after the last one.
 /// A local file as the destination of a download.
-public final class LocalTarget: DownloadTarget, @unchecked Sendable {
+package final class LocalTarget: DownloadTarget, @unchecked Sendable {
     private let path: FilePath
     private let partPath: FilePath
     private let descriptor: FileDescriptor
@@ -23,7 +23,7 @@ public final class LocalTarget: DownloadTarget, @unchecked Sendable {
     /// Opens the partial file; what an earlier attempt left in it is kept.
     ///
     /// - Throws: ``FileAccessError``; ``FileAccessError/Kind/exists`` if another download is writing to it.
-    public init(_ path: FilePath) throws(FileAccessError) {
+    package init(_ path: FilePath) throws(FileAccessError) {
         self.path = path
         partPath = FilePath(path.string + ".part")
         do {
@@ -46,25 +46,25 @@ public final class LocalTarget: DownloadTarget, @unchecked Sendable {
     }
 
     /// Returns the partial file that an earlier attempt left; empty if there was no such attempt.
-    public func partial() throws(FileAccessError) -> any StoredFile {
+    package func partial() throws(FileAccessError) -> any StoredFile {
         let result = SystemResult(rawValue: creactor_duplicate(descriptor.rawValue))
         if let errno = result.errno { throw FileAccessError(errno) }
         return try OpenFile(OwnedDescriptor(result.descriptor))
     }
 
     /// Discards the contents of the partial file.
-    public func reset() throws(FileAccessError) {
+    package func reset() throws(FileAccessError) {
         do { try descriptor.resize(to: 0) } catch { throw FileAccessError(error as? Errno ?? .ioError) }
     }
 
     /// Writes at an offset (pwrite(2)).
-    public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileAccessError) {
+    package func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileAccessError) {
         // Safe: the caller's bytes are valid for the call.
         try unsafe descriptor.writeAll(bytes, at: offset)
     }
 
     /// Renames the complete file to its final name.
-    public func commit(replacing: Bool) throws(FileAccessError) {
+    package func commit(replacing: Bool) throws(FileAccessError) {
         let here: CInt = -100  // AT_FDCWD
         // Safe: both paths live for the call.
         let result = unsafe partPath.withPlatformString { part in
@@ -78,5 +78,5 @@ public final class LocalTarget: DownloadTarget, @unchecked Sendable {
     }
 
     /// Removes the partial file.
-    public func discard() { unsafe partPath.withPlatformString { _ = unsafe creactor_remove_in(-100, $0) } }
+    package func discard() { unsafe partPath.withPlatformString { _ = unsafe creactor_remove_in(-100, $0) } }
 }

@@ -1,10 +1,10 @@
 // The client's side of a connection: it runs one operation at a time and passes the server's replies to it. The
 // operations are in the neighboring files; the command line decides when to start which.
 
-public import Reactor
+package import Reactor
 
 /// An operation of a client: begun once, fed with the server's replies, and over once it has reported its outcome.
-public class TransferOperation {
+package class TransferOperation {
     fileprivate(set) weak var client: TransferClient?
 
     /// Starts the operation, which owns the connection from now on.
@@ -20,7 +20,7 @@ public class TransferOperation {
 }
 
 /// The connection handler of a client.
-public final class TransferClient: ConnectionHandler {
+package final class TransferClient: ConnectionHandler {
     private let connected: (TransferClient) -> Void
     private let ended: (TransferError) -> Void
     private var connection: Connection?
@@ -29,20 +29,20 @@ public final class TransferClient: ConnectionHandler {
     private var held: [UInt8] = []
     private var isPaused = false
     /// The reason why the connection ended; `nil` while it is open.
-    public private(set) var failure: TransferError?
+    package private(set) var failure: TransferError?
 
     /// Creates a client.
     ///
     /// - Parameters:
     ///   - connected: called when the connection is established.
     ///   - ended: called when the connection has ended for any reason, after the operation was notified.
-    public init(connected: @escaping (TransferClient) -> Void, ended: @escaping (TransferError) -> Void) {
+    package init(connected: @escaping (TransferClient) -> Void, ended: @escaping (TransferError) -> Void) {
         self.connected = connected
         self.ended = ended
     }
 
     /// Starts an operation; no other one may be in progress.
-    public func begin(_ operation: TransferOperation) {
+    package func begin(_ operation: TransferOperation) {
         precondition(self.operation == nil, "another operation is in progress")
         self.operation = operation
         operation.client = self
@@ -51,10 +51,10 @@ public final class TransferClient: ConnectionHandler {
     }
 
     /// Closes the connection after sending queued output.
-    public func close() { connection?.close() }
+    package func close() { connection?.close() }
 
     /// Resets the connection.
-    public func abort() { connection?.abort() }
+    package func abort() { connection?.abort() }
 
     // MARK: For operations
 
@@ -94,13 +94,13 @@ public final class TransferClient: ConnectionHandler {
     // MARK: Callbacks of the connection
 
     /// Stores the connection and notifies the owner.
-    public func connected(_ connection: Connection) {
+    package func connected(_ connection: Connection) {
         self.connection = connection
         connected(self)
     }
 
     /// Parses input and passes it to the operation.
-    public func received(_ bytes: RawSpan, on connection: Connection) {
+    package func received(_ bytes: RawSpan, on connection: Connection) {
         var offset = 0
         do throws(TransferError) {
             while !isPaused && !connection.isClosed {
@@ -122,7 +122,7 @@ public final class TransferClient: ConnectionHandler {
     }
 
     /// Processes the held input.
-    public func resumed(_ connection: Connection) {
+    package func resumed(_ connection: Connection) {
         let bytes = held
         held = []
         // Safe: the bytes live as long as the call.
@@ -130,7 +130,7 @@ public final class TransferClient: ConnectionHandler {
     }
 
     /// Notifies the operation and the owner.
-    public func closed(_ connection: Connection, reason: CloseReason) {
+    package func closed(_ connection: Connection, reason: CloseReason) {
         self.connection = nil
         let failure = failure ?? TransferError(.interrupted, "the connection ended: \(reason)")
         self.failure = failure
@@ -140,13 +140,13 @@ public final class TransferClient: ConnectionHandler {
 }
 
 /// A request whose reply is a header with a small content: a list, an echoed message, a farewell.
-public final class TransferRequest: TransferOperation {
+package final class TransferRequest: TransferOperation {
     /// A server's reply.
-    public struct Reply: Sendable {
+    package struct Reply: Sendable {
         /// The reply's header.
-        public let header: TransferHeader
+        package let header: TransferHeader
         /// The reply's content.
-        public let content: [UInt8]
+        package let content: [UInt8]
     }
 
     /// The maximum content of a reply, in bytes.
@@ -163,7 +163,7 @@ public final class TransferRequest: TransferOperation {
     ///   - header: the header to send.
     ///   - content: the content to send. Default: none.
     ///   - completed: called with the reply, or with the error.
-    public init(
+    package init(
         _ header: TransferHeader, content: [UInt8] = [], completed: @escaping (Result<Reply, TransferError>) -> Void
     ) {
         self.header = header

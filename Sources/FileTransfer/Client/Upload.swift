@@ -8,7 +8,7 @@ import Reactor
 import ServedFiles
 
 /// An operation that uploads a file, resuming an earlier attempt if possible.
-public final class Upload: TransferOperation {
+package final class Upload: TransferOperation {
     private let name: String
     private let file: any StoredFile
     private let hashType: any TransferHash.Type
@@ -27,7 +27,7 @@ public final class Upload: TransferOperation {
     ///   - hash: the hash implementation.
     ///   - replaces: whether to replace a file of this name on the server.
     ///   - completed: called with the server's reply, or with the reason why the file was not stored.
-    public init(
+    package init(
         _ file: any StoredFile, as name: String, hash: any TransferHash.Type, replaces: Bool,
         completed: @escaping (Result<TransferHeader, TransferError>) -> Void
     ) {
@@ -39,7 +39,7 @@ public final class Upload: TransferOperation {
     }
 
     /// The bytes sent, and the total size; `nil` before the content is sent.
-    public var progress: (done: Int, total: Int)? {
+    package var progress: (done: Int, total: Int)? {
         switch stage {
         case .asking, .checking: nil
         case .sending, .sealed, .over: (file.size - (client?.queuedFileBytes ?? 0), file.size)
@@ -47,7 +47,7 @@ public final class Upload: TransferOperation {
     }
 
     /// The number of bytes that the server had from an earlier attempt.
-    public var resumedAt: Int { offset }
+    package var resumedAt: Int { offset }
 
     override func begin(_ client: TransferClient) {
         var request = TransferHeader(command: "prepare", name: name)

@@ -6,11 +6,11 @@
 //     hh ll {     ...      two bytes, most significant first (struct.pack('>H', n))
 
 /// The encoding of a header's length.
-public enum FrameForm: Sendable, Hashable {
+package enum FrameForm: Sendable, Hashable {
     case four, fourLittleEndian, two
 
     /// The maximum length of a header, in bytes.
-    public static let longestHeader = 64 * 1024
+    package static let longestHeader = 64 * 1024
     /// The number of bytes that determine the form and the length.
     static let prefixLength = 4
 
@@ -30,7 +30,7 @@ public enum FrameForm: Sendable, Hashable {
     var width: Int { self == .two ? 2 : 4 }
 
     /// Returns a header preceded by its length. One too long for two bytes takes four; none of ours is that long.
-    public func frame(_ header: TransferHeader) -> [UInt8] {
+    package func frame(_ header: TransferHeader) -> [UInt8] {
         let json = header.encoded()
         let count = UInt32(truncatingIfNeeded: json.count)
         let bytes = (0..<4).map { UInt8(truncatingIfNeeded: count >> (24 - 8 * UInt32($0))) }

@@ -7,9 +7,9 @@
 import Reactor
 
 /// A parser that splits a stream into frames.
-public struct FrameParser {
+package struct FrameParser {
     /// The next part of a stream.
-    public enum Part: Sendable, Hashable {
+    package enum Part: Sendable, Hashable {
         /// More input is needed.
         case nothing
         /// A frame begins, with this header.
@@ -30,13 +30,13 @@ public struct FrameParser {
     private var prefix = InlineArray<4, UInt8>(repeating: 0)
     private var collected: [UInt8] = []
     /// The form of the latest frame.
-    public private(set) var form = FrameForm.four
+    package private(set) var form = FrameForm.four
 
     /// Creates a parser at the beginning of a stream.
-    public init() {}
+    package init() {}
 
     /// Whether a header is incomplete.
-    public var isInHeader: Bool {
+    package var isInHeader: Bool {
         switch state {
         case .prefix(let count): count > 0
         case .header: true
@@ -45,7 +45,7 @@ public struct FrameParser {
     }
 
     /// Whether the parser is between two frames, where a stream may end.
-    public var isBetweenFrames: Bool {
+    package var isBetweenFrames: Bool {
         if case .prefix(0) = state { return true }
         return false
     }
@@ -57,7 +57,7 @@ public struct FrameParser {
     ///   - offset: where to begin; moved past the bytes consumed.
     /// - Returns: The part, or ``Part/nothing`` if more input is needed.
     /// - Throws: ``TransferError`` with ``TransferError/Code/malformed``; the stream cannot be parsed any further.
-    public mutating func next(in bytes: RawSpan, at offset: inout Int) throws(TransferError) -> Part {
+    package mutating func next(in bytes: RawSpan, at offset: inout Int) throws(TransferError) -> Part {
         while true {
             switch state {
             case .prefix(let count):

@@ -4,37 +4,37 @@
 import FoundationEssentials
 
 /// The header of a frame.
-public struct TransferHeader: Codable, Sendable, Hashable {
+package struct TransferHeader: Codable, Sendable, Hashable {
     /// The length of the content that follows, in bytes.
-    public var contentLength: Int?
+    package var contentLength: Int?
     /// The media type of the content.
-    public var contentType: String?
+    package var contentType: String?
     /// The character encoding of a text content.
-    public var contentEncoding: String?
+    package var contentEncoding: String?
     /// The command; absent in a plain message.
-    public var command: String?
+    package var command: String?
     /// The name of the file or directory.
-    public var name: String?
+    package var name: String?
     /// The offset of the content in the file, in bytes.
-    public var offset: Int?
+    package var offset: Int?
     /// The size of the whole file, in bytes.
-    public var size: Int?
+    package var size: Int?
     /// The time of the file's last modification, in seconds since 1970.
-    public var modified: Int?
+    package var modified: Int?
     /// The SHA-256 of the whole file, in hexadecimal.
-    public var sha256: String?
+    package var sha256: String?
     /// The SHA-256 of the file's first ``offset`` bytes.
-    public var prefixSHA256: String?
+    package var prefixSHA256: String?
     /// Whether to replace a file of the same name.
-    public var replaces: Bool?
+    package var replaces: Bool?
     /// Whether the server is to keep the partial file of an interrupted upload for a while.
-    public var isResumable: Bool?
+    package var isResumable: Bool?
     /// The outcome.
-    public var status: String?
+    package var status: String?
     /// The reason for a refusal, in words.
-    public var error: String?
+    package var error: String?
     /// The reason for a refusal, as a code.
-    public var code: String?
+    package var code: String?
 
     private enum CodingKeys: String, CodingKey {
         case contentLength = "content-length"
@@ -49,26 +49,26 @@ public struct TransferHeader: Codable, Sendable, Hashable {
     }
 
     /// Creates an empty header.
-    public init() {}
+    package init() {}
 
     /// Creates a header with a status.
-    public init(status: String) { self.status = status }
+    package init(status: String) { self.status = status }
 
     /// Creates a request.
-    public init(command: String, name: String? = nil) {
+    package init(command: String, name: String? = nil) {
         self.command = command
         self.name = name
     }
 
     /// Creates the header of a refusal.
-    public init(_ error: TransferError) {
+    package init(_ error: TransferError) {
         status = "refused"
         self.error = error.description
         code = error.code.rawValue
     }
 
     /// The refusal that the header carries; `nil` in any other header.
-    public var refusal: TransferError? {
+    package var refusal: TransferError? {
         guard error != nil || code != nil || status == "refused" else { return nil }
         return TransferError(TransferError.Code(rawValue: code ?? "failed"), error ?? "refused without a reason")
     }

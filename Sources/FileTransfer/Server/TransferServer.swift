@@ -6,32 +6,32 @@ import ServedFiles
 import Synchronization
 
 /// A file transfer server.
-public final class TransferServer: Sendable {
+package final class TransferServer: Sendable {
     /// Limits of a server's resources.
-    public struct Limits: Sendable {
+    package struct Limits: Sendable {
         /// The maximum content of a plain message, in bytes. Default: 256 KiB.
-        public var message = 256 * 1024
+        package var message = 256 * 1024
         /// The maximum number of names in one list. Default: 10,000.
-        public var listed = 10_000
+        package var listed = 10_000
         /// The maximum size of one list, in bytes. Default: 512 KiB.
-        public var list = 512 * 1024
+        package var list = 512 * 1024
         /// The maximum number of cached hashes. Default: 1,024.
-        public var knownHashes = 1024
+        package var knownHashes = 1024
         /// The maximum number of interrupted uploads kept. Default: 16.
-        public var keptUploads = 16
+        package var keptUploads = 16
         /// How long an interrupted upload is kept. Default: 10 min.
-        public var keptTime = Duration.seconds(600)
+        package var keptTime = Duration.seconds(600)
         /// The maximum time from the first byte of a header to its last. Default: 10 s.
-        public var headerTime = Duration.seconds(10)
+        package var headerTime = Duration.seconds(10)
         /// The minimum rate of a frame's content; a slower one ends its connection with `too-slow`. Default: 500 B/s
         /// after 30 s.
-        public var uploadRate = MinimumRate()
+        package var uploadRate = MinimumRate()
         /// The maximum number of files being sent, received or kept at once; further requests are refused with `busy`.
         /// Each takes two descriptors besides that of its connection: choose what the connections leave. Default: 256.
-        public var openFiles = 256
+        package var openFiles = 256
 
         /// Creates the default limits.
-        public init() {}
+        package init() {}
     }
 
     /// An interrupted upload: the partial file, and the hash of it.
@@ -62,7 +62,7 @@ public final class TransferServer: Sendable {
     ///   - hash: the hash implementation.
     ///   - isWritable: whether it accepts uploads.
     ///   - limits: the limits of its resources.
-    public init(_ store: any TransferStore, hash: any TransferHash.Type, isWritable: Bool, limits: Limits = Limits()) {
+    package init(_ store: any TransferStore, hash: any TransferHash.Type, isWritable: Bool, limits: Limits = Limits()) {
         self.store = store
         hashType = hash
         self.isWritable = isWritable
@@ -82,10 +82,10 @@ public final class TransferServer: Sendable {
     }
 
     /// Returns the handler of a new connection.
-    public func makeHandler() -> any ConnectionHandler { TransferSession(self) }
+    package func makeHandler() -> any ConnectionHandler { TransferSession(self) }
 
     /// Removes all interrupted uploads, and keeps no more from now on.
-    public func shutdown() {
+    package func shutdown() {
         let kept = uploads.withLock { uploads in
             defer { (uploads.kept, uploads.isEnding) = ([:], true) }
             return Array(uploads.kept.values)

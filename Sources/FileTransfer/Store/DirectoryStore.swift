@@ -1,33 +1,33 @@
 // The store backed by a directory; nothing outside of it can be reached (ServedFiles/ServedDirectory.swift).
 
 import Reactor
-public import ServedFiles
+package import ServedFiles
 import SystemPackage
 
 /// A directory as a store of transferred files.
-public final class DirectoryStore: TransferStore {
+package final class DirectoryStore: TransferStore {
     private let directory: ServedDirectory
 
     /// Creates a store backed by this directory.
-    public init(_ directory: ServedDirectory) { self.directory = directory }
+    package init(_ directory: ServedDirectory) { self.directory = directory }
 
     /// Opens a regular file below the directory.
-    public func open(_ name: String) throws(FileAccessError) -> any StoredFile {
+    package func open(_ name: String) throws(FileAccessError) -> any StoredFile {
         try OpenFile(try directory.open(Array(name.utf8)).takeDescriptor())
     }
 
     /// Creates a file below the directory, under a temporary name.
-    public func create(_ name: String) throws(FileAccessError) -> any FileSink {
+    package func create(_ name: String) throws(FileAccessError) -> any FileSink {
         DirectorySink(try directory.create(Array(name.utf8)))
     }
 
     /// Returns the entry at a path, without following a symbolic link.
-    public func entry(_ name: String) throws(FileAccessError) -> DirectoryEntry? {
+    package func entry(_ name: String) throws(FileAccessError) -> DirectoryEntry? {
         try directory.entry(at: Array(name.utf8))
     }
 
     /// Returns the entries of a directory.
-    public func entries(of name: String, limit: Int) throws(FileAccessError) -> ([DirectoryEntry], hasMore: Bool) {
+    package func entries(of name: String, limit: Int) throws(FileAccessError) -> ([DirectoryEntry], hasMore: Bool) {
         try directory.entries(of: Array(name.utf8), limit: limit)
     }
 }

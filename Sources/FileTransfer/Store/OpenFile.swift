@@ -1,9 +1,9 @@
 // Files of the real file system, read and written at offsets (pread(2), pwrite(2)) on threads that may block.
 
 import CReactor
-public import Reactor
-public import ServedFiles
-public import SystemPackage
+package import Reactor
+package import ServedFiles
+package import SystemPackage
 
 #if canImport(Musl)
     import Musl
@@ -12,19 +12,19 @@ public import SystemPackage
 #endif
 
 /// A regular file open for reading.
-public final class OpenFile: StoredFile {
+package final class OpenFile: StoredFile {
     private let descriptor: FileDescriptor
     /// The size when the file was opened, in bytes.
-    public let size: Int
+    package let size: Int
     /// The time of the last modification, in seconds since 1970.
-    public let modified: Int
+    package let modified: Int
     /// The version of the contents; `nil` for a file changed within the last seconds.
-    public let version: FileVersion?
+    package let version: FileVersion?
 
     /// Takes ownership of an open file, which is closed with this object.
     ///
     /// - Throws: ``FileAccessError``; ``FileAccessError/Kind/noFile`` unless it is a regular file.
-    public init(_ file: consuming OwnedDescriptor) throws(FileAccessError) {
+    package init(_ file: consuming OwnedDescriptor) throws(FileAccessError) {
         let status: Stat
         do {
             status = try Stat(file.fd)
@@ -47,7 +47,7 @@ public final class OpenFile: StoredFile {
     /// Opens a local file; symbolic links are followed.
     ///
     /// - Throws: ``FileAccessError``.
-    public convenience init(path: FilePath) throws(FileAccessError) {
+    package convenience init(path: FilePath) throws(FileAccessError) {
         let file: FileDescriptor
         do {
             // Non-blocking, because opening a pipe would wait for its other end.
@@ -61,7 +61,7 @@ public final class OpenFile: StoredFile {
     deinit { try? descriptor.close() }
 
     /// Reads at an offset (pread(2)); returns the number of bytes read, 0 at the end.
-    public func read(at offset: Int, into target: UnsafeMutableRawBufferPointer) throws(FileAccessError) -> Int {
+    package func read(at offset: Int, into target: UnsafeMutableRawBufferPointer) throws(FileAccessError) -> Int {
         do {
             // Safe: the caller's buffer is valid for the call.
             return try unsafe descriptor.read(fromAbsoluteOffset: Int64(offset), into: target)
@@ -71,7 +71,7 @@ public final class OpenFile: StoredFile {
     }
 
     /// Returns another descriptor of the same file, close-on-exec.
-    public func duplicate() throws(FileAccessError) -> OwnedDescriptor {
+    package func duplicate() throws(FileAccessError) -> OwnedDescriptor {
         let result = SystemResult(rawValue: creactor_duplicate(descriptor.rawValue))
         if let errno = result.errno { throw FileAccessError(errno) }
         return OwnedDescriptor(result.descriptor)

@@ -3,7 +3,7 @@
 import ServedFiles
 
 /// A hash computed incrementally.
-public protocol TransferHash: Sendable {
+package protocol TransferHash: Sendable {
     /// Creates the hash of no bytes.
     init()
     /// Hashes more bytes.
@@ -16,20 +16,20 @@ public protocol TransferHash: Sendable {
     import Crypto
 
     /// SHA-256 (FIPS 180-4), implemented by swift-crypto.
-    public struct SHA256Hash: TransferHash {
+    package struct SHA256Hash: TransferHash {
         private var hash = SHA256()
 
         /// Creates the hash of no bytes.
-        public init() {}
+        package init() {}
 
         /// Hashes more bytes.
-        public mutating func update(_ bytes: UnsafeRawBufferPointer) {
+        package mutating func update(_ bytes: UnsafeRawBufferPointer) {
             // Safe: the caller's bytes are valid for the call.
             unsafe hash.update(bufferPointer: bytes)
         }
 
         /// The hash of all bytes so far, in lower-case hexadecimal.
-        public var hexadecimal: String {
+        package var hexadecimal: String {
             let digits = Array("0123456789abcdef".utf8)
             var text: [UInt8] = []
             for byte in hash.finalize() {

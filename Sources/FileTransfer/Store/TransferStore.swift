@@ -1,10 +1,10 @@
 // The store in which a server finds and creates files. All methods may block; they are called on threads of the pool.
 
-public import Reactor
-public import ServedFiles
+package import Reactor
+package import ServedFiles
 
 /// A store of files that can be listed, read and created.
-public protocol TransferStore: AnyObject, Sendable {
+package protocol TransferStore: AnyObject, Sendable {
     /// Opens a regular file.
     func open(_ name: String) throws(FileAccessError) -> any StoredFile
     /// Creates a file, which becomes visible under its name when it is committed.
@@ -16,7 +16,7 @@ public protocol TransferStore: AnyObject, Sendable {
 }
 
 /// A file open for reading; its descriptor is closed with the object.
-public protocol StoredFile: AnyObject, Sendable {
+package protocol StoredFile: AnyObject, Sendable {
     /// The size when the file was opened, in bytes.
     var size: Int { get }
     /// The time of the last modification, in seconds since 1970.
@@ -32,7 +32,7 @@ public protocol StoredFile: AnyObject, Sendable {
 }
 
 /// A file being written, used by one thread at a time.
-public protocol FileSink: AnyObject, Sendable {
+package protocol FileSink: AnyObject, Sendable {
     /// Writes all of the bytes at an offset.
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileAccessError)
     /// Gives the complete file its name; the last call.

@@ -137,7 +137,8 @@ final class EchoWorkload: Workload {
         }
         if due < schedule.total {
             // A timer's delay counts from the beginning of the turn.
-            sendTimer = loop.schedule(after: .nanoseconds(schedule.dueNanoseconds(of: due) - loop.now.nanoseconds), sendWhatIsDue)
+            sendTimer = loop.schedule(
+                after: .nanoseconds(schedule.dueNanoseconds(of: due) - loop.now.nanoseconds), sendWhatIsDue)
         } else {
             nothingOutstandingPerhaps()
         }

@@ -4,11 +4,7 @@ import ArgumentParser
 import Reactor
 
 struct ExperimentOptions: ParsableArguments {
-    @Option(
-        help: ArgumentHelp(
-            "The event loop's selector: \(BackendArgument.names). (default: epoll-lt)", valueName: "name"),
-        transform: BackendArgument.parse)
-    var backend = Backend.epoll(.levelTriggered)
+    @OptionGroup var selector: BackendOptions
 
     @OptionGroup var trace: TraceOptions
 
@@ -23,7 +19,7 @@ struct ExperimentOptions: ParsableArguments {
     /// - Throws: ``CommandFailure`` when the loop cannot be created.
     func makeLoop() throws -> EventLoop {
         do throws(SocketError) {
-            let loop = try EventLoop(backend: backend, kernel: trace.kernel)
+            let loop = try EventLoop(backend: selector.backend, kernel: trace.kernel)
             StandardOutput.stopsOnFailure(loop)
             return loop
         } catch {

@@ -19,8 +19,7 @@ enum AbandonedFiles {
             directory.removeAbandonedFiles()
         } then: { outcome in
             guard case .success(let count) = outcome, count > 0 else { return }
-            let noun = count == 1 ? "1 incomplete file" : "\(count) incomplete files"
-            StandardError.write("reactor: removed \(noun) left by a killed server\n")
+            StandardError.write("reactor: removed \(counted(count, "incomplete file")) left by a killed server\n")
         }
     }
 }

@@ -67,13 +67,21 @@ struct ServerProgram {
             let loops = server.loops == 1 ? [] : ["\(server.loops) loops"]
             let connections = server.limits.effectiveConnections()
             let files = openFiles(on: loop)
-            let most = "at most \(connections) connections"
+            let most = "at most \(counted(connections, "connection"))"
             let fewer = files > 0 && files < connections ? ["at most \(files) files at once"] : []
             let all = details + ["\(loop.backend)"] + loops + [most] + fewer
             ServerLog.print("listening on \(Self.words(listening.addresses)) (\(all.joined(separator: ", ")))")
+            // Descriptors are what is short, and the line above does not say so.
+            if connections < Self.fewConnections && limits?.maxConnections == nil {
+                ServerLog.report(
+                    "few descriptors are available to this process; for more connections, raise 'ulimit -n'")
+            }
             return .connections(listening)
         }
     }
+
+    /// A default limit below this is reported with a hint.
+    private static let fewConnections = 100
 
     /// Returns the maximum number of files that connections may have open at once; 0 for a server without files.
     func openFiles(on loop: EventLoop) -> Int {
@@ -97,7 +105,7 @@ struct ServerProgram {
         let inheritance: Inheritance?
         do throws(SocketError) {
             inheritance = try Inheritance.take()?.keeping(kind) { StandardError.write("reactor: \($0)\n") }
-            loop = try EventLoop(backend: options.backend, kernel: options.operation.kernel)
+            loop = try EventLoop(backend: options.selector.backend, kernel: options.operation.kernel)
         } catch {
             throw CommandFailure("\(error)")
         }
@@ -119,15 +127,15 @@ struct ServerProgram {
     private func server(on loop: EventLoop) throws -> TCPServer {
         let address = SocketAddress.loopback(port: 0)
         guard let limits, let options = server else {
-            return TCPServer(on: address, backend: self.options.backend)
+            return TCPServer(on: address, backend: self.options.selector.backend)
         }
         let descriptorLimit = loop.capabilities.descriptorLimit
         try limits.check(
-            self.options.backend, descriptorLimit: descriptorLimit, descriptorsPerFile: descriptorsPerFile)
+            self.options.selector.backend, descriptorLimit: descriptorLimit, descriptorsPerFile: descriptorsPerFile)
         let plan = limits.plan(descriptorLimit: descriptorLimit, descriptorsPerFile: descriptorsPerFile)
         var values = limits.limits(plan, idle: idleTime, firstMessage: firstMessageTime)
         adjust(&values)
-        var server = options.server(on: address, self.options.backend, values)
+        var server = options.server(on: address, self.options.selector.backend, values)
         server.onReport = Self.report
         return server
     }

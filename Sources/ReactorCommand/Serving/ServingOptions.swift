@@ -15,11 +15,7 @@ struct ProgramOptions: ParsableArguments {
         transform: AddressArgument.parse)
     var listen: SocketAddress?
 
-    @Option(
-        help: ArgumentHelp(
-            "The event loop's selector: \(BackendArgument.names). (default: epoll-lt)", valueName: "name"),
-        transform: BackendArgument.parse)
-    var backend = Backend.epoll(.levelTriggered)
+    @OptionGroup var selector: BackendOptions
 
     @OptionGroup var operation: OperationOptions
 

@@ -13,9 +13,9 @@ package enum TraceText {
         return "\(microseconds / 1_000_000).\(String(1_000_000 + microseconds % 1_000_000).dropFirst())"
     }
 
-    /// Returns the result of a call: a number, or the error in words.
+    /// Returns the result of a call: a number, or the error in words with its name: `Resource temporarily unavailable (EAGAIN)`.
     package static func result(_ result: SystemResult) -> String {
-        result.errno.map { "\($0)" } ?? "\(result.rawValue)"
+        result.errno.map(\.namedDescription) ?? "\(result.rawValue)"
     }
 
     /// Returns the timeout of a wait: `forever`, `no wait`, or seconds.
@@ -43,6 +43,11 @@ package enum TraceText {
             .receiveBuffer: "SO_RCVBUF", .noDelay: "TCP_NODELAY", .keepAliveIdle: "TCP_KEEPIDLE",
             .keepAliveInterval: "TCP_KEEPINTVL", .keepAliveCount: "TCP_KEEPCNT", .userTimeout: "TCP_USER_TIMEOUT",
             .ipv6Only: "IPV6_V6ONLY", .bindAddressNoPort: "IP_BIND_ADDRESS_NO_PORT",
+            .reusePort: "SO_REUSEPORT", .broadcast: "SO_BROADCAST",
+            .packetInfo(isIPv6: false): "IP_PKTINFO", .packetInfo(isIPv6: true): "IPV6_RECVPKTINFO",
+            .multicastHops(isIPv6: false): "IP_MULTICAST_TTL", .multicastHops(isIPv6: true): "IPV6_MULTICAST_HOPS",
+            .multicastLoop(isIPv6: false): "IP_MULTICAST_LOOP", .multicastLoop(isIPv6: true): "IPV6_MULTICAST_LOOP",
+            .multicastAll(isIPv6: false): "IP_MULTICAST_ALL", .multicastAll(isIPv6: true): "IPV6_MULTICAST_ALL",
         ]
         return names[option] ?? "level \(option.level), option \(option.name)"
     }

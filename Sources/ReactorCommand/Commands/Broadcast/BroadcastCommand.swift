@@ -148,11 +148,7 @@ struct BroadcastSendCommand: ParsableCommand {
     @Flag(help: "Do not set SO_BROADCAST, to see the kernel's error.")
     var forbid = false
 
-    @Option(
-        help: ArgumentHelp(
-            "The event loop's selector: \(BackendArgument.names). (default: epoll-lt)", valueName: "name"),
-        transform: BackendArgument.parse)
-    var backend = Backend.epoll(.levelTriggered)
+    @OptionGroup var selector: BackendOptions
 
     @Flag(help: "Print every event as a line of JSON.")
     var json = false
@@ -166,7 +162,7 @@ struct BroadcastSendCommand: ParsableCommand {
         var outcome = DatagramQuestion.Outcome.timeOver
         let question: DatagramQuestion
         do throws(SocketError) {
-            let loop = try EventLoop(backend: backend)
+            let loop = try EventLoop(backend: selector.backend)
             StandardOutput.stopsOnFailure(loop)
             question = DatagramQuestion(expecting: expect ?? .max) {
                 show($0, $1, output)

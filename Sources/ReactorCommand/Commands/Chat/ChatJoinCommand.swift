@@ -35,11 +35,7 @@ struct ChatJoinCommand: ParsableCommand {
         transform: CountArgument.parse)
     var rate = 4
 
-    @Option(
-        help: ArgumentHelp(
-            "The event loop's selector: \(BackendArgument.names). (default: epoll-lt)", valueName: "name"),
-        transform: BackendArgument.parse)
-    var backend = Backend.epoll(.levelTriggered)
+    @OptionGroup var selector: BackendOptions
 
     func run() throws {
         let outcome: ChatOutcome
@@ -49,7 +45,7 @@ struct ChatJoinCommand: ParsableCommand {
     }
 
     private func chat() throws(SocketError) -> ChatOutcome {
-        let loop = try EventLoop(backend: backend)
+        let loop = try EventLoop(backend: selector.backend)
         StandardOutput.stopsOnFailure(loop)
         let outcome = ChatOutcome(loop)
         // Restores the terminal on every exit path: an error, a signal, the end of the connection.

@@ -87,7 +87,7 @@ struct ChatServeCommand: ParsableCommand {
         _ chat: ChatServer.Statistics, _ counters: LoopStatistics, _ redis: RedisBackplane?
     ) -> String {
         var text = """
-            served \(counters.connectionsOpened) connections (\(counters.connectionsRefused) refused), \(chat.said) \
+            served \(counted(counters.connectionsOpened, "connection")) (\(counters.connectionsRefused) refused), \(chat.said) \
             lines said, \(chat.delivered) delivered, \(chat.droppedAsSlow) members dropped as slow, \
             \(chat.droppedAsFlood) for flooding
             """

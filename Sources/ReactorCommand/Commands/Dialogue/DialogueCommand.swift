@@ -45,7 +45,8 @@ struct DialogueCommand: ParsableCommand {
                 { _ in Dialogue(rules).framed(by: Dialogue.framing) }
             }
         }
-        ServerLog.print("served \(counters.connectionsOpened) dialogues (\(counters.connectionsRefused) refused)")
+        ServerLog.print(
+            "served \(counted(counters.connectionsOpened, "dialogue")) (\(counters.connectionsRefused) refused)")
     }
 
     private func makeRules() throws -> DialogueRules {

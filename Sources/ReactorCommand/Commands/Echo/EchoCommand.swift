@@ -129,7 +129,7 @@ struct EchoCommand: ParsableCommand {
                 counters.drainsFinished + counters.drainsAborted == 0
                 ? "" : "; drained: \(counters.drainsFinished) finished, \(counters.drainsAborted) aborted"
             return """
-                served \(counters.connectionsOpened) connections (\(counters.connectionsRefused) refused), \
+                served \(counted(counters.connectionsOpened, "connection")) (\(counters.connectionsRefused) refused), \
                 \(counters.bytesReceived) bytes received, \(counters.bytesSent) sent\(drained)
                 """
         }

@@ -12,12 +12,7 @@
             transform: AddressArgument.parse)
         var address: SocketAddress
 
-        @Option(
-            help: ArgumentHelp(
-                "The event loop's selector: \(BackendArgument.names). (default: epoll-lt)", valueName: "name"
-            ),
-            transform: BackendArgument.parse)
-        var backend = Backend.epoll(.levelTriggered)
+        @OptionGroup var selector: BackendOptions
     }
 
     /// A connection to a server for the duration of a command.
@@ -32,7 +27,7 @@
         static func run(_ options: FilesAddress, _ body: @escaping (FilesClient) -> Void) throws {
             let client: FilesClient
             do throws(SocketError) {
-                client = FilesClient(try EventLoop(backend: options.backend))
+                client = FilesClient(try EventLoop(backend: options.selector.backend))
                 StandardOutput.stopsOnFailure(client.loop)
                 do throws(SocketError) { try client.connect(to: options.address, body) } catch {
                     client.loop.shutdown()

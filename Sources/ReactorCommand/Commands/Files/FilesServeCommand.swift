@@ -59,7 +59,7 @@ import ServedFiles
             }
             ServerLog.print(
                 """
-                served \(counters.connectionsOpened) connections (\(counters.connectionsRefused) refused), \
+                served \(counted(counters.connectionsOpened, "connection")) (\(counters.connectionsRefused) refused), \
                 \(counters.bytesReceived) bytes received, \(counters.bytesSent) sent
                 """)
         }

@@ -39,7 +39,7 @@ import ServedFiles
             }
             let target: LocalTarget
             do throws(FileAccessError) { target = try LocalTarget(path) } catch {
-                let reason = error.kind == .exists ? "another transfer is writing it" : "\(error)"
+                let reason = error.kind == .exists ? "another transfer is writing it" : error.namedDescription
                 return then(.failure(TransferError(TransferError(error).code, "cannot write \(local).part: \(reason)")))
             }
             let begin = client.loop.now
@@ -69,7 +69,9 @@ import ServedFiles
         ) {
             let file: OpenFile
             do throws(FileAccessError) { file = try OpenFile(path: FilePath(local)) } catch {
-                return then(.failure(TransferError(TransferError(error).code, "cannot read \(local): \(error)")))
+                return then(
+                    .failure(
+                        TransferError(TransferError(error).code, "cannot read \(local): \(error.namedDescription)")))
             }
             let begin = client.loop.now
             var bar: ProgressBar?

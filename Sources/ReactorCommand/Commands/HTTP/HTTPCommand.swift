@@ -87,7 +87,7 @@ struct HTTPCommand: ParsableCommand {
         }
         ServerLog.print(
             """
-            served \(counters.connectionsOpened) connections (\(counters.connectionsRefused) refused), \
+            served \(counted(counters.connectionsOpened, "connection")) (\(counters.connectionsRefused) refused), \
             \(counts.responses) requests processed, \(counts.rejected) rejected, \(counters.bytesSent) bytes sent
             """)
     }

@@ -61,7 +61,8 @@ struct LoginServeCommand: ParsableCommand {
                 return { _ in LoginSession(file, guardian).framed(by: LoginSession.framing()) }
             }
         }
-        ServerLog.print("served \(counters.connectionsOpened) connections (\(counters.connectionsRefused) refused)")
+        ServerLog.print(
+            "served \(counted(counters.connectionsOpened, "connection")) (\(counters.connectionsRefused) refused)")
     }
 }
 

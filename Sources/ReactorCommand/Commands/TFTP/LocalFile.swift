@@ -23,7 +23,7 @@ enum LocalFile {
             }
             return (FileSource(file), status.type == .regular ? Int(status.size) : nil)
         } catch {
-            throw CommandFailure("cannot read \(name): \(error)")
+            throw CommandFailure("cannot read \(name): \(words(error))")
         }
     }
 
@@ -45,11 +45,13 @@ enum LocalFile {
             directory.removeAbandonedFiles(isRecursive: false)
             return NewFileSink(try directory.create(Array(last.string.utf8)), replaces: true)
         } catch let error as FileAccessError {
-            throw CommandFailure("cannot write \(name): \(error.errno.map { "\($0)" } ?? "\(error)")")
+            throw CommandFailure("cannot write \(name): \(error.namedDescription)")
         } catch {
-            throw CommandFailure("cannot write \(name): \(error)")
+            throw CommandFailure("cannot write \(name): \(words(error))")
         }
     }
+
+    private static func words(_ error: any Error) -> String { (error as? Errno)?.namedDescription ?? "\(error)" }
 }
 
 /// Standard output as the sink of a transfer.

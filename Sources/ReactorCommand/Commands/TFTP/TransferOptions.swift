@@ -45,11 +45,7 @@ struct TransferOptions: ParsableArguments {
         transform: DurationArgument.required)
     var patience = TransferOptions.defaults.patience
 
-    @Option(
-        help: ArgumentHelp(
-            "The event loop's selector: \(BackendArgument.names). (default: epoll-lt)", valueName: "name"),
-        transform: BackendArgument.parse)
-    var backend = Backend.epoll(.levelTriggered)
+    @OptionGroup var selector: BackendOptions
 
     @OptionGroup var trace: TraceOptions
 

@@ -33,7 +33,7 @@ struct TransferRun {
         let progress: TransferProgress
         let line = StandardError.isTerminal && !options.trace.isWanted ? LiveLine() : nil
         do throws(SocketError) {
-            let loop = try EventLoop(backend: options.backend, kernel: options.kernel)
+            let loop = try EventLoop(backend: options.selector.backend, kernel: options.kernel)
             let client: TFTPClient
             do throws(SocketError) {
                 start = loop.kernel.now()
@@ -89,9 +89,9 @@ enum TransferSummary {
     /// Returns the bytes, time and rate of a transfer, and its retransmissions if there were any.
     static func words(_ statistics: TransferStatistics, in time: Duration) -> String {
         let seconds = time / .seconds(1)
-        let rate = seconds > 0 ? Double(statistics.bytes) / seconds / 1_000_000 : 0
-        let repeated = statistics.repeated == 0 ? "" : ", \(statistics.repeated) packets retransmitted"
-        return "\(statistics.bytes) bytes in \(fixed(seconds, 3)) s (\(fixed(rate, 1)) MB/s)\(repeated)"
+        let rate = seconds > 0 ? Double(statistics.bytes) / seconds / 1_048_576 : 0
+        let repeated = statistics.repeated == 0 ? "" : ", \(counted(statistics.repeated, "packet")) retransmitted"
+        return "\(statistics.bytes) bytes in \(fixed(seconds, 3)) s (\(fixed(rate, 1)) MiB/s)\(repeated)"
     }
 
     /// Returns the progress line of a running transfer.

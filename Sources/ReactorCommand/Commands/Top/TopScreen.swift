@@ -146,9 +146,9 @@ struct TopScreen {
     private static func bytes(_ count: Double) -> String {
         switch count {
         case ..<10_000: "\(Int(count.rounded())) B"
-        case ..<10_000_000: short(count / 1e3) + " kB"
-        case ..<10_000_000_000: short(count / 1e6) + " MB"
-        default: short(count / 1e9) + " GB"
+        case ..<10_240_000: short(count / 1024) + " KiB"
+        case ..<10_485_760_000: short(count / 1_048_576) + " MiB"
+        default: short(count / 1_073_741_824) + " GiB"
         }
     }
 

@@ -27,7 +27,7 @@ struct UDPSendCommand: ParsableCommand {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp("Send this many bytes instead of a text, up to 65535.", valueName: "n"),
-        transform: CountArgument.within(1...65_535))
+        transform: CountArgument.within(0...65_535))
     var length: Int?
 
     @Option(
@@ -55,11 +55,7 @@ struct UDPSendCommand: ParsableCommand {
         transform: DurationArgument.init)
     var wait = DurationArgument(.seconds(1))
 
-    @Option(
-        help: ArgumentHelp(
-            "The event loop's selector: \(BackendArgument.names). (default: epoll-lt)", valueName: "name"),
-        transform: BackendArgument.parse)
-    var backend = Backend.epoll(.levelTriggered)
+    @OptionGroup var selector: BackendOptions
 
     @OptionGroup var trace: TraceOptions
 
@@ -73,11 +69,24 @@ struct UDPSendCommand: ParsableCommand {
 
     func run() throws {
         let output = DatagramOutput(isJSON: json, isServer: false)
+        do {
+            try send(output)
+        } catch let failure as CommandFailure {
+            if json {
+                var event = DatagramEvent("failed")
+                event.failure = failure.description
+                output.write("", event)
+            }
+            throw failure
+        }
+    }
+
+    private func send(_ output: DatagramOutput) throws {
         var outcome = DatagramQuestion.Outcome.timeOver
         let question: DatagramQuestion
         var showSent = {}
         do throws(SocketError) {
-            let loop = try EventLoop(backend: backend, kernel: trace.kernel)
+            let loop = try EventLoop(backend: selector.backend, kernel: trace.kernel)
             StandardOutput.stopsOnFailure(loop)
             question = DatagramQuestion(expecting: wait.duration == nil ? .max : count) {
                 showSent()

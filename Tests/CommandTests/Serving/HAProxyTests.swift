@@ -20,7 +20,7 @@ import Testing
             }
         }
         #expect(outcome.status == .exited(0))
-        #expect(outcome.output.contains("served 1 connections (1 refused)"), "\(outcome.output)")
+        #expect(outcome.output.contains("served 1 connection (1 refused)"), "\(outcome.output)")
         #expect(outcome.output.contains("refused: its address is not allowed"))
     }
 

@@ -126,7 +126,7 @@ import Testing
             #expect(direct == [], "without a header nobody comes in")
         }
         #expect(outcome.status == .exited(0))
-        #expect(outcome.output.hasPrefix("served 1 connections (2 refused)"))
+        #expect(outcome.output.hasPrefix("served 1 connection (2 refused)"))
     }
 
     private static func through(_ proxy: [String], from source: String) async throws -> [String] {

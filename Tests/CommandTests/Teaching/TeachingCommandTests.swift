@@ -69,7 +69,7 @@ import Testing
                 ])
         }
         #expect(
-            outcome.status == .exited(0) && outcome.output == "served 1 dialogues (0 refused)" && outcome.error == "")
+            outcome.status == .exited(0) && outcome.output == "served 1 dialogue (0 refused)" && outcome.error == "")
     }
 
     @Test(.enabled("there is no socat", isSocatHere)) func dialogueHasOtherRules() async throws {

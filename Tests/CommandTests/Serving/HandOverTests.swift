@@ -42,7 +42,7 @@ import Testing
             ).standardOutput
             #expect(answer == "hello\n")
         }
-        #expect(lines.last?.hasPrefix("served 1 connections") == true)
+        #expect(lines.last?.hasPrefix("served 1 connection") == true)
         #expect(!FileManager.default.fileExists(atPath: path))
     }
 

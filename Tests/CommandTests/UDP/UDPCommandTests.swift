@@ -85,6 +85,23 @@ import Testing
         #expect(unconnected.status == .exited(1) && unconnected.error.contains("no reply within 50ms"))
     }
 
+    @Test func aFailureToSendIsAlsoALineOfJSON() async throws {
+        let port = try RunningRedis.freePort()
+        let sent = try await Program.run("udp", "send", "127.0.0.1:\(port)", "hello", "--connect", "--json")
+        #expect(sent.status == .exited(1))
+        let last = sent.output.split(separator: "\n").last ?? ""
+        #expect(last.hasPrefix("{\"event\":\"failed\",\"failure\":") && last.contains("ECONNREFUSED"), "\(sent.output)")
+        #expect(sent.errorLines.count == 1 && sent.error.contains("ECONNREFUSED"))
+    }
+
+    @Test func aDatagramOfNoBytesIsSent() async throws {
+        let outcome = try await RunningServer.run(command: ["udp", "listen", "--count", "1"]) { server in
+            let sent = try await Program.run("udp", "send", server.address, "--length", "0", "--wait", "none")
+            #expect(sent.status == .exited(0), "\(sent.error)")
+        }
+        #expect(outcome.output.contains("sent 0 bytes: \"\""))
+    }
+
     @Test func aListenerShowsDatagramsInLinesOfJSONAndSendsNoReply() async throws {
         let outcome = try await RunningServer.run(command: ["udp", "listen", "--count", "2"]) { server in
             for text in ["a\u{1B}[1m", ""] {

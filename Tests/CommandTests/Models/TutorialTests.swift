@@ -10,7 +10,7 @@ import Testing
 
 @Suite(.timeLimit(.minutes(20))) struct TutorialTests {
     /// The root of the repository: this file is two folders below it.
-    static let root = String(#filePath.split(separator: "/").dropLast(3).joined(separator: "/"))
+    static let root = String(#filePath.split(separator: "/").dropLast(4).joined(separator: "/"))
     static let tutorial = text(of: "docs/tutorial.md")
     static let blocks = TutorialBlock.all(in: tutorial)
 

@@ -141,7 +141,7 @@ import Testing
             #expect(outcome.output.contains("welcome, anna"))
             #expect(kill(process, 0) == 0)
         }
-        #expect(status == .exited(0) && output.contains("served 1 connections"))
+        #expect(status == .exited(0) && output.contains("served 1 connection"))
     }
 
     /// The summary at the end goes nowhere either.

@@ -130,6 +130,13 @@
             #expect(many.error.contains("use at most 48"), "\(many.error)")
         }
 
+        @Test(.enabled("there is no prlimit", areToolsHere)) func fewDescriptorsAreExplained() async throws {
+            let outcome = try await RunningServer.run(command: ["echo"], descriptors: 65) { server in
+                #expect(server.firstLine.contains("at most 1 connection)"), "\(server.firstLine)")
+            }
+            #expect(outcome.error.contains("raise 'ulimit -n'"), "\(outcome.error)")
+        }
+
         @Test func descriptorsAreShared() {
             func plan(_ available: Int, _ each: Int, _ wanted: Int? = nil) -> [Int] {
                 let plan = DescriptorPlan(

@@ -31,7 +31,7 @@ import Testing
             #expect(answer == "hello\nthere\n")
         }
         #expect(outcome.status == .exited(0))
-        #expect(outcome.output == "served 1 connections (0 refused), 12 bytes received, 12 sent")
+        #expect(outcome.output == "served 1 connection (0 refused), 12 bytes received, 12 sent")
     }
 
     @Test(.enabled("there is no nc", isNetcatHere), arguments: backends)
@@ -45,7 +45,7 @@ import Testing
                 #expect(received == answer)
             }
             #expect(outcome.status == .exited(0))
-            #expect(outcome.output.hasPrefix("served 1 connections"))
+            #expect(outcome.output.hasPrefix("served 1 connection"))
             #expect(outcome.error == "")
         }
     }
