@@ -106,32 +106,32 @@ import Testing
 
     @Test func errorsOfTasks() throws {
         let loop = try EventLoop()
-        let listener = try loop.listen(
-            on: .loopback(port: 0),
-            serving: { connection in
-                do {
-                    for try await line in connection.lines(limit: 80) { try await connection.write(line + "\n") }
-                } catch {
-                    guard (error as? WaitError)?.kind == .malformed else { throw error }
-                    try await connection.write("a line has at most 80 bytes\n")
-                }
-            })
+        let listener = try loop.startServing(
+            on: .loopback(port: 0)
+        ) { connection in
+            do {
+                for try await line in connection.lines(limit: 80) { try await connection.write(line + "\n") }
+            } catch {
+                guard (error as? WaitError)?.kind == .malformed else { throw error }
+                try await connection.write("a line has at most 80 bytes\n")
+            }
+        }
         #expect(try Self.ask(loop, at: listener.address, Self.sent) == Self.replies)
     }
 
     @Test func typedErrorsOfTasks() throws {
         let loop = try EventLoop()
-        let listener = try loop.listen(
-            on: .loopback(port: 0),
-            serving: { connection in
-                var lines = connection.lines(limit: 80).makeAsyncIterator()
-                do throws(WaitError) {
-                    while let line = try await lines.next() { try await connection.write(line + "\n") }
-                } catch {
-                    guard error.kind == .malformed else { throw error }
-                    try await connection.write("a line has at most 80 bytes\n")
-                }
-            })
+        let listener = try loop.startServing(
+            on: .loopback(port: 0)
+        ) { connection in
+            var lines = connection.lines(limit: 80).makeAsyncIterator()
+            do throws(WaitError) {
+                while let line = try await lines.next() { try await connection.write(line + "\n") }
+            } catch {
+                guard error.kind == .malformed else { throw error }
+                try await connection.write("a line has at most 80 bytes\n")
+            }
+        }
         #expect(try Self.ask(loop, at: listener.address, Self.sent) == Self.replies)
     }
 

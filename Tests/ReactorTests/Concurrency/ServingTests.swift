@@ -101,7 +101,7 @@ import Testing
 
     @Test(arguments: AsyncWorld.all) func aServerThatCannotListenSaysSo(_ world: AsyncWorld) throws {
         try world.run { loop in
-            let listener = try loop.listen(on: .loopback(port: 0)) { try await echo($0) }
+            let listener = try loop.startServing(on: .loopback(port: 0)) { try await echo($0) }
             let error = await #expect(throws: SocketError.self) {
                 try await loop.serve(on: listener.address) { try await echo($0) }
             }
@@ -347,7 +347,7 @@ private final class Place: @unchecked Sendable {
 extension EventLoop {
     /// An address at which nobody listens, a moment after somebody did.
     func freeAddress() throws -> SocketAddress {
-        let listener = try listen(on: .loopback(port: 0)) { try await echo($0) }
+        let listener = try startServing(on: .loopback(port: 0)) { try await echo($0) }
         defer { listener.close() }
         return listener.address
     }

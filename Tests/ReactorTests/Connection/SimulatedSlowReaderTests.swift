@@ -145,7 +145,7 @@ import Testing
         }
         var limits = Limits()
         (limits.outputLowWatermark, limits.outputHighWatermark) = (0, 100)
-        try world.loop.listen(on: .loopback(port: 7788), limits: limits) { connection in
+        try world.loop.startServing(on: .loopback(port: 7788), limits: limits) { connection in
             _ = try await connection.readExactly(2)
             try await connection.write(Self.response)
         }
