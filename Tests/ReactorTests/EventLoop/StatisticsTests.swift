@@ -1,5 +1,6 @@
 // What a loop counts, and the times that it measures when asked.
 
+import ReactorTesting
 import TestSupport
 import Testing
 
@@ -22,7 +23,7 @@ import Testing
     }
 
     @Test func refusalsOfASelectorAreCounted() throws {
-        let kernel = FaultyKernel()
+        let kernel = HighDescriptorKernel()
         try withLoop(.select, kernel: kernel) { loop in
             let (address, _, _) = try loop.listenRecording()
             kernel.lowestDescriptor = 1100
