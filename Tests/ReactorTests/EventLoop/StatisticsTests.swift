@@ -123,7 +123,7 @@ import Testing
         #expect(times.quantile(1) == .microseconds(1000) && times.quantile(0) <= .microseconds(2))
         #expect(times.buckets.map(\.count).reduce(0, +) == 1000)
         let twice = times + times
-        #expect(twice.count == 2000 && twice.mean == times.mean && twice != times && times + empty == times)
+        #expect(twice.count == 2000 && twice.mean == times.mean && (times + empty).quantile(0.5) == times.quantile(0.5))
     }
 
     @Test func aHistogramTakesWhatNoClockShows() {
