@@ -19,7 +19,7 @@ extension EventLoop {
     /// microsecond per descriptor. Switching to the current back end does nothing.
     /// - Parameter backend: the back end to use from the next wait on.
     /// - Throws: ``SocketError`` when the new selector cannot be created, cannot take a registered descriptor (see
-    ///   ``SelectorCapabilities/descriptorLimit``), or has no memory for all of them; the loop then continues with the
+    ///   1024 for `select`), or has no memory for all of them; the loop then continues with the
     ///   old one, unchanged.
     public func `switch`(to backend: Backend) throws(SocketError) {
         if isShutDown { throw SocketError(.switchBackend, subject: "\(backend)", reason: "the loop has ended") }

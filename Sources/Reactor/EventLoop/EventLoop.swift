@@ -195,10 +195,10 @@ public final class EventLoop {
     }
 
     /// The capabilities of the current selector.
-    public var capabilities: SelectorCapabilities { selector.capabilities }
+    package var capabilities: SelectorCapabilities { selector.capabilities }
 
     /// The number of registered descriptors, the loop's own wake-up included.
-    public var registrationCount: Int { registry.count }
+    package var registrationCount: Int { registry.count }
 
     /// The number of connections that are open or whose close has not been reported yet, including those of the admin
     /// socket.
@@ -278,5 +278,5 @@ public final class EventLoop {
     }
 
     /// The number of pending timers, the connections' deadlines included.
-    public var timerCount: Int { timers.count }
+    package var timerCount: Int { timers.count }
 }

@@ -11,7 +11,7 @@ public struct MonotonicTime: Sendable, Hashable, Comparable, InstantProtocol {
     public init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
 
     /// An instant that is never reached.
-    public static let never = MonotonicTime(nanoseconds: .max)
+    package static let never = MonotonicTime(nanoseconds: .max)
 
     /// Returns this instant moved by `duration`; past the clock's range, ``never`` or the earliest instant.
     public func advanced(by duration: Duration) -> MonotonicTime {

@@ -83,7 +83,7 @@ public struct SocketError: Error, Sendable, CustomStringConvertible {
     /// Creates an error for an operation all of whose attempts failed.
     ///
     /// Its ``errno`` is that of the attempts if they all failed with the same one.
-    public init(_ operation: Operation, subject: String, attempts: [SocketError]) {
+    package init(_ operation: Operation, subject: String, attempts: [SocketError]) {
         self.operation = operation
         self.subject = subject
         self.attempts = attempts

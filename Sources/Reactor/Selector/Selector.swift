@@ -4,7 +4,7 @@
 package import SystemPackage
 
 /// The capabilities of a selector. Callers check these instead of the selector's name.
-public struct SelectorCapabilities: Sendable, Hashable {
+package struct SelectorCapabilities: Sendable, Hashable {
     /// Whether readiness is reported once, when it begins, and not again until the operation would block.
     package var isEdgeTriggered = false
     /// Whether the cost of a wait is independent of the number of idle descriptors.

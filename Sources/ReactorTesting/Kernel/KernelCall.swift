@@ -2,7 +2,7 @@
 
 public import SystemPackage
 
-/// A system call of the simulated kernel.
+/// A system call that the framework makes; ``SimulatedKernel`` and ``FaultyKernel`` can make it fail.
 public enum KernelCall: UInt8, Sendable, Hashable, CaseIterable {
     /// epoll_create1(2).
     case epollCreate

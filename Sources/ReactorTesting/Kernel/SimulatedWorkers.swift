@@ -9,7 +9,7 @@ public import Reactor
 /// ``Simulation`` gives it to its loop. It behaves like ``ThreadPool``: the queue is bounded, work that has begun
 /// cannot be cancelled, and a loop that ends waits for running work no longer than its limit. Safe to share: a world
 /// has one thread, and only that thread touches the pool.
-public final class SimulatedWorkers: WorkerPool, @unchecked Sendable {
+public final class SimulatedWorkers: WorkScheduler, @unchecked Sendable {
     private let kernel: SimulatedKernel
     private var random: SeededGenerator
     private var waiting: [OffloadedWork] = []
@@ -54,7 +54,7 @@ public final class SimulatedWorkers: WorkerPool, @unchecked Sendable {
     /// Queues a piece of work.
     ///
     /// - Throws: ``OffloadError/queueFull`` or ``OffloadError/poolEnded``.
-    public func submit(_ work: OffloadedWork) throws(OffloadError) {
+    package func submit(_ work: OffloadedWork) throws(OffloadError) {
         if hasEnded { throw .poolEnded }
         if running.count >= max(1, count) && waiting.count >= max(0, queueLimit) { throw .queueFull }
         waiting.append(work)
@@ -62,11 +62,11 @@ public final class SimulatedWorkers: WorkerPool, @unchecked Sendable {
     }
 
     /// Removes cancelled work from the queue.
-    public func withdraw(_ work: OffloadedWork) { waiting.removeAll { $0 === work } }
+    package func withdraw(_ work: OffloadedWork) { waiting.removeAll { $0 === work } }
 
     /// Finishes running work at once if it ends within `time`; otherwise lets that time pass. Returns whether the work
     /// is over.
-    public func wait(for work: OffloadedWork, within time: Duration) -> Bool {
+    package func wait(for work: OffloadedWork, within time: Duration) -> Bool {
         guard let piece = running.first(where: { $0.work === work }) else { return true }
         guard piece.end <= kernel.now().advanced(by: time) else {
             kernel.spend(time)

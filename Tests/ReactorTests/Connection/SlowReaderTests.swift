@@ -3,6 +3,7 @@
 
 import Glibc
 import Reactor
+import ReactorTesting
 import SystemPackage
 import TestSupport
 import Testing
@@ -38,7 +39,7 @@ import Testing
                         client.receive(200)
                         return try acknowledged(connection) > before
                     }
-                    kernel.clockAhead += 55_000_000_000
+                    kernel.clockAhead += .seconds(55)
                     try loop.turn(mayWait: false)
                     try #require(!recorder.isClosed, "\(recorder.reason!)")
                 }
@@ -73,7 +74,7 @@ import Testing
                 client.receive(200)
                 var ahead: Int64 = 0
                 while !recorder.isClosed && ahead < 200 {
-                    kernel.clockAhead += 2_000_000_000
+                    kernel.clockAhead += .seconds(2)
                     ahead += 2
                     for _ in 0..<3 { try loop.turn(mayWait: false) }
                 }
@@ -113,7 +114,7 @@ import Testing
                 client.onReceived = { _, connection in connection.pauseReading() }
                 reader.resumeReading()
                 try loop.run { client.bytes.count > before }
-                kernel.clockAhead += 55_000_000_000
+                kernel.clockAhead += .seconds(55)
                 try loop.turn(mayWait: false)
                 try #require(!server.isClosed, "\(server.reason!)")
             }
@@ -122,7 +123,7 @@ import Testing
             loop.execute { connection.write(pattern(count)) }
             try loop.run { connection.queuedBytes > 0 }
             for _ in 0..<40 where !server.isClosed {
-                kernel.clockAhead += 2_000_000_000
+                kernel.clockAhead += .seconds(2)
                 for _ in 0..<3 { try loop.turn(mayWait: false) }
             }
             #expect(server.reason?.kind == .writeStalled)

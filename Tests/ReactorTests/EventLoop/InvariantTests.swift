@@ -2,6 +2,7 @@
 
 import Glibc
 import Reactor
+import ReactorTesting
 import SystemPackage
 import TestSupport
 import Testing
@@ -208,7 +209,7 @@ import Testing
             try loop.turn(mayWait: false)
             #expect(fired == 0)
             let before = loop.now
-            kernel.clockAhead = 3_600_000_000_000
+            kernel.clockAhead = .seconds(3600)
             try loop.turn()
             #expect(fired == 1)
             #expect(before < loop.now)

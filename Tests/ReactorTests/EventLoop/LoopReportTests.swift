@@ -2,6 +2,7 @@
 
 import Glibc
 import Reactor
+import ReactorTesting
 import SystemPackage
 import TestSupport
 import Testing

@@ -4,6 +4,7 @@
 
 import Glibc
 import Reactor
+import ReactorTesting
 import SystemPackage
 import TestSupport
 import Testing
@@ -53,8 +54,7 @@ import Testing
     }
 
     @Test(arguments: Backend.all) func aPausedConnectionEndsWithAReason(_ backend: Backend) throws {
-        let kernel = FaultyKernel()
-        kernel.lowestDescriptor = 940
+        let kernel = FaultyKernel(over: HighDescriptorKernel(lowestDescriptor: 940))
         try withLoop(backend, kernel: kernel) { loop in
             let server = Recorder()
             let listener = try loop.listen(on: "127.0.0.1:0") { _ in server }
@@ -128,6 +128,7 @@ import Testing
 
     /// Gives signalfds, sockets and, if asked for, eventfds high numbers, and remembers them.
     private final class RaisingKernel: ForwardingKernel {
+        let base: any SystemCalls = LinuxKernel.shared
         var raisesWakeUp = false
         private(set) var made: [CInt] = []
 
@@ -138,13 +139,13 @@ import Testing
             return SystemResult(Int(number))
         }
 
-        override func signalDescriptor(for signals: [Signal]) -> SystemResult {
+        func signalDescriptor(for signals: [Signal]) -> SystemResult {
             raised(base.signalDescriptor(for: signals))
         }
-        override func socket(_ kind: SocketKind, for address: SocketAddress) -> SystemResult {
+        func socket(_ kind: SocketKind, for address: SocketAddress) -> SystemResult {
             raised(base.socket(kind, for: address))
         }
-        override func eventDescriptor() -> SystemResult {
+        func eventDescriptor() -> SystemResult {
             raisesWakeUp ? raised(base.eventDescriptor()) : base.eventDescriptor()
         }
     }

@@ -245,7 +245,7 @@ private final class Gate: Sendable {
 }
 
 /// A pool that is not the loop's own.
-private final class ThreadPoolOfOne: WorkerPool {
+private final class ThreadPoolOfOne: WorkScheduler {
     let pool = ThreadPool(threads: 1)
 
     func submit(_ work: OffloadedWork) throws(OffloadError) { try pool.submit(work) }

@@ -1,5 +1,6 @@
 // What a loop counts, and the times that it measures when asked.
 
+import ReactorTesting
 import TestSupport
 import Testing
 
@@ -22,7 +23,7 @@ import Testing
     }
 
     @Test func refusalsOfASelectorAreCounted() throws {
-        let kernel = FaultyKernel()
+        let kernel = HighDescriptorKernel()
         try withLoop(.select, kernel: kernel) { loop in
             let (address, _, _) = try loop.listenRecording()
             kernel.lowestDescriptor = 1100
@@ -122,7 +123,7 @@ import Testing
         #expect(times.quantile(1) == .microseconds(1000) && times.quantile(0) <= .microseconds(2))
         #expect(times.buckets.map(\.count).reduce(0, +) == 1000)
         let twice = times + times
-        #expect(twice.count == 2000 && twice.mean == times.mean && twice != times && times + empty == times)
+        #expect(twice.count == 2000 && twice.mean == times.mean && (times + empty).quantile(0.5) == times.quantile(0.5))
     }
 
     @Test func aHistogramTakesWhatNoClockShows() {

@@ -2,6 +2,7 @@
 // made leaves all as it was.
 
 import Reactor
+import ReactorTesting
 import SystemPackage
 import Testing
 
@@ -230,8 +231,7 @@ struct Change: CustomTestStringConvertible, Sendable {
 
     @Test(arguments: [Backend.epoll(), .epoll(.edgeTriggered), .poll, .unlimitedSelect])
     func selectRefusesDescriptorsAboveItsLimit(_ backend: Backend) throws {
-        let kernel = FaultyKernel()
-        kernel.lowestDescriptor = 1100
+        let kernel = HighDescriptorKernel(lowestDescriptor: 1100)
         try withLoop(backend, kernel: kernel) { loop in
             let (client, _) = try loop.accepted { recorder in
                 recorder.onReceived = { bytes, connection in connection.write(bytes) }

@@ -1,5 +1,6 @@
 // Timers, as a loop offers them and as the queue keeps them.
 
+import ReactorTesting
 import SystemPackage
 import Testing
 

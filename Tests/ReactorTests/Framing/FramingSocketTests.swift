@@ -1,6 +1,7 @@
 // Messages over real sockets, and the one thing that framing asks of a connection: to hold its input.
 
 import Reactor
+import ReactorTesting
 import SystemPackage
 import Testing
 

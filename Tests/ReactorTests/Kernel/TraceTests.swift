@@ -1,6 +1,7 @@
 // The trace: one readable line for every call, event and callback, in order.
 
 import Reactor
+import ReactorTesting
 import SystemPackage
 import Testing
 

@@ -3,6 +3,7 @@
 // sources are read.
 
 import FoundationEssentials
+import ReactorTesting
 import Testing
 
 @Suite(.timeLimit(.minutes(20))) struct WrapperTests {
@@ -57,7 +58,8 @@ import Testing
     /// Every type that conforms to a protocol and holds another implementation of it.
     static let wrappers: [Wrapper] = {
         var wrappers = bridges
-        let declaration = /\n( *)(?:(?:public|private|package|final) )*(?:class|struct) (\w+)(?:<[^>]*>)?: ([^{]+)\{/
+        let declaration =
+            /\n( *)(?:(?:public|private|package|final) )*(?:class|struct|protocol) (\w+)(?:<[^>]*>)?: ([^{]+)\{/
         for file in files {
             for match in ("\n" + file).matches(of: declaration) {
                 let body = match.output.0.base[match.range.upperBound...]

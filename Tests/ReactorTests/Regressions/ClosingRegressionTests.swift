@@ -3,6 +3,7 @@
 
 import Glibc
 import Reactor
+import ReactorTesting
 import SystemPackage
 import Testing
 
@@ -12,9 +13,9 @@ import Testing
         _ backend: Backend
     ) throws {
         // Numbers that no parallel test takes meanwhile.
-        let faulty = FaultyKernel()
-        faulty.lowestDescriptor = backend == .select ? 960 : 2000 + 20 * CInt(Backend.all.firstIndex(of: backend)!)
-        let kernel = CountingKernel(faulty)
+        let high = HighDescriptorKernel()
+        high.lowestDescriptor = backend == .select ? 960 : 2000 + 20 * CInt(Backend.all.firstIndex(of: backend)!)
+        let kernel = CountingKernel(high)
         try withLoop(backend, kernel: kernel) { loop in
             let (address, recorders, _) = try loop.listenRecording()
             var clients = [try TestClient(address), try TestClient(address)]

@@ -2,6 +2,7 @@
 
 import Glibc
 import Reactor
+import ReactorTesting
 import SystemPackage
 import TestSupport
 import Testing
@@ -12,7 +13,7 @@ import Testing
         _ backend: Backend
     ) throws {
         let counting = CountingKernel()
-        let kernel = FaultyKernel(counting)
+        let kernel = FaultyKernel(over: counting)
         let loop = try EventLoop(backend: backend, kernel: kernel)
         var reports: [LoopReport] = []
         loop.onReport = { reports.append($0) }
@@ -103,7 +104,7 @@ import Testing
 
     /// h2o 287.
     @Test(arguments: Backend.all) func r24_descriptorsFromOneThousandTwentyFourOn(_ backend: Backend) throws {
-        let kernel = FaultyKernel()
+        let kernel = HighDescriptorKernel()
         try withLoop(backend, kernel: kernel) { loop in
             let listener = try loop.listen(on: "127.0.0.1:0") { _ in EchoHandler() }
             kernel.lowestDescriptor = 1500
@@ -133,7 +134,7 @@ import Testing
     /// libevent's test-fdleak.
     @Test(arguments: Backend.all) func r25_everyDescriptorIsClosedExactlyOnce(_ backend: Backend) throws {
         let counting = CountingKernel()
-        let kernel = FaultyKernel(counting)
+        let kernel = FaultyKernel(over: counting)
         for cycle in 0..<30 {
             let loop = try EventLoop(backend: backend, kernel: kernel)
             var limits = Limits()

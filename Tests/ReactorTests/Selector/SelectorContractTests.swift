@@ -1,6 +1,7 @@
 // The contract of Selector/Selector.swift, on every selector. What differs between them is asked of their capabilities.
 
 import Glibc
+import ReactorTesting
 import SystemPackage
 import Testing
 

@@ -2,6 +2,7 @@
 
 import Glibc
 import Reactor
+import ReactorTesting
 import SystemPackage
 import TestSupport
 import Testing
@@ -146,7 +147,7 @@ import Testing
 
     @Test(arguments: Backend.all) func whatCannotBeginThrows(_ backend: Backend) throws {
         let counting = CountingKernel()
-        let kernel = FaultyKernel(counting)
+        let kernel = FaultyKernel(over: counting)
         try withLoop(backend, kernel: kernel) { loop in
             let before = counting.open
             for errno: Errno in [.networkUnreachable, .addressNotAvailable, .resourceTemporarilyUnavailable] {

@@ -2,6 +2,7 @@
 
 import Glibc
 import Reactor
+import ReactorTesting
 import SystemPackage
 import TestSupport
 import Testing
@@ -84,7 +85,7 @@ import Testing
 
     @Test(arguments: Backend.all) func theReserveDescriptorComesBack(_ backend: Backend) throws {
         let counting = CountingKernel()
-        let kernel = FaultyKernel(counting)
+        let kernel = FaultyKernel(over: counting)
         try withLoop(backend, kernel: kernel) { loop in
             let listener = try loop.listen(on: "127.0.0.1:0") { _ in EchoHandler() }
             counting.limit = counting.open.count

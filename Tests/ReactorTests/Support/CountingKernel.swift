@@ -3,10 +3,12 @@
 
 import Glibc
 import Reactor
+import ReactorTesting
 import SystemPackage
 
 /// Linux with an account of descriptors.
 final class CountingKernel: ForwardingKernel {
+    let base: any SystemCalls
     /// What is open now.
     private(set) var open: Set<CInt> = []
     /// How many were made in all.
@@ -17,6 +19,8 @@ final class CountingKernel: ForwardingKernel {
     var limit = Int.max
     /// Makes each new descriptor known: its number.
     private(set) var accepted: [CInt] = []
+
+    init(_ base: any SystemCalls = LinuxKernel.shared) { self.base = base }
 
     private func make(_ call: () -> SystemResult) -> SystemResult {
         if open.count >= limit { return SystemResult(.tooManyOpenFiles) }
@@ -35,52 +39,52 @@ final class CountingKernel: ForwardingKernel {
         }
     }
 
-    override func epollCreate() -> SystemResult { make(base.epollCreate) }
-    override func socket(_ kind: SocketKind, for address: SocketAddress) -> SystemResult {
+    func epollCreate() -> SystemResult { make(base.epollCreate) }
+    func socket(_ kind: SocketKind, for address: SocketAddress) -> SystemResult {
         make { base.socket(kind, for: address) }
     }
-    override func accept(_ listener: FileDescriptor, peer: inout SocketAddress) -> SystemResult {
+    func accept(_ listener: FileDescriptor, peer: inout SocketAddress) -> SystemResult {
         use(listener)
         let result = make { base.accept(listener, peer: &peer) }
         if result.succeeded { accepted.append(result.descriptor.rawValue) }
         return result
     }
-    override func eventDescriptor() -> SystemResult { make(base.eventDescriptor) }
-    override func signalDescriptor(for signals: [Signal]) -> SystemResult {
+    func eventDescriptor() -> SystemResult { make(base.eventDescriptor) }
+    func signalDescriptor(for signals: [Signal]) -> SystemResult {
         make { base.signalDescriptor(for: signals) }
     }
-    override func reserveDescriptor() -> SystemResult { make(base.reserveDescriptor) }
+    func reserveDescriptor() -> SystemResult { make(base.reserveDescriptor) }
 
-    override func close(_ descriptor: FileDescriptor) -> SystemResult {
+    func close(_ descriptor: FileDescriptor) -> SystemResult {
         use(descriptor)
         open.remove(descriptor.rawValue)
         return base.close(descriptor)
     }
-    override func receive(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
+    func receive(_ socket: FileDescriptor, into buffer: consuming MutableRawSpan) -> SystemResult {
         use(socket)
         return base.receive(socket, into: buffer)
     }
-    override func send(_ socket: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
+    func send(_ socket: FileDescriptor, _ bytes: RawSpan) -> SystemResult {
         use(socket)
         return base.send(socket, bytes)
     }
-    override func receiveDatagrams(_ socket: FileDescriptor, into inbox: DatagramInbox) -> SystemResult {
+    func receiveDatagrams(_ socket: FileDescriptor, into inbox: DatagramInbox) -> SystemResult {
         use(socket)
         return base.receiveDatagrams(socket, into: inbox)
     }
-    override func sendDatagrams(_ socket: FileDescriptor, _ outbox: DatagramOutbox) -> SystemResult {
+    func sendDatagrams(_ socket: FileDescriptor, _ outbox: DatagramOutbox) -> SystemResult {
         use(socket)
         return base.sendDatagrams(socket, outbox)
     }
-    override func shutdownWriting(_ socket: FileDescriptor) -> SystemResult {
+    func shutdownWriting(_ socket: FileDescriptor) -> SystemResult {
         use(socket)
         return base.shutdownWriting(socket)
     }
-    override func connect(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult {
+    func connect(_ socket: FileDescriptor, to address: SocketAddress) -> SystemResult {
         use(socket)
         return base.connect(socket, to: address)
     }
-    override func setResetOnClose(_ socket: FileDescriptor) -> SystemResult {
+    func setResetOnClose(_ socket: FileDescriptor) -> SystemResult {
         use(socket)
         return base.setResetOnClose(socket)
     }

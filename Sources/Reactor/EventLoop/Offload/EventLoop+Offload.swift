@@ -43,7 +43,7 @@ extension EventLoop {
         if isShutDown { throw .loopEnded }
         // Written once, by the thread that runs or drops the work, before the loop is notified.
         let outcome = Monitor<Result<Value, any Error>?>(nil)
-        let pool = workers
+        let pool = workers.scheduler
         let number = offloaded.nextNumber
         let given = OffloadedWork(
             OffloadedWork.Body(

@@ -24,7 +24,7 @@ public final class OffloadedWork: Sendable {
     }
 
     /// Work that has begun. The holder of this value must do it, by passing it to ``finish(_:)``.
-    public struct Begun: ~Copyable, Sendable {
+    package struct Begun: ~Copyable, Sendable {
         fileprivate let body: Body
     }
 
@@ -35,11 +35,11 @@ public final class OffloadedWork: Sendable {
     }
 
     private let state: Monitor<State>
-    private let pool: any WorkerPool
+    private let pool: any WorkScheduler
     /// Notifies the loop that the outcome is available.
     private let report: @Sendable () -> Void
 
-    init(_ body: Body, pool: any WorkerPool, isAwaitedAtEnd: Bool, report: @escaping @Sendable () -> Void) {
+    init(_ body: Body, pool: any WorkScheduler, isAwaitedAtEnd: Bool, report: @escaping @Sendable () -> Void) {
         state = Monitor(State(stage: .waiting(body), isUnwanted: !isAwaitedAtEnd))
         self.pool = pool
         self.report = report
@@ -65,7 +65,7 @@ public final class OffloadedWork: Sendable {
     /// Begins the work, which can no longer be cancelled. For a ``WorkerPool``, which then calls ``finish(_:)``.
     ///
     /// - Returns: The work to do; `nil` when it was cancelled or dropped before.
-    public func begin() -> Begun? {
+    package func begin() -> Begun? {
         let body: Body? = state.withLock { state in
             guard case .waiting(let body) = state.stage else { return nil }
             state.stage = .begun
@@ -76,7 +76,7 @@ public final class OffloadedWork: Sendable {
     }
 
     /// Does the work on the calling thread and notifies its loop. For a ``WorkerPool``.
-    public func finish(_ begun: consuming Begun) {
+    package func finish(_ begun: consuming Begun) {
         begun.body.run()
         conclude()
     }
@@ -85,7 +85,7 @@ public final class OffloadedWork: Sendable {
     ///
     /// - Returns: `false` when it has begun, or is over.
     @discardableResult
-    public func drop(_ reason: OffloadError) -> Bool {
+    package func drop(_ reason: OffloadError) -> Bool {
         guard let begun = begin() else { return false }
         begun.body.drop(reason)
         conclude()
@@ -95,7 +95,7 @@ public final class OffloadedWork: Sendable {
     /// Blocks until work that has begun is over, for at most `time`. For a ``WorkerPool`` with threads.
     ///
     /// - Returns: Whether it is over.
-    public func waitUntilOver(within time: Duration) -> Bool {
+    package func waitUntilOver(within time: Duration) -> Bool {
         state.wait(within: time) { state -> Void? in
             if case .begun = state.stage { return nil }
             return ()

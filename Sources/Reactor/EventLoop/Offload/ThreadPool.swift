@@ -9,7 +9,7 @@
 ///     loop.workers = pool
 ///
 /// Thread-safe. The creator of a pool shuts it down; a loop shuts down the pool that it created for itself.
-public final class ThreadPool: WorkerPool {
+public final class ThreadPool: WorkScheduler {
     private struct State: Sendable {
         var waiting: [OffloadedWork] = []
         var threads: [Worker] = []
@@ -56,7 +56,7 @@ public final class ThreadPool: WorkerPool {
     /// Takes a piece of work, or refuses it at once.
     ///
     /// - Throws: ``OffloadError`` when the queue is full, no thread could be started, or the pool has been shut down.
-    public func submit(_ work: OffloadedWork) throws(OffloadError) {
+    package func submit(_ work: OffloadedWork) throws(OffloadError) {
         let refusal: OffloadError? = state.withLock { state in
             if state.hasEnded { return .poolEnded }
             // Work that free threads will take at once does not count as waiting.
@@ -74,12 +74,12 @@ public final class ThreadPool: WorkerPool {
     }
 
     /// Removes cancelled work from the queue.
-    public func withdraw(_ work: OffloadedWork) {
+    package func withdraw(_ work: OffloadedWork) {
         state.withLock { $0.waiting.removeAll { $0 === work } }
     }
 
     /// Blocks until work that has begun is over, for at most `time`; returns whether it is over.
-    public func wait(for work: OffloadedWork, within time: Duration) -> Bool { work.waitUntilOver(within: time) }
+    package func wait(for work: OffloadedWork, within time: Duration) -> Bool { work.waitUntilOver(within: time) }
 
     /// Refuses new work, drops work that has not begun, and waits for the rest. Calling it again does nothing.
     ///

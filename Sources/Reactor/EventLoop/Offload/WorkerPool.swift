@@ -3,9 +3,24 @@
 
 /// A pool that does blocking work for event loops, on other threads.
 ///
-/// ``ThreadPool`` is the real one. One pool may serve several loops. A loop calls it on its own thread, except for
-/// ``withdraw(_:)``, which is called on the thread that cancels.
-public protocol WorkerPool: AnyObject, Sendable {
+/// ``ThreadPool`` is the real one; the simulated one is `SimulatedWorkers` of `ReactorTesting`. One pool may serve
+/// several loops. What a loop calls of it is not public and may change between releases: only types of this package
+/// conform.
+public protocol WorkerPool: AnyObject, Sendable {}
+
+extension WorkerPool {
+    /// The pool as a loop uses it.
+    var scheduler: any WorkScheduler {
+        guard let scheduler = self as? any WorkScheduler else {
+            preconditionFailure("\(type(of: self)) is not one of this package's worker pools")
+        }
+        return scheduler
+    }
+}
+
+/// What a loop calls of a worker pool, on its own thread, except for ``withdraw(_:)``, which is called on the thread
+/// that cancels.
+package protocol WorkScheduler: WorkerPool {
     /// Takes a piece of work. Does not block.
     ///
     /// The pool later calls ``OffloadedWork/begin()``, which returns `nil` when the work was cancelled meanwhile, and

@@ -24,7 +24,7 @@ public struct Refusal: Sendable, Hashable, CustomStringConvertible {
     public static let selectorCapacity = Refusal(number: 8)
 
     /// Every reason.
-    public static let all = (0..<texts.count).map(Refusal.init(number:))
+    package static let all = (0..<texts.count).map(Refusal.init(number:))
 
     private static let texts = [
         ("connectionLimit", "connection limit reached"),
@@ -36,7 +36,7 @@ public struct Refusal: Sendable, Hashable, CustomStringConvertible {
     ]
 
     /// The reason's stable name, for programs.
-    public var name: String { Self.texts[number].0 }
+    package var name: String { Self.texts[number].0 }
 
     /// The reason in words.
     public var description: String { Self.texts[number].1 }

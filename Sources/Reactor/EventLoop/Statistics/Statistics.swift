@@ -2,9 +2,9 @@
 // request.
 
 /// The counters of an event loop since it was created.
-public struct LoopStatistics: Sendable, Hashable {
+public struct LoopStatistics: Sendable {
     /// Creates counters that are all zero.
-    public init() {}
+    package init() {}
 
     // MARK: Turns
 
@@ -72,7 +72,7 @@ public struct LoopStatistics: Sendable, Hashable {
     public internal(set) var lag = TimeHistogram()
 
     /// Returns the sum of the counters of two loops.
-    public static func + (left: LoopStatistics, right: LoopStatistics) -> LoopStatistics {
+    package static func + (left: LoopStatistics, right: LoopStatistics) -> LoopStatistics {
         var sum = left
         sum.turns += right.turns
         sum.events += right.events

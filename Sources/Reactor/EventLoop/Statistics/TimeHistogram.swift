@@ -4,7 +4,7 @@
 /// A histogram of times, in buckets of powers of two nanoseconds from 1 ns to 9 minutes.
 ///
 /// A quantile is exact to a factor of two; the longest time is exact.
-public struct TimeHistogram: Sendable, Hashable {
+public struct TimeHistogram: Sendable {
     private static let bucketCount = 40
 
     private var counts = InlineArray<40, Int>(repeating: 0)
@@ -14,7 +14,7 @@ public struct TimeHistogram: Sendable, Hashable {
     public private(set) var count = 0
 
     /// Creates an empty histogram.
-    public init() {}
+    package init() {}
 
     /// Adds a time; a negative one counts as zero.
     mutating func add(nanoseconds: Int64) {
@@ -50,33 +50,19 @@ public struct TimeHistogram: Sendable, Hashable {
     }
 
     /// The non-empty buckets: the exclusive upper bound of each, and its count.
-    public var buckets: [(below: Duration, count: Int)] {
+    package var buckets: [(below: Duration, count: Int)] {
         (0..<Self.bucketCount).compactMap { index in
             counts[index] == 0 ? nil : (.nanoseconds(1 << Int64(index)), counts[index])
         }
     }
 
     /// Returns the sum of two histograms, those of two loops for instance.
-    public static func + (left: TimeHistogram, right: TimeHistogram) -> TimeHistogram {
+    package static func + (left: TimeHistogram, right: TimeHistogram) -> TimeHistogram {
         var sum = left
         for index in 0..<bucketCount { sum.counts[index] &+= right.counts[index] }
         sum.count &+= right.count
         sum.totalNanoseconds &+= right.totalNanoseconds
         sum.longestNanoseconds = max(left.longestNanoseconds, right.longestNanoseconds)
         return sum
-    }
-
-    /// Returns whether both histograms are equal.
-    public static func == (left: TimeHistogram, right: TimeHistogram) -> Bool {
-        left.count == right.count && left.totalNanoseconds == right.totalNanoseconds
-            && left.longestNanoseconds == right.longestNanoseconds
-            && (0..<bucketCount).allSatisfy { left.counts[$0] == right.counts[$0] }
-    }
-
-    /// Hashes the histogram.
-    public func hash(into hasher: inout Hasher) {
-        for index in 0..<Self.bucketCount { hasher.combine(counts[index]) }
-        hasher.combine(totalNanoseconds)
-        hasher.combine(longestNanoseconds)
     }
 }

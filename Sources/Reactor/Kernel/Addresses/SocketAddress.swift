@@ -37,7 +37,7 @@ public struct SocketAddress: Sendable, Hashable {
     public static let unspecified = SocketAddress.ipv4(0, 0, 0, 0, port: 0)
 
     /// The address of an unnamed Unix socket, as clients usually have. It cannot be connected to.
-    public static let unnamedUnix = SocketAddress(storage: .unix([]))
+    package static let unnamedUnix = SocketAddress(storage: .unix([]))
 
     /// The port, 0 to 65,535; 0 for a Unix socket, which has none.
     public var port: UInt16 {
@@ -83,7 +83,7 @@ public struct SocketAddress: Sendable, Hashable {
 
     /// Whether this is the unspecified address, 0.0.0.0 or `::`. A socket bound to it uses all addresses of the
     /// machine.
-    public var isWildcard: Bool {
+    package var isWildcard: Bool {
         switch storage {
         case .ipv4(let address, _): address == 0
         case .ipv6(let high, let low, _, _): high == 0 && low == 0
@@ -96,7 +96,7 @@ public struct SocketAddress: Sendable, Hashable {
 
     /// The key by which limits count a peer: an IPv4 address, or an IPv6 /64, because one host may own all of it. `nil`
     /// for a Unix socket, whose peers have no IP address.
-    public var limitKey: UInt64? {
+    package var limitKey: UInt64? {
         switch storage {
         case .unix: nil
         case .ipv4(let address, _): UInt64(address)

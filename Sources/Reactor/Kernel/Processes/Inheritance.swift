@@ -32,7 +32,7 @@ public struct InheritedSocket: Sendable, Hashable {
     ///   - descriptor: a listening stream socket or a bound UDP socket.
     ///   - name: the socket's name. Default: `nil`.
     /// - Throws: ``SocketError`` if the descriptor is neither; the error describes what it is.
-    public init(descriptor: FileDescriptor, name: String? = nil) throws(SocketError) {
+    package init(descriptor: FileDescriptor, name: String? = nil) throws(SocketError) {
         let number = descriptor.rawValue
         func refuse(_ reason: String) -> SocketError {
             SocketError(.inherit, subject: "descriptor \(number)", reason: reason)
@@ -99,7 +99,7 @@ public struct Inheritance: Sendable {
     private static let mostSockets = 1024
 
     /// Creates a value from sockets that were inherited in another way, for example as descriptor numbers in arguments.
-    public init(sockets: [InheritedSocket]) {
+    package init(sockets: [InheritedSocket]) {
         self.sockets = sockets
         administration = nil
         readyPipe = nil

@@ -11,7 +11,7 @@ public struct Backoff: Sendable {
     /// at once is not healthy.
     public var resetAfter = Duration.seconds(10)
     /// The number of consecutive failures.
-    public private(set) var failures = 0
+    package private(set) var failures = 0
 
     /// Creates a backoff with default values.
     public init() {}
@@ -20,7 +20,7 @@ public struct Backoff: Sendable {
     ///
     /// - Parameter random: the source of randomness.
     /// - Returns: The pause, from zero to the current bound.
-    public mutating func nextDelay(using random: inout some RandomNumberGenerator) -> Duration {
+    package mutating func nextDelay(using random: inout some RandomNumberGenerator) -> Duration {
         let most = max(0, maximum.wholeNanoseconds)
         var bound = min(most, max(1, initial.wholeNanoseconds))
         for _ in 0..<min(failures, 63) where bound < most {
@@ -31,5 +31,5 @@ public struct Backoff: Sendable {
     }
 
     /// Resets the failures after a success.
-    public mutating func reset() { failures = 0 }
+    package mutating func reset() { failures = 0 }
 }

@@ -66,7 +66,7 @@ public struct ServerHandle: Sendable {
 }
 
 /// The counters of a server's loops.
-public struct ServerStatistics: Sendable, Hashable {
+public struct ServerStatistics: Sendable {
     /// The counters of each loop; the first is ``ListeningServer/loop``.
     public let loops: [LoopStatistics]
     /// The sum over all loops.

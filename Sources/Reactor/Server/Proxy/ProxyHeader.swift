@@ -6,18 +6,18 @@
 //     version 2: | signature, 12 | version, command | family, protocol | length, 2 | addresses | extensions ... |
 
 /// A parsed PROXY header.
-public struct ProxyHeader: Sendable, Hashable {
+package struct ProxyHeader: Sendable, Hashable {
     /// The protocol version, 1 or 2.
-    public let version: Int
+    package let version: Int
     /// The client's address.
     ///
     /// `nil` if the proxy connects on its own behalf (`LOCAL`), does not know the client (`UNKNOWN`), or forwards
     /// datagrams, whose addresses are not those of a connection.
-    public let source: SocketAddress?
+    package let source: SocketAddress?
     /// The address that the client connected to; `nil` if there is no ``source``.
-    public let destination: SocketAddress?
+    package let destination: SocketAddress?
     /// The length of the header in bytes. The connection's own data follows.
-    public let length: Int
+    package let length: Int
     /// The maximum length of a version 1 header, in bytes.
     static let longestText = 107
     /// The maximum length of a version 2 header, in bytes. The protocol allows 65,551; headers in use are far shorter.
@@ -33,7 +33,7 @@ public struct ProxyHeader: Sendable, Hashable {
     /// - Parameter bytes: the first bytes of the connection.
     /// - Returns: The header, or `nil` when more bytes are needed.
     /// - Throws: ``ProxyHeaderError`` as soon as the bytes cannot become a valid header.
-    public static func parse(_ bytes: [UInt8]) throws(ProxyHeaderError) -> ProxyHeader? {
+    package static func parse(_ bytes: [UInt8]) throws(ProxyHeaderError) -> ProxyHeader? {
         guard let first = bytes.first else { return nil }
         if first == signature[0] {
             guard bytes.starts(with: signature.prefix(bytes.count)) else { throw .noHeader }
@@ -52,26 +52,26 @@ public struct ProxyHeader: Sendable, Hashable {
 }
 
 /// An error in a PROXY header.
-public struct ProxyHeaderError: Error, Sendable, Hashable, CustomStringConvertible {
+package struct ProxyHeaderError: Error, Sendable, Hashable, CustomStringConvertible {
     /// A description of the error.
-    public let description: String
+    package let description: String
 
     /// The connection does not begin with a header.
-    public static let noHeader = ProxyHeaderError(description: "it does not begin with a PROXY header")
+    package static let noHeader = ProxyHeaderError(description: "it does not begin with a PROXY header")
     /// The connection ended within the header.
-    public static let incomplete = ProxyHeaderError(description: "it ended in the middle of its PROXY header")
+    package static let incomplete = ProxyHeaderError(description: "it ended in the middle of its PROXY header")
     /// The header is longer than the protocol or the framework allows.
-    public static let tooLong = ProxyHeaderError(description: "its PROXY header is too long")
+    package static let tooLong = ProxyHeaderError(description: "its PROXY header is too long")
     /// The version is neither 1 nor 2.
-    public static let version = ProxyHeaderError(description: "its PROXY header has an unknown version")
+    package static let version = ProxyHeaderError(description: "its PROXY header has an unknown version")
     /// The command is neither `LOCAL` nor `PROXY`.
-    public static let command = ProxyHeaderError(description: "its PROXY header has an unknown command")
+    package static let command = ProxyHeaderError(description: "its PROXY header has an unknown command")
     /// The family or the protocol is unknown.
-    public static let family = ProxyHeaderError(description: "its PROXY header has an unknown address family")
+    package static let family = ProxyHeaderError(description: "its PROXY header has an unknown address family")
     /// An address or a port is malformed.
-    public static let address = ProxyHeaderError(description: "its PROXY header has a malformed address")
+    package static let address = ProxyHeaderError(description: "its PROXY header has a malformed address")
     /// The lengths within the header are inconsistent.
-    public static let length = ProxyHeaderError(description: "its PROXY header has inconsistent lengths")
+    package static let length = ProxyHeaderError(description: "its PROXY header has inconsistent lengths")
     /// The checksum does not match.
-    public static let checksum = ProxyHeaderError(description: "its PROXY header has a wrong checksum")
+    package static let checksum = ProxyHeaderError(description: "its PROXY header has a wrong checksum")
 }

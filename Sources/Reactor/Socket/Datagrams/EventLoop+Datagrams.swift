@@ -76,7 +76,7 @@ extension EventLoop {
     /// - Returns: The socket.
     /// - Throws: ``SocketError``: out of descriptors, address family not supported by this machine.
     @discardableResult
-    public func openDatagrams(
+    package func openDatagrams(
         like address: SocketAddress, options: DatagramOptions = DatagramOptions(), handler: any DatagramHandler
     ) throws(SocketError) -> DatagramSocket {
         try DatagramSocket(loop: self, on: nil, peer: nil, family: address, options: options, handler: handler)

@@ -1,6 +1,7 @@
 // Datagram sockets when the kernel has no room, no memory or bad news, and when handlers do what they like.
 
 import Reactor
+import ReactorTesting
 import SystemPackage
 import Testing
 

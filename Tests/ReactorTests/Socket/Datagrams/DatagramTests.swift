@@ -3,6 +3,7 @@
 
 import Glibc
 import Reactor
+import ReactorTesting
 import SystemPackage
 import Testing
 
