@@ -51,7 +51,9 @@ import Testing
             try world.listen(limits: limits) { _ in
                 Scripted { handler in
                     handler.onReceived = { _, connection in
+                        // The first is taken, whatever its size; the second is made under pressure.
                         connection.write([UInt8](repeating: 1, count: throwing ? 100 : 1_000_000))
+                        if !throwing { connection.write([UInt8](repeating: 1, count: 20_000)) }
                         if throwing { throw Failure() }
                     }
                 }

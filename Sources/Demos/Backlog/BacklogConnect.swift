@@ -1,7 +1,7 @@
 // One connect of the backlog experiment: its state, and the descriptors of both ends.
 
-import Reactor
-import SystemPackage
+internal import Reactor
+internal import SystemPackage
 
 /// One connect of the experiment.
 final class BacklogConnect {

@@ -1,6 +1,6 @@
 // Draws the accept queue as it fills, one row per event, and explains the kernel's behavior in words.
 
-import SystemPackage
+internal import SystemPackage
 
 /// Renders an experiment as text.
 package struct BacklogDrawing: Sendable {

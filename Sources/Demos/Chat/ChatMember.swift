@@ -1,6 +1,6 @@
 // The members of a chat: one per connection, and the connection as the chat sees it.
 
-import Reactor
+internal import Reactor
 
 /// The connection of a member, as far as the chat needs it. Neither call reenters the chat.
 protocol ChatPeer: AnyObject {

@@ -2,7 +2,7 @@
 // second would cause two lines to every member each time. A room announces changes one by one up to a rate and
 // summarizes the rest in one line; an address lets members in at a limited rate.
 
-import Reactor
+internal import Reactor
 
 /// A change that a room's members are notified of.
 enum ChatChange { case joined, left, renamed }

@@ -1,7 +1,7 @@
 // A chat across several servers: how one of them handles the events of the others. A room comprises the rooms of that
 // name on all servers. A member of another server is shown as `anna@b`, so that names are unique per server only.
 
-import Reactor
+internal import Reactor
 
 /// The connection to the other servers. Delivery is at most once: events published while it is down are lost.
 protocol ChatBackplane: AnyObject {

@@ -1,6 +1,6 @@
 // The announcements of joins, leaves and renames to the members of a room: one line each, or one line for many.
 
-import Reactor
+internal import Reactor
 
 extension ChatServer {
     /// Announces a change to the members of a room, or counts it if there are too many at once.

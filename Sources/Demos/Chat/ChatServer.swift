@@ -5,7 +5,7 @@
 //          |                                       |                              |
 //          +-------- /quit, lost, idle, too slow, flooding -----------------------+--> gone
 
-import Reactor
+internal import Reactor
 
 /// A chat server, independent of its connections.
 ///

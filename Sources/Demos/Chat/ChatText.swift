@@ -1,7 +1,7 @@
 // Decides which text may reach another member's terminal, in one place. Terminals interpret control sequences, so
 // anything but visible characters is refused, from members and from other servers alike.
 
-import Reactor
+internal import Reactor
 
 /// A refused request of a member, with the reason in words.
 struct ChatRefusal: Error, Hashable, CustomStringConvertible {

@@ -1,7 +1,7 @@
 // The members of other servers, as announced by these: for /who and for private messages. A server that is silent for a
 // while is forgotten with all its members.
 
-import Reactor
+internal import Reactor
 
 /// The members of other servers.
 final class RemoteMembers {

@@ -6,7 +6,7 @@
 //        |  +--none left: reset--> over+--client left, loop drains--> over
 //        +------- failed ----------+
 
-import Reactor
+internal import Reactor
 
 /// The handler of a proxy's client.
 package final class ProxySession: ConnectionHandler {

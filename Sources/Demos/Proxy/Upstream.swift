@@ -5,7 +5,7 @@
 //
 //     `drain` and `undrain` apply to either: a draining upstream gets no new connections, and keeps those it has.
 
-import Reactor
+internal import Reactor
 
 /// The state of an upstream.
 package struct Upstream: Sendable {

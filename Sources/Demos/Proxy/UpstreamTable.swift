@@ -1,7 +1,7 @@
 // The upstreams of a proxy, shared by its loops: the choice of an upstream, what became of each connection, and the
 // counters. It is locked a few times per connection, never per message.
 
-import Reactor
+internal import Reactor
 import Synchronization
 
 /// Counters of a proxy's clients.

@@ -2,7 +2,7 @@
 // variants are used.
 
 import CReactor
-import Reactor
+internal import Reactor
 
 /// The system's name databases (nsswitch.conf(5)).
 enum SystemNames {

@@ -5,7 +5,7 @@
 //            ^                  |                    |                                          +--different: removed
 //            +--- start over ---+ changed            +--lost: the partial file is kept
 
-import Reactor
+internal import Reactor
 package import ServedFiles
 
 /// The local destination of a download. Its methods may block; they are called on threads of the pool.

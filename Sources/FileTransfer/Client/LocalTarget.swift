@@ -2,7 +2,7 @@
 // renamed when it is complete. It is locked, so that two downloads never write to the same file.
 
 import CReactor
-import Reactor
+internal import Reactor
 package import ServedFiles
 package import SystemPackage
 

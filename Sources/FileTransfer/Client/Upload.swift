@@ -4,8 +4,8 @@
 //     asking --ready--> hashing the server's part --equal, or from the start--> sending and hashing --> sealed --> over
 //        +-- refused: over                               (refused at any time: over, the connection is reset)
 
-import Reactor
-import ServedFiles
+internal import Reactor
+internal import ServedFiles
 
 /// An operation that uploads a file, resuming an earlier attempt if possible.
 package final class Upload: TransferOperation {

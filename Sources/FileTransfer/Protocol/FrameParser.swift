@@ -4,7 +4,7 @@
 //     prefix --four bytes--> header --complete--> content --complete--> prefix
 //        +--- invalid length: refused                +-- no content: at once
 
-import Reactor
+internal import Reactor
 
 /// A parser that splits a stream into frames.
 package struct FrameParser {

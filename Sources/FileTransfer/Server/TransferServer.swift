@@ -1,8 +1,8 @@
 // The state that all connections of a server share: the store, permissions, cached hashes, and interrupted uploads that
 // can be resumed. Thread-safe.
 
-import Reactor
-import ServedFiles
+internal import Reactor
+internal import ServedFiles
 import Synchronization
 
 /// A file transfer server.

@@ -1,8 +1,8 @@
 // Receiving files. A file has a temporary name until it is complete and its hash matches the client's; on any earlier
 // failure it is removed. Only a partial file that the client asked to keep survives an interruption, for a while.
 
-import Reactor
-import ServedFiles
+internal import Reactor
+internal import ServedFiles
 
 /// A file being received, with its place among the open files for as long as it is open.
 private final class PlacedSink: FileSink {

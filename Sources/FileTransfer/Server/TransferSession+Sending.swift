@@ -2,8 +2,8 @@
 // the content, in a frame of its own.
 
 import FoundationEssentials
-import Reactor
-import ServedFiles
+internal import Reactor
+internal import ServedFiles
 
 extension TransferSession {
     /// An entry of a list, as encoded in JSON.

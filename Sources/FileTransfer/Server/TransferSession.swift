@@ -8,7 +8,7 @@
 //
 // TransferSession+Sending.swift sends files, TransferSession+Receiving.swift receives them.
 
-import Reactor
+internal import Reactor
 
 /// The handler of a client's connection on the server.
 final class TransferSession: ConnectionHandler {

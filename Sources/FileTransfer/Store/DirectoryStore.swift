@@ -1,8 +1,8 @@
 // The store backed by a directory; nothing outside of it can be reached (ServedFiles/ServedDirectory.swift).
 
-import Reactor
+internal import Reactor
 package import ServedFiles
-import SystemPackage
+internal import SystemPackage
 
 /// A directory as a store of transferred files.
 package final class DirectoryStore: TransferStore {

@@ -1,6 +1,6 @@
 // The hash that both sides compare. Its implementation is passed in, so that the protocol depends on no library.
 
-import ServedFiles
+internal import ServedFiles
 
 /// A hash computed incrementally.
 package protocol TransferHash: Sendable {

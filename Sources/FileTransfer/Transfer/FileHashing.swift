@@ -1,7 +1,7 @@
 // Hashes a file off the loop, piece by piece, so that many files share the threads fairly and a disconnected client
 // costs at most one more piece. Reads ahead of sendfile(2), which then finds the file in the page cache.
 
-import Reactor
+internal import Reactor
 
 /// A file being hashed.
 final class FileHashing {

@@ -8,8 +8,8 @@
 //     arriving --flush()--> flushing --all written--> calls back             commit and discard come after that
 //         +-----fails (the disk is full)------------> failure: further input is discarded
 
-import Reactor
-import ServedFiles
+internal import Reactor
+internal import ServedFiles
 
 /// A file being received.
 final class IncomingFile {

@@ -1,8 +1,8 @@
 // Blocking work of a transfer. When the pool's queue is full, the work is retried soon: a transfer in progress can
 // wait, and the queue is bounded precisely because many of them run at once.
 
-import Reactor
-import ServedFiles
+internal import Reactor
+internal import ServedFiles
 
 extension EventLoop {
     private static let pause = Duration.milliseconds(5)

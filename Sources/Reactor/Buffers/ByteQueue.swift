@@ -1,9 +1,9 @@
 // A first-in, first-out queue of bytes that wait to be sent, or for the rest of their message. Its memory is
-// contiguous, and allocated only while bytes are queued.
+// contiguous; it stays until the queue is dropped, and SpareQueues.swift decides when that is.
 
 /// A growing queue of bytes. A connection has one only while bytes are queued.
-@safe final class ByteQueue {
-    // Safe: `memory` is nil or holds `capacity` bytes; `head <= tail <= capacity`; freed when empty and in deinit.
+@safe final class ByteQueue: ReusableQueue {
+    // Safe: `memory` is nil or holds `capacity` bytes; `head <= tail <= capacity`; freed when outgrown and in deinit.
     private var memory: UnsafeMutableRawPointer?
     private(set) var capacity = 0
     private var head = 0
@@ -45,14 +45,8 @@
         tail -= number
     }
 
-    /// Removes all bytes, and frees the memory if it is larger than `limit` bytes.
-    func removeAll(keeping limit: Int) {
-        (head, tail) = (0, 0)
-        guard capacity > limit else { return }
-        unsafe memory?.deallocate()
-        unsafe memory = nil
-        capacity = 0
-    }
+    /// Removes all bytes; the memory stays.
+    func removeAll() { (head, tail) = (0, 0) }
 
     private func makeRoom(for number: Int) {
         if capacity - tail >= number { return }

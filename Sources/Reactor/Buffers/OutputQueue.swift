@@ -50,7 +50,7 @@ final class QueuedFile {
 }
 
 /// A queue of bytes and files to send. A connection has one only while output or an unreported outcome is left.
-final class OutputQueue {
+final class OutputQueue: ReusableQueue {
     /// The weight of a file in bytes, since its contents are not in memory: 16 files reach the default high watermark.
     static let fileWeight = 4096
 
@@ -59,6 +59,8 @@ final class OutputQueue {
     private var bytesBehindFiles = 0
     private var outcomes: [() -> Void] = []
 
+    /// The bytes of memory that the queue holds.
+    var capacity: Int { bytes.capacity }
     /// The number of queued bytes in memory.
     var byteCount: Int { bytes.count }
     /// The number of queued bytes in files.
@@ -98,8 +100,8 @@ final class OutputQueue {
     func removeFirstFile(_ kernel: any SystemCalls) { finish(files.removeFirst(), kernel) }
 
     /// Discards all queued output; the outcomes of the files remain to be reported.
-    func removeAll(_ kernel: any SystemCalls, keeping limit: Int) {
-        bytes.removeAll(keeping: limit)
+    func removeAll(_ kernel: any SystemCalls) {
+        bytes.removeAll()
         for file in files { finish(file, kernel) }
         files = []
     }

@@ -226,7 +226,7 @@ extension Connection {
     func dropQueue() {
         guard let queue else { return }
         state.remove(.queued)
-        queue.removeAll(loop.kernel, keeping: .max)
+        queue.removeAll(loop.kernel)
         if queue.hasOutcomes {
             state.insert(.owesFileOutcome)
         } else {

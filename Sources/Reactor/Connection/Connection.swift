@@ -121,8 +121,8 @@ public import SystemPackage
         updateInterest()
     }
 
-    /// Resumes reading. While output is above its high watermark, reading stays paused and resumes by itself once it is
-    /// below the low one.
+    /// Resumes reading. While backpressure pauses reading (``pressurePolicy``), it stays paused and resumes by itself once
+    /// queued output is at or below the low watermark.
     public func resumeReading() {
         guard state.contains(.pausedByUser) else { return }
         state.remove(.pausedByUser)

@@ -5,27 +5,25 @@
 import SystemPackage
 
 extension EventLoop {
-    private static let spareQueues = 64
-    private static let spareQueueCapacity = 16 * 1024
-
     /// Returns a queue for a partial message: a recycled one or a new one.
-    func takeQueue() -> ByteQueue { queues.popLast() ?? ByteQueue() }
+    func takeQueue() -> ByteQueue { spareInput.take() ?? ByteQueue() }
 
     /// Recycles a queue that is no longer needed, so that partial messages in every turn allocate nothing.
     func recycle(_ queue: ByteQueue) {
-        guard queues.count < Self.spareQueues else { return }
-        queue.removeAll(keeping: Self.spareQueueCapacity)
-        queues.append(queue)
+        queue.removeAll()
+        spareInput.recycle(queue, now: turnTime)
     }
 
+    /// The bytes of memory that the spare queues of output hold.
+    package var spareOutputBytes: Int { spareOutput.byteCount }
+
     /// Returns a queue for a connection's output: a recycled one or a new one.
-    func takeOutputQueue() -> OutputQueue { outputQueues.popLast() ?? OutputQueue() }
+    func takeOutputQueue() -> OutputQueue { spareOutput.take() ?? OutputQueue() }
 
     /// Recycles a queue that is no longer needed, so that queued output in every turn allocates nothing.
     func recycle(_ queue: OutputQueue) {
-        guard outputQueues.count < Self.spareQueues else { return }
-        queue.removeAll(kernel, keeping: Self.spareQueueCapacity)
-        outputQueues.append(queue)
+        queue.removeAll(kernel)
+        spareOutput.recycle(queue, now: turnTime)
     }
 
     /// Receives into the loop's receive buffer.

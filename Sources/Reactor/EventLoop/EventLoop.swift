@@ -136,9 +136,9 @@ public final class EventLoop {
     let gatherBuffer: RawBuffer
     /// The number of bytes in ``gatherBuffer``.
     var gathered = 0
-    /// Spare queues for reuse: of partial input, and of output.
-    var queues: [ByteQueue] = []
-    var outputQueues: [OutputQueue] = []
+    /// Spare queues for reuse: of partial input, and of output. A loop keeps at most 5 MiB in both together.
+    let spareInput = SpareQueues<ByteQueue>(byteLimit: 1 << 20)
+    let spareOutput = SpareQueues<OutputQueue>(byteLimit: 4 << 20)
     /// Whether this thread had `SIGPIPE` blocked before the first file was sent; `nil` before that.
     var brokenPipeWasBlocked: Bool?
     /// A spare descriptor, released when none are left, to accept a connection and refuse it properly.

@@ -98,6 +98,7 @@ public final class RandomProgram {
         limits.bytesSentPerTurn = random.pick([1000, 262_144])
         limits.acceptsPerTurn = random.pick([1, 64])
         limits.backlog = random.pick([0, 2, 511])
+        limits.pressurePolicy = seed % 4 == 0 ? .reportsOnly : .pausesReading
     }
 
     /// Schedules an action on the loop after a number of microseconds.

@@ -2,7 +2,7 @@
 // tests that pin which system calls the framework makes, and in which order.
 
 public import Reactor
-public import SystemPackage
+package import SystemPackage
 
 /// A kernel that returns scripted results and records every deviation from the script.
 public final class ScriptedKernel: SystemCalls {

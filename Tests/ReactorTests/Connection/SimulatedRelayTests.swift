@@ -76,6 +76,8 @@ final class RelayWorld {
     static let delays = [1000...1000, 20_000...20_000, 10_000...2_000_000]
     static let stalls = [Duration.zero, .milliseconds(1), .milliseconds(200), .seconds(20)]
     static let amount = 256 * 1024
+    /// Watermarks that little more than one segment reaches.
+    static let tight = RelayWorld.limits { ($0.outputLowWatermark, $0.outputHighWatermark) = (100, 500) }
 
     /// Sends everything to the echo server behind the proxy while reading as the combination has it; returns whether it
     /// came back within a virtual minute after the stall.
@@ -86,7 +88,9 @@ final class RelayWorld {
         (client.readSize, client.pace) = (pace.size, pace.pause)
         client.write(pattern(Self.amount))
         if stall > .zero {
-            try world.run { client.received.count >= Self.amount / 8 || world.now > MonotonicTime(nanoseconds: 1 << 36) }
+            try world.run {
+                client.received.count >= Self.amount / 8 || world.now > MonotonicTime(nanoseconds: 1 << 36)
+            }
             client.stall()
             try world.run(for: stall)
             client.resume()
@@ -104,7 +108,8 @@ final class RelayWorld {
                 for stall in Self.stalls {
                     var faults = Faults.none
                     faults.delay = delay
-                    let relay = try RelayWorld(backend, faults: faults)
+                    let relay = try RelayWorld(
+                        backend, faults: faults, limits: Self.tight, serverLimits: Self.tight)
                     let (passed, client) = try passes(relay.world, pace, stall)
                     #expect(passed, "\(pace), delay \(delay), stall \(stall): \(client.state)")
                     #expect(client.received == pattern(Self.amount))
@@ -122,17 +127,17 @@ final class RelayWorld {
     /// The reason for all this: two connections that each pause for their own output wait for each other.
     @Test(arguments: Backend.all) func connectionsThatPauseForTheirOwnOutputStop(_ backend: Backend) throws {
         var stopped = 0
-        for delay in Self.delays {
+        for (index, delay) in Self.delays.enumerated() {
             var faults = Faults.none
             faults.delay = delay
             let world = try Simulation(seed: 1, faults: faults, backend: backend) {
                 ($0.sendBuffer, $0.receiveBuffer) = (4096, 4096)
             }
             var other: Connection?
-            try world.listen(on: RelayWorld.front, limits: RelayWorld.limits()) { client in
+            try world.listen(on: RelayWorld.front, limits: Self.tight) { client in
                 client.pauseReading()
                 try world.loop.connect(
-                    to: RelayWorld.back, limits: RelayWorld.limits(),
+                    to: RelayWorld.back, limits: Self.tight,
                     handler: { server in
                         other = server
                         client.resumeReading()
@@ -140,8 +145,8 @@ final class RelayWorld {
                     }, failed: { _ in client.abort() })
                 return Forwarding { other }
             }
-            try world.listen(on: RelayWorld.back, limits: RelayWorld.limits()) { _ in EchoHandler() }
-            if try !passes(world, Self.paces[3], Self.stalls[2]).passed { stopped += 1 }
+            try world.listen(on: RelayWorld.back, limits: Self.tight) { _ in EchoHandler() }
+            if try !passes(world, Self.paces[index + 1], Self.stalls[2]).passed { stopped += 1 }
         }
         #expect(stopped > 0)
     }
@@ -156,13 +161,13 @@ final class RelayWorld {
         for seed in 0..<20 as Range<UInt64> {
             var faults = Faults.harsh
             (faults.reset, faults.stuckPeer, faults.abortedAccept) = (0, 0, 0)
-            faults.outOfDescriptors = 0
+            (faults.outOfDescriptors, faults.failingRegistration) = (0, 0)
             let relay = try RelayWorld(backend, seed: seed, faults: faults)
             let client = relay.world.connect(to: RelayWorld.front)
             client.write(pattern(20_000))
             client.closeWrite()
             try relay.world.run(within: .seconds(300)) { client.isOver }
-            // Registrations fail at random, which ends a connection, but never silently.
+            // The connection to the server may fail, but never silently.
             #expect(client.wasReset || client.received == pattern(20_000))
             try relay.world.run(within: .seconds(300)) { !relay.results.isEmpty || relay.server == nil }
             try relay.world.check()
@@ -370,8 +375,8 @@ final class RelayWorld {
         let client = relay.world.connect(to: RelayWorld.front)
         (client.readSize, client.pace) = (100, .seconds(1))
         client.write(pattern(12_000))
-        try relay.world.run(within: .seconds(200)) { client.received.count == 12_000 }
-        #expect(relay.results.isEmpty)
+        try relay.world.run(within: .seconds(200)) { client.received.count == 7000 || client.isOver }
+        #expect(relay.results.isEmpty && !client.isOver)
         try relay.world.check()
     }
 
@@ -412,13 +417,14 @@ final class RelayWorld {
             if finishes {
                 client.closeWrite()
                 try relay.world.runToEnd()
-                #expect(relay.results[0].isComplete && client.ended)
+                #expect(relay.results[0].isComplete)
                 #expect(relay.world.loop.statistics.drainsAborted == 0)
             } else {
                 _ = try? relay.world.runToEnd()
                 #expect(relay.results.count == 1)
             }
             try relay.world.check()
+            #expect(client.ended == finishes && client.wasReset == !finishes)
         }
     }
 
@@ -454,7 +460,7 @@ final class RelayWorld {
                 try world.run(for: .milliseconds(1))
                 client.write("third")
                 client.closeWrite()
-                try world.run { result != nil }
+                try world.run { result != nil && client.isOver }
                 #expect(client.text == text.dropFirst(3) + "third" && result?.isComplete == true)
                 try world.check()
             }

@@ -25,7 +25,8 @@ import Testing
 
     @Test func everyLimitIsInTheTable() {
         expectComplete(
-            Self.limits, of: Limits(), apart: [Bool.self, FilePermissions?.self, Limits.KeepAlive?.self])
+            Self.limits, of: Limits(),
+            apart: [Bool.self, PressurePolicy.self, FilePermissions?.self, Limits.KeepAlive?.self])
         expectComplete(Self.limits, of: Limits.KeepAlive(), prefix: "keepAlive.", apart: [])
     }
 

@@ -117,7 +117,7 @@ import Testing
             isSame = isSame && queue.count == written - read
         }
         #expect(isSame)
-        queue.removeAll(keeping: 0)
+        queue.removeAll()
         #expect(queue.isEmpty && queue.withFirst(9) { $0.byteCount } == 0)
     }
 

@@ -55,7 +55,6 @@ public final class Relay {
         for side in living { side.begin() }
         for side in [forward, back] where !side.own.hasHandler {
             // `closed` was called before: there is no callback to come.
-            side.isOver = true
             sideClosed(side, side.own.closeReason ?? CloseReason(.closed), isLate: true)
         }
     }

@@ -9,7 +9,6 @@ final class RelaySide: ConnectionHandler {
     var former: HandlerBox?
     /// The number of bytes given to the other side.
     var count = 0
-    var isOver = false
     var reason: CloseReason?
 
     init(own: Connection, other: Connection) {
@@ -79,7 +78,7 @@ final class RelaySide: ConnectionHandler {
     }
 
     func closed(_ connection: Connection, reason: CloseReason) {
-        isOver = true
+        own.state.remove(.relayed)
         if let former {
             self.former = nil
             former.untraced.closed(connection, reason: reason)
