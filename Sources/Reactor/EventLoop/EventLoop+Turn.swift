@@ -3,8 +3,8 @@
 //     flush unflushed output -> flush changes of interest -> wait -> read the clock
 //       -> events -> redispatched sources -> accepts -> timers -> tasks -> jobs -> closings -> release
 //
-// Each step works on what was queued when it began (invariant 8), and each list has a budget (invariant 6); while one
-// of them is not empty, the wait does not block (invariant 7).
+// Each step works on what was queued when it began (invariant 8), except that jobs run in rounds; and each list has a
+// budget (invariant 6). While one of them is not empty, the wait does not block (invariant 7).
 
 import SystemPackage
 
@@ -12,6 +12,8 @@ extension EventLoop {
     private static let taskBudget = 1024
     private static let timerBudget = 4096
     private static let jobBudget = 1024
+    /// How often in a turn the jobs that other jobs have enqueued are run, too: an actor call is two of them.
+    private static let jobRounds = 128
     private static let closingBudget = 512
     /// The number of jobs that a loop still runs when it ends. Any left after that belong to tasks that never end.
     private static let lastJobs = 100_000
@@ -34,7 +36,7 @@ extension EventLoop {
         if timers.mayBeDue(at: turnTime) { fireTimers(upTo: lastTimer) }
         if taskCount > 0 { runTasks(budget: min(taskCount, Self.taskBudget)) }
         // This includes the jobs that the events of this turn enqueued.
-        if !executor.jobs.isEmpty { runJobs(budget: Self.jobBudget) }
+        if !executor.jobs.isEmpty { runRoundsOfJobs() }
         if !closing.isEmpty { closing.drain(budget: Self.closingBudget) { $0.finishClosing() } }
         registry.releaseRetired()
         if callbackClock.isMeasuring { measureTurn() }
@@ -139,6 +141,20 @@ extension EventLoop {
             task()
             callbackReturned(named: "task")
         }
+    }
+
+    /// Runs the queued jobs, and those that they enqueue, so that a task which calls actors goes on within the turn: its
+    /// output then leaves in one send, and its interest is flushed once. A task that yields indefinitely takes part in
+    /// every round, and no more.
+    @inline(never)
+    private func runRoundsOfJobs() {
+        var (left, rounds) = (Self.jobBudget, Self.jobRounds)
+        repeat {
+            let number = min(left, executor.jobs.count)
+            runJobs(budget: number)
+            left -= number
+            rounds -= 1
+        } while !executor.jobs.isEmpty && left > 0 && rounds > 0
     }
 
     private func runJobs(budget: Int) {
