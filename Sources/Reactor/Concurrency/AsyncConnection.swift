@@ -8,8 +8,8 @@
 ///         try await connection.write(buffer.span.extracting(..<count))
 ///     }
 ///
-/// It belongs to one task and is not `Sendable`; other tasks use a ``writer(_:limit:)``. Everything runs on the loop's
-/// thread, without executor hops. The ``Limits`` apply as to every connection: when the idle time, the first-message
+/// It belongs to one task and is not `Sendable`; ``split()`` makes two halves for two tasks, and other threads use a
+/// ``writer(_:limit:)``. Everything runs on the loop's thread, without executor hops. The ``Limits`` apply as to every connection: when the idle time, the first-message
 /// time, the write stall time or the output limit closes it, the next read or write throws.
 public struct AsyncConnection {
     @usableFromInline let core: ConnectionTask

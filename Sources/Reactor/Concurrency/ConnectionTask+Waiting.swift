@@ -48,14 +48,14 @@ extension ConnectionTask {
     nonisolated(nonsending) func waitForInput(beyond number: Int = 0) async throws(WaitError) -> Bool {
         while unreadCount <= number {
             if hasEnded { return false }
-            if !connection.state.isOpen || deadlines != nil { try checkOpen() }
+            if !connection.state.isOpen || deadlines != nil { try checkOpen(deadlines) }
             if isHolding {
                 isHolding = false
                 connection.resumeReading()
             }
-            waitsFor = .input
-            await suspend()
-            waitsFor = .nothing
+            waitsForInput = true
+            await suspend(self)
+            waitsForInput = false
             if wasCancelled { throw .cancelled }
         }
         return true
@@ -104,46 +104,52 @@ extension ConnectionTask {
         while connection.queuedBytes > connection.limits.low {
             connection.state.insert(.owesDrained)
             connection.askForFlush()
-            waitsFor = .room
-            await suspend()
-            waitsFor = .nothing
-            if wasCancelled { throw .cancelled }
+            waitsForRoom = true
+            let wait = roomWait
+            await suspend(wait)
+            waitsForRoom = false
+            if wait.wasCancelled { throw .cancelled }
             try checkWritable()
         }
     }
 
     // MARK: Waiting
 
+    /// The suspension of a task that waits for room.
+    var roomWait: Suspension { halves?.roomWait ?? self }
+
     /// Suspends the task until the connection resumes it.
     @inline(__always)
-    private nonisolated(nonsending) func suspend() async {
+    private nonisolated(nonsending) func suspend(_ suspension: Suspension) async {
         if ownsTask && executor.cancellingScopes == 0 && !Task.isCancelled {
-            parking.prepare(self)
+            parking.prepare(suspension)
             await parking.wait()
         } else {
-            await connection.loop.waitCancellably(self)
+            await connection.loop.waitCancellably(suspension)
         }
         sentAtPause = connection.sentCount
     }
 
     /// Waits until the connection is closed, however slowly its peer reads; returns at once when the task is cancelled.
     nonisolated(nonsending) func waitUntilClosed() async {
-        while !connection.isClosed && !Task.isCancelled { await connection.loop.waitCancellably(self) }
+        let wait = halves?.closeWait ?? self
+        while !connection.isClosed && !Task.isCancelled { await connection.loop.waitCancellably(wait) }
     }
 
     @inline(never)
-    private func checkOpen() throws(WaitError) {
-        if deadlines?.isExpired == true { throw .deadline }
+    private func checkOpen(_ deadline: DeadlineScope?) throws(WaitError) {
+        if deadline?.isExpired == true { throw .deadline }
         if !connection.state.isOpen { throw .closed(connection.closeReason) }
     }
 
     private func checkWritable() throws(WaitError) {
-        try checkOpen()
+        try checkOpen(halves.map(\.deadline) ?? deadlines)
         if !connection.state.isDisjoint(with: .keepsFromWriting) { throw .closed(nil) }
     }
 
-    /// Resumes a waiting task, whose deadline has passed.
+    /// Resumes the waiting tasks, to check their deadlines, one of which has passed.
     func deadlinePassed() {
-        if waitsFor != .nothing { executor.resume(self) }
+        if waitsForInput || waitsForRoom { executor.resume(self) }
+        if halves != nil { resumeHalves() }
     }
 }

@@ -3,6 +3,7 @@
 //
 //     task:     running --read, nothing available--> waits for input --received, ended, closed--> running
 //                  |----write, above the high watermark--> waits for room --drained, closed--> running
+//               after a split, one task may wait for input while another waits for room (ConnectionHalves.swift)
 //
 //     bytes:    received --the task waits for input--> lent to it while it runs, until its next wait --rest--> kept
 //                  |-------it does not---------------> kept, and reading pauses until the task wants more
@@ -15,14 +16,13 @@ import SystemPackage
 /// The handler behind an ``AsyncConnection``.
 @usableFromInline
 final class ConnectionTask: Suspension, ConnectionHandler {
-    /// What the task is waiting for.
-    enum Wait: UInt8 { case nothing, input, room }
-
     @usableFromInline let connection: Connection
     // Also available through the loop, but without reference counting here.
     let executor: LoopExecutor
     let parking: Parking
-    var waitsFor = Wait.nothing
+    /// Whether a task is waiting for input, and for room for output.
+    var waitsForInput = false
+    var waitsForRoom = false
     /// The stream has ended, by the peer or by a draining server.
     var hasEnded = false
     /// Reading is paused because bytes are kept.
@@ -31,8 +31,8 @@ final class ConnectionTask: Suspension, ConnectionHandler {
     private var isDone = false
     /// `closed` has been called.
     private var isOver = false
-    /// Only this object can cancel the task, so its waits need no cancellation handler.
-    let ownsTask: Bool
+    /// Only this object can cancel the task, so its waits need no cancellation handler; `false` after a split.
+    var ownsTask: Bool
     var lent = LentBytes()
     var kept: ByteQueue?
     private var task: Task<Void, Never>?
@@ -46,6 +46,8 @@ final class ConnectionTask: Suspension, ConnectionHandler {
     var deadlines: DeadlineScope?
     /// The outlet of other tasks' output.
     private var outlet: Outlet?
+    /// The shared state of the halves after a split.
+    var halves: ConnectionHalves?
 
     init(_ connection: Connection, server: TaskServer?) {
         self.connection = connection
@@ -77,21 +79,21 @@ final class ConnectionTask: Suspension, ConnectionHandler {
         } else {
             lent = LentBytes(bytes)
         }
-        if waitsFor == .input { executor.resume(self) }
+        if waitsForInput { executor.resume(self) }
         if lent.count > 0 { keepLent() }
         lent = LentBytes()
-        if kept != nil && waitsFor != .input && !isHolding { hold() }
+        if kept != nil && !waitsForInput && !isHolding { hold() }
     }
 
     @usableFromInline
     func ended(_ connection: Connection) {
         hasEnded = true
-        if waitsFor == .input { executor.resume(self) }
+        if waitsForInput { executor.resume(self) }
     }
 
     @usableFromInline
     func drained(_ connection: Connection) {
-        if waitsFor == .room { executor.resume(self) }
+        if waitsForRoom { executor.resume(roomWait) }
     }
 
     /// Never called: a task keeps its bytes itself, and does not hold input with ``Connection/holdInput()``.
@@ -108,6 +110,7 @@ final class ConnectionTask: Suspension, ConnectionHandler {
     func closed(_ connection: Connection, reason: CloseReason) {
         isOver = true
         outlet?.close()
+        if halves != nil { resumeHalves() }
         if isDone { server?.ended(self) } else { executor.resume(self) }
     }
 
@@ -163,7 +166,7 @@ final class ConnectionTask: Suspension, ConnectionHandler {
     func drain() {
         hasEnded = true
         connection.pauseReading()
-        if waitsFor == .input { executor.resume(self) }
+        if waitsForInput { executor.resume(self) }
     }
 
     /// Cancels the task, because the drain's deadline has passed.
@@ -171,6 +174,7 @@ final class ConnectionTask: Suspension, ConnectionHandler {
         wasCancelled = true
         task?.cancel()
         executor.resume(self)
+        if halves != nil { resumeHalves() }  // their tasks are children, or end when the connection has closed
     }
 
     // MARK: Other tasks

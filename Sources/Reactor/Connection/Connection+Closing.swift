@@ -108,6 +108,7 @@ extension Connection {
         owner?.connectionClosed(self)
         owner = nil
         if state.contains(.owesFileOutcome) { deliverFileOutcomes() }
+        if !loop.sourceTasks.isEmpty { loop.sourceTasks.cancel(of: self) }
         deliverClosed(closeReason ?? CloseReason(.closed))
         loop.connectionFinished()
     }

@@ -11,7 +11,7 @@
 //   5. No user code runs inside `write`, `close` or `cancel`.                                      Connection
 //   6. Every inner loop has a budget; the rest is redispatched in the next turn.                   EventLoop+Turn
 //   7. The wait does not block iff work is queued; otherwise until the next deadline, rounded up.  EventLoop+Turn
-//   8. Work added during a turn runs in the next.                                                  EventLoop+Turn
+//   8. Work added during a turn runs in the next; jobs of tasks, also later in the same.           EventLoop+Turn
 //   9. Deadlines are monotonic.                                                                    TimerQueue
 //  10. Would-block is not an error; `EINTR` is invisible.                                          SystemResult
 //  11. No send delivers `SIGPIPE` (`MSG_NOSIGNAL`; blocked for sendfile(2)).        CReactor, EventLoop+Files
@@ -101,6 +101,8 @@ public final class EventLoop {
     public let serialExecutor: LoopSerialExecutor
     /// The server's per-loop state; `nil` when the loop belongs to no server.
     var companion: LoopCompanion?
+    /// The tasks that end with a connection.
+    let sourceTasks = SourceTasks()
     /// The signals being watched: a second watch of the same signal would steal some of its deliveries.
     var watchedSignals: Set<Signal> = []
     /// Watched regular files, which are always ready.
