@@ -27,8 +27,8 @@ extension AsyncConnection {
 ///
 /// Two tasks that read at the same time are a programming error, which traps; so is the use on another thread than the
 /// loop's.
-// Safe to share: each use checks that it is on the loop's thread.
 public struct ConnectionReadHalf: @unchecked Sendable {
+    // Safe to share: each use checks that it is on the loop's thread.
     let core: ConnectionTask
 
     private var connection: AsyncConnection {
@@ -84,8 +84,8 @@ public struct ConnectionReadHalf: @unchecked Sendable {
 /// Each write is a message that is written whole; tasks that write at the same time take turns, first come, first
 /// served. Use on another thread than the loop's is a programming error, which traps: other threads use a
 /// ``AsyncConnection/writer(_:limit:)``.
-// Safe to share: each use checks that it is on the loop's thread.
 public struct ConnectionWriteHalf: @unchecked Sendable {
+    // Safe to share: each use checks that it is on the loop's thread.
     let core: ConnectionTask
     /// The deadline of the writes with this value.
     let deadline: DeadlineScope?
@@ -145,6 +145,7 @@ extension ConnectionTask {
     func checkThread() {
         precondition(
             executor.isOnLoop || connection.loop.isShutDown,
-            "a half of a connection is used by tasks of its loop only; other threads use AsyncConnection.writer(_:limit:)")
+            "a half of a connection is used by tasks of its loop only; other threads use AsyncConnection.writer(_:limit:)"
+        )
     }
 }

@@ -106,7 +106,9 @@ extension EventLoop {
     /// Waits until the suspension is resumed or the task is cancelled; ``Suspension/wasCancelled`` says which.
     @inline(never)
     nonisolated(nonsending) func waitCancellably(_ suspension: Suspension) async {
-        precondition(suspension.job == nil, "two tasks wait for one event: let one of them wait, and share what it receives")
+        precondition(
+            suspension.job == nil,
+            "two tasks wait for one event: let one of them wait, and share what it receives")
         suspension.number &+= 1
         suspension.wasCancelled = false
         let number = suspension.number

@@ -153,6 +153,7 @@ import Testing
             #expect(first?.kind == .cancelled)
             try await tasks[2].value
             client.closeWrite()
+            try await loop.wait { notes.all.count == 2 }
             client.close()
         }
         #expect(notes.all == ["1000000", "c"])
@@ -189,7 +190,8 @@ import Testing
         try AsyncWorld(backend: .epoll(), isSimulated: true).run { loop in
             let ready = Notes()
             let serving = loop.task { [ready] loop in
-                try await loop.serve(on: .loopback(port: 7000), listening: { _ in ready.add("listening") }) { connection in
+                try await loop.serve(on: .loopback(port: 7000), listening: { _ in ready.add("listening") }) {
+                    connection in
                     let (reader, writer) = connection.split()
                     async let end = reader.read()
                     let isAtEnd = try await end == nil
