@@ -59,7 +59,7 @@ package final class UpstreamTable: Sendable {
     /// - Parameters:
     ///   - tried: the upstreams that this client's connection has tried.
     ///   - now: the current time.
-    /// - Returns: The upstream's index and how many others are left to try; `nil` if there is none.
+    /// - Returns: The upstream's index and how many others are left to try; `nil` if no upstream is left.
     func choose(besides tried: [Int], _ now: MonotonicTime) -> (index: Int, left: Int)? {
         state.withLock { state in
             let candidates = state.upstreams.indices.filter {

@@ -26,7 +26,9 @@ import Testing
     @Test func aLoadIsSpreadAndNothingIsLost() async throws {
         _ = try await RunningServer.run { first in
             _ = try await RunningServer.run { second in
-                let to = ["--to", "\(first.address),\(second.address)", "--loops", "2", "--balance", "least-connections"]
+                let to = [
+                    "--to", "\(first.address),\(second.address)", "--loops", "2", "--balance", "least-connections",
+                ]
                 let outcome = try await RunningServer.run(command: ["proxy"], to) { proxy in
                     let load = try await Program.run(
                         "load", proxy.address, "--connections", "8", "--duration", "300ms", "--size", "4096")
@@ -73,7 +75,9 @@ import Testing
     func haproxyReadsOurHeader(_ version: String) async throws {
         let arguments = ["--proxy-protocol", "127.0.0.0/8", "--allow", "127.0.0.7/32"]
         let outcome = try await RunningServer.run(arguments) { server in
-            try await RunningHAProxy.run(before: server.address, version == "v1" ? "send-proxy" : "send-proxy-v2", accepting: true) { address in
+            try await RunningHAProxy.run(
+                before: server.address, version == "v1" ? "send-proxy" : "send-proxy-v2", accepting: true
+            ) { address in
                 let words = ["--to", address, "--send-proxy", version]
                 let proxy = try await RunningServer.run(command: ["proxy"], words) { proxy in
                     let friend = try await Self.netcat(["-N", "-s", "127.0.0.7", "127.0.0.1", proxy.port], "hello\n")

@@ -30,23 +30,32 @@ extension ProxyHeader {
     private static func binary(_ source: SocketAddress?, _ destination: SocketAddress?) -> [UInt8] {
         // LOCAL: the connection is the proxy's own.
         guard let source, let destination else { return signature + [0x20, 0, 0, 0] }
-        let start = signature + [0x21]
+        var bytes = signature
         switch (source.storage, destination.storage) {
         case (.ipv4(let from, let fromPort), .ipv4(let to, let toPort)):
-            return start + [0x11, 0, 12] + from.networkBytes + to.networkBytes + fromPort.networkBytes
-                + toPort.networkBytes
+            bytes += [0x21, 0x11, 0, 12]
+            bytes += from.networkBytes
+            bytes += to.networkBytes
+            bytes += fromPort.networkBytes
+            bytes += toPort.networkBytes
         case (.unix(let from), .unix(let to)):
-            return start + [0x31, 0, UInt8(2 * unixNameLength)] + padded(from) + padded(to)
+            bytes += [0x21, 0x31, 0, UInt8(2 * unixNameLength)]
+            bytes += padded(from)
+            bytes += padded(to)
         case (.unix, _), (_, .unix):
-            return start + [0, 0, 0]
+            bytes += [0x21, 0, 0, 0]
         default:
-            return start + [0x21, 0, 36] + source.addressBytes + destination.addressBytes + source.port.networkBytes
-                + destination.port.networkBytes
+            bytes += [0x21, 0x21, 0, 36]
+            bytes += source.addressBytes
+            bytes += destination.addressBytes
+            bytes += source.port.networkBytes
+            bytes += destination.port.networkBytes
         }
+        return bytes
     }
 
     private static func padded(_ name: [UInt8]) -> [UInt8] {
-        name.prefix(unixNameLength) + [UInt8](repeating: 0, count: max(0, unixNameLength - name.count))
+        Array(name.prefix(unixNameLength)) + [UInt8](repeating: 0, count: max(0, unixNameLength - name.count))
     }
 }
 
