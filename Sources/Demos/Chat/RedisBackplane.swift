@@ -2,7 +2,7 @@
 // publish/subscribe, delivery is at most once: lines said while the link is down stay on this server.
 
 package import Reactor
-package import ReactorRedis
+internal import ReactorRedis
 
 /// A backplane that joins a chat's rooms with those of other servers through Redis's publish/subscribe.
 ///

@@ -1,7 +1,7 @@
 // Active health checks: a TCP connection to each upstream at an interval, closed as soon as it is established. One loop
 // of a proxy makes them for all.
 
-internal import Reactor
+package import Reactor
 
 /// The health checks of a proxy's upstreams. Confined to a loop's thread; they end with the loop.
 package final class HealthChecks {

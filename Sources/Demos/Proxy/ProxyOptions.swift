@@ -1,6 +1,6 @@
 // What a proxy is asked to do.
 
-internal import Reactor
+package import Reactor
 
 /// How a proxy distributes connections among its upstreams.
 package enum ProxyBalance: String, Sendable, CaseIterable {

@@ -1,6 +1,6 @@
 // A proxy's part on one loop: it makes a session for each client, and knows the relays whose bytes are not counted yet.
 
-internal import Reactor
+package import Reactor
 
 /// A proxy on one loop. Confined to the loop's thread; several share an ``UpstreamTable``.
 package final class ProxyServer {

@@ -6,7 +6,7 @@
 //        |  +--none left: reset--> over+--client left, loop drains--> over
 //        +------- failed ----------+
 
-internal import Reactor
+package import Reactor
 
 /// The handler of a proxy's client.
 package final class ProxySession: ConnectionHandler {

@@ -1,6 +1,6 @@
 // An upstream as the command line names it: `HOST:PORT`, `HOST:PORT=WEIGHT`, `unix:PATH` or `unix:PATH=WEIGHT`.
 
-internal import Reactor
+package import Reactor
 
 /// The destination of an upstream and its weight.
 package struct UpstreamAddress: Sendable, Hashable {

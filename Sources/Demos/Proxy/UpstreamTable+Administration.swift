@@ -1,6 +1,6 @@
 // A proxy's commands on the admin socket: `upstreams`, `drain UPSTREAM`, `undrain UPSTREAM`.
 
-internal import Reactor
+package import Reactor
 
 extension UpstreamTable {
     /// The commands for the admin socket.

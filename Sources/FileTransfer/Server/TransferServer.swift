@@ -1,7 +1,7 @@
 // The state that all connections of a server share: the store, permissions, cached hashes, and interrupted uploads that
 // can be resumed. Thread-safe.
 
-internal import Reactor
+package import Reactor
 internal import ServedFiles
 import Synchronization
 

@@ -92,7 +92,7 @@ struct ProxyCommand: ParsableCommand {
     private var mostConnections: Int {
         let limit = LinuxKernel.shared.descriptorLimit()
         let descriptors = min(
-            limit.succeeded ? limit.rawValue : .max, serving.program.backend == .select ? 1024 : .max)
+            limit.succeeded ? limit.rawValue : .max, serving.program.selector.backend == .select ? 1024 : .max)
         return max(1, (descriptors - Self.descriptorReserve) / 2)
     }
 
