@@ -35,24 +35,28 @@ final class RelayWorld {
         }
         try world.listen(on: Self.front, limits: limits) { [unowned self] client in
             self.client = client
-            return try begin(client, limits, first)
+            return begin(client, limits, first)
         }
         try world.listen(on: Self.back, limits: serverLimits, handler: server)
     }
 
-    private func begin(_ client: Connection, _ limits: Limits, _ first: [UInt8]) throws -> any ConnectionHandler {
+    private func begin(_ client: Connection, _ limits: Limits, _ first: [UInt8]) -> any ConnectionHandler {
         client.pauseReading()
-        try world.loop.connect(
-            to: Self.back, limits: limits,
-            handler: { [unowned self] connection in
-                server = connection
-                return world.observe(
-                    Scripted {
-                        $0.onConnected = { [unowned self] server in
-                            client.relay(to: server, first: first) { [unowned self] in results.append($0) }
-                        }
-                    })
-            }, failed: { _ in client.abort() })
+        do {
+            try world.loop.connect(
+                to: Self.back, limits: limits,
+                handler: { [unowned self] connection in
+                    server = connection
+                    return world.observe(
+                        Scripted {
+                            $0.onConnected = { [unowned self] server in
+                                client.relay(to: server, first: first) { [unowned self] in results.append($0) }
+                            }
+                        })
+                }, failed: { _ in client.abort() })
+        } catch {
+            client.abort()
+        }
         return Scripted()
     }
 
