@@ -35,24 +35,28 @@ final class RelayWorld {
         }
         try world.listen(on: Self.front, limits: limits) { [unowned self] client in
             self.client = client
-            return try begin(client, limits, first)
+            return begin(client, limits, first)
         }
         try world.listen(on: Self.back, limits: serverLimits, handler: server)
     }
 
-    private func begin(_ client: Connection, _ limits: Limits, _ first: [UInt8]) throws -> any ConnectionHandler {
+    private func begin(_ client: Connection, _ limits: Limits, _ first: [UInt8]) -> any ConnectionHandler {
         client.pauseReading()
-        try world.loop.connect(
-            to: Self.back, limits: limits,
-            handler: { [unowned self] connection in
-                server = connection
-                return world.observe(
-                    Scripted {
-                        $0.onConnected = { [unowned self] server in
-                            client.relay(to: server, first: first) { [unowned self] in results.append($0) }
-                        }
-                    })
-            }, failed: { _ in client.abort() })
+        do {
+            try world.loop.connect(
+                to: Self.back, limits: limits,
+                handler: { [unowned self] connection in
+                    server = connection
+                    return world.observe(
+                        Scripted {
+                            $0.onConnected = { [unowned self] server in
+                                client.relay(to: server, first: first) { [unowned self] in results.append($0) }
+                            }
+                        })
+                }, failed: { _ in client.abort() })
+        } catch {
+            client.abort()
+        }
         return Scripted()
     }
 
@@ -124,31 +128,29 @@ final class RelayWorld {
         }
     }
 
-    /// The reason for all this: two connections that each pause for their own output wait for each other.
+    /// The reason for all this: two connections that each pause for their own output wait for each other. What has piled up
+    /// before the proxy begins to read fills its queue to the server, so it stops reading from the server, which stops too.
     @Test(arguments: Backend.all) func connectionsThatPauseForTheirOwnOutputStop(_ backend: Backend) throws {
-        var stopped = 0
-        for (index, delay) in Self.delays.enumerated() {
-            var faults = Faults.none
-            faults.delay = delay
-            let world = try Simulation(seed: 1, faults: faults, backend: backend) {
-                ($0.sendBuffer, $0.receiveBuffer) = (4096, 4096)
-            }
-            var other: Connection?
+        for isRelay in [true, false] {
+            let world = try Simulation(seed: 1, backend: backend) { ($0.sendBuffer, $0.receiveBuffer) = (4096, 65_536) }
             try world.listen(on: RelayWorld.front, limits: Self.tight) { client in
                 client.pauseReading()
+                var other: Connection?
                 try world.loop.connect(
                     to: RelayWorld.back, limits: Self.tight,
                     handler: { server in
                         other = server
-                        client.resumeReading()
+                        world.loop.schedule(after: .milliseconds(50)) {
+                            if isRelay { client.relay(to: server) } else { client.resumeReading() }
+                        }
                         return Forwarding { client }
                     }, failed: { _ in client.abort() })
                 return Forwarding { other }
             }
             try world.listen(on: RelayWorld.back, limits: Self.tight) { _ in EchoHandler() }
-            if try !passes(world, Self.paces[index + 1], Self.stalls[2]).passed { stopped += 1 }
+            #expect(try passes(world, Self.paces[0], .zero).passed == isRelay)
+            try world.check()
         }
-        #expect(stopped > 0)
     }
 
     private final class Forwarding: ConnectionHandler {
@@ -168,7 +170,9 @@ final class RelayWorld {
             client.closeWrite()
             try relay.world.run(within: .seconds(300)) { client.isOver }
             // The connection to the server may fail, but never silently.
-            #expect(client.wasReset || client.received == pattern(20_000))
+            #expect(
+                client.wasReset || client.received == pattern(20_000),
+                "seed \(seed): \(relay.world.handlers.map { "\($0.reason, default: "open")" })")
             try relay.world.run(within: .seconds(300)) { !relay.results.isEmpty || relay.server == nil }
             try relay.world.check()
             #expect(relay.results.count == (relay.server == nil ? 0 : 1))
@@ -424,7 +428,7 @@ final class RelayWorld {
                 #expect(relay.results.count == 1)
             }
             try relay.world.check()
-            #expect(client.ended == finishes && client.wasReset == !finishes)
+            #expect(client.ended)  // the server, on the same loop, closes when it drains
         }
     }
 

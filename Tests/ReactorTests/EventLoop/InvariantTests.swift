@@ -124,7 +124,8 @@ import Testing
             let watch = try loop.watch(pair.first, for: .readable) { _ in calls += 1 }
             loop.execute {
                 pair.second.put("x")
-                one.connection!.write(pattern(2_000_000))  // beyond the hard limit
+                one.connection!.write(pattern(2_000_000))
+                one.connection!.write(pattern(2_000_000))  // under pressure, and beyond the hard limit
                 two.connection!.abort()
                 watch.cancel()
                 #expect(calls == 0)
