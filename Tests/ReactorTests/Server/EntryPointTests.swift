@@ -17,7 +17,7 @@ import Testing
 
     private final class Count { var connections = 0 }
 
-    @Sendable private static func echo(_ connection: AsyncConnection) async throws {
+    private nonisolated(nonsending) static func echo(_ connection: AsyncConnection) async throws {
         for try await line in connection.lines() { try await connection.write(line + "\n") }
     }
 
@@ -146,11 +146,11 @@ import Testing
 
     /// Type-checks a program against the module that was built; `nil` if the module or the compiler is not found.
     private static func compiles(_ statements: String) throws -> Bool? {
-        guard let build = buildFolder(), access("\(build)/Modules/Reactor.swiftmodule", R_OK) == 0 else { return nil }
+        guard let build = buildFolder(), unsafe access("\(build)/Modules/Reactor.swiftmodule", R_OK) == 0 else { return nil }
         var name = Array("/tmp/reactor-entry-XXXXXX".utf8CString)
         let file = unsafe mkstemp(&name)
         let path = String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        defer { unlink(path) }
+        defer { unsafe unlink(path) }
         let text = Array((types + statements + "\n").utf8)
         #expect(unsafe write(file, text, text.count) == text.count)
         close(file)
