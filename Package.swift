@@ -98,7 +98,8 @@ let package = Package(
         .executableTarget(
             name: "ReactorCommand",
             dependencies: [
-                "CReactor", "CCrypt", "CDispatch", "CServerModels", "Reactor", "ReactorHTTP", "ReactorTFTP", "ReactorRedis",
+                "CReactor", "CCrypt", "CDispatch", "CServerModels", "Reactor", "ReactorHTTP", "ReactorTFTP",
+                "ReactorRedis",
                 "ServedFiles", "Demos", "LoadGenerator", "ServerModels",
                 .target(name: "FileTransfer", condition: .when(traits: ["FileTransfer"])),
                 product("ArgumentParser", "swift-argument-parser", when: "Commands"),

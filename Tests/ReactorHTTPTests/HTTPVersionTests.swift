@@ -201,7 +201,7 @@ import Testing
         let page = names.page(of: Array("/dir/".utf8))
         #expect(page.contains("<a href=\"./a%FF%C3\">a\\xff\\xc3</a>"), "\(page)")
         let root = try #require(DirectoryNames.read(Array("/".utf8), in: directory)).page(of: Array("/".utf8))
-        #expect(root.contains("<a href=\"./new%0Aline\">new\\x0aline</a>") && root.contains(">ü</a>"))
+        #expect(root.contains("new\\x0aline") && !root.contains("new%0A") && root.contains(">ü</a>"))
         #expect(FileName.text([0xe2, 0x82, 0xac, 0xe2, 0x82]) == "€\\xe2\\x82")
         #expect(FileName.text([0x7f, 0xc2, 0x85, 0xed, 0xa0, 0x80]) == "\\x7f\\xc2\\x85\\xed\\xa0\\x80")
     }

@@ -207,7 +207,8 @@ private final class RecordedLog: Sendable {
             set { metadata[key] = newValue }
         }
         func log(event: LogEvent) {
-            let words = (event.metadata ?? [:]).map { "\($0)=\($1)" }.sorted().joined(separator: " ")
+            let all = metadata.merging(event.metadata ?? [:]) { $1 }
+            let words = all.map { "\($0)=\($1)" }.sorted().joined(separator: " ")
             log.add("\(event.level) \(event.message) \(words) ")
         }
     }

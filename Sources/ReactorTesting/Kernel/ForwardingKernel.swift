@@ -108,7 +108,8 @@ extension ForwardingKernel {
         base.read(descriptor, into: buffer)
     }
     package func write(_ descriptor: FileDescriptor, _ bytes: RawSpan) -> SystemResult { base.write(descriptor, bytes) }
-    package func send(_ socket: FileDescriptor, _ bytes: RawSpan, passing descriptors: [FileDescriptor]) -> SystemResult {
+    package func send(_ socket: FileDescriptor, _ bytes: RawSpan, passing descriptors: [FileDescriptor]) -> SystemResult
+    {
         base.send(socket, bytes, passing: descriptors)
     }
     package func receive(

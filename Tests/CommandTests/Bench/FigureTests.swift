@@ -51,9 +51,9 @@ import Testing
         #expect(
             FigureText.markdown(Self.figure).contains(
                 "| connections | poll | C poll |\n|---:|---:|---:|\n| 1 | 2.00* | - |\n| 1,000 | 8.00 | 0.50 |"))
-        let narrow = FigureText.columns(Self.figure, width: 20)
+        let narrow = FigureText.columns(Self.figure, width: 22)
         let rows: [Substring] = narrow.split(whereSeparator: \.isNewline)
-        #expect(rows.dropFirst().allSatisfy { $0.count <= 20 })
+        #expect(rows.dropFirst().allSatisfy { $0.count <= 22 })
         #expect(narrow.contains("C poll"))
     }
 

@@ -115,7 +115,7 @@ import Testing
         #expect(lines[5].contains("6 of accepting, 8 for peers that do not read; 1 stale events, 4 switches"))
         #expect(lines[7].split(separator: " ").first == "fd")
         let words = lines[8].split(separator: " ").joined(separator: " ")
-        #expect(words == "7 127.0.0.1:5 Echo open 2000 B/s 0 B/s 12 MB 250 ms")
+        #expect(words == "7 127.0.0.1:5 Echo open 2000 B/s 0 B/s 12 MiB 250 ms")
         #expect(lines.count == 9)
     }
 
@@ -147,7 +147,7 @@ import Testing
         let before = try Self.snapshot(Self.stats(uptime: 10, bytes: 1), "[]")
         let now = try Self.snapshot(Self.stats(uptime: 12, bytes: 1), Self.connection(5000))
         let later = TopScreen(path: "/s", before: before, now: now).lines(columns: 200, rows: 50)
-        #expect(later[8].split(separator: " ").joined(separator: " ").contains("open - - 12 MB"))
+        #expect(later[8].split(separator: " ").joined(separator: " ").contains("open - - 12 MiB"))
         let first = TopScreen(path: "/s", before: .beginning, now: now).lines(columns: 200, rows: 50)
         #expect(first[8].contains("417 B/s"))
     }
