@@ -77,7 +77,11 @@ import Testing
         String(repeating: "*1\r\n", count: 100_000),
     ]) func aValueThatIsNotWholeIsRefused(_ text: String) {
         let bytes = Array(text.utf8)
-        func decode() throws { _ = try RESPValue(bytes.span.bytes) }
-        #expect(throws: FramingError.self, performing: decode)
+        do throws(FramingError) {
+            let value = try RESPValue(bytes.span.bytes)
+            Issue.record("decoded \(value)")
+        } catch {
+            #expect(!error.description.isEmpty)
+        }
     }
 }

@@ -28,6 +28,6 @@ extension Connection {
     /// Redispatches the connection if it is edge-triggered: the edge of input that arrived earlier was reported to the
     /// descriptor's previous source and is not reported again.
     func lookForEarlyBytes() {
-        if state.wantsToRead && loop.isEdgeTriggered { loop.redispatch(at: self, [.readable, .peerClosed]) }
+        if state.wantsToRead && loop.isEdgeTriggered { loop.redispatch(self, [.readable, .peerClosed]) }
     }
 }

@@ -69,7 +69,7 @@ extension Connection {
             receivesLeft -= 1
             bytesLeft -= count
         }
-        if loop.isEdgeTriggered && state.wantsToRead { loop.redispatch(at: self, readiness) }
+        if loop.isEdgeTriggered && state.wantsToRead { loop.redispatch(self, readiness) }
     }
 
     /// Receives into the loop's receive buffer. A terminal whose other side has hung up reports EIO, which is the end

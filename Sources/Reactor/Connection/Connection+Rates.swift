@@ -127,7 +127,7 @@ extension Connection {
             receivesLeft -= 1
             bytesLeft -= count
         }
-        if loop.isEdgeTriggered && state.wantsToRead { loop.redispatch(at: self, readiness) }
+        if loop.isEdgeTriggered && state.wantsToRead { loop.redispatch(self, readiness) }
     }
 
     // MARK: Writing

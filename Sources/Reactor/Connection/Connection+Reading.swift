@@ -31,7 +31,7 @@ extension Connection {
             bytesLeft -= count
         }
         // Level-triggered, the kernel reports the rest again by itself.
-        if loop.isEdgeTriggered && state.wantsToRead { loop.redispatch(at: self, readiness) }
+        if loop.isEdgeTriggered && state.wantsToRead { loop.redispatch(self, readiness) }
     }
 
     /// Receives and delivers once; returns the number of bytes, or 0 when there were none.

@@ -212,7 +212,7 @@ extension Connection {
         } else if loop.isEdgeTriggered {
             // The kernel took all that was offered, so no edge will follow; level-triggered, it reports writability
             // again.
-            loop.redispatch(at: self, .writable)
+            loop.redispatch(self, .writable)
         }
     }
 

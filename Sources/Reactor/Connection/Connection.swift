@@ -147,11 +147,11 @@ public import SystemPackage
         updateInterest()
         guard isRegistered else { return }
         if state.wantsHeldInput {
-            loop.redispatch(at: self, .readable)
+            loop.redispatch(self, .readable)
         } else if state.wantsToRead && loop.isEdgeTriggered {
             // An edge that came meanwhile is not reported again: act as if it had come now. It may have reported the
             // end of the stream too: read until the operation would block, even after a short read.
-            loop.redispatch(at: self, [.readable, .peerClosed])
+            loop.redispatch(self, [.readable, .peerClosed])
         }
     }
 
@@ -160,6 +160,12 @@ public import SystemPackage
     override func ready(_ readiness: Readiness) {
         // The common case: bytes, and nothing else.
         if readiness == .readable && state.readsFreely { return read(readiness) }
+        readyOtherwise(readiness)
+    }
+
+    /// Handles all other readiness. Not inlined: it would cost the common case registers.
+    @inline(never)
+    private func readyOtherwise(_ readiness: Readiness) {
         if state.contains(.plain) { return readyPlain(readiness) }
         if readiness.contains(.writable) && state.contains(.queued) {
             flushQueue()

@@ -39,7 +39,7 @@ extension EventLoop {
     }
 
     /// Redispatches a source in the next turn, even if no selector reports it.
-    func redispatch(at source: EventSource, _ readiness: Readiness) {
+    func redispatch(_ source: EventSource, _ readiness: Readiness) {
         // One entry per source: otherwise an edge in each turn would add an entry to each turn, and every entry reads a
         // full budget.
         if source.readyAgain.isEmpty { readyAgain.append(ReadyEvent(token: source.token, readiness: readiness)) }

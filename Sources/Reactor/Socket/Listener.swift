@@ -203,7 +203,7 @@ public final class Listener: EventSource {
             if !isRegistered { return }
         }
         // Level-triggered selectors report the rest of the backlog by themselves.
-        if loop.isEdgeTriggered { loop.redispatch(at: self, .readable) }
+        if loop.isEdgeTriggered { loop.redispatch(self, .readable) }
     }
 
     /// Handles a shortage of descriptors or memory: closes some incoming connections, and pauses accepting.
@@ -219,7 +219,7 @@ public final class Listener: EventSource {
             pauseTimer = nil
             loop.restoreReserve()
             loop.setInterest(.readable, of: self)
-            if loop.isEdgeTriggered { loop.redispatch(at: self, .readable) }
+            if loop.isEdgeTriggered { loop.redispatch(self, .readable) }
         }
         pause = min(pause * 2, Self.longestPause)
     }

@@ -45,7 +45,7 @@ public final class DescriptorWatch: EventSource {
         if result.rawValue == 0 { return }
         // A failed poll gives no information: act as if the edge had come now.
         let found = result.succeeded ? UInt16(bitPattern: span[0].found) : UInt16(added.rawValue)
-        loop.redispatch(at: self, Readiness(rawValue: found))
+        loop.redispatch(self, Readiness(rawValue: found))
     }
 
     /// Ends the watch at once: the handler is not called again, and the descriptor may be closed.

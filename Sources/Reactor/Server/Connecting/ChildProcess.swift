@@ -53,9 +53,10 @@ extension EventLoop {
     ///
     ///     try loop.spawn("/usr/bin/sort") { _ in Sorter() }
     ///
-    /// ``Connection/closeWrite()`` ends its standard input. A program that writes much before it has read all of its input
-    /// needs its output read meanwhile: reading pauses while more than ``Limits/outputHighWatermark`` is queued. Standard error stays this process's. The program has no
-    /// blocked and no ignored signals, and inherits the descriptors that are not close-on-exec.
+    /// ``Connection/closeWrite()`` ends its standard input. The connection's pressure policy is
+    /// ``PressurePolicy/reportsOnly``, because a program may have to write before it reads on. Standard error stays this
+    /// process's. The program has no blocked and no ignored signals, and inherits the descriptors that are not
+    /// close-on-exec.
     ///
     /// The process is not ended with the connection or the loop: it finds its streams closed. A loop that has ended no
     /// longer reaps it.
@@ -77,6 +78,9 @@ extension EventLoop {
     ) throws(SocketError) -> ChildProcess {
         let spawned = try SpawnedProcess.start(path, arguments: arguments, environment: environment)
         let connection: Connection
+        // The process reads while it writes, as cat(1) does: pausing its output for its input would stop both.
+        var limits = limits
+        limits.pressurePolicy = .reportsOnly
         do throws(SocketError) {
             connection = try adopt(
                 OwnedDescriptor(spawned.output), writingTo: OwnedDescriptor(spawned.input), limits: limits,

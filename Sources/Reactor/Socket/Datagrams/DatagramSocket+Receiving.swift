@@ -20,7 +20,7 @@ extension DatagramSocket {
             }
         } while left > 0
         // Level-triggered selectors report remaining input by themselves.
-        if loop.isEdgeTriggered { loop.redispatch(at: self, .readable) }
+        if loop.isEdgeTriggered { loop.redispatch(self, .readable) }
     }
 
     /// Handles a failed receive; returns whether another receive may succeed.

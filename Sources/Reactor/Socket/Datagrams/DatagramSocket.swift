@@ -194,7 +194,7 @@ public final class DatagramSocket: EventSource {
             socket.state.remove(.outOfMemory)
             socket.updateInterest()
             // An edge may have been missed during the pause; it is not reported again.
-            if socket.loop.isEdgeTriggered { socket.loop.redispatch(at: socket, [.readable, .writable]) }
+            if socket.loop.isEdgeTriggered { socket.loop.redispatch(socket, [.readable, .writable]) }
         }
     }
 
