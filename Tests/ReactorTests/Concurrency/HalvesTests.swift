@@ -223,7 +223,7 @@ import Testing
 
     @Test func aHalfOnAnotherThreadTraps() async {
         await #expect(processExitsWith: .failure) {
-            try AsyncWorld(backend: .epoll(), isSimulated: true).run { loop in
+            try AsyncWorld(backend: .epoll(), isSimulated: false).run { loop in
                 let address = try loop.served { try await echo($0) }
                 let (_, writer) = try await loop.connect(to: address).split()
                 try await Task.detached { try await writer.write("from afar") }.value
