@@ -93,8 +93,9 @@ import Testing
 
     /// Sends a text, half-closes, and returns what came back.
     private static func netcat(_ arguments: [String], _ text: String) async throws -> String {
+        // Through a shell: a client that is refused may end before it reads, and writing to it would raise SIGPIPE here.
         try await Subprocess.run(
-            .name("nc"), arguments: Arguments(arguments), input: .string(text),
+            .name("sh"), arguments: Arguments(["-c", "printf %s \"$0\" | nc \"$@\"", text] + arguments), input: .none,
             output: .string(limit: Program.outputLimit), error: .discarded
         ).standardOutput
     }

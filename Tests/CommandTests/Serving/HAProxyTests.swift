@@ -29,7 +29,7 @@ import Testing
         let port = try #require(address.split(separator: ":").last)
         let host = address.split(separator: ":")[0]
         return try await Subprocess.run(
-            .name("nc"), arguments: ["-N", "-s", source, "\(host)", "\(port)"], input: .string("hello\n"),
+            .name("sh"), arguments: ["-c", "echo hello | nc -N -s \(source) \(host) \(port)"], input: .none,
             output: .string(limit: Program.outputLimit), error: .discarded
         ).standardOutput
     }

@@ -1,5 +1,6 @@
 // The built executable as a user starts it. Every process is bounded in time, and killed when its time is over.
 
+import Glibc
 import Subprocess
 import SystemPackage
 import Testing
@@ -33,6 +34,9 @@ enum Program {
 
     /// `reactor`, which is built beside the bundle of the tests.
     static let reactor: Executable = {
+        // A program that ends before it has read its input must not end the tests. A handler, because programs would
+        // inherit that the signal is ignored.
+        unsafe signal(SIGPIPE) { _ in }
         for line in ProcessMaps.lines() where line.hasSuffix(".xctest") {
             guard let start = line.firstIndex(of: "/"), let end = line.lastIndex(of: "/") else { continue }
             return .path(FilePath("\(line[start...end])reactor"))
