@@ -3,7 +3,7 @@
 
 /// The time that all processors together have worked, from proc(5), `/proc/stat`.
 struct ProcessorUse {
-    /// Nanoseconds of work since the system started; waiting for input and output is none.
+    /// Nanoseconds of work since the system started; time spent waiting does not count.
     let busyNanoseconds: Int64
     let time: ContinuousClock.Instant
 

@@ -13,7 +13,7 @@ import Testing
                 struct Stall: Decodable {
                     let kind: String
                     let stalled: Int
-                    let answerMicroseconds: Double?
+                    let responseMicroseconds: Double?
                 }
                 let servedAtOnce: Int
                 let holding: Usage
@@ -55,7 +55,7 @@ import Testing
         #expect(looks.map(\.holding.threads) == [1, 9, 1])
         #expect(report.models.map(\.connections) == [1, 8, 10])
         // One silent, sixteen silent, one who does not read.
-        let answered = looks.map { look in look.stalls.map { $0.answerMicroseconds != nil } }
+        let answered = looks.map { look in look.stalls.map { $0.responseMicroseconds != nil } }
         #expect(answered == [[false, false, false], [true, false, true], [true, true, true]])
         for figures in report.models.flatMap(\.rounds) {
             #expect(figures.messages > 0 && figures.serverCPUMicrosecondsPerMessage > 0)
