@@ -94,7 +94,7 @@ public final class ConnectionPool {
     ///
     /// - Parameters:
     ///   - handler: creates the handler once there is a connection. If it throws, the connection is closed.
-    ///   - failed: called in a later turn if there is none within the wait time, or too many requests wait already. Neither
+    ///   - failed: called in a later turn if no connection is free within the wait time, or too many requests wait already. Neither
     ///     closure is called if the loop ends first.
     public func lease(handler: @escaping HandlerFactory, failed: @escaping (SocketError) -> Void) {
         _ = request(handler: handler, failed: failed)

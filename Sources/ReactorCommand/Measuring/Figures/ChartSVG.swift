@@ -1,4 +1,4 @@
-// A figure as SVG: panels side by side, with a legend below. Lines are told apart by colour, by the shape of their
+// A figure as SVG: panels side by side, with a legend below. Lines differ in colour, by the shape of their
 // markers and by dashes, so that they can be read without colours; whiskers reach from the least to the largest sample.
 
 /// The drawing of a figure as SVG.
