@@ -3,7 +3,7 @@
 import CReactor
 package import SystemPackage
 
-/// The descriptors that one receive brought; whoever receives has to close them.
+/// The descriptors that one receive brought; the receiver has to close them.
 package struct PassedDescriptors {
     /// The maximum that Linux passes with one message (`SCM_MAX_FD`).
     package static let most = Int(creactor_most_descriptors)

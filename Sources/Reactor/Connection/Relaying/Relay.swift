@@ -54,7 +54,7 @@ public final class Relay {
         unsafe forward.give(first.span.bytes)  // safe: a UInt8 has no padding that would be uninitialized
         for side in living { side.begin() }
         for side in [forward, back] where !side.own.hasHandler {
-            // `closed` was called before: there is no callback to come.
+            // `closed` was called before: no callback follows.
             sideClosed(side, side.own.closeReason ?? CloseReason(.closed), isLate: true)
         }
     }

@@ -40,7 +40,7 @@ extension NameResolver {
     func addresses(ofService name: String) throws(SocketError) -> [SocketAddress] {
         var random = SystemRandomNumberGenerator()
         let records = ServiceRecord.ordered(try services(of: name), using: &random)
-        // A single record with the root as its target says that there is no such service (RFC 2782, "Target").
+        // A single record with the root as its target says that the service does not exist (RFC 2782, "Target").
         let servers = records.filter { !$0.target.isEmpty }
         var addresses: [SocketAddress] = []
         var lastError = SocketError(.resolve, subject: name, reason: "the service is not available at this domain")
