@@ -27,7 +27,7 @@ enum cdispatch_method {
 // What one iteration took, in nanoseconds, and what happened in it.
 struct cdispatch_result {
   int64_t loop_nanoseconds;   // from the first turn after the writes to the last event
-  int64_t total_nanoseconds;  // the same with the registration anew of all read ends before
+  int64_t total_nanoseconds;  // the same with the renewed registration of all read ends before
   int64_t events;
   int64_t turns;
 };
@@ -37,7 +37,7 @@ struct cdispatch;
 // Creates a loop for the pairs, whose arrays must outlive it; NULL without memory or descriptors.
 struct cdispatch *cdispatch_create(enum cdispatch_method method, int count, const int *readers, const int *writers);
 void cdispatch_destroy(struct cdispatch *loop);
-// Runs one iteration: registers all read ends anew, writes one byte to `active` pairs, and runs until these bytes and
+// Runs one iteration: registers all read ends again, writes one byte to `active` pairs, and runs until these bytes and
 // `writes` further ones, each written by a callback to the next pair, have been read.
 long cdispatch_iterate(struct cdispatch *loop, int active, int writes, struct cdispatch_result *result);
 

@@ -8,7 +8,7 @@ extension ConnectionPool {
     ///
     /// - Parameter body: uses the connection, and must not keep it.
     /// - Returns: The result of `body`.
-    /// - Throws: ``SocketError`` when there is no connection within the wait time or too many requests wait;
+    /// - Throws: ``SocketError`` when there is not any connection within the wait time or too many requests wait;
     ///   ``WaitError`` when the task was cancelled or the loop ended first; the error of `body`.
     public nonisolated(nonsending) func withConnection<Success>(
         _ body: nonisolated(nonsending) (AsyncConnection) async throws -> Success

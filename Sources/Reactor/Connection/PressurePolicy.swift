@@ -12,7 +12,7 @@ public struct PressurePolicy: Sendable, Hashable, CustomStringConvertible {
     let isReportedOnly: Bool
 
     /// Reading from the same peer pauses until queued output is at or below ``Limits/outputLowWatermark``. Right where
-    /// output answers input: a peer that does not read its replies is not given more work.
+    /// output responds to input: a peer that does not read its replies is not given more work.
     public static let pausesReading = PressurePolicy(isReportedOnly: false)
     /// Reading continues: the handler decides what to pause. For connections whose output comes from elsewhere, such as
     /// another connection, and for those that must go on reading to be able to finish writing.
