@@ -36,7 +36,7 @@ enum Program {
     static let reactor: Executable = {
         // A program that ends before it has read its input must not end the tests. A handler, because programs would
         // inherit that the signal is ignored.
-        unsafe signal(SIGPIPE) { _ in }
+        signal(SIGPIPE) { _ in }
         for line in ProcessMaps.lines() where line.hasSuffix(".xctest") {
             guard let start = line.firstIndex(of: "/"), let end = line.lastIndex(of: "/") else { continue }
             return .path(FilePath("\(line[start...end])reactor"))
