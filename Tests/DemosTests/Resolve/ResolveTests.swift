@@ -1,4 +1,4 @@
-// Look-ups whose outcomes a test decides, and those that need nobody's: text, bytes, ports.
+// Look-ups whose outcomes a test decides, and those that need no look-up: text, bytes, ports.
 
 import Demos
 import Glibc

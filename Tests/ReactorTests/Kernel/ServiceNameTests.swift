@@ -80,7 +80,7 @@ import Testing
         }
     }
 
-    /// A target that no host has is dropped; a time above 2^31 s is none.
+    /// A target that no host has is dropped; a time above 2^31 s counts as 0.
     @Test func oddRecords() throws {
         let records = try DNSReply.services(
             in: reply([

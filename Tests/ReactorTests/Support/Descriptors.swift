@@ -47,7 +47,7 @@ final class Pair {
         second = FileDescriptor(rawValue: -1)
     }
 
-    /// Leaves a descriptor to somebody else.
+    /// Gives a descriptor up to another owner.
     func forgetFirst() { first = FileDescriptor(rawValue: -1) }
     func forgetSecond() { second = FileDescriptor(rawValue: -1) }
 }
