@@ -16,9 +16,11 @@ final class Interrupt {
         }
     }
 
-    /// Whether one of the signals has come.
-    var hasCome: Bool {
-        try? loop.turn(mayWait: false)
+    /// Returns whether one of the signals has come.
+    ///
+    /// - Throws: `SocketError` when the loop fails.
+    func hasCome() throws -> Bool {
+        try loop.turn(mayWait: false)
         return received != nil
     }
 

@@ -234,7 +234,7 @@ public final class ConnectionPool {
     // MARK: Connections
 
     /// Counts a lease and ends the wait of its request.
-    fileprivate func leased(_ request: PoolRequest) {
+    func leased(_ request: PoolRequest) {
         counters.leases += 1
         if let deadline = request.deadline { loop.cancel(deadline) }
     }
@@ -258,7 +258,7 @@ public final class ConnectionPool {
     }
 
     /// Handles the end of a connection.
-    fileprivate func closed(_ handler: PooledHandler, _ connection: Connection, wasUsed: Bool) {
+    func closed(_ handler: PooledHandler, _ connection: Connection, wasUsed: Bool) {
         pooled[ObjectIdentifier(connection)] = nil
         idle.removeAll { $0 === handler }
         if loop.isShutDown { return }
@@ -285,87 +285,4 @@ public struct PoolStatistics: Sendable, Hashable {
     public internal(set) var timeouts = 0
     /// Requests that failed because too many were waiting.
     public internal(set) var rejected = 0
-}
-
-/// A request for a connection.
-final class PoolRequest {
-    let handler: HandlerFactory
-    let failed: (SocketError) -> Void
-    var deadline: LoopTimer?
-    /// Whether it has failed or was withdrawn.
-    var isOver = false
-
-    init(handler: @escaping HandlerFactory, failed: @escaping (SocketError) -> Void) {
-        self.handler = handler
-        self.failed = failed
-    }
-}
-
-/// The handler of a pooled connection, which forwards to that of the current request.
-private final class PooledHandler: HandlerAdapter, ConnectionHandler {
-    private enum Phase { case idle, reserved(PoolRequest), leased }
-
-    private(set) weak var connection: Connection?
-    private let pool: ConnectionPool
-    private var phase = Phase.idle
-    private var user: (any ConnectionHandler)?
-    private var wasUsed = false
-    var idleTimer: LoopTimer?
-
-    init(_ pool: ConnectionPool, _ connection: Connection) {
-        self.pool = pool
-        self.connection = connection
-    }
-
-    override var adapted: any AnyObject { user.map { ($0 as? HandlerAdapter)?.adapted ?? $0 } ?? self }
-
-    var isLeased: Bool { if case .leased = phase { true } else { false } }
-
-    func reserve(for request: PoolRequest) {
-        phase = .reserved(request)
-        if let idleTimer { pool.loop.cancel(idleTimer) }
-        idleTimer = nil
-    }
-
-    func endLease() {
-        if isLeased { wasUsed = true }
-        phase = .idle
-        user = nil
-    }
-
-    func connected(_ connection: Connection) throws {
-        guard case .reserved(let request) = phase else { return }
-        phase = .leased
-        pool.leased(request)
-        let handler = try request.handler(connection)
-        // A task may have released it already.
-        guard isLeased else { return }
-        user = handler
-        try user?.connected(connection)
-    }
-
-    func received(_ bytes: RawSpan, on connection: Connection) throws {
-        // An idle connection expects nothing: what arrives belongs to no request.
-        if let user { try user.received(bytes, on: connection) } else { connection.abort() }
-    }
-
-    func ended(_ connection: Connection) throws {
-        if let user { try user.ended(connection) } else { connection.close() }
-    }
-
-    func drained(_ connection: Connection) throws { try user?.drained(connection) }
-    func resumed(_ connection: Connection) throws { try user?.resumed(connection) }
-
-    func draining(_ connection: Connection) throws {
-        if let user { try user.draining(connection) } else { connection.close() }
-    }
-
-    func closed(_ connection: Connection, reason: CloseReason) {
-        if let idleTimer { pool.loop.cancel(idleTimer) }
-        let isBegun = isLeased
-        pool.closed(self, connection, wasUsed: wasUsed)
-        // A reservation that has not begun is served by another connection.
-        if isBegun { user?.closed(connection, reason: reason) }
-        user = nil
-    }
 }

@@ -18,7 +18,7 @@ struct BenchCommand: ParsableCommand {
 struct BenchTableCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "table",
-        abstract: "Compare the selectors under the same load on an echo server (default).",
+        abstract: "Compare the selectors under the same load on an echo server.",
         discussion: """
             For every sample, starts a fresh server process on one processor and a load process on another. Samples \
             of all selectors are interleaved and repeated, and one table shows the medians: messages per second, \

@@ -45,7 +45,7 @@ struct BenchRunner {
                     let name = "round \(round), \(scenario.title), \(backend)"
                     progress.began(name, sample, of: plan.samples)
                     do {
-                        let figures = try await take(scenario, backend)
+                        let figures = try await processes.sample(scenario, backend, for: plan.duration).figures
                         report.cells[cell].rounds.append(figures)
                         progress.ended(name, figures)
                     } catch {
@@ -57,18 +57,6 @@ struct BenchRunner {
             }
         }
         return report
-    }
-
-    /// Takes one sample on a fresh server.
-    private func take(_ scenario: BenchScenario, _ backend: Backend) async throws -> BenchFigures {
-        try await processes.withServer(backend, connections: scenario.connections) { server in
-            try await processes.withIdleConnections(scenario.idle, to: server) {
-                guard let before = server.status.cpuTime() else { throw CommandFailure("the server has ended") }
-                let load = try await processes.load(server, connections: scenario.active, for: plan.duration)
-                guard let after = server.status.cpuTime() else { throw CommandFailure("the server has ended") }
-                return try BenchFigures(load, serverTime: after - before, connections: scenario.active)
-            }
-        }
     }
 
     private static func descriptorLimit(of backend: Backend) throws -> Int? {

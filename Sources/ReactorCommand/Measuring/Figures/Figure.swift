@@ -32,8 +32,6 @@ struct FigureLine: Codable, Equatable {
     /// is compared with.
     var yardstickOf: String?
     var points: [FigurePoint] = []
-    /// Why points are missing, in a few words.
-    var note: String?
 }
 
 /// A point of a line: the samples at one place.

@@ -10,6 +10,7 @@ enum FigureSummary {
         for figure in report.figures {
             if report.figures.count > 1 { parts.append(figure.title) }
             parts.append(FigureText.columns(figure))
+            parts += figure.notes.filter { $0.hasPrefix("Not measured") || $0.hasPrefix("select ends early") }
         }
         if report.figures.contains(where: { $0.points.contains { $0.point.isUnsteady } }) {
             parts.append("* samples differ by more than 20 %; do not compare these")

@@ -45,6 +45,13 @@ struct CurvePlan: Sendable {
         return active <= connections ? BenchScenario(active: active, idle: connections - active) : nil
     }
 
+    /// Returns why a back end cannot be measured with so many connections; `nil` if it can.
+    func obstacle(to backend: Backend, _ connections: Int) -> String? {
+        BenchPlan.obstacle(
+            to: BenchScenario(active: connections), descriptorLimit: backend == .select ? Self.selectLimit : nil,
+            descriptors: .max)
+    }
+
     /// The heading of a panel.
     func title(_ panel: Int) -> String {
         guard let active = active[panel] else { return "all active" }
@@ -52,12 +59,29 @@ struct CurvePlan: Sendable {
     }
 
     /// The name of a back end's line.
-    static func name(_ backend: Backend) -> String { backend == .unlimitedSelect ? "select" : "\(backend)" }
+    static func name(_ backend: Backend) -> String {
+        switch backend {
+        case .unlimitedSelect: "select"
+        case .select: "select to 1,024"
+        default: "\(backend)"
+        }
+    }
 
     /// The number of samples without repetitions.
     var samples: Int {
         connections.map { number in active.indices.count { scenario($0, number) != nil } }.reduce(0, +)
             * backends.count * rounds
+    }
+
+    private var notesOnSelect: [String] {
+        var notes: [String] = []
+        if backends.contains(.unlimitedSelect) {
+            notes.append("select has bitmaps of its own beyond 1,024 descriptors, where the C library's fd_set ends.")
+        }
+        if let obstacle = connections.last.flatMap({ obstacle(to: .select, $0) }), backends.contains(.select) {
+            notes.append("select ends early: \(obstacle).")
+        }
+        return notes
     }
 
     /// The empty figure.
@@ -75,8 +99,7 @@ struct CurvePlan: Sendable {
                 "Echo of \(BenchPlan.messageSize)-byte messages over TCP on loopback, one in flight on each active "
                     + "connection, \(LoadSummary.text(duration / .seconds(1), digits: 1)) s per sample on a fresh "
                     + "server; medians of \(rounds == 1 ? "1 round" : "\(rounds) rounds"), whiskers from the least to "
-                    + "the largest.",
-                "select has bitmaps of its own beyond 1,024 descriptors, where the C library's fd_set ends.",
-            ])
+                    + "the largest."
+            ] + notesOnSelect)
     }
 }

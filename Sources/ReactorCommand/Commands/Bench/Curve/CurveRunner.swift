@@ -35,6 +35,7 @@ struct CurveRunner: Sendable {
                         let line = (step + round) % plan.backends.count
                         let backend = plan.backends[line]
                         sample += 1
+                        if plan.obstacle(to: backend, connections) != nil { continue }
                         let name = "round \(round + 1), \(scenario.title), \(CurvePlan.name(backend))"
                         let left = Self.left(sample - 1, of: plan.samples, since: start)
                         progress.began(name + left, sample, of: plan.samples)
@@ -66,29 +67,12 @@ struct CurveRunner: Sendable {
     private func steadySample(_ scenario: BenchScenario, _ backend: Backend) async throws -> (Double, Int) {
         var best: (value: Double, others: Double)?
         for attempt in 0...plan.repetitions {
-            let (value, others) = try await sample(scenario, backend)
+            let (figures, others) = try await processes.sample(scenario, backend, for: plan.duration)
+            let value = figures.serverCPUMicrosecondsPerMessage
             if others < best?.others ?? .infinity { best = (value, others) }
             if others <= CurvePlan.disturbance { return (value, attempt) }
         }
         return (best?.value ?? 0, plan.repetitions)
-    }
-
-    /// Takes one sample on a fresh server: microseconds per message, and the processors that others used meanwhile.
-    private func sample(_ scenario: BenchScenario, _ backend: Backend) async throws -> (Double, Double) {
-        try await processes.withServer(backend, connections: scenario.connections) { server in
-            try await processes.withIdleConnections(scenario.idle, to: server) {
-                let use = ProcessorUse.now()
-                guard let before = server.status.cpuTime() else { throw CommandFailure("the server has ended") }
-                let load = try await processes.load(server, connections: scenario.active, for: plan.duration)
-                guard let after = server.status.cpuTime() else { throw CommandFailure("the server has ended") }
-                let figures = try BenchFigures(load, serverTime: after - before, connections: scenario.active)
-                let loadTime = figures.loadCPUMicrosecondsPerMessage * Double(load.messages) * 1e3
-                let others = use.flatMap { earlier in
-                    ProcessorUse.now()?.others(since: earlier, own: after - before + Int64(loadTime))
-                }
-                return (figures.serverCPUMicrosecondsPerMessage, others ?? 0)
-            }
-        }
     }
 }
 

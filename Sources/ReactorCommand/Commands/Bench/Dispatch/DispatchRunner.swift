@@ -9,10 +9,12 @@ struct DispatchRunner {
     let rounds: Int
     let progress: BenchProgress
     /// Whether to end: measured so far is kept.
-    let isCancelled: () -> Bool
+    let isCancelled: () throws -> Bool
 
     /// Takes all samples; a failed one is recorded, and the run continues.
-    func run(into report: inout FigureReport) {
+    ///
+    /// - Throws: What `isCancelled` throws.
+    func run(into report: inout FigureReport) throws {
         var figures = [figure("Dispatching one event"), figure("The same with all descriptors registered again")]
         let samples = plan.cells.count * plan.methods.count * rounds
         var sample = 0
@@ -26,7 +28,7 @@ struct DispatchRunner {
             for round in 1...rounds {
                 // Every round begins with another method, because the machine drifts within a round too.
                 for step in plan.methods.indices {
-                    if isCancelled() {
+                    if try isCancelled() {
                         report.wasStopped = true
                         break cells
                     }
