@@ -90,15 +90,15 @@ let package = Package(
         // crypt(3) with yescrypt: libxcrypt, which comes with the C library's own development files.
         .target(name: "CCrypt", linkerSettings: [.linkedLibrary("crypt", .when(platforms: [.linux]))]),
         .target(name: "CServerModels"),
-        // The yardstick of `reactor bench dispatch`.
-        .target(name: "CDispatch"),
+        // The yardstick of `reactor bench dispatch`. Not "CDispatch", which is a module of libdispatch.
+        .target(name: "CDispatchBench"),
         .target(
             name: "ServerModels", dependencies: ["CReactor", "CServerModels", "Reactor", system],
             swiftSettings: settings),
         .executableTarget(
             name: "ReactorCommand",
             dependencies: [
-                "CReactor", "CCrypt", "CDispatch", "CServerModels", "Reactor", "ReactorHTTP", "ReactorTFTP",
+                "CReactor", "CCrypt", "CDispatchBench", "CServerModels", "Reactor", "ReactorHTTP", "ReactorTFTP",
                 "ReactorRedis",
                 "ServedFiles", "Demos", "LoadGenerator", "ServerModels",
                 .target(name: "FileTransfer", condition: .when(traits: ["FileTransfer"])),

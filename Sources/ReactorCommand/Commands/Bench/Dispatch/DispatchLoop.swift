@@ -1,6 +1,6 @@
 // The two kinds of measured loops behind one interface.
 
-import CDispatch
+import CDispatchBench
 import Reactor
 import SystemPackage
 

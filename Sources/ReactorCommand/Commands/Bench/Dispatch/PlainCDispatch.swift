@@ -1,6 +1,6 @@
 // The yardstick: the same work in plain C, with the same system calls.
 
-import CDispatch
+import CDispatchBench
 import Reactor
 import SystemPackage
 

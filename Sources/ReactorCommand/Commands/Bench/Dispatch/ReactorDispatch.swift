@@ -1,6 +1,6 @@
 // The measured loop on the framework: a watch per read end, as a program would have it.
 
-import CDispatch
+import CDispatchBench
 import Reactor
 import SystemPackage
 

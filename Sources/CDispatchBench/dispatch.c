@@ -1,7 +1,7 @@
 // The yardstick of `reactor bench dispatch`. The loops do what the framework's selectors do, with the same system
 // calls, and nothing else: no registry, no handlers behind a pointer, no timers.
 #define _GNU_SOURCE
-#include "CDispatch.h"
+#include "CDispatchBench.h"
 
 #include <errno.h>
 #include <poll.h>

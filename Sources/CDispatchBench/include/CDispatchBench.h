@@ -1,7 +1,7 @@
 // The plain C side of `reactor bench dispatch`: pairs of sockets, and loops around epoll(7), poll(2) and select(2) that
 // do nothing but what the benchmark needs. Every call returns its result or -errno.
-#ifndef CDISPATCH_H
-#define CDISPATCH_H
+#ifndef CDISPATCHBENCH_H
+#define CDISPATCHBENCH_H
 
 #include <stdint.h>
 #include <unistd.h>
